@@ -1,0 +1,26 @@
+"""Runs rules over a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from imgopt.picture import Picture
+from imgopt.rule import Declined, Finding, Rule
+
+
+def analyze(picture: Picture, rules: Iterable[Rule]) -> tuple[Finding | Declined, ...]:
+    """What the rules say about the picture, in the rules' order, silenced and deselected ones left out."""
+    if picture.ignored is not None:
+        return ()
+    said: list[Finding | Declined] = []
+    for rule in rules:
+        if picture.options.select and rule.id not in picture.options.select:
+            continue
+        for entry in rule(picture):
+            if picture.active(entry.rule, entry.line) and entry not in said:
+                said.append(entry)
+    return tuple(said)
+
+
+def findings(said: Iterable[Finding | Declined]) -> tuple[Finding, ...]:
+    return tuple(entry for entry in said if isinstance(entry, Finding))

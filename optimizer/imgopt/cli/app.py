@@ -1,0 +1,80 @@
+"""The commands by name. Only the one that is asked for is imported."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from imgopt.errors import UsageError
+from imgopt.spelling import choose_from
+
+#: Each command is a module of this package with a function of the same name.
+COMMANDS = ("suggest", "rewrite", "jar", "rules", "explain")
+
+
+class Commands(TyperGroup):
+    """Builds a command when it is asked for; ``--help`` asks for all."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            raise UsageError(f"there is no command {cmd_name!r}", choose_from(cmd_name, COMMANDS))
+        command = _typer()
+        command.command(cmd_name)(getattr(import_module(f"imgopt.cli.{cmd_name}"), cmd_name))
+        return typer.main.get_command(command)
+
+
+def _typer(**settings: Any) -> typer.Typer:
+    """rich stays out of help and errors: it would cost 60 ms at every start."""
+    return typer.Typer(
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        **settings,
+    )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from imgopt import __version__
+
+        typer.echo(f"imgopt {__version__}")
+        raise typer.Exit
+
+
+def imgopt(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Finds what makes the images of Java services slow to push, and rewrites their Dockerfiles.
+
+    With any command, --debug shows the traceback of what went wrong.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parses the arguments and runs the command; its exit code."""
+    application = _typer(cls=Commands)
+    application.callback()(imgopt)
+    command = typer.main.get_command(application)
+    try:
+        code = command.main(list(arguments) or ["--help"], prog_name="imgopt", standalone_mode=False)
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):  # the reader of --help has gone away
+        from imgopt.cli.output import forget_stdout
+
+        forget_stdout()
+        return 0
+    if not arguments:
+        return UsageError.exit_code
+    return int(code or 0)

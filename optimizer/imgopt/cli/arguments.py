@@ -1,0 +1,237 @@
+"""The options that commands share, and how the command line is laid over the configuration."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from imgopt.config import Config, load
+from imgopt.errors import ConfigError, UsageError
+from imgopt.options import DEFAULT_BANDWIDTH_SOURCE, Options, Runtime, platform_name, spring_boot_version
+from imgopt.rule import Severity
+from imgopt.spelling import choose_from
+from imgopt.weigh.registries import DEFAULT_PROFILE, bandwidth
+
+Paths = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[PATH]...", help="Dockerfiles, directories to search, or - for standard input.  [default: .]"
+    ),
+]
+Context = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        metavar="DIR",
+        help="Build context.  [default: the Dockerfile's directory, or the nearest parent that has the COPY sources]",
+    ),
+]
+BuildArgs = Annotated[
+    list[str] | None,
+    typer.Option("--build-arg", metavar="K=V", help="Value of an ARG; K alone takes the environment's."),
+]
+Target = Annotated[
+    str | None,
+    typer.Option("--target", metavar="STAGE", help="The stage that is built.  [default: the last]"),
+]
+Platform = Annotated[
+    str | None,
+    typer.Option(
+        "--platform", metavar="OS/ARCH", help="[default: what FROM --platform says, else linux/amd64]"
+    ),
+]
+RuntimeOption = Annotated[
+    Runtime | None, typer.Option("--runtime", help="Which runtime the final stage gets.  [default: auto]")
+]
+SpringBoot = Annotated[
+    str | None, typer.Option("--spring-boot", metavar="VERSION", help="When no jar is built yet.")
+]
+Unsafe = Annotated[
+    bool | None,
+    typer.Option(
+        "--unsafe/--safe",
+        help="Also apply fixes that could change behaviour.  [default: --safe]",
+        show_default=False,
+    ),
+]
+Select = Annotated[list[str] | None, typer.Option("--select", metavar="RULE,...", help="Only these rules.")]
+Ignore = Annotated[list[str] | None, typer.Option("--ignore", metavar="RULE,...", help="Not these rules.")]
+BandwidthOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--bandwidth",
+        metavar="RATE",
+        help="0.5MB/s, 8Mbit/s, a range 0.5-1MB/s, or a profile.  [default: aliyun-personal, 0.5-1MB/s]",
+    ),
+]
+ConfigFile = Annotated[
+    str | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="[default: imgopt.toml or pyproject.toml, from the first PATH upwards]",
+    ),
+]
+OutputFile = Annotated[
+    str | None, typer.Option("--output-file", metavar="FILE", help="Write there instead of standard output.")
+]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colours. NO_COLOR does the same.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what matters.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]
+Format = Annotated[Literal["text", "json", "markdown"], typer.Option("--format")]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What stands on the command line; None where nothing does."""
+
+    context: str | None = None
+    build_arg: Sequence[str] | None = None
+    target: str | None = None
+    platform: str | None = None
+    runtime: Runtime | None = None
+    spring_boot: str | None = None
+    unsafe: bool | None = None
+    select: Sequence[str] | None = None
+    ignore: Sequence[str] | None = None
+    bandwidth: Sequence[str] | None = None
+    config: str | None = None
+    fail_on: str | None = None
+
+    def repeated(self, paths: Sequence[str]) -> tuple[str, ...]:
+        """The arguments that make another command look at the same thing in the same way."""
+        arguments: list[str] = []
+        for option, value in (
+            ("--context", self.context),
+            ("--target", self.target),
+            ("--platform", self.platform),
+            ("--runtime", self.runtime),
+            ("--spring-boot", self.spring_boot),
+            ("--config", self.config),
+        ):
+            if value is not None:
+                arguments += [option, value]
+        for option, values in (
+            ("--build-arg", self.build_arg),
+            ("--select", self.select),
+            ("--ignore", self.ignore),
+        ):
+            for value in values or ():
+                arguments += [option, value]
+        if self.unsafe:
+            arguments.append("--unsafe")
+        if any(path.startswith("-") and path != "-" for path in paths):
+            arguments.append("--")
+        return (*arguments, *(paths or (".",)))
+
+
+def options(paths: Sequence[str], given: Given) -> Options:
+    """The command line over the configuration over the defaults. UsageError or ConfigError where they are wrong."""
+    config = load(given.config, paths)
+    rates, source = _bandwidths(given, config)
+    unsafe = given.unsafe if given.unsafe is not None else config.unsafe
+    fail_on = Severity(given.fail_on) if given.fail_on is not None else config.fail_on
+    return Options(
+        context=_directory(given.context),
+        build_args={**config.build_args, **_build_args(given.build_arg or ())},
+        target=given.target,
+        platform=platform_name(given.platform) if given.platform is not None else config.platform,
+        runtime=given.runtime or config.runtime or "auto",
+        spring_boot=spring_boot_version(given.spring_boot)
+        if given.spring_boot is not None
+        else config.spring_boot,
+        unsafe=bool(unsafe),
+        select=_rules("select", given.select, config),
+        ignore=_rules("ignore", given.ignore, config),
+        bandwidths=rates,
+        bandwidth_source=source,
+        bases=config.bases,
+        fail_on=fail_on,
+    )
+
+
+def _directory(context: str | None) -> Path | None:
+    if context is None:
+        return None
+    try:
+        is_directory = Path(context).is_dir()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the context {context!r} cannot be used: {error}", "give a directory") from error
+    if not is_directory:
+        raise UsageError(
+            f"the context {context!r} is not a directory", "give the directory that docker build gets"
+        )
+    return Path(context)
+
+
+def _build_args(given: Sequence[str]) -> dict[str, str]:
+    """As ``docker build`` reads them: a name without a value takes the environment's, if it has one."""
+    values = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not name:
+            raise UsageError(f"--build-arg {each!r} has no name", "write K=V")
+        if equals:
+            values[name] = value
+        elif name in os.environ:
+            values[name] = os.environ[name]
+    return values
+
+
+def _rules(option: str, given: Sequence[str] | None, config: Config) -> tuple[str, ...]:
+    """The rule ids; the command line's replace the configuration's. Unknown ones are errors."""
+    configured = config.select if option == "select" else config.ignore
+    names = [name.strip() for each in given or () for name in each.split(",") if name.strip()]
+    if given is not None and not names:
+        raise UsageError(f"--{option} names no rule", "imgopt rules lists them")
+    wanted = tuple(dict.fromkeys(names)) if given is not None else configured
+    if not wanted:
+        return ()
+    from imgopt_rules import ALL_RULES
+
+    known = [rule.id for rule in ALL_RULES]
+    for name in wanted:
+        if name in known:
+            continue
+        message, hint = f"there is no rule {name!r}", choose_from(name, known)
+        if given is not None:
+            raise UsageError(f"--{option}: {message}", hint)
+        raise ConfigError(message, hint, path=config.path, line=config.lines.get(f"rules.{option}"))
+    return wanted
+
+
+def _bandwidths(given: Given, config: Config) -> tuple[tuple[int, ...], str]:
+    """The rates in bytes a second, and whose word they are."""
+    if given.bandwidth:
+        texts, source = given.bandwidth, "--bandwidth"
+    elif config.bandwidth:
+        texts, source = config.bandwidth, config.where("bandwidth")
+    else:
+        return DEFAULT_PROFILE.rates, DEFAULT_BANDWIDTH_SOURCE
+    rates: dict[int, None] = {}
+    profiles = []
+    for text in texts:
+        found, profile = bandwidth(text)
+        rates.update(dict.fromkeys(found))
+        if profile is not None:
+            profiles.append(f"profile {profile.name}")
+    return tuple(rates), ", ".join([source, *profiles])
+
+
+def read_standard_input(limit: int) -> bytes:
+    """Standard input up to one byte more than ``limit``: the reader of the bytes says that it is too long."""
+    stdin = sys.stdin
+    if stdin is None:
+        raise UsageError("standard input is closed", "give the path of a Dockerfile")
+    try:
+        return stdin.buffer.read(limit + 1)
+    except OSError as error:
+        raise UsageError(
+            f"standard input cannot be read: {error.strerror or error}", "give a path"
+        ) from error

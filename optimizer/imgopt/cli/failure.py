@@ -1,0 +1,69 @@
+"""What is said when a command cannot go on: one line, the exit code, JSON where JSON was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from imgopt.cli.output import emit, note
+from imgopt.errors import ImgoptError, InputError, UsageError
+
+
+class Bug(ImgoptError):
+    """Anything unforeseen."""
+
+    exit_code = 70
+
+
+def report_failure(error: Exception, arguments: Sequence[str], *, debug: bool) -> int:
+    """Prints the error as the contract says and gives its exit code."""
+    known = _as_ours(error, debug)
+    print_errors([known])
+    output_file = _value_of("--output-file", arguments)
+    if _value_of("--format", arguments) == "json":
+        from imgopt.report.json import envelope, rendered
+
+        try:
+            emit(rendered(envelope([known])), output_file)
+        except InputError as second:
+            if second.message != known.message:
+                print_errors([second])
+    return known.exit_code
+
+
+def print_errors(errors: Iterable[ImgoptError]) -> None:
+    """``error: PATH:LINE: what is wrong; what to do``, one line each, on standard error."""
+    for error in errors:
+        note(f"error: {error}")
+
+
+def _as_ours(error: Exception, debug: bool) -> ImgoptError:
+    if isinstance(error, ImgoptError):
+        return error
+    # typer keeps a click of its own and exports none of its base classes; this method is what they share
+    format_message = getattr(error, "format_message", None)
+    if callable(format_message):
+        message = str(format_message()).rstrip(".")
+        message = " ".join(message.split())
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "imgopt"
+        return UsageError(f"{message[:1].lower()}{message[1:]}", f"see {command} --help")
+    what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    hint = (
+        "please report it with the traceback above"
+        if debug
+        else "run again with --debug for the details and report it"
+    )
+    return Bug(f"a bug in imgopt: {what}", hint)
+
+
+def _value_of(option: str, arguments: Sequence[str]) -> str | None:
+    """An option's value without the parser, which may be what failed; the last one counts."""
+    value = None
+    for number, argument in enumerate(arguments):
+        if argument == "--":
+            break
+        if argument == option and number + 1 < len(arguments):
+            value = arguments[number + 1]
+        elif argument.startswith(f"{option}="):
+            value = argument.partition("=")[2]
+    return value

@@ -1,0 +1,214 @@
+"""``imgopt rewrite``: the Dockerfile that mends what ``suggest`` finds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import typer
+
+from imgopt.cli import arguments as a
+from imgopt.errors import ImgoptError, UsageError
+from imgopt.result import FileReport, Report
+
+Diff = Annotated[bool, typer.Option("--diff", help="Print a unified diff instead.")]
+InPlace = Annotated[bool, typer.Option("--in-place", "-i", help="Rewrite the files themselves.")]
+Output = Annotated[
+    str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the rewritten Dockerfile there.")
+]
+Check = Annotated[bool, typer.Option("--check", help="Write nothing; exit with 1 when a file would change.")]
+Format = Annotated[Literal["text", "json"], typer.Option("--format", help="What is printed.")]
+
+
+def rewrite(
+    path: a.Paths = None,
+    diff: Diff = False,
+    in_place: InPlace = False,
+    output: Output = None,
+    check: Check = False,
+    format: Format = "text",
+    context: a.Context = None,
+    build_arg: a.BuildArgs = None,
+    target: a.Target = None,
+    platform: a.Platform = None,
+    runtime: a.RuntimeOption = None,
+    spring_boot: a.SpringBoot = None,
+    unsafe: a.Unsafe = None,
+    select: a.Select = None,
+    ignore: a.Ignore = None,
+    bandwidth: a.BandwidthOption = None,
+    config: a.ConfigFile = None,
+    output_file: a.OutputFile = None,
+    no_color: a.NoColor = False,
+    quiet: a.Quiet = False,
+    verbose: a.Verbose = False,
+) -> int:
+    """Write the Dockerfile that mends what suggest finds; the application behaves the same.
+
+    To standard output unless --diff, --in-place, --output or --check says otherwise.
+    """
+    from imgopt.cli.suggest import examine, exit_code
+
+    paths = path or ["."]
+    _check_usage(paths, diff=diff, in_place=in_place, output=output, check=check, as_json=format == "json")
+    given = a.Given(
+        context, build_arg, target, platform, runtime, spring_boot, unsafe, select, ignore, bandwidth, config
+    )
+    options = a.options(paths, given)
+    report = examine(paths, options, quiet=quiet)
+    if not (diff or in_place or check or format == "json"):
+        _check_single(report, "" if output is None else "--output writes one file")
+
+    errors: list[ImgoptError] = []
+    if in_place:
+        errors = _write_in_place(report, quiet=quiet)
+    elif output is not None:
+        errors = _write_to(report, output)
+    if format == "json":
+        _print_json(report, errors, output_file)
+    elif diff:
+        _print_diff(report, output_file, no_color=no_color)
+    elif check:
+        _print_check(report, output_file)
+    elif not in_place and output is None:
+        _print_text(report, output_file)
+    if not quiet:
+        _print_held_back(report)
+    if report.errors or errors:
+        from imgopt.cli.failure import print_errors
+
+        print_errors([*report.errors, *errors])
+    would_change = check and any(file.rewrite.changed for file in report.files)
+    return max(exit_code(report), int(would_change), *(error.exit_code for error in errors))
+
+
+def _check_usage(
+    paths: Sequence[str], *, diff: bool, in_place: bool, output: str | None, check: bool, as_json: bool
+) -> None:
+    modes = [
+        name
+        for name, given in (("--in-place", in_place), ("--output", output is not None), ("--check", check))
+        if given
+    ]
+    if len(modes) > 1 or (diff and modes and modes != ["--check"]):
+        both = [*(["--diff"] if diff else []), *modes]
+        raise UsageError(f"{' and '.join(both)} do not go together", "choose one")
+    if diff and as_json:
+        raise UsageError("--diff is not JSON", "leave out --diff: rewrite.text has the new Dockerfile")
+    if in_place and "-" in paths:
+        raise UsageError(
+            "standard input cannot be rewritten in place", "leave out --in-place to print the rewrite"
+        )
+
+
+def _check_single(report: Report, why: str) -> None:
+    """Several Dockerfiles on one stream could not be told apart again."""
+    count = len(report.files) + sum(error.path is not None for error in report.errors)
+    if count > 1:
+        raise UsageError(
+            why or f"{count} Dockerfiles cannot be printed one after the other",
+            "give one file, or --diff, --in-place or --check",
+        )
+
+
+def new_bytes(file: FileReport) -> bytes:
+    return file.rewrite.text.encode("utf-8", "surrogateescape")
+
+
+def old_bytes(file: FileReport) -> bytes:
+    return file.original.encode("utf-8", "surrogateescape")
+
+
+def _write_in_place(report: Report, *, quiet: bool) -> list[ImgoptError]:
+    """Each changed file, one by one; the errors of those that could not be written."""
+    import os
+
+    from imgopt.cli.files import write_file
+    from imgopt.cli.output import note
+
+    errors: list[ImgoptError] = []
+    written: set[str] = set()
+    for file in report.files:
+        target = os.path.realpath(file.path)
+        if not file.rewrite.changed or target in written:
+            continue
+        try:
+            write_file(file.path, new_bytes(file), expected=old_bytes(file))
+        except ImgoptError as error:
+            errors.append(error)
+            continue
+        written.add(target)
+        if not quiet:
+            note(f"rewrote {file.path}: {', '.join(file.rewrite.applied)}")
+    if not quiet and not written and not errors:
+        note("nothing to change")
+    return errors
+
+
+def _write_to(report: Report, output: str) -> list[ImgoptError]:
+    from imgopt.cli.files import write_file
+
+    for file in report.files:
+        try:
+            write_file(output, new_bytes(file))
+        except ImgoptError as error:
+            return [error]
+    return []
+
+
+def _print_text(report: Report, output_file: str | None) -> None:
+    from imgopt.cli.output import emit
+
+    for file in report.files:
+        emit(new_bytes(file), output_file)
+
+
+def _print_diff(report: Report, output_file: str | None, *, no_color: bool) -> None:
+    from imgopt.cli.output import emit
+    from imgopt.report.diff import coloured, unified
+    from imgopt.report.terminal import show, wants_colour
+
+    differences = [unified(file.original, file.rewrite.text, file.path) for file in report.files]
+    if output_file is None and wants_colour(sys.stdout, no_color):
+        for difference in filter(None, differences):
+            show(coloured(difference), sys.stdout)
+        sys.stdout.flush()
+        return
+    emit("".join(differences).encode("utf-8", "surrogateescape"), output_file)
+
+
+def _print_check(report: Report, output_file: str | None) -> None:
+    from imgopt.cli.output import emit_lines
+    from imgopt.report.layout import line, visible
+
+    changed = [file for file in report.files if file.rewrite.changed]
+    lines = [
+        line(f"{visible(file.path)} would change: {', '.join(file.rewrite.applied)}") for file in changed
+    ]
+    if lines or output_file is not None:
+        emit_lines(lines, output_file, no_color=True)
+
+
+def _print_json(report: Report, errors: Sequence[ImgoptError], output_file: str | None) -> None:
+    from dataclasses import replace
+
+    from imgopt.cli.output import emit
+    from imgopt.report import json
+
+    emit(json.rendered(json.suggestions(replace(report, errors=(*report.errors, *errors)))), output_file)
+
+
+def _print_held_back(report: Report) -> None:
+    """What was not done is said, beside the result rather than in it."""
+    from imgopt.cli.output import note
+    from imgopt.report.figures import held_back, told_apart
+
+    for file in report.files:
+        for each in told_apart(file):
+            place = f":{each.line}" if each.line else ""
+            note(f"not applied: {file.path}{place}: {each.rule}: {each.why}")
+        waiting = held_back(file)
+        if waiting:
+            count = "1 fix needs" if len(waiting) == 1 else f"{len(waiting)} fixes need"
+            note(f"{file.path}: {count} --unsafe: {', '.join(waiting)}")

@@ -1,0 +1,130 @@
+"""``imgopt suggest``: findings, the proposed rewrite, and what it saves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import typer
+
+from imgopt.cli import arguments as a
+from imgopt.options import Options
+from imgopt.result import Report
+from imgopt.rule import Severity
+
+FailOn = Annotated[
+    Literal["low", "medium", "high"] | None,
+    typer.Option("--fail-on", help="Exit with 1 when there is a finding of this severity or a higher one."),
+]
+
+
+def suggest(
+    path: a.Paths = None,
+    format: a.Format = "text",
+    fail_on: FailOn = None,
+    context: a.Context = None,
+    build_arg: a.BuildArgs = None,
+    target: a.Target = None,
+    platform: a.Platform = None,
+    runtime: a.RuntimeOption = None,
+    spring_boot: a.SpringBoot = None,
+    unsafe: a.Unsafe = None,
+    select: a.Select = None,
+    ignore: a.Ignore = None,
+    bandwidth: a.BandwidthOption = None,
+    config: a.ConfigFile = None,
+    output_file: a.OutputFile = None,
+    no_color: a.NoColor = False,
+    quiet: a.Quiet = False,
+    verbose: a.Verbose = False,
+) -> int:
+    """Say what is wasted, what it costs in bytes and push minutes, and what would mend it.
+
+    Nothing is changed and nothing is built. Formats: text, json, markdown (for a pull-request comment).
+    """
+    from dataclasses import replace
+
+    paths = path or ["."]
+    given = a.Given(
+        context,
+        build_arg,
+        target,
+        platform,
+        runtime,
+        spring_boot,
+        unsafe,
+        select,
+        ignore,
+        bandwidth,
+        config,
+        fail_on,
+    )
+    options = a.options(paths, given)
+    report = examine(paths, options, quiet=quiet)
+    view_again = replace(given, unsafe=None) if options.unsafe and not given.unsafe else given
+    _print(
+        report,
+        format,
+        view_again.repeated(paths),
+        output_file,
+        no_color=no_color,
+        quiet=quiet,
+        verbose=verbose,
+    )
+    if report.errors:
+        from imgopt.cli.failure import print_errors
+
+        print_errors(report.errors)
+    return max(exit_code(report), _verdict(report, options.fail_on))
+
+
+def examine(paths: Sequence[str], options: Options, *, quiet: bool) -> Report:
+    """The engine's report on every Dockerfile that the paths stand for."""
+    from dataclasses import replace
+
+    from imgopt.report.terminal import waiting
+    from imgopt.suggest import MAX_DOCKERFILE_BYTES, report_on
+    from imgopt_rules import ALL_RULES
+
+    stdin = a.read_standard_input(MAX_DOCKERFILE_BYTES) if "-" in paths else None
+    with waiting(quiet) as work_on:
+        return report_on(paths, replace(options, progress=work_on), stdin, rules=ALL_RULES)
+
+
+def exit_code(report: Report) -> int:
+    """Every input is processed; the highest code wins."""
+    return max((error.exit_code for error in report.errors), default=0)
+
+
+def _verdict(report: Report, fail_on: Severity | None) -> int:
+    if fail_on is None:
+        return 0
+    found = (finding.severity.rank for file in report.files for finding, _ in file.findings)
+    return int(any(rank >= fail_on.rank for rank in found))
+
+
+def _print(
+    report: Report,
+    format: str,
+    again: tuple[str, ...],
+    output_file: str | None,
+    *,
+    no_color: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    from imgopt.cli.output import emit, emit_lines
+
+    if format == "json":
+        from imgopt.report import json
+
+        emit(json.rendered(json.suggestions(report)), output_file)
+    elif format == "markdown":
+        from imgopt.report import markdown
+
+        emit(markdown.suggestions(report).encode("utf-8", "replace"), output_file)
+    else:
+        from imgopt.report import terminal, text
+
+        view = text.View(terminal.width(), quiet=quiet, verbose=verbose, again=again)
+        emit_lines(text.suggestions(report, view), output_file, no_color=no_color)

@@ -1,0 +1,140 @@
+"""Calls of Spring Boot's jarmode in a Dockerfile, and the archive they unpack."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imgopt import shell
+from imgopt.contents import join
+from imgopt.dockerfile import Edit, Instruction, Span
+
+if TYPE_CHECKING:
+    from imgopt.java.jar import Jar
+    from imgopt.picture import Picture
+
+
+@dataclass(frozen=True)
+class LayeredJar:
+    """What an extracting stage unpacks. ``jarmodes``: the modes this Spring Boot version knows, best first."""
+
+    spring_boot: str | None
+    launcher: str | None
+    jarmodes: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class JarmodeCall:
+    """One ``java -Djarmode=MODE -jar JAR extract …`` of a RUN."""
+
+    instruction: Instruction
+    command: shell.Command
+    mode: str
+    jar: str  # the path as the stage sees it
+
+    def edits_to(self, mode: str) -> tuple[Edit, ...]:
+        """The same extraction in another mode; empty when it cannot be said the same way."""
+        words = [word.literal for word in self.command.words]
+        if "extract" not in words or None in words:
+            return ()
+        flag = next(word for word in self.command.words if "-Djarmode=" in word.text)
+        extract = self.command.words[words.index("extract")]
+        options = [str(word) for word in words[words.index("extract") + 1 :]]
+        edits = [Edit(self._span(flag.start, flag.end), f"-Djarmode={mode}")]
+        if mode == "tools" and self.mode == "layertools":
+            names = [
+                word
+                for n, word in enumerate(options)
+                if not word.startswith("-") and (n == 0 or options[n - 1] != "--destination")
+            ]
+            if names:
+                return ()
+            more = " --layers --launcher --force"
+            if not any(word.startswith("--destination") for word in options):
+                more += " --destination ."
+            return (*edits, Edit(self._span(extract.end, extract.end), more))
+        if (
+            mode == "layertools"
+            and self.mode == "tools"
+            and "--layers" in options
+            and "--launcher" in options
+        ):
+            for word in self.command.words:
+                if word.literal in ("--layers", "--launcher", "--force"):
+                    edits.append(Edit(self._span(word.start - 1, word.end), ""))
+            return tuple(edits)
+        return ()
+
+    def _span(self, start: int, end: int) -> Span:
+        return self.instruction.source_span(start, end)
+
+
+def jarmode_calls(picture: Picture) -> Iterator[tuple[JarmodeCall, int]]:
+    """Every jarmode call with the index of its stage."""
+    for stage in picture.stages:
+        workdir = "/"
+        for instruction in stage.instructions():
+            if instruction.keyword == "WORKDIR":
+                workdir = join(workdir, picture.expand(instruction, instruction.text) or ".")
+            if (
+                instruction.keyword != "RUN"
+                or "jarmode" not in instruction.text
+                or instruction.json is not None
+            ):
+                continue
+            for command in shell.parse(instruction.text).commands:
+                match = next(
+                    (
+                        re.match(r"-Djarmode=(\w+)", word.text)
+                        for word in command.words
+                        if "-Djarmode=" in word.text
+                    ),
+                    None,
+                )
+                words = [word.value(picture.scope(instruction)) for word in command.words]
+                if match is None or "-jar" not in words[:-1]:
+                    continue
+                path = words[words.index("-jar") + 1]
+                yield (
+                    JarmodeCall(instruction, command, match.group(1), join(workdir, path or "app.jar")),
+                    stage.index,
+                )
+
+
+def layered_jar(picture: Picture) -> LayeredJar | None:
+    """The archive that the file's jarmode calls unpack, or what the build files tell of it."""
+    for call, index in jarmode_calls(picture):
+        file = picture.stages[index].content.files.get(call.jar)
+        jar = picture.jars(file.origin) if file is not None and file.origin is not None else None
+        if jar is not None and jar.kind.startswith("spring-boot"):
+            return LayeredJar(jar.spring_boot, jar.launcher, _modes_of(jar), jar.path)
+    version = picture.options.spring_boot
+    facts = picture.build_facts
+    if version is None and facts is not None:
+        version = facts.spring_boot
+    if version is None:
+        return None
+    from imgopt.java.spring_boot import launcher_for
+
+    war = facts is not None and facts.packaging == "war"
+    launcher = launcher_for(version, war) if facts is None or facts.loader is None else None
+    return LayeredJar(version, launcher, modes_for(version), facts.path if facts else "--spring-boot")
+
+
+def _modes_of(jar: Jar) -> tuple[str, ...]:
+    if jar.jarmode is None:
+        return ()
+    return modes_for(jar.spring_boot) if jar.spring_boot else (jar.jarmode,)
+
+
+def modes_for(version: str) -> tuple[str, ...]:
+    """The jarmodes that can extract, by Spring Boot version: layertools from 2.3 to 4.0, tools from 3.3."""
+    parts = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    return tuple(
+        mode
+        for mode, there in (("tools", parts >= (3, 3)), ("layertools", (2, 3) <= parts < (4, 1)))
+        if there
+    )

@@ -1,0 +1,139 @@
+"""Java command lines: what a start command runs, with which flags, from which jar.
+
+Reads exec form, shell form and `sh -c`, through the usual wrappers (``exec``, ``tini --``, ``nohup`` …) and
+start scripts of the build context. What depends on variables that are not known stays as written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from imgopt import shell
+
+#: Options of `java` whose value is the next word.
+_WITH_VALUE = frozenset(
+    {
+        "-cp",
+        "-classpath",
+        "--class-path",
+        "-p",
+        "--module-path",
+        "--add-modules",
+        "--add-exports",
+        "--add-opens",
+        "--add-reads",
+        "--patch-module",
+        "--limit-modules",
+        "--upgrade-module-path",
+        "--source",
+        "-d",
+        "--describe-module",
+    }
+)
+_SHELLS = frozenset({"sh", "bash", "ash", "dash"})
+
+
+@dataclass(frozen=True)
+class JavaCall:
+    """One `java …` call. ``jar`` is the path given to ``-jar`` (expanded where known)."""
+
+    jar: str | None
+    main_class: str | None
+    class_path: str | None
+    options: tuple[str, ...]
+    arguments: tuple[str, ...]
+    background: bool = False
+
+    def has_option(self, prefix: str) -> bool:
+        return any(option.startswith(prefix) for option in self.options)
+
+
+def shell_script(argv: Sequence[str]) -> str | None:
+    """The script of ``sh -c SCRIPT`` (also ``-ec``, ``-xc``, ``-lc``), or None."""
+    if not argv or argv[0].rsplit("/", 1)[-1] not in _SHELLS:
+        return None
+    for position, word in enumerate(argv[1:], 1):
+        if word.startswith("-") and not word.startswith("--") and word.endswith("c"):
+            return argv[position + 1] if position + 1 < len(argv) else None
+        if not word.startswith("-"):
+            return None
+    return None
+
+
+def calls_in_script(text: str, variables: Mapping[str, str | None]) -> tuple[JavaCall, ...]:
+    """All `java` calls of a shell script, in the order they stand."""
+    found: list[JavaCall] = []
+    known = dict(variables)
+    for command in shell.parse(text).commands:
+        if not command.words:
+            for assignment in command.assignments:
+                name, _, value = assignment.text.partition("=")
+                known[name] = shell.Word(value, 0, 0).value(known) if value else ""
+            continue
+        words = [word.value(known) if word.value(known) is not None else word.text for word in command.words]
+        found.extend(_calls([str(word) for word in words], variables, command.follows == "&"))
+    return tuple(found)
+
+
+def calls_in_argv(argv: Sequence[str], variables: Mapping[str, str | None]) -> tuple[JavaCall, ...]:
+    """The `java` calls of an exec-form command."""
+    return tuple(_calls(argv, variables, False))
+
+
+def _calls(argv: Sequence[str], variables: Mapping[str, str | None], background: bool) -> list[JavaCall]:
+    script = shell_script(argv)
+    if script is not None:
+        return list(calls_in_script(script, variables))
+    for position, word in enumerate(argv):
+        if is_java(word):
+            return [_call(argv[position + 1 :], background)]
+        if word.rsplit("/", 1)[-1] in _SHELLS:
+            inner = shell_script(argv[position:])
+            if inner is not None:
+                return list(calls_in_script(inner, variables))
+    return []
+
+
+def is_java(word: str) -> bool:
+    return word.strip("\"'").rsplit("/", 1)[-1] in ("java", "java.exe")
+
+
+def _call(words: Sequence[str], background: bool) -> JavaCall:
+    options: list[str] = []
+    jar_mode = False
+    class_path: str | None = None
+    position = 0
+    while position < len(words):
+        word = words[position]
+        if word == "-jar":
+            jar_mode = True
+        elif word in _WITH_VALUE:
+            value = words[position + 1] if position + 1 < len(words) else ""
+            options += [word, value]
+            if word in ("-cp", "-classpath", "--class-path"):
+                class_path = value
+            position += 1
+        elif word.startswith("-") or _all_variable(word):
+            options.append(word)
+        else:
+            break
+        position += 1
+    rest = list(words[position:])
+    target = rest.pop(0) if rest else None
+    if target is None and jar_mode and options and _all_variable(options[-1]):
+        target = options.pop()  # `-jar $JAR`
+    return JavaCall(
+        jar=target if jar_mode else None,
+        main_class=None if jar_mode else target,
+        class_path=class_path,
+        options=tuple(options),
+        arguments=tuple(rest),
+        background=background,
+    )
+
+
+def _all_variable(word: str) -> bool:
+    """A word like ``$JAVA_OPTS`` or ``"${X}"`` that may stand for any number of options."""
+    bare = word.strip("\"'")
+    return bare.startswith("$") and not bare.endswith((".jar", ".war"))

@@ -1,0 +1,102 @@
+"""What the user asked for: the command line laid over the configuration, checked once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Literal
+
+from imgopt.errors import UsageError
+from imgopt.rule import Severity
+from imgopt.weigh.registries import DEFAULT_PROFILE
+
+Runtime = Literal["auto", "alpine", "glibc", "jlink", "distroless"]
+RUNTIMES: tuple[Runtime, ...] = ("auto", "alpine", "glibc", "jlink", "distroless")
+
+#: Says that nobody asked for another rate; reports print it.
+DEFAULT_BANDWIDTH_SOURCE = f"default, profile {DEFAULT_PROFILE.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredBase:
+    """A base image that the user declares under ``[bases]``; None where nothing is said.
+
+    ``pattern`` matches the image name as it stands in FROM, ``*`` any text. ``like`` names a known image
+    that has the same facts; the others override it. ``source`` is where it is declared, e.g. "imgopt.toml:7".
+    """
+
+    pattern: str
+    like: str | None = None
+    kind: Literal["jdk", "jre", "os", "build", "other"] | None = None
+    java: int | None = None
+    libc: Literal["glibc", "musl"] | None = None
+    os: str | None = None
+    counterpart: str | None = None
+    os_version: str | None = None
+    user: str | None = None
+    java_home: str | None = None
+    platforms: tuple[str, ...] | None = None
+    has: tuple[str, ...] | None = None
+    lacks: tuple[str, ...] | None = None
+    source: str = ""
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What is said, by the keys of the table."""
+        values = {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if each.name not in ("pattern", "source")
+        }
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in values.items()
+            if value is not None
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``bandwidths`` are bytes a second. ``platform`` None: what the file says, else linux/amd64. An empty ``select`` means every rule.
+
+    ``progress`` is told the path that is being worked on; it must not raise.
+    """
+
+    context: Path | None = None
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    target: str | None = None
+    platform: str | None = None
+    runtime: Runtime = "auto"
+    spring_boot: str | None = None
+    unsafe: bool = False
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    bandwidths: tuple[int, ...] = DEFAULT_PROFILE.rates
+    bandwidth_source: str = DEFAULT_BANDWIDTH_SOURCE
+    bases: tuple[DeclaredBase, ...] = ()
+    fail_on: Severity | None = None
+    progress: Callable[[str], None] | None = field(default=None, compare=False)
+
+
+def platform_name(text: str) -> str:
+    """``linux/amd64`` as engines normalise it (``linux/x86_64``, ``arm64``). UsageError for what is none."""
+    parts = text.strip().lower().split("/")
+    if len(parts) == 1:
+        parts = ["linux", *parts]
+    parts[1:2] = [_ARCHITECTURES.get(parts[1], parts[1])]
+    name = "/".join(parts)
+    if not re.fullmatch(r"(linux|windows)/[a-z0-9_]+(/v[0-9]+)?", name):
+        raise UsageError(f"{text!r} is not a platform", "write linux/amd64 or linux/arm64")
+    return name
+
+
+_ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "i386": "386"}
+
+
+def spring_boot_version(text: str) -> str:
+    """``3.5`` or ``3.5.4`` or ``2.0.0.RELEASE``. UsageError for what is no version of Spring Boot."""
+    if not re.fullmatch(r"[1-9]\.\d{1,2}(\.\d{1,3})?([.-][A-Za-z][A-Za-z0-9.-]{0,20})?", text.strip()):
+        raise UsageError(f"{text!r} is not a Spring Boot version", "write it as 3.5.4")
+    return text.strip()

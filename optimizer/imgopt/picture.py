@@ -1,0 +1,618 @@
+"""The picture: a Dockerfile with its context, jars and base images, and what each stage and layer holds.
+
+The one object that rules and weigh read. Built by `take_picture`; everything expensive is computed when it is
+first asked for and kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgopt import shell
+from imgopt.contents import File, Layer, StageContent, join, normal, stage_contents
+from imgopt.dockerfile import Dockerfile, Edit, Instruction, Span, Stage, assignments, expand, scopes
+from imgopt.errors import DockerfileError, JarError
+from imgopt.jarmode import LayeredJar as LayeredJar
+from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script, shell_script
+
+if TYPE_CHECKING:
+    from imgopt.bases import Base
+    from imgopt.context import Context
+    from imgopt.jarmode import JarmodeCall
+    from imgopt.java.build_files import BuildFacts
+    from imgopt.java.jar import Jar
+    from imgopt.layering import LayeringPlan
+    from imgopt.options import Options
+    from imgopt.runtime import RuntimeChoice
+
+#: Start scripts larger than this are not read.
+MAX_SCRIPT_BYTES = 256 * 1024
+
+
+class Jars:
+    """Jars read so far, shared by the pictures of the original and of its rewrite."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, Jar | JarError] = {}
+
+    def __call__(self, path: Path) -> Jar | None:
+        """The jar, or None when the file is none; the reason is kept in `problem`."""
+        if path not in self._read:
+            from imgopt.java.jar import read_jar
+
+            try:
+                self._read[path] = read_jar(path)
+            except JarError as error:
+                self._read[path] = error
+        found = self._read[path]
+        return None if isinstance(found, JarError) else found
+
+    def known(self, path: Path) -> Jar | None:
+        """The jar if it was read before; reads nothing."""
+        found = self._read.get(path)
+        return None if isinstance(found, JarError) else found
+
+    def problem(self, path: Path) -> JarError | None:
+        found = self._read.get(path)
+        return found if isinstance(found, JarError) else None
+
+
+@dataclass(frozen=True)
+class StagePicture:
+    """A stage with its lineage: ``root`` is the stage whose FROM names an image from outside."""
+
+    stage: Stage
+    index: int
+    parent: StagePicture | None
+    image: str | None  # the expanded image of FROM; None when a build argument without value is in it
+    missing: tuple[str, ...]  # the arguments that have no value
+    content: StageContent
+
+    @property
+    def root(self) -> StagePicture:
+        return self.parent.root if self.parent else self
+
+    @property
+    def lineage(self) -> tuple[StagePicture, ...]:
+        return (*(self.parent.lineage if self.parent else ()), self)
+
+    @property
+    def name(self) -> str:
+        return self.stage.name or str(self.index)
+
+    def instructions(self) -> Iterator[Instruction]:
+        for stage in self.lineage:
+            yield from stage.stage.instructions
+
+    def last(self, keyword: str) -> Instruction | None:
+        found = [instruction for instruction in self.instructions() if instruction.keyword == keyword]
+        return found[-1] if found else None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """The application's jar or war as the final stage receives it.
+
+    ``instruction`` is the COPY or ADD in the final stage; ``path`` where the jar then stands in the image;
+    ``jar`` the X-ray, when its bytes are at hand (what the build files tell otherwise is `Picture.build_facts`).
+    """
+
+    instruction: Instruction
+    sources: tuple[str, ...]
+    path: str | None
+    file: Path | None
+    jar: Jar | None
+    from_stage: str | None
+    started: bool  # a start command runs it
+    matches: tuple[str, ...] = ()  # what its source names in the context
+
+
+@dataclass(frozen=True)
+class Silence:
+    """``# imgopt: ignore=RULE,...: reason`` for the instruction that begins at ``line``."""
+
+    rules: frozenset[str]
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    document: Dockerfile
+    context: Context | None
+    options: Options
+    jars: Jars = field(compare=False)
+
+    @property
+    def path(self) -> str:
+        return self.document.path
+
+    @cached_property
+    def index_of(self) -> dict[int, int]:
+        return {id(instruction): number for number, instruction in enumerate(self.document.instructions)}
+
+    @cached_property
+    def scopes(self) -> tuple[Mapping[str, str | None], ...]:
+        return scopes(self.document, self.options.build_args, self.platform)
+
+    def scope(self, instruction: Instruction) -> Mapping[str, str | None]:
+        return self.scopes[self.index_of[id(instruction)]]
+
+    def expand(self, instruction: Instruction, text: str) -> str | None:
+        """``text`` with the variables that this instruction sees, or None when one is not known."""
+        return expand(text, self.scope(instruction), self.document.escape).value
+
+    @cached_property
+    def platform(self) -> str:
+        """The platform the image is predicted for."""
+        if self.options.platform:
+            return self.options.platform
+        for stage in reversed(self.document.stages):
+            flag = stage.platform
+            if flag is not None and flag.value and flag.value.startswith("linux/") and "$" not in flag.value:
+                return flag.value
+        return "linux/amd64"
+
+    @cached_property
+    def platforms(self) -> tuple[str, ...]:
+        """Every platform the file is evidently built for."""
+        if self.options.platform:
+            return (self.options.platform,)
+        if re.search(
+            r"\$\{?(TARGET(PLATFORM|ARCH)|BUILDPLATFORM)|ARG +TARGET(PLATFORM|ARCH)", self.document.text
+        ):
+            return ("linux/amd64", "linux/arm64")
+        return (self.platform,)
+
+    @cached_property
+    def contents(self) -> tuple[StageContent, ...]:
+        return stage_contents(self.document, self.context, self.scopes, self.jars)
+
+    @cached_property
+    def stages(self) -> tuple[StagePicture, ...]:
+        pictures: list[StagePicture] = []
+        by_name: dict[str, StagePicture] = {}
+        for stage in self.document.stages:
+            expansion = expand(stage.image.text, self.scope(stage.from_), self.document.escape)
+            image = expansion.value or None
+            parent = by_name.get(image.lower()) if image else None
+            picture = StagePicture(
+                stage, stage.index, parent, image, expansion.missing, self.contents[stage.index]
+            )
+            pictures.append(picture)
+            if stage.name:
+                by_name[stage.name.lower()] = picture
+        return tuple(pictures)
+
+    @cached_property
+    def final(self) -> StagePicture:
+        target = self.options.target
+        if target is None:
+            return self.stages[-1]
+        for stage in self.stages:
+            if stage.name.lower() == target.lower() or str(stage.index) == target:
+                return stage
+        names = ", ".join(stage.name for stage in self.stages)
+        raise DockerfileError(f"there is no stage {target!r}", f"choose one of: {names}", path=self.path)
+
+    @cached_property
+    def base(self) -> Base:
+        """The image from outside that the final stage stands on."""
+        return self.base_of(self.final)
+
+    def base_of(self, stage: StagePicture) -> Base:
+        return self.identify(stage.root.image or "")
+
+    def identify(self, image: str) -> Base:
+        """What an image is, the user's own declarations first."""
+        from imgopt.bases import identify
+
+        return identify(image, self._declared)
+
+    @cached_property
+    def _declared(self) -> dict[str, dict[str, object]]:
+        keys = ("like", "kind", "java", "libc", "os", "counterpart")
+        return {
+            base.pattern: {key: getattr(base, key) for key in keys if getattr(base, key) is not None}
+            for base in self.options.bases
+        }
+
+    def used_elsewhere(self, stage: StagePicture) -> tuple[str, ...]:
+        """Names of stages other than the final one that build on this stage."""
+        return tuple(
+            other.name
+            for other in self.stages
+            if other is not self.final and other is not stage and stage in other.lineage
+        )
+
+    # the application
+
+    def final_instructions(self) -> tuple[Instruction, ...]:
+        return tuple(self.final.instructions())
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers of the final image above its base, in order."""
+        return tuple(self.final.content.layers)
+
+    @cached_property
+    def environment(self) -> Mapping[str, str | None]:
+        """The environment a container starts with, as far as the Dockerfile says."""
+        found: dict[str, str | None] = {}
+        for instruction in self.final.instructions():
+            if instruction.keyword == "ENV":
+                for assignment in assignments(instruction):
+                    found[assignment.name] = self.expand(instruction, assignment.value or "")
+        return found
+
+    @cached_property
+    def start_scripts(self) -> tuple[tuple[File, str], ...]:
+        """Text files of the context that the final stage copies and that look like scripts."""
+        scripts: list[tuple[File, str]] = []
+        for file in self.final.content.files.values():
+            if file.origin is None or file.bytes is None or file.bytes > MAX_SCRIPT_BYTES:
+                continue
+            named = file.path.endswith((".sh", ".bash"))
+            if not named and "." in file.path.rsplit("/", 1)[-1]:
+                continue
+            try:
+                with file.origin.open("rb") as stream:
+                    data = stream.read(2)
+                    if data == b"#!" or named:
+                        data += stream.read(MAX_SCRIPT_BYTES)
+            except OSError:
+                continue
+            if (named or data.startswith(b"#!")) and b"\0" not in data:
+                scripts.append((file, data.decode("utf-8", "replace")))
+        return tuple(scripts)
+
+    @cached_property
+    def start_commands(self) -> tuple[Instruction, ...]:
+        """The ENTRYPOINT and CMD in force."""
+        entrypoint, command = self.final.last("ENTRYPOINT"), self.final.last("CMD")
+        return tuple(instruction for instruction in (entrypoint, command) if instruction is not None)
+
+    @cached_property
+    def calls(self) -> tuple[JavaCall, ...]:
+        """Every `java` call of the start command and of the scripts it may run."""
+        found: list[JavaCall] = []
+        for instruction in self.start_commands:
+            if instruction.json is not None:
+                found += calls_in_argv(instruction.json, self.environment)
+            else:
+                found += calls_in_script(instruction.text, self.environment)
+        for _, text in self.start_scripts:
+            found += calls_in_script(text, self.environment)
+        return tuple(found)
+
+    def commands(self) -> Iterator[tuple[Instruction, str]]:
+        """Shell text of the final stage: RUN, HEALTHCHECK, ENTRYPOINT and CMD, with its instruction."""
+        for instruction in self.final.instructions():
+            if instruction.keyword == "RUN":
+                bodies = "\n".join(heredoc.body for heredoc in instruction.heredocs)
+                yield instruction, bodies or script_of(instruction)
+        healthcheck = self.final.last("HEALTHCHECK")
+        for instruction in (*((healthcheck,) if healthcheck else ()), *self.start_commands):
+            yield instruction, script_of(instruction)
+
+    @cached_property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """Every jar or war that a COPY or ADD of the final stage brings, application jars first."""
+        found: list[Artifact] = []
+        started = {join(self.final.content.workdir, call.jar) for call in self.calls if call.jar}
+        for instruction in self.final.stage.instructions:
+            if (
+                instruction.keyword not in ("COPY", "ADD")
+                or len(instruction.words) < 2
+                or instruction.heredocs
+            ):
+                continue
+            artifact = self._artifact(instruction, started)
+            if artifact is not None:
+                found.append(artifact)
+        return tuple(sorted(found, key=lambda artifact: not artifact.started))
+
+    @cached_property
+    def artifact(self) -> Artifact | None:
+        """The application's jar: the one that is started, else the only one there is."""
+        started = [artifact for artifact in self.artifacts if artifact.started]
+        if started:
+            return started[0] if len({id(artifact.instruction) for artifact in started}) == 1 else None
+        return self.artifacts[0] if len(self.artifacts) == 1 else None
+
+    @cached_property
+    def application_jars(self) -> tuple[Jar, ...]:
+        """The archives whose code runs in the final image: copied whole, or unpacked by a stage before."""
+        found = {artifact.jar.path: artifact.jar for artifact in self.artifacts if artifact.jar is not None}
+        for file in self.final.content.files.values():
+            jar = None
+            if file.entry is not None:
+                jar = file.entry[0]
+            elif file.origin is not None and file.path.endswith(".jar"):
+                jar = self.jars(file.origin)
+            if jar is not None:
+                found.setdefault(jar.path, jar)
+        return tuple(found.values())
+
+    @cached_property
+    def unread_artifacts(self) -> tuple[Artifact, ...]:
+        """Jars that the final stage copies and that are not there to be read. The small jar that starts an
+        unpacked application counts as read when the archive was."""
+        unpacked = any(file.entry is not None for file in self.final.content.files.values())
+        return tuple(
+            artifact
+            for artifact in self.artifacts
+            if artifact.jar is None and not (unpacked and artifact.from_stage is not None)
+        )
+
+    def _artifact(self, instruction: Instruction, started: set[str]) -> Artifact | None:
+        words = [
+            self.expand(instruction, word.text) if instruction.json is None else word.text
+            for word in instruction.words
+        ]
+        sources = tuple(
+            word if word is not None else instruction.words[n].text for n, word in enumerate(words[:-1])
+        )
+        layer = next((layer for layer in self.layers if layer.instruction is instruction), None)
+        jars = [file for file in layer.files if file.path.endswith((".jar", ".war"))] if layer else []
+        if not any(source.endswith((".jar", ".war")) for source in sources) and not any(
+            file.path in started for file in jars
+        ):
+            return None
+        path = jars[0].path if len(jars) == 1 else None
+        if path is None and words[-1] is not None and len(sources) == 1:
+            path = self._target(instruction, sources[0], words[-1])
+        files = [file for file in jars if file.path in started] or jars
+        file = files[0].origin if len(files) == 1 else None
+        from_ = instruction.flag("from")
+        if file is None and from_ is not None and len(sources) == 1:
+            file = self._built(sources[0])
+        jar = self.jars(file) if file is not None else None
+        return Artifact(
+            instruction=instruction,
+            sources=sources,
+            path=files[0].path if len(files) == 1 else path,
+            file=file,
+            jar=jar,
+            from_stage=from_.value if from_ is not None else None,
+            started=any(file.path in started for file in jars) or (path in started),
+            matches=tuple(file.origin.name for file in jars if file.origin is not None),
+        )
+
+    def _target(self, instruction: Instruction, source: str, target: str) -> str | None:
+        workdir = "/"
+        for other in self.final.instructions():
+            if other is instruction:
+                break
+            if other.keyword == "WORKDIR":
+                workdir = join(workdir, self.expand(other, other.text) or ".")
+        name = source.rsplit("/", 1)[-1]
+        if target.endswith("/") or target in (".", "./"):
+            return join(join(workdir, target), name) if not re.search(r"[*?\[$]", name) else None
+        path = join(workdir, target)
+        return normal(path + "/" + name) if path in self.final.content.directories else path
+
+    def _built(self, source: str) -> Path | None:
+        """A jar that another stage builds may lie in the context as well, built before: the same one, near enough
+        to read its facts from."""
+        if self.context is None:
+            return None
+        tail = re.search(r"(?:[^/]+/)?(?:target|build/libs)/[^/]+\.(?:jar|war)$", source)
+        if tail is None:
+            return None
+        for relative in (tail.group(), re.sub(r"^[^/]+/(?=target/|build/libs/)", "", tail.group())):
+            matches = sorted(
+                path
+                for path in self.context.root.glob(relative)
+                if path.is_file()
+                and not path.is_symlink()
+                and not path.name.endswith(("-sources.jar", "-javadoc.jar", "-plain.jar", "-tests.jar"))
+            )
+            if len(matches) == 1:
+                return matches[0]
+        return None
+
+    @cached_property
+    def build_facts(self) -> BuildFacts | None:
+        """What pom.xml or Gradle's files beside the jar's source tell, when no jar is built."""
+        if self.context is None:
+            return None
+        from imgopt.java.build_files import read_build_files
+
+        root = self.context.root
+        candidates = [Path(self.path).parent, root] if self.path != "-" else [root]
+        for instruction in self.final.stage.instructions:
+            if instruction.keyword in ("COPY", "ADD"):
+                for word in instruction.words[:-1]:
+                    source = (self.expand(instruction, word.text) or "").lstrip("/")
+                    module = re.split(r"(?:^|/)(?:target|build/libs)/", source)[0]
+                    if module and module != source and ".." not in module:
+                        candidates.insert(0, root / module)
+        for directory in candidates:
+            if directory.is_dir():
+                facts = read_build_files(directory, root if directory.is_relative_to(root) else directory)
+                if facts is not None and facts.packaging != "pom":
+                    return facts
+        return None
+
+    @cached_property
+    def touches(self) -> tuple[Instruction, ...]:
+        """RUN lines of the final stage that only `touch` a jar: a new copy of it, and nothing else."""
+        if not self.active("jar-stored-twice", 0):
+            return ()
+        return tuple(
+            instruction
+            for instruction in self.final.stage.instructions
+            if instruction.keyword == "RUN"
+            and not instruction.heredocs
+            and _only_touches(script_of(instruction))
+        )
+
+    def removal(self, instruction: Instruction) -> Edit:
+        """The edit that removes an instruction with its line end."""
+        text = self.document.text
+        start = text.rfind("\n", 0, instruction.span.start) + 1
+        end = text.find("\n", instruction.span.end)
+        return Edit(Span(start, len(text) if end < 0 else end + 1), "")
+
+    @cached_property
+    def jarmode_calls(self) -> tuple[JarmodeCall, ...]:
+        from imgopt.jarmode import jarmode_calls
+
+        return tuple(call for call, _ in jarmode_calls(self))
+
+    @cached_property
+    def layered_jar(self) -> LayeredJar | None:
+        """The archive that the file unpacks itself with jarmode, as far as it is known."""
+        from imgopt.jarmode import layered_jar
+
+        return layered_jar(self) if self.layering.layered else None
+
+    # decisions, each made once
+
+    @cached_property
+    def runtime(self) -> RuntimeChoice:
+        from imgopt.runtime import choose
+
+        return choose(self)
+
+    @cached_property
+    def layering(self) -> LayeringPlan:
+        from imgopt.layering import plan
+
+        return plan(self)
+
+    # comments
+
+    @cached_property
+    def silences(self) -> tuple[Silence, ...]:
+        found: list[Silence] = []
+        starts = sorted(instruction.line for instruction in self.document.instructions)
+        for comment in self.document.comments:
+            match = re.match(r"#\s*imgopt:\s*ignore=([\w,\- ]+?)\s*(?::\s*(.*))?$", comment.text.strip())
+            if match:
+                line = next((start for start in starts if start > comment.line), 0)
+                names = frozenset(name.strip() for name in match.group(1).split(",") if name.strip())
+                found.append(Silence(names, line, match.group(2) or ""))
+        return tuple(found)
+
+    @cached_property
+    def ignored(self) -> str | None:
+        """The reason of ``# imgopt: ignore-file`` ("" without one), or None."""
+        for comment in self.document.comments:
+            match = re.match(r"#\s*imgopt:\s*ignore-file\s*(?::\s*(.*))?$", comment.text.strip())
+            if match:
+                return match.group(1) or ""
+        return None
+
+    def active(self, rule: str, line: int) -> bool:
+        """Whether a rule may speak about the instruction at this line."""
+        if self.options.select and rule not in self.options.select:
+            return False
+        if rule in self.options.ignore:
+            return False
+        return not any(rule in silence.rules and silence.line == line for silence in self.silences)
+
+    def span_of_from(self, stage: StagePicture) -> Span:
+        return stage.stage.image.span
+
+
+def script_of(instruction: Instruction) -> str:
+    """RUN, CMD, ENTRYPOINT or HEALTHCHECK as one piece of shell text."""
+    if instruction.json is not None:
+        inner = shell_script(instruction.json)
+        if inner is not None:
+            return inner
+        return " ".join(_quoted(word) for word in instruction.json)
+    text = instruction.text
+    if instruction.keyword == "HEALTHCHECK":
+        text = re.sub(r"^\s*(CMD|NONE)\b\s*", "", text, flags=re.IGNORECASE)
+        if text.startswith("["):
+            import json
+
+            try:
+                return " ".join(_quoted(str(word)) for word in json.loads(text))
+            except ValueError:
+                return text
+    return text
+
+
+def _only_touches(text: str) -> bool:
+    script = shell.parse(text)
+    if not script.nodes or not script.plain:
+        return False
+    for command in script.commands:
+        if command.program in ("sh", "bash") and len(command.args) == 2 and command.args[0].text == "-c":
+            if not _only_touches(command.args[1].literal or ""):
+                return False
+        elif (
+            command.program != "touch"
+            or not command.args
+            or not all(word.text.strip("\"'").endswith((".jar", ".war")) for word in command.args)
+        ):
+            return False
+    return True
+
+
+def _quoted(word: str) -> str:
+    return word if re.fullmatch(r"[\w@%+=:,./$*{}\-]+", word) else "'" + word.replace("'", "'\\''") + "'"
+
+
+def check_stages(document: Dockerfile) -> None:
+    """Raises DockerfileError for stages that need each other, and for ``--from=N`` beyond the last stage."""
+    names = {stage.name.lower(): stage.index for stage in document.stages if stage.name}
+    needs: dict[int, set[int]] = {}
+    for stage in document.stages:
+        wanted = needs.setdefault(stage.index, set())
+        for instruction in stage.instructions:
+            flag = instruction.flag("from") if instruction.keyword in ("COPY", "ADD") else None
+            if flag is None or not flag.value or "$" in flag.value:
+                continue
+            if flag.value.isdigit() and int(flag.value) >= len(document.stages):
+                raise DockerfileError(
+                    f"--from={flag.value} names a stage that is not there",
+                    f"the last stage is {len(document.stages) - 1}; stages can have names (FROM ... AS name)",
+                    path=document.path,
+                    line=instruction.line,
+                )
+            number = int(flag.value) if flag.value.isdigit() else names.get(flag.value.lower())
+            if number is not None:
+                wanted.add(number)
+        earlier = [other for other in document.stages[: stage.index] if other.name]
+        parent = next(
+            (o for o in reversed(earlier) if (o.name or "").lower() == stage.image.text.lower()), None
+        )
+        if parent is not None:
+            wanted.add(parent.index)
+    done: set[int] = set()
+    for start in needs:
+        _walk(document, needs, start, [], done)
+
+
+def _walk(
+    document: Dockerfile, needs: Mapping[int, set[int]], stage: int, path: list[int], done: set[int]
+) -> None:
+    if stage in path:
+        names = [document.stages[index].name or str(index) for index in (*path[path.index(stage) :], stage)]
+        raise DockerfileError(
+            f"stages need each other in a circle ({' -> '.join(names)})",
+            "let one of them copy from a stage above it",
+            path=document.path,
+            line=document.stages[stage].line,
+        )
+    if stage in done:
+        return
+    for other in needs[stage]:
+        _walk(document, needs, other, [*path, stage], done)
+    done.add(stage)
+
+
+def take_picture(
+    document: Dockerfile, context: Context | None, options: Options, jars: Jars | None = None
+) -> Picture:
+    return Picture(document, context, options, jars if jars is not None else Jars())

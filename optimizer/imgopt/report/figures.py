@@ -1,0 +1,204 @@
+"""What reports say about numbers: savings, what is unknown, when a client's habit matters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from imgopt.result import (
+    BASES,
+    Basis,
+    FileReport,
+    ImageWeight,
+    LayerWeight,
+    Prediction,
+    PushClient,
+    Sum,
+    total,
+)
+from imgopt.rule import Applicability, Declined
+from imgopt.units import megabytes
+
+#: A client that sends this much more than it would need to is worth a warning.
+_MATTERS_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """Bytes or seconds less than before (negative: more). ``bound`` is "at least" when more may be saved."""
+
+    value: float
+    before: float
+    bound: str = ""
+
+    @property
+    def share(self) -> str:
+        """In percent of what was there; only all of it is 100 %."""
+        percent = round(100 * self.value / self.before) if self.before else 0
+        return ">99 %" if percent == 100 and self.value != self.before else f"{percent} %"
+
+
+def saved(
+    before: Sum, after: Sum, unknown_before: Iterable[str], unknown_after: Iterable[str]
+) -> Saved | None:
+    """The difference over the layers that differ: a layer of unknown size that stays cancels out.
+
+    ``unknown_*`` are the instructions of the layers that the sums could not count. None when nothing
+    can be said: the rewrite has a layer of unknown size that was not there, or what was there of unknown
+    size might make up for more bytes than before.
+    """
+    if before.value is None or after.value is None:
+        return None
+    gone, new = Counter(unknown_before), Counter(unknown_after)
+    difference = before.value - after.value
+    if new - gone or (gone - new and difference <= 0):
+        return None
+    return Saved(difference, before.value, "at least" if gone - new else "")
+
+
+def first_push_saved(prediction: Prediction) -> Saved | None:
+    before, after = prediction.before, prediction.after
+    return saved(before.first_push, after.first_push, _unknown(before.layers), _unknown(after.layers))
+
+
+def next_push_saved(prediction: Prediction) -> Saved | None:
+    before, after = prediction.before, prediction.after
+    return saved(before.next_push, after.next_push, _unknown(changing(before)), _unknown(changing(after)))
+
+
+def unpacked_saved(prediction: Prediction) -> Saved | None:
+    before, after = prediction.before, prediction.after
+    unknown = [
+        [layer.instruction for layer in image.layers if layer.uncompressed_bytes is None]
+        for image in (before, after)
+    ]
+    return saved(before.uncompressed, after.uncompressed, *unknown)
+
+
+def _unknown(layers: Iterable[LayerWeight]) -> list[str]:
+    return [layer.instruction for layer in layers if layer.compressed_bytes is None]
+
+
+def changing(image: ImageWeight) -> list[LayerWeight]:
+    return [layer for layer in image.layers if layer.changes_each_release]
+
+
+def unknown_layers(prediction: Prediction) -> list[LayerWeight]:
+    """The layers that make a sum incomplete, each once; with its line in the original when it is there."""
+    layers = (*prediction.after.layers, *prediction.before.layers)
+    found = {layer.instruction: layer for layer in layers if layer.compressed_bytes is None}
+    return sorted(found.values(), key=lambda layer: layer.line)
+
+
+def bases_used(prediction: Prediction) -> list[Basis]:
+    """The bases of the figures shown, from strongest to weakest."""
+    images = (prediction.before, prediction.after)
+    sums = [each for image in images for each in (image.first_push, image.uncompressed, image.next_push)]
+    used = {each.basis for each in sums if each.value is not None}
+    return [basis for basis in BASES if basis in used]
+
+
+def weakest(*sums: Sum) -> Basis:
+    known = [each.basis for each in sums if each.value is not None]
+    return max(known, key=BASES.index, default="unknown")
+
+
+def clients_that_matter(prediction: Prediction) -> list[PushClient]:
+    """Clients that would still send much after the rewrite, though the registry has most of it."""
+    needed = prediction.after.next_push.value
+    return [
+        client
+        for client in prediction.clients
+        if needed is not None
+        and client.after.value is not None
+        and client.after.value > 2 * needed
+        and client.after.value - needed >= _MATTERS_BYTES
+    ]
+
+
+def still_sending(predictions: Iterable[Prediction]) -> list[tuple[Sum, Sum, list[PushClient]]]:
+    """Over all images: what clients send at the next push, what they would have to, and which they are.
+
+    Clients that send the same are told together.
+    """
+    found: dict[str, list[tuple[PushClient, Prediction]]] = {}
+    for prediction in predictions:
+        for client in clients_that_matter(prediction):
+            found.setdefault(client.client, []).append((client, prediction))
+    same: dict[tuple[Sum, Sum], list[PushClient]] = {}
+    for each in found.values():
+        sent = added([client.after for client, _ in each])
+        needed = added([prediction.after.next_push for _, prediction in each])
+        same.setdefault((sent, needed), []).append(each[0][0])
+    return [(sent, needed, clients) for (sent, needed), clients in same.items()]
+
+
+def seconds_together(predictions: Iterable[Prediction]) -> dict[int, list[float | None]]:
+    """For each bandwidth: first push before and after, next push before and after, one image after the other."""
+    together: dict[int, list[float | None]] = {}
+    for prediction in predictions:
+        for push in prediction.push:
+            sums = together.setdefault(push.bandwidth_bytes_per_s, [0.0] * 4)
+            for number, value in enumerate((*push.first_push_s, *push.next_push_s)):
+                known = sums[number]
+                sums[number] = None if known is None or value is None else known + value
+    return together
+
+
+def sums_of(prediction: Prediction) -> tuple[Sum, Sum, Sum, Sum]:
+    """First push before and after, next push before and after."""
+    before, after = prediction.before, prediction.after
+    return before.first_push, after.first_push, before.next_push, after.next_push
+
+
+def sums_together(predictions: Sequence[Prediction]) -> list[Sum]:
+    return [added(column) for column in zip(*map(sums_of, predictions), strict=True)]
+
+
+def held_back(file: FileReport) -> list[str]:
+    """The rules whose fix is ready and waits for ``--unsafe``, in report order."""
+    rules = [
+        finding.rule
+        for finding, _ in file.findings
+        if finding.fix is not None
+        and finding.fix.applies
+        and finding.fix.applicability is Applicability.UNSAFE
+        and finding.rule not in file.rewrite.applied
+    ]
+    return list(dict.fromkeys(rules))
+
+
+def told_apart(file: FileReport) -> list[Declined]:
+    """What was not applied and is not said with its finding already."""
+    said = set()
+    for finding, _ in file.findings:
+        if finding.fix is None:
+            said.add((finding.rule, finding.line, "no fix is known"))
+            continue
+        fix = finding.fix
+        said.add((finding.rule, finding.line, fix.description))
+        said.add((finding.rule, finding.line, f"needs --unsafe: {fix.risk or fix.description}"))
+    return [each for each in file.rewrite.not_applied if (each.rule, each.line, each.why) not in said]
+
+
+def added(sums: Sequence[Sum]) -> Sum:
+    """Sums of several files together."""
+    whole = total([(each.value, each.basis) for each in sums])
+    return Sum(whole.value, whole.basis, whole.complete and all(each.complete for each in sums))
+
+
+def amount(each: Sum) -> str:
+    """``243.1 MB``, ``at least 243.1 MB`` when a part is unknown, ``unknown``."""
+    if each.value is None:
+        return "unknown"
+    return megabytes(each.value) if each.complete else at_least(megabytes(each.value))
+
+
+def at_least(text: str, words: str = "at least ") -> str:
+    """A figure as a lower bound: a part of it is unknown."""
+    return words + ("0" + text[text.index(" ") :] if text.startswith("<") else text)
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,247 @@
+"""JSON as the contract fixes it: one object, UTF-8, no lone surrogates, no NaN."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from imgopt import __version__
+from imgopt.errors import ImgoptError
+from imgopt.report.figures import weakest
+from imgopt.result import FileReport, ImageWeight, JavaInfo, Prediction, Report, Saving, Sum
+
+if TYPE_CHECKING:
+    from imgopt.java.jar import Jar
+    from imgopt.rule import Finding, Rule
+
+Object = dict[str, Any]
+
+#: Said when a Dockerfile's bytes cannot be told in JSON, so that nobody writes the text back.
+REPLACED = "bytes that are not UTF-8 stand as U+FFFD in this object; imgopt rewrite writes them unchanged"
+
+
+def rendered(document: Mapping[str, Any]) -> bytes:
+    """The object as printed. Strings may hold undecodable bytes as surrogates; they become U+FFFD."""
+    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+    return (_SURROGATE.sub("\ufffd", text) + "\n").encode()
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def envelope(errors: Sequence[ImgoptError], **content: Any) -> Object:
+    """What every command's object begins with."""
+    return {
+        "schema_version": 1,
+        "tool": {"name": "imgopt", "version": __version__},
+        "errors": [error_object(error) for error in errors],
+        **content,
+    }
+
+
+def error_object(error: ImgoptError) -> Object:
+    message = f"{error.message}; {error.hint}" if error.hint else error.message
+    return {"path": error.path, "line": error.line, "message": message}
+
+
+def suggestions(report: Report) -> Object:
+    return envelope(
+        report.errors,
+        files=[file_object(file) for file in report.files],
+        bandwidth_source=report.bandwidth_source,
+        catalogue_date=report.catalogue_date,
+    )
+
+
+def file_object(file: FileReport) -> Object:
+    warnings = list(file.warnings)
+    if _SURROGATE.search(file.rewrite.text) or _SURROGATE.search(file.original):
+        warnings.append(REPLACED)
+    return {
+        "path": file.path,
+        "context": file.context,
+        "context_note": file.context_note,
+        "platform": file.platform,
+        "stages": [{"name": stage.name, "base": stage.base, "final": stage.final} for stage in file.stages],
+        "java": None if file.java is None else _java(file.java),
+        "findings": [_finding(finding, saving) for finding, saving in file.findings],
+        "rewrite": {
+            "changed": file.rewrite.changed,
+            "applicability": file.rewrite.applicability,
+            "text": file.rewrite.text,
+            "applied": list(file.rewrite.applied),
+            "not_applied": [
+                {"rule": each.rule, "line": each.line, "why": each.why} for each in file.rewrite.not_applied
+            ],
+        },
+        "prediction": None if file.prediction is None else _prediction(file.prediction),
+        "warnings": warnings,
+        "good": file.good,
+        "skipped": file.skipped,
+    }
+
+
+def _java(java: JavaInfo) -> Object:
+    return {
+        "major": java.major,
+        "artifact": java.artifact,
+        "kind": java.kind,
+        "spring_boot": java.spring_boot,
+        "start_class": java.start_class,
+        "source": java.source,
+    }
+
+
+def _finding(finding: Finding, saving: Saving | None) -> Object:
+    fix = finding.fix
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "line": finding.line,
+        "end_line": finding.end_line,
+        "message": finding.message,
+        "fix": None
+        if fix is None
+        else {"applicability": fix.applicability.label, "description": fix.description, "risk": fix.risk},
+        "solved_by": finding.solved_by,
+        "saves": None
+        if saving is None
+        else {
+            "first_push_bytes": saving.first_push_bytes,
+            "next_push_bytes": saving.next_push_bytes,
+            "basis": saving.basis,
+        },
+    }
+
+
+def _prediction(prediction: Prediction) -> Object:
+    before, after = prediction.before, prediction.after
+    return {
+        "before": _image(before),
+        "after": _image(after),
+        "push": [
+            {
+                "bandwidth_bytes_per_s": push.bandwidth_bytes_per_s,
+                "first_push_s": _pair(*(_seconds(each) for each in push.first_push_s)),
+                "next_push_s": _pair(*(_seconds(each) for each in push.next_push_s)),
+            }
+            for push in prediction.push
+        ],
+        "first_push_bytes": _sums(before.first_push, after.first_push),
+        "next_push_bytes": _sums(before.next_push, after.next_push),
+        "next_push_clients": [
+            {"client": client.client, "bytes": _sums(client.before, client.after), "note": client.note}
+            for client in prediction.clients
+        ],
+    }
+
+
+def _image(image: ImageWeight) -> Object:
+    """``complete`` and ``basis`` are those of the compressed bytes; the unpacked bytes have their own."""
+    compressed, uncompressed = image.compressed, image.uncompressed
+    return {
+        "compressed_bytes": compressed.value,
+        "uncompressed_bytes": uncompressed.value,
+        "complete": compressed.complete,
+        "basis": compressed.basis,
+        "uncompressed_complete": uncompressed.complete,
+        "uncompressed_basis": uncompressed.basis,
+        "layers": [
+            {
+                "instruction": layer.instruction,
+                "line": layer.line,
+                "compressed_bytes": layer.compressed_bytes,
+                "uncompressed_bytes": layer.uncompressed_bytes,
+                "changes_each_release": layer.changes_each_release,
+                "basis": layer.basis,
+                "from_base": layer.from_base,
+                "note": layer.note,
+            }
+            for layer in image.layers
+        ],
+    }
+
+
+def _sums(before: Sum, after: Sum) -> Object:
+    return {
+        **_pair(before.value, after.value),
+        "complete": before.complete and after.complete,
+        "basis": weakest(before, after),
+    }
+
+
+def _pair(before: Any, after: Any) -> Object:
+    return {"before": before, "after": after}
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def jar_object(jar: Jar) -> Object:
+    """One jar: what `imgopt jar --format json` prints under ``jar``."""
+    from imgopt.report.jar import largest_libraries, layer_sizes
+
+    return {
+        "path": jar.path,
+        "bytes": jar.bytes,
+        "kind": jar.kind,
+        "spring_boot": jar.spring_boot,
+        "java": {"major": jar.java_major, "hint": jar.java_hint, "multi_release": jar.multi_release},
+        "main_class": jar.main_class,
+        "start_class": jar.start_class,
+        "launcher": jar.launcher,
+        "launch_script": jar.launch_script,
+        "jarmode": jar.jarmode,
+        "layers_index": jar.layers_index is not None,
+        "class_path": list(jar.class_path),
+        "layers": [
+            {
+                "name": layer.name,
+                "files": layer.files,
+                "bytes": layer.bytes,
+                "uncompressed_bytes": layer.uncompressed_bytes,
+            }
+            for layer in layer_sizes(jar)
+        ],
+        "libraries": [_library(library) for library in largest_libraries(jar)],
+        "duplicates": [[_library(library) for library in group] for group in jar.duplicates],
+        "natives": [
+            {
+                "path": native.path,
+                "library": native.library,
+                "format": native.format,
+                "os": native.os,
+                "arch": native.arch,
+                "libc": native.libc,
+                "bytes": native.bytes,
+                "musl": None
+                if native.musl_verdict is None
+                else {
+                    "verdict": native.musl_verdict,
+                    "packages": list(native.musl_packages),
+                    "reason": native.musl_reason,
+                },
+            }
+            for native in jar.natives
+        ],
+        "problems": list(jar.problems),
+        "unsafe_names": list(jar.unsafe_names),
+    }
+
+
+def _library(library: Any) -> Object:
+    return {
+        "file": library.file,
+        "path": library.path,
+        "artifact": library.artifact,
+        "version": library.version,
+        "bytes": library.bytes,
+        "snapshot": library.snapshot,
+    }
+
+
+def rule_object(rule: Rule) -> Object:
+    return {"id": rule.id, "summary": rule.summary, "documentation": rule.documentation}

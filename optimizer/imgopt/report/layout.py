@@ -1,0 +1,130 @@
+"""Lines of styled words: one layout, which a pipe gets plain and a terminal gets in colour.
+
+Nothing here knows a terminal, and no meaning hangs on a colour. Columns are terminal cells.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+Style = Literal["", "strong", "dim", "name", "good", "bad", "warn", "add", "remove", "place"]
+Piece = tuple[str, Style]
+Line = tuple[Piece, ...]
+
+#: What would move the cursor, ring, or reorder the text around it, should a Dockerfile hold it.
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_WORDS = re.compile(r"<?-?\d[\d.]* (?:MB|min|s|h|%)(?![A-Za-z])\S*|\S+")
+
+
+def visible(text: str) -> str:
+    """Text of unknown origin on one line: control characters written out, undecodable bytes as ``\\xNN``."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _CONTROL.sub(_written_out, text).replace("\t", " ")
+
+
+def _written_out(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if match[0] in "\n\r":
+        return "\\n" if match[0] == "\n" else "\\r"
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def cells(text: str) -> int:
+    """How many terminal cells the text takes; CJK takes two each."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in text
+    )
+
+
+def line(*pieces: Piece | str) -> Line:
+    return tuple((piece, "") if isinstance(piece, str) else piece for piece in pieces)
+
+
+def dim(text: str) -> Line:
+    return ((text, "dim"),)
+
+
+def plain(lines: Iterable[Line]) -> str:
+    """The text without styles, each line ended, no blanks at line ends."""
+    return "".join("".join(text for text, _ in each).rstrip() + "\n" for each in lines)
+
+
+def wrapped(text: str, width: int, *, first: Line = (), indent: int = 0, style: Style = "") -> list[Line]:
+    """``text`` broken at blanks after ``first``; following lines start ``indent`` cells in.
+
+    A word that is too long stays whole: an image name or a path must survive being copied. A number
+    stays with its unit.
+    """
+    rows: list[str] = []
+    current = ""
+    room = width - max(indent, sum(cells(piece) for piece, _ in first))
+    for word in _WORDS.findall(visible(text)):
+        if current and cells(current) + 1 + cells(word) > room:
+            rows.append(current)
+            current, room = word, width - indent
+        else:
+            current = f"{current} {word}" if current else word
+    rows.append(current)
+    return [
+        (*(first if number == 0 else line(" " * indent)), (row, style)) for number, row in enumerate(rows)
+    ]
+
+
+def table(
+    rows: Sequence[Sequence[Line | str]], *, left: int = 1, indent: int = 2, gap: int = 2
+) -> list[Line]:
+    """Columns as wide as their widest cell: the first ``left`` flush left, the others flush right."""
+    widths: dict[int, int] = {}
+    for row in rows:
+        for column, cell in enumerate(row):
+            widths[column] = max(widths.get(column, 0), width_of(_pieces(cell)))
+    lines = []
+    for row in rows:
+        pieces: list[Piece] = [(" " * indent, "")]
+        for column, cell in enumerate(row):
+            padding = " " * (widths[column] - width_of(_pieces(cell)))
+            between = " " * gap if column else ""
+            if column < left:
+                pieces += [(between, ""), *_pieces(cell), (padding, "")]
+            else:
+                pieces += [(between + padding, ""), *_pieces(cell)]
+        lines.append(tuple(piece for piece in pieces if piece[0]))
+    return lines
+
+
+def _pieces(cell: Line | str) -> Line:
+    return ((cell, ""),) if isinstance(cell, str) else cell
+
+
+def width_of(each: Line) -> int:
+    return sum(cells(text) for text, _ in each)
+
+
+def tail(text: str, width: int) -> str:
+    """The end of a path that is too long for its column: the file's name says more than its root."""
+    if cells(text) <= width:
+        return text
+    text = text[-width:]  # a cell holds at most one character
+    while text and cells(text) > width - 3:
+        text = text[1:]
+    return f"...{text}"
+
+
+def head(text: str, width: int) -> str:
+    """The start of an instruction that is too long for its column."""
+    if cells(text) <= width:
+        return text
+    text = text[:width]  # a cell holds at most one character
+    while text and cells(text) > width - 3:
+        text = text[:-1]
+    return f"{text}..."

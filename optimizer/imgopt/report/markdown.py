@@ -1,0 +1,225 @@
+"""Markdown for a pull-request comment: a summary line, the figures, the findings, the change folded away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from imgopt.report.diff import unified
+from imgopt.report.figures import (
+    Saved,
+    added,
+    amount,
+    at_least,
+    first_push_saved,
+    held_back,
+    next_push_saved,
+    plural,
+    seconds_together,
+    still_sending,
+    sums_of,
+    sums_together,
+    told_apart,
+    unknown_layers,
+    unpacked_saved,
+)
+from imgopt.report.layout import visible
+from imgopt.report.text import skipped
+from imgopt.result import FileReport, Prediction, Report, Saving, Sum
+from imgopt.rule import Applicability, Finding
+from imgopt.units import duration, megabytes, rate
+
+#: By which a comment is found again, to be updated in place.
+MARKER = "<!-- imgopt: suggest -->"
+#: GitHub refuses a comment of more than 65,536 characters; the figures and findings come first.
+_DIFFS_CHARACTERS = 40_000
+
+
+def suggestions(report: Report) -> str:
+    """The whole comment, with the errors: whoever reads it does not see standard error."""
+    parts = [MARKER, f"### imgopt: {_headline(report)}"]
+    if report.files:
+        parts += [_overview(report), _notes(report)]
+    for file in report.files:
+        parts += _findings(file, alone=len(report.files) == 1)
+    room = _DIFFS_CHARACTERS
+    for file in report.files:
+        if not file.rewrite.changed:
+            continue
+        folded = _folded_diff(file)
+        room -= len(folded)
+        command = f"imgopt rewrite --diff {file.path}"
+        parts.append(
+            folded if room >= 0 else f"The change of {code(file.path)} is long: run {code(command)}."
+        )
+    parts += [f"- **error** {escaped(str(error))}" for error in report.errors]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _headline(report: Report) -> str:
+    findings = sum(len(file.findings) for file in report.files)
+    said = plural(findings, "finding")
+    if len(report.files) > 1:
+        said += f" in {len(report.files)} files"
+    changed = [
+        file.prediction for file in report.files if file.prediction is not None and file.rewrite.changed
+    ]
+    if changed:
+        before = added([prediction.before.first_push for prediction in changed])
+        after = added([prediction.after.first_push for prediction in changed])
+        then = added([prediction.before.next_push for prediction in changed])
+        now = added([prediction.after.next_push for prediction in changed])
+        said += f"; first push {amount(before)} → {amount(after)}, next push {amount(then)} → {amount(now)}"
+    if report.errors:
+        said += f"; {plural(len(report.errors), 'error')}"
+    return said
+
+
+def _overview(report: Report) -> str:
+    weighed = [(file, file.prediction) for file in report.files if file.prediction is not None]
+    if not weighed:
+        return ""
+    if len(weighed) > 1:
+        return _several(weighed)
+    file, prediction = weighed[0]
+    before, after = prediction.before, prediction.after
+    changed = file.rewrite.changed
+    rows = [["image size", *_sums(before.first_push, after.first_push), _less(first_push_saved(prediction))]]
+    if before.uncompressed.value is not None or after.uncompressed.value is not None:
+        less = _less(unpacked_saved(prediction))
+        rows.append(["unpacked", *_sums(before.uncompressed, after.uncompressed), less])
+    rows += _times(prediction, first=True)
+    rows.append(["next push", *_sums(before.next_push, after.next_push), _less(next_push_saved(prediction))])
+    rows += _times(prediction, first=False)
+    if not changed:
+        return markdown_table([code(file.path), "now"], [row[:2] for row in rows])
+    return markdown_table([code(file.path), "before", "after", "saved"], rows)
+
+
+def _several(weighed: Sequence[tuple[FileReport, Prediction]]) -> str:
+    predictions = [prediction for _, prediction in weighed]
+    together = sums_together(predictions)
+    rows = [[code(file.path), *_sums(*sums_of(prediction))] for file, prediction in weighed]
+    rows.append(["**together**", *_sums(*together)])
+    for bandwidth, values in seconds_together(predictions).items():
+        rows.append([f"at {rate(bandwidth)}", *map(_seconds, values, together)])
+    return markdown_table(["", "first push", "after", "next push", "after"], rows)
+
+
+def _times(prediction: Prediction, *, first: bool) -> list[list[str]]:
+    sums = sums_of(prediction)[:2] if first else sums_of(prediction)[2:]
+    rows = []
+    for push in prediction.push:
+        seconds = push.first_push_s if first else push.next_push_s
+        label = f"{'first' if first else 'next'} push at {rate(push.bandwidth_bytes_per_s)}"
+        rows.append([label, *map(_seconds, seconds, sums), ""])
+    return rows
+
+
+def _seconds(value: float | None, of: Sum) -> str:
+    if value is None:
+        return "unknown"
+    return duration(value) if of.complete else at_least(duration(value))
+
+
+def _sums(*sums: Sum) -> list[str]:
+    return [f"{amount(each)}{'' if each.value is None else f' ({each.basis})'}" for each in sums]
+
+
+def _less(difference: Saved | None) -> str:
+    if difference is None:
+        return "unknown"
+    bound = f"{difference.bound} " if difference.bound else ""
+    return f"{bound}{megabytes(round(difference.value))} ({difference.share})"
+
+
+def _notes(report: Report) -> str:
+    notes = [
+        "Next push: the last release is in the registry, only classes changed.",
+        f"Bandwidth: {report.bandwidth_source}. Catalogue of {report.catalogue_date}.",
+    ]
+    if any(file.prediction is not None and unknown_layers(file.prediction) for file in report.files):
+        notes.append("At least: the size of a layer is unknown.")
+    if len(report.files) > 1:
+        notes.append("Together: one image after the other; layers they share count each time.")
+    parts = [f"<sub>{escaped(' '.join(notes))}</sub>"]
+    predictions = [file.prediction for file in report.files if file.prediction is not None]
+    for sent, needed, clients in still_sending(predictions):
+        parts.append(f"⚠️ Still sent: {amount(sent)} at each release, not {amount(needed)}, by")
+        parts.append(
+            "\n".join(f"- **{escaped(client.client)}**: {escaped(client.note)}" for client in clients)
+        )
+    return "\n\n".join(parts)
+
+
+def _findings(file: FileReport, *, alone: bool) -> list[str]:
+    parts = [] if alone else [f"#### {code(file.path)}"]
+    if file.skipped is not None:
+        return [*parts, escaped(skipped(file.skipped))]
+    items = [_finding(finding, saving, file) for finding, saving in file.findings]
+    items += [
+        f"- **{each.rule}**{f', line {each.line}' if each.line else ''}, not applied: {escaped(each.why)}"
+        for each in told_apart(file)
+    ]
+    waiting = held_back(file)
+    if waiting:
+        items.append(f"- {len(waiting)} held back until `--unsafe`: {', '.join(waiting)}")
+    if not file.findings:
+        items.insert(0, f"✓ {escaped(file.good or 'nothing to save was found')}")
+    items += [f"- {escaped(warning)}" for warning in file.warnings]
+    return [*parts, "\n".join(items)]
+
+
+def _finding(finding: Finding, saving: Saving | None, file: FileReport) -> str:
+    text = (
+        f"- **{finding.rule}** ({finding.severity.value}), line {finding.line}: {escaped(finding.message)}."
+    )
+    if saving is not None:
+        counts = ((saving.first_push_bytes, "the first push"), (saving.next_push_bytes, "each next push"))
+        said = [f"{megabytes(count)} on {when}" for count, when in counts if count is not None and count > 0]
+        if said:
+            text += f" Saves {', '.join(said)} ({saving.basis})."
+    fix = finding.fix
+    if fix is not None:
+        name = "Advice" if fix.applicability is Applicability.MANUAL else f"Fix ({fix.applicability.label})"
+        text += f" {name}: {escaped(fix.description)}"
+        text += f"; {escaped(fix.risk)}." if fix.risk and fix.applicability is not Applicability.SAFE else "."
+    if finding.solved_by is not None:
+        text += f" Mended together with {finding.solved_by}."
+    return text
+
+
+def _folded_diff(file: FileReport) -> str:
+    difference = unified(file.original, file.rewrite.text, file.path)
+    shown = "\n".join(visible(row) for row in difference.split("\n"))
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", shown)), default=0))
+    summary = f"<summary>The change of {_html(file.path)}</summary>"
+    return f"<details>\n{summary}\n\n{fence}diff\n{shown.rstrip()}\n{fence}\n\n</details>"
+
+
+def markdown_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
+    """Cells are Markdown already; the first ``left`` columns flush left."""
+    rule = ["---" if column < left else "---:" for column in range(len(titles))]
+    cells = ([_PIPE.sub(r"\\|", cell) for cell in row] for row in (titles, rule, *rows))
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+
+
+_PIPE = re.compile(r"(?<!\\)\|")
+
+
+def code(text: str) -> str:
+    """Text as a code span, whatever backticks it holds."""
+    text = visible(text)
+    ticks = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}"
+
+
+def escaped(text: str) -> str:
+    """Plain text that Markdown shows as it is and that mentions nobody."""
+    text = re.sub(r"([\\`*_\[\]<>#~|$])", r"\\\1", visible(text))
+    return re.sub(r"(?<!\w)@", "&#64;", text)
+
+
+def _html(text: str) -> str:
+    return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,441 @@
+"""The report for people: findings, one table before and after, what to run next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imgopt.report.figures import (
+    Saved,
+    amount,
+    at_least,
+    bases_used,
+    first_push_saved,
+    held_back,
+    next_push_saved,
+    plural,
+    seconds_together,
+    still_sending,
+    sums_of,
+    sums_together,
+    told_apart,
+    unknown_layers,
+    unpacked_saved,
+)
+from imgopt.report.layout import Line, Style, dim, head, line, table, tail, visible, width_of, wrapped
+from imgopt.result import (
+    FileReport,
+    ImageWeight,
+    JavaInfo,
+    LayerWeight,
+    Prediction,
+    Report,
+    Saving,
+    Sum,
+)
+from imgopt.rule import Applicability, Finding, Severity
+from imgopt.units import duration, megabytes, rate
+
+_SEVERITY: dict[Severity, Style] = {Severity.HIGH: "bad", Severity.MEDIUM: "warn", Severity.LOW: "dim"}
+_KINDS = {
+    "spring-boot": "Spring Boot",
+    "spring-boot-war": "Spring Boot war",
+    "shaded": "shaded jar",
+    "quarkus-fast": "Quarkus fast jar",
+    "quarkus-uber": "Quarkus uber jar",
+    "thin": "thin jar with a Class-Path",
+    "war": "war",
+    "library": "plain library jar",
+}
+_SOURCES = {
+    "jar": "read from the jar",
+    "option": "as --spring-boot says",
+    "base image": "from the base image",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How much to say and how wide. ``again`` is what to repeat after ``imgopt rewrite --diff``."""
+
+    width: int = 80
+    quiet: bool = False
+    verbose: bool = False
+    again: tuple[str, ...] = ()
+
+
+def suggestions(report: Report, view: View) -> list[Line]:
+    """Everything `imgopt suggest` says on standard output."""
+    if view.quiet:
+        return [_one_line(file) for file in report.files]
+    lines: list[Line] = []
+    for file in report.files:
+        if lines:
+            lines += [(), (("─" * view.width, "dim"),), ()]
+        lines += _file(file, view, _footnotes([file], report, view) if len(report.files) == 1 else [])
+    if len(report.files) > 1:
+        lines += _summary(report, view)
+    lines += _next_steps(report, view)
+    return lines
+
+
+def _one_line(file: FileReport) -> Line:
+    said = [plural(len(file.findings), "finding")] if file.skipped is None else ["skipped"]
+    prediction = file.prediction
+    if prediction is not None:
+        changed = file.rewrite.changed
+        for name, before, after in (
+            ("first push", prediction.before.first_push, prediction.after.first_push),
+            ("next push", prediction.before.next_push, prediction.after.next_push),
+        ):
+            said.append(
+                f"{name} {amount(before)} → {amount(after)}" if changed else f"{name} {amount(before)}"
+            )
+    return line((visible(file.path), "strong"), f": {', '.join(said)}")
+
+
+def _file(file: FileReport, view: View, footnotes: list[Line]) -> list[Line]:
+    lines = [line((visible(file.path), "strong"), (f"  {visible(file.platform)}", "dim"))]
+    if file.skipped is not None:
+        return [*lines, *wrapped(skipped(file.skipped), view.width)]
+    lines += wrapped(_java(file.java), view.width, style="dim")
+    if file.context_note:
+        lines += wrapped(f"context {file.context}: {file.context_note}", view.width, style="dim")
+    elif view.verbose:
+        lines += wrapped(f"context {file.context}", view.width, style="dim")
+    if view.verbose:
+        lines += _stages(file, view)
+    for warning in file.warnings:
+        lines += wrapped(warning, view.width, first=line(("warning ", "warn")), indent=8)
+    for finding, saving in file.findings:
+        lines += [(), *_finding(finding, saving, file, view)]
+    if not file.findings:
+        lines += [(), *wrapped(file.good or "nothing to save was found", view.width, style="good")]
+    lines += _not_applied(file, view)
+    if file.prediction is not None:
+        lines += [(), *_figures(file, file.prediction, view), *footnotes]
+        if view.verbose:
+            lines += _layers(file, file.prediction, view)
+        if len(footnotes):
+            lines += _clients([file.prediction], view)
+    return lines
+
+
+def skipped(reason: str) -> str:
+    return "skipped, as # imgopt: ignore-file says" + (f": {reason}" if reason else "")
+
+
+def _java(java: JavaInfo | None) -> str:
+    if java is None:
+        return "no Java application recognised"
+    facts = []
+    if java.spring_boot:
+        kind = _KINDS.get(java.kind or "spring-boot", "Spring Boot")
+        facts.append(
+            f"{kind} {java.spring_boot}"
+            if "Spring Boot" in kind
+            else f"{kind}, Spring Boot {java.spring_boot}"
+        )
+    elif java.kind:
+        facts.append(_KINDS.get(java.kind, java.kind))
+    if java.major:
+        facts.append(f"Java {java.major}")
+    if java.start_class:
+        facts.append(java.start_class)
+    if java.artifact:
+        facts.append(java.artifact)
+    if not facts:
+        return "nothing is known of the application: neither a jar nor a build file was found"
+    source = java.source and _SOURCES.get(java.source, f"from {java.source}")
+    if java.source and java.source.startswith(("pom.xml", "build.gradle")):
+        source = f"from {java.source}, no jar is built yet"
+    return f"{', '.join(facts)}{f' ({source})' if source else ''}"
+
+
+def _stages(file: FileReport, view: View) -> list[Line]:
+    stages = [
+        f"{stage.name or 'stage'} from {stage.base}{' (final)' if stage.final else ''}"
+        for stage in file.stages
+    ]
+    return wrapped(f"stages: {', '.join(stages)}", view.width, style="dim") if stages else []
+
+
+def _finding(finding: Finding, saving: Saving | None, file: FileReport, view: View) -> list[Line]:
+    place = f"line {finding.line}"
+    if finding.end_line > finding.line:
+        place = f"lines {finding.line}-{finding.end_line}"
+    label = f"{finding.severity.value:<6}"
+    lines = [line((label, _SEVERITY[finding.severity]), "  ", (finding.rule, "strong"), "  ", (place, "dim"))]
+    lines += wrapped(finding.message, view.width, first=line(" " * 8), indent=8)
+    said = _saves(saving)
+    if said:
+        lines += wrapped(said, view.width, first=line(" " * 8, ("saves  ", "dim")), indent=15)
+    fix = finding.fix
+    if fix is not None:
+        text = f"{fix.description} ({_trust(finding, file)})"
+        if fix.risk and fix.applicability is not Applicability.SAFE:
+            text += f": {fix.risk}"
+        name = "advice" if fix.applicability is Applicability.MANUAL else "fix"
+        lines += wrapped(text, view.width, first=line(" " * 8, (f"{name:<7}", "dim")), indent=15)
+    if finding.solved_by is not None:
+        text = f"mended together with {finding.solved_by}"
+        lines += wrapped(text, view.width, first=line(" " * 8, ("fix    ", "dim")), indent=15)
+    return lines
+
+
+def _trust(finding: Finding, file: FileReport) -> str:
+    assert finding.fix is not None
+    label = finding.fix.applicability.label
+    if finding.fix.applicability is Applicability.UNSAFE:
+        return f"{label}, applied" if finding.rule in file.rewrite.applied else "needs --unsafe"
+    return label
+
+
+def _saves(saving: Saving | None) -> str:
+    if saving is None:
+        return ""
+    parts = []
+    for count, when in (
+        (saving.first_push_bytes, "on the first push"),
+        (saving.next_push_bytes, "on each next push"),
+    ):
+        if count:
+            parts.append(f"{megabytes(count)} {when}" if count > 0 else f"costs {megabytes(-count)} {when}")
+    if parts:
+        return f"{', '.join(parts)} ({saving.basis})"
+    return "an amount that cannot be told here" if saving.first_push_bytes is None else ""
+
+
+def _not_applied(file: FileReport, view: View) -> list[Line]:
+    waiting = held_back(file)
+    declined = told_apart(file)
+    if not waiting and not declined:
+        return []
+    lines: list[Line] = [(), line(("Not applied", "strong"))]
+    for each in declined:
+        place = f", line {each.line}" if each.line else ""
+        lines += wrapped(each.why, view.width, first=line("  ", (each.rule, "name"), f"{place}: "), indent=4)
+    if waiting:
+        needs = "needs" if len(waiting) == 1 else "need"
+        count = plural(len(waiting), "fix") if len(waiting) == 1 else f"{len(waiting)} fixes"
+        lines += wrapped(
+            f"{count} {needs} --unsafe: {', '.join(waiting)}", view.width, first=line("  "), indent=4
+        )
+    return lines
+
+
+def _figures(file: FileReport, prediction: Prediction, view: View) -> list[Line]:
+    """The table, with "at least" in words where the width allows it and as a sign where not."""
+    lines = _figures_table(file, prediction, "at least ")
+    fits = max(width_of(each) for each in lines) <= view.width
+    return lines if fits else _figures_table(file, prediction, "≥")
+
+
+def _figures_table(file: FileReport, prediction: Prediction, bound: str) -> list[Line]:
+    before, after = prediction.before, prediction.after
+    first, following = first_push_saved(prediction), next_push_saved(prediction)
+    rows: list[tuple[str, Line, Line, Line, Line]] = []
+
+    def sizes(label: str, pair: tuple[Sum, Sum], difference: Saved | None) -> None:
+        then, now = pair
+        less = _bytes_saved(difference, bound)
+        rows.append((label, _size(then, bound), _size(now, bound), *less))
+
+    def times(
+        label: str, bandwidth: int, seconds: Seconds, pair: tuple[Sum, Sum], difference: Saved | None
+    ) -> None:
+        then, now = _time(seconds[0], pair[0], bound), _time(seconds[1], pair[1], bound)
+        less = _seconds_saved(difference, seconds)
+        rows.append((f"  {label} at {rate(bandwidth)}", then, now, less, ()))
+
+    sizes("image size", (before.compressed, after.compressed), first)
+    if before.uncompressed.value is not None or after.uncompressed.value is not None:
+        sizes("  unpacked", (before.uncompressed, after.uncompressed), unpacked_saved(prediction))
+    for push in prediction.push:
+        pair = (before.first_push, after.first_push)
+        times("first push", push.bandwidth_bytes_per_s, push.first_push_s, pair, first)
+    sizes("sent by the next push", (before.next_push, after.next_push), following)
+    for push in prediction.push:
+        pair = (before.next_push, after.next_push)
+        times("next push", push.bandwidth_bytes_per_s, push.next_push_s, pair, following)
+    if not file.rewrite.changed:
+        return table([("", dim("now  ")), *((label, now) for label, now, *_ in rows)])
+    return table([("", dim("before  "), dim("after  "), dim("saved"), ()), *rows])
+
+
+Seconds = tuple[float | None, float | None]
+
+
+def _size(each: Sum, bound: str) -> Line:
+    """A figure and the first letter of its basis."""
+    if each.value is None:
+        return dim("unknown  ")
+    text = megabytes(each.value)
+    if not each.complete:
+        text = at_least(text, bound)
+    return (text, ""), (f" {each.basis[0]}", "dim")
+
+
+def _time(seconds: float | None, of: Sum, bound: str) -> Line:
+    if seconds is None:
+        return dim("unknown  ")
+    text = duration(seconds) if of.complete else at_least(duration(seconds), bound)
+    return line(f"{text}  ")
+
+
+def _bytes_saved(difference: Saved | None, bound: str) -> tuple[Line, Line]:
+    if difference is None:
+        return dim("unknown"), ()
+    if not difference.value:
+        return dim("0 MB"), ()
+    style: Style = "good" if difference.value > 0 else "warn"
+    sign = "" if difference.value > 0 else "-"
+    text = f"{bound if difference.bound else ''}{sign}{megabytes(abs(round(difference.value)))}"
+    return ((text, style),), ((difference.share, style),)
+
+
+def _seconds_saved(bytes_saved: Saved | None, seconds: Seconds) -> Line:
+    """Seconds are only as comparable as the bytes they come from."""
+    if bytes_saved is None or seconds[0] is None or seconds[1] is None:
+        return ()
+    difference = seconds[0] - seconds[1]
+    return dim(duration(difference) if difference >= 0 else f"-{duration(-difference)}")
+
+
+def _footnotes(files: Sequence[FileReport], report: Report, view: View) -> list[Line]:
+    """What the letters, "at least" and the pushes mean, each said only when the table has it."""
+    predictions = [file.prediction for file in files if file.prediction is not None]
+    if not predictions:
+        return []
+    used = {basis for prediction in predictions for basis in bases_used(prediction)}
+    meanings = {
+        "measured": "m measured",
+        "catalogue": f"c catalogue of {report.catalogue_date}",
+        "predicted": "p predicted",
+    }
+    notes = [", ".join(meaning for basis, meaning in meanings.items() if basis in used)]
+    unknown = [layer for prediction in predictions for layer in unknown_layers(prediction)]
+    if unknown:
+        notes.append(_at_least(unknown, one_file=len(files) == 1))
+    notes.append("next push: the last release is in the registry, only classes changed")
+    if len(files) > 1:
+        notes.append("together: one image after the other; layers they share count each time")
+    if any(prediction.push for prediction in predictions):
+        notes.append(f"bandwidth: {report.bandwidth_source}{_set_it(report.bandwidth_source)}")
+    return [
+        row
+        for note in notes
+        if note
+        for row in wrapped(note, view.width, first=line("  "), indent=4, style="dim")
+    ]
+
+
+def _at_least(unknown: Sequence[LayerWeight], one_file: bool) -> str:
+    names = []
+    if one_file:
+        for layer in unknown[:3]:
+            word = layer.instruction.split(None, 1)[0] if layer.instruction else "a layer"
+            names.append(f"{word} in line {layer.line}" if layer.line else "the base image")
+        names = list(dict.fromkeys(names))
+        if len(unknown) > 3:
+            names.append(f"{len(unknown) - 3} more")
+    of = f" of {', '.join(names)}" if names else " of a layer"
+    return f"at least (≥): the size{of} is unknown"
+
+
+def _set_it(source: str) -> str:
+    return "; set yours with --bandwidth" if source.startswith("default") else ""
+
+
+def _layers(file: FileReport, prediction: Prediction, view: View) -> list[Line]:
+    lines: list[Line] = []
+    images = [("Layers before", prediction.before), ("Layers after", prediction.after)]
+    for title, image in images if file.rewrite.changed else [("Layers", prediction.before)]:
+        lines += [(), line((title, "strong")), *_layer_table(image, view)]
+    return lines
+
+
+def _layer_table(image: ImageWeight, view: View) -> list[Line]:
+    figures: list[list[Line | str]] = [[dim("compressed  "), dim("unpacked"), dim("each release")]]
+    for layer in image.layers:
+        unpacked = layer.uncompressed_bytes
+        figures.append(
+            [
+                _size(Sum(layer.compressed_bytes, layer.basis, True), ""),
+                dim("unknown") if unpacked is None else megabytes(unpacked),
+                (("changes", "warn"),) if layer.changes_each_release else dim("stays"),
+            ]
+        )
+    room = max(20, view.width - width_of(table(figures, left=0)[0]) - 8)
+    labels: list[tuple[Line, Line | str]] = [(dim("line"), dim("instruction"))]
+    for layer in image.layers:
+        place = dim("base" if layer.from_base else str(layer.line))
+        labels.append((place, head(visible(layer.instruction), room)))
+    return table([[*label, *row] for label, row in zip(labels, figures, strict=True)], left=2)
+
+
+def _clients(predictions: Sequence[Prediction], view: View) -> list[Line]:
+    """Each client once that would send much all the same, over all files."""
+    lines: list[Line] = []
+    first = line(("warning ", "warn"))
+    for sent, needed, clients in still_sending(predictions):
+        said = f"still sent: {amount(sent)} at each release, not {amount(needed)}, by"
+        names = "; ".join(client.client for client in clients)
+        if not view.verbose:
+            hint = ". -v says what to do" if any(client.note for client in clients) else ""
+            lines += wrapped(f"{said} {names}{hint}", view.width, first=first, indent=8)
+            continue
+        lines += wrapped(said, view.width, first=first, indent=8)
+        for client in clients:
+            text = f"{client.client}: {client.note}"
+            lines += wrapped(text, view.width, first=line(" " * 8), indent=10)
+    return [(), *lines] if lines else []
+
+
+def _summary(report: Report, view: View) -> list[Line]:
+    """One row a file and the totals, when there is more than one file."""
+    weighed = [(file, file.prediction) for file in report.files if file.prediction is not None]
+    findings = sum(len(file.findings) for file in report.files)
+    changed = sum(file.rewrite.changed for file in report.files)
+    title = f"{plural(len(report.files), 'file')}, {plural(findings, 'finding')}, {changed} would change"
+    lines: list[Line] = [(), (("═" * view.width, "dim"),), (), line((title, "strong"))]
+    if not weighed:
+        return lines
+    body = _summary_table(weighed, view, "at least ")
+    if max(width_of(each) for each in body) > view.width:
+        body = _summary_table(weighed, view, "≥")
+    lines += [(), *body, *_footnotes([file for file, _ in weighed], report, view)]
+    return lines + _clients([prediction for _, prediction in weighed], view)
+
+
+def _summary_table(weighed: Sequence[tuple[FileReport, Prediction]], view: View, bound: str) -> list[Line]:
+    predictions = [prediction for _, prediction in weighed]
+    rows: list[list[Line | str]] = [[dim("first push  "), dim("after  "), dim("next push  "), dim("after  ")]]
+    rows += [[_size(each, bound) for each in sums_of(prediction)] for prediction in predictions]
+    together = sums_together(predictions)
+    rows.append([_size(each, bound) for each in together])
+    seconds = seconds_together(predictions)
+    for values in seconds.values():
+        rows.append([_time(value, each, bound) for value, each in zip(values, together, strict=True)])
+    room = max(20, view.width - width_of(table(rows, left=0)[0]) - 2)
+    labels: list[Line | str] = ["", *(tail(visible(file.path), room) for file, _ in weighed)]
+    labels += [(("together", "strong"),), *(f"  at {rate(bandwidth)}" for bandwidth in seconds)]
+    return table([[label, *row] for label, row in zip(labels, rows, strict=True)])
+
+
+def _next_steps(report: Report, view: View) -> list[Line]:
+    import shlex
+
+    again = shlex.join(view.again)
+    steps = []
+    if any(file.rewrite.changed for file in report.files):
+        steps = [("see the change", f"imgopt rewrite --diff {again}")]
+        if view.again[-1:] != ("-",):
+            steps.append(("make it", f"imgopt rewrite --in-place {again}"))
+    waiting = sum(len(held_back(file)) for file in report.files)
+    if waiting:
+        steps.append(("with what is unsafe", f"imgopt rewrite --diff --unsafe {again}"))
+    if not steps:
+        return []
+    pad = max(len(name) for name, _ in steps)
+    return [(), *(line((f"{name:<{pad}}  ", "dim"), (command.rstrip(), "name")) for name, command in steps)]

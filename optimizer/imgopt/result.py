@@ -1,0 +1,164 @@
+"""What the commands report: the data that every output format renders and the contract's JSON prints.
+
+Bytes are bytes, seconds are seconds; formatting belongs to `imgopt.report`. ``None`` means unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from imgopt.errors import ImgoptError
+from imgopt.rule import Declined, Finding
+
+Basis = Literal["measured", "catalogue", "predicted", "unknown"]
+
+#: From strongest to weakest: a sum is only as good as its weakest known part.
+BASES: tuple[Basis, ...] = ("measured", "catalogue", "predicted", "unknown")
+
+
+@dataclass(frozen=True)
+class LayerWeight:
+    """One layer of the image that a Dockerfile makes. ``line`` is 0 for layers of the base image."""
+
+    instruction: str
+    line: int
+    compressed_bytes: int | None
+    uncompressed_bytes: int | None
+    changes_each_release: bool
+    basis: Basis
+    from_base: bool = False
+    note: str | None = None  # where the figure comes from, e.g. the catalogue's date and source
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Known parts added up. ``complete`` is False when a part is unknown: the text prints "at least"."""
+
+    value: int | None
+    basis: Basis
+    complete: bool
+
+
+@dataclass(frozen=True)
+class ImageWeight:
+    layers: tuple[LayerWeight, ...]
+
+    @property
+    def compressed(self) -> Sum:
+        return total([(layer.compressed_bytes, layer.basis) for layer in self.layers])
+
+    @property
+    def uncompressed(self) -> Sum:
+        return total([(layer.uncompressed_bytes, layer.basis) for layer in self.layers])
+
+    @property
+    def first_push(self) -> Sum:
+        """Nothing of the image is in the registry yet."""
+        return self.compressed
+
+    @property
+    def next_push(self) -> Sum:
+        """The release before is there, only classes changed, no build cache, the client asks first."""
+        changing = [layer for layer in self.layers if layer.changes_each_release]
+        return total([(layer.compressed_bytes, layer.basis) for layer in changing])
+
+
+def total(parts: list[tuple[int | None, Basis]]) -> Sum:
+    """Adds what is known; the basis is the weakest of the known parts."""
+    known = [(value, basis) for value, basis in parts if value is not None]
+    if not known:
+        return Sum(0, "measured", True) if not parts else Sum(None, "unknown", False)
+    basis = max((basis for _, basis in known), key=BASES.index)
+    return Sum(sum(value for value, _ in known), basis, len(known) == len(parts))
+
+
+@dataclass(frozen=True)
+class PushTime:
+    bandwidth_bytes_per_s: int
+    first_push_s: tuple[float | None, float | None]  # before, after
+    next_push_s: tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class PushClient:
+    """A client that sends more than the next push needs: what it sends, before and after."""
+
+    client: str
+    before: Sum
+    after: Sum
+    note: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    before: ImageWeight
+    after: ImageWeight
+    push: tuple[PushTime, ...]
+    clients: tuple[PushClient, ...]
+
+
+@dataclass(frozen=True)
+class Saving:
+    """What one finding's fix saves alone, in bytes; None when it cannot be told."""
+
+    first_push_bytes: int | None
+    next_push_bytes: int | None
+    basis: Basis
+
+
+@dataclass(frozen=True)
+class StageInfo:
+    name: str | None
+    base: str
+    final: bool
+
+
+@dataclass(frozen=True)
+class JavaInfo:
+    """``source``: where it was read ("jar", "pom.xml", "build.gradle", "option", "base image")."""
+
+    major: int | None
+    artifact: str | None
+    kind: str | None
+    spring_boot: str | None
+    start_class: str | None
+    source: str | None
+
+
+@dataclass(frozen=True)
+class RewriteResult:
+    """``applicability`` is that of the weakest fix applied, or of nothing ("safe") when unchanged."""
+
+    changed: bool
+    applicability: str
+    text: str
+    not_applied: tuple[Declined, ...]
+    applied: tuple[str, ...] = ()  # rule ids, in report order
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """All of one Dockerfile's answer. ``original`` is the text as read (surrogate-escaped UTF-8)."""
+
+    path: str
+    context: str
+    context_note: str | None
+    platform: str
+    stages: tuple[StageInfo, ...]
+    java: JavaInfo | None
+    findings: tuple[tuple[Finding, Saving | None], ...]
+    rewrite: RewriteResult
+    prediction: Prediction | None
+    original: str
+    warnings: tuple[str, ...] = ()
+    good: str | None = None  # a word that the file is good, when nothing was found
+    skipped: str | None = None  # `# imgopt: ignore-file`, with its reason
+
+
+@dataclass(frozen=True)
+class Report:
+    files: tuple[FileReport, ...]
+    errors: tuple[ImgoptError, ...]
+    bandwidth_source: str  # e.g. "default", "--bandwidth", "imgopt.toml:3", "profile aliyun-personal"
+    catalogue_date: str

@@ -1,0 +1,110 @@
+"""What a rule is, what it may say, and how far a fix can be trusted."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING
+
+from imgopt.dockerfile import Edit as Edit
+
+if TYPE_CHECKING:
+    from imgopt.picture import Picture
+
+
+class Applicability(IntEnum):
+    """How far a fix can be trusted; fixes below the asked level are reported, not applied."""
+
+    MANUAL = 0  # advice: the author must finish it
+    UNSAFE = 1  # builds, but the application may behave differently; needs --unsafe
+    SAFE = 2  # same behaviour, fewer bytes, shown from facts at hand
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
+class Severity(str, Enum):
+    """How much the waste weighs: ``high`` for tens of MB or a broken image, ``low`` for kilobytes."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        return ("low", "medium", "high").index(self.value)
+
+
+@dataclass(frozen=True)
+class Fix:
+    """A change that goes in whole or not at all. ``edits`` are spans of the original text."""
+
+    description: str
+    applicability: Applicability
+    edits: tuple[Edit, ...] = ()
+    risk: str | None = None  # what could change; always said when the fix is not SAFE
+
+    @property
+    def applies(self) -> bool:
+        return bool(self.edits) and self.applicability > Applicability.MANUAL
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One piece of waste, where it stands (1-based lines) and what mends it.
+
+    ``solved_by`` names a rule whose fix, once applied, makes this waste vanish as well.
+    """
+
+    rule: str
+    severity: Severity
+    line: int
+    end_line: int
+    message: str
+    fix: Fix | None = None
+    solved_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Declined:
+    """A change that was considered and not made, and the reason. Ends up in ``not_applied``."""
+
+    rule: str
+    line: int
+    why: str
+
+
+Check = Callable[["Picture"], Iterable["Finding | Declined"]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A check with its id; the documentation is the docstring of the module that defines it."""
+
+    id: str
+    check: Check
+
+    def __call__(self, picture: Picture) -> Iterator[Finding | Declined]:
+        yield from self.check(picture)
+
+    @property
+    def documentation(self) -> str:
+        module = inspect.getmodule(self.check)
+        return inspect.cleandoc((module.__doc__ if module else None) or "")
+
+    @property
+    def summary(self) -> str:
+        """The first line of the documentation: the README's table row."""
+        return self.documentation.partition("\n")[0]
+
+
+def rule(rule_id: str) -> Callable[[Check], Rule]:
+    """Names a check function; the id names the waste, in kebab case."""
+
+    def name(check: Check) -> Rule:
+        return Rule(rule_id, check)
+
+    return name

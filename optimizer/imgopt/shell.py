@@ -1,0 +1,398 @@
+"""Reads shell text (RUN, CMD and ENTRYPOINT in shell form, `sh -c` scripts, start scripts) into commands.
+
+A POSIX subset, read to be understood rather than run: simple commands with their words, the operators
+between them, and the blocks around them. What it cannot read is reported (``Script.broken``), and callers
+then decline instead of guessing. Offsets count characters of the text that was given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from imgopt.dockerfile import expand
+
+_OPERATORS = ("&&", "||", ";;", "|&", ";", "&", "|", "(", ")", "\n")
+_REDIRECT = re.compile(r"\d*(?:<<<|<<-|<<|>>|>\||<>|<&|>&|&>>|&>|<|>)")
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
+_OPENERS = {
+    "if": "fi",
+    "while": "done",
+    "until": "done",
+    "for": "done",
+    "case": "esac",
+    "{": "}",
+    "select": "done",
+}
+_SEPARATING = frozenset({"then", "else", "elif", "do", "!"})
+
+
+@dataclass(frozen=True)
+class Word:
+    """A shell word as written; ``start`` and ``end`` are offsets into the script."""
+
+    text: str
+    start: int
+    end: int
+
+    @property
+    def literal(self) -> str | None:
+        """The word without its quotes, or None when its value depends on the environment."""
+        if _dynamic(self.text):
+            return None
+        return expand(self.text, {}).value
+
+    def value(self, variables: Mapping[str, str | None]) -> str | None:
+        """The word expanded with what is known, or None when something in it is not known."""
+        if "$(" in self.text or "`" in self.text or _special(self.text):
+            return None
+        names = set(re.findall(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)", _unquoted_single(self.text)))
+        if any(variables.get(name) is None and not _has_default(self.text, name) for name in names):
+            return None
+        return expand(self.text, variables).value
+
+
+@dataclass(frozen=True)
+class Command:
+    """A simple command. ``operator`` is what stands before it ("" for the first)."""
+
+    assignments: tuple[Word, ...]
+    words: tuple[Word, ...]
+    redirects: tuple[tuple[str, Word], ...]
+    start: int
+    end: int
+    operator: str
+    follows: str  # the operator after it: "&" means it runs in the background, "|" that it feeds a pipe
+    depth: int = 0  # how many blocks (if, for, subshell …) are around it
+
+    @property
+    def name(self) -> str | None:
+        return self.words[0].literal if self.words else None
+
+    @property
+    def program(self) -> str | None:
+        """The command's name without its directory."""
+        return self.name.rsplit("/", 1)[-1] if self.name else None
+
+    @property
+    def args(self) -> tuple[Word, ...]:
+        return self.words[1:]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """``for variable in words; do body; done``; the body's commands follow it in ``Script.commands`` too."""
+
+    variable: str
+    words: tuple[Word, ...]
+    body: tuple[Command | Loop, ...]
+
+
+@dataclass(frozen=True)
+class Script:
+    text: str
+    nodes: tuple[Command | Loop, ...]
+    broken: bool
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        return tuple(_flatten(self.nodes))
+
+    @property
+    def plain(self) -> bool:
+        """Only simple commands, one after the other: nothing conditional, looped, piped or backgrounded."""
+        return not self.broken and all(
+            isinstance(node, Command)
+            and node.depth == 0
+            and node.operator in ("", "&&", ";", "\n")
+            and node.follows in ("", "&&", ";", "\n")
+            for node in self.nodes
+        )
+
+
+def _flatten(nodes: tuple[Command | Loop, ...]) -> Iterator[Command]:
+    for node in nodes:
+        if isinstance(node, Loop):
+            yield from _flatten(node.body)
+        else:
+            yield node
+
+
+def _unquoted_single(text: str) -> str:
+    return re.sub(r"'[^']*'", "", text) if '"' not in text else text
+
+
+def _special(text: str) -> bool:
+    """Positional and special parameters, arithmetic: never known beforehand."""
+    return re.search(r"\$[0-9@*#?$!-]|\$\{[0-9@*#?!-]|\$\(\(", _unquoted_single(text)) is not None
+
+
+def _dynamic(text: str) -> bool:
+    bare = _unquoted_single(text)
+    return re.search(r"(?<!\\)\$[A-Za-z_{(0-9@*#?$!-]", bare) is not None or "`" in bare
+
+
+def _has_default(text: str, name: str) -> bool:
+    return re.search(r"\$\{" + re.escape(name) + r":?[-+=]", text) is not None
+
+
+class _Broken(Exception):
+    pass
+
+
+def parse(text: str) -> Script:
+    """Splits shell text into commands. Never raises: unreadable text gives ``broken``."""
+    try:
+        return Script(text, _nodes(_tokens(text)), False)
+    except _Broken:
+        return Script(text, (), True)
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str  # "word", "operator", "redirect"
+    text: str
+    start: int
+    end: int
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    position, length = 0, len(text)
+    pending: list[tuple[str, bool]] = []  # here-documents that begin at the next line
+    while position < length:
+        char = text[position]
+        if char == "\\" and text[position + 1 : position + 2] == "\n":
+            position += 2
+        elif char in " \t\r":
+            position += 1
+        elif char == "#" and (position == 0 or text[position - 1] in " \t\n;&|("):
+            newline = text.find("\n", position)
+            position = length if newline < 0 else newline
+        elif match := _REDIRECT.match(text, position):
+            tokens.append(_Token("redirect", match.group(), position, match.end()))
+            position = match.end()
+        elif operator := next((o for o in _OPERATORS if text.startswith(o, position)), None):
+            tokens.append(_Token("operator", operator, position, position + len(operator)))
+            position += len(operator)
+            if operator == "\n" and pending:
+                position = _skip_heredocs(text, position, pending)
+                pending = []
+        else:
+            end = _word_end(text, position)
+            word = text[position:end]
+            if (
+                tokens
+                and tokens[-1].kind == "redirect"
+                and tokens[-1].text.lstrip("0123456789") in ("<<", "<<-")
+            ):
+                pending.append((re.sub(r"[\"'\\]", "", word), tokens[-1].text.endswith("-")))
+            tokens.append(_Token("word", word, position, end))
+            position = end
+    if pending:
+        raise _Broken
+    return tokens
+
+
+def _skip_heredocs(text: str, position: int, pending: list[tuple[str, bool]]) -> int:
+    for tag, strip in pending:
+        while True:
+            if position >= len(text):
+                raise _Broken
+            newline = text.find("\n", position)
+            end = len(text) if newline < 0 else newline
+            line = text[position:end]
+            position = min(end + 1, len(text))
+            if (line.lstrip("\t") if strip else line) == tag:
+                break
+    return position
+
+
+def _word_end(text: str, start: int) -> int:
+    position, length = start, len(text)
+    while position < length:
+        char = text[position]
+        if char == "\\":
+            position += 2
+        elif char == "'":
+            end = text.find("'", position + 1)
+            if end < 0:
+                raise _Broken
+            position = end + 1
+        elif char == '"':
+            position = _double_quoted_end(text, position)
+        elif char == "`":
+            end = text.find("`", position + 1)
+            if end < 0:
+                raise _Broken
+            position = end + 1
+        elif char == "$" and text[position + 1 : position + 2] in ("(", "{"):
+            position = _balanced_end(text, position + 1)
+        elif char in " \t\r\n;&|()<>":
+            break
+        else:
+            position += 1
+    return min(position, length)
+
+
+def _double_quoted_end(text: str, start: int) -> int:
+    position = start + 1
+    while position < len(text):
+        char = text[position]
+        if char == "\\":
+            position += 2
+        elif char == '"':
+            return position + 1
+        elif char == "$" and text[position + 1 : position + 2] in ("(", "{"):
+            position = _balanced_end(text, position + 1)
+        else:
+            position += 1
+    raise _Broken
+
+
+def _balanced_end(text: str, start: int) -> int:
+    closing = {"(": ")", "{": "}"}
+    stack = [closing[text[start]]]
+    position = start + 1
+    while position < len(text):
+        char = text[position]
+        if char == "\\":
+            position += 1
+        elif char == "'" and "}" not in stack:
+            end = text.find("'", position + 1)
+            if end < 0:
+                raise _Broken
+            position = end
+        elif char == '"':
+            position = _double_quoted_end(text, position) - 1
+        elif char == stack[-1]:
+            stack.pop()
+            if not stack:
+                return position + 1
+        elif char in closing and (char == "(" or text[position - 1] == "$"):
+            stack.append(closing[char])
+        position += 1
+    raise _Broken
+
+
+@dataclass
+class _Cursor:
+    tokens: list[_Token]
+    at: int = 0
+
+
+def _nodes(tokens: list[_Token]) -> tuple[Command | Loop, ...]:
+    cursor = _Cursor(tokens)
+    nodes = _list(cursor, None, 0)
+    if cursor.at < len(tokens):
+        raise _Broken
+    return nodes
+
+
+def _list(cursor: _Cursor, closing: str | None, depth: int) -> tuple[Command | Loop, ...]:
+    if depth > 60:
+        raise _Broken
+    found: list[Command | Loop] = []
+    operator = ""
+    tokens = cursor.tokens
+    while cursor.at < len(tokens):
+        token = tokens[cursor.at]
+        if token.kind == "operator":
+            if token.text == ")" and closing == ")":
+                cursor.at += 1
+                return tuple(found)
+            if token.text == "(":
+                cursor.at += 1
+                found.extend(_list(cursor, ")", depth + 1))
+                continue
+            if token.text == ")" and closing != "esac":
+                raise _Broken
+            operator = token.text
+            cursor.at += 1
+            continue
+        if token.kind == "word":
+            if token.text == closing:
+                cursor.at += 1
+                return tuple(found)
+            if token.text in _SEPARATING:
+                cursor.at += 1
+                operator = ""
+                continue
+            if token.text == "for":
+                found.append(_for(cursor, depth))
+                continue
+            if token.text == "case":
+                _skip_to(cursor, "in")
+                found.extend(_list(cursor, "esac", depth + 1))
+                continue
+            if token.text in _OPENERS:
+                cursor.at += 1
+                found.extend(_list(cursor, _OPENERS[token.text], depth + 1))
+                continue
+            if _is_function(tokens, cursor.at):
+                cursor.at += 3
+                continue
+        found.append(_simple(cursor, operator, depth))
+        operator = ""
+    if closing is not None:
+        raise _Broken
+    return tuple(found)
+
+
+def _is_function(tokens: list[_Token], at: int) -> bool:
+    return [token.text for token in tokens[at + 1 : at + 3]] == ["(", ")"]
+
+
+def _skip_to(cursor: _Cursor, word: str) -> None:
+    while cursor.at < len(cursor.tokens):
+        cursor.at += 1
+        if cursor.tokens[cursor.at - 1].text == word:
+            return
+    raise _Broken
+
+
+def _for(cursor: _Cursor, depth: int) -> Loop:
+    tokens = cursor.tokens
+    cursor.at += 1
+    if cursor.at >= len(tokens):
+        raise _Broken
+    variable = tokens[cursor.at].text
+    cursor.at += 1
+    words: list[Word] = []
+    if cursor.at < len(tokens) and tokens[cursor.at].text == "in":
+        cursor.at += 1
+        while cursor.at < len(tokens) and tokens[cursor.at].kind == "word":
+            words.append(_word(tokens[cursor.at]))
+            cursor.at += 1
+    _skip_to(cursor, "do")
+    return Loop(variable, tuple(words), _list(cursor, "done", depth + 1))
+
+
+def _word(token: _Token) -> Word:
+    return Word(token.text, token.start, token.end)
+
+
+def _simple(cursor: _Cursor, operator: str, depth: int) -> Command:
+    tokens = cursor.tokens
+    assignments: list[Word] = []
+    words: list[Word] = []
+    redirects: list[tuple[str, Word]] = []
+    start = tokens[cursor.at].start
+    end = start
+    while cursor.at < len(tokens) and tokens[cursor.at].kind != "operator":
+        token = tokens[cursor.at]
+        cursor.at += 1
+        end = token.end
+        if token.kind == "redirect":
+            if cursor.at >= len(tokens) or tokens[cursor.at].kind != "word":
+                raise _Broken
+            redirects.append((token.text, _word(tokens[cursor.at])))
+            end = tokens[cursor.at].end
+            cursor.at += 1
+        elif not words and _ASSIGNMENT.match(token.text):
+            assignments.append(_word(token))
+        else:
+            words.append(_word(token))
+    follows = tokens[cursor.at].text if cursor.at < len(tokens) else ""
+    return Command(tuple(assignments), tuple(words), tuple(redirects), start, end, operator, follows, depth)

@@ -1,0 +1,290 @@
+"""The main job: Dockerfiles in, findings, rewrite and weights out. No engine, no network, nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgopt.analyze import analyze, findings
+from imgopt.contents import normal
+from imgopt.dockerfile import Dockerfile, apply_edits, expand, parse, scopes
+from imgopt.errors import DockerfileError, ImgoptError, InputError
+from imgopt.picture import Jars, Picture, check_stages, take_picture
+from imgopt.result import (
+    BASES,
+    FileReport,
+    ImageWeight,
+    JavaInfo,
+    LayerWeight,
+    Prediction,
+    Report,
+    Saving,
+    StageInfo,
+    Sum,
+    total,
+)
+from imgopt.rewrite import rewrite
+from imgopt.rule import Applicability, Declined, Finding, Rule
+
+if TYPE_CHECKING:
+    from imgopt.context import Context
+    from imgopt.options import Options
+    from imgopt.weigh.layers import Weigher
+
+#: Larger files are no Dockerfiles; the parser refuses them, this only bounds what is read.
+MAX_DOCKERFILE_BYTES = 4 * 1024 * 1024
+
+
+def report_on(
+    paths: Sequence[str], options: Options, stdin: bytes | None = None, *, rules: Sequence[Rule]
+) -> Report:
+    """Looks at every Dockerfile that the paths name (files, directories, ``-``).
+
+    An input that cannot be used becomes an error of the report; the others are still processed.
+    """
+    from imgopt.bases import catalogue_date
+    from imgopt.discover import discover
+    from imgopt.weigh.layers import Weigher
+
+    reports: list[FileReport] = []
+    errors: list[ImgoptError] = []
+    jars = Jars()
+    weigher = Weigher(jars)
+    names: list[str] = []
+    for path in paths:
+        if path == "-":
+            names.append("-")
+            continue
+        try:
+            found = discover([Path(path)])
+            names += [str(name) for name in found]
+            if not found:
+                errors.append(
+                    InputError(
+                        "no Dockerfile in this directory", "name the file, or another directory", path=path
+                    )
+                )
+        except ImgoptError as error:
+            errors.append(error)
+    for name in dict.fromkeys(names):
+        if options.progress is not None:
+            options.progress(name)
+        try:
+            data = (stdin or b"") if name == "-" else _read(Path(name))
+            reports.append(report_file(name, data, options, rules, jars, weigher))
+        except ImgoptError as error:
+            errors.append(error)
+    return Report(tuple(reports), tuple(errors), options.bandwidth_source, catalogue_date())
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_DOCKERFILE_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DockerfileError(
+            f"cannot be read ({reason})", "check the path and its permissions", path=str(path)
+        ) from error
+
+
+def report_file(
+    path: str, data: bytes, options: Options, rules: Sequence[Rule], jars: Jars, weigher: Weigher
+) -> FileReport:
+    """Everything about one Dockerfile. Raises ImgoptError when it cannot be read or understood."""
+    document = parse(data, path, strict_utf8=True)
+    check_stages(document)
+    context, note = open_context_of(document, options)
+    picture = take_picture(document, context, options, jars)
+    final = picture.final
+    said = analyze(picture, rules)
+    level = Applicability.UNSAFE if options.unsafe else Applicability.SAFE
+    result = rewrite(document, said, level)
+    prediction, savings = _weights(picture, said, result.text if result.changed else None, weigher)
+    found = findings(said)
+    warnings = [*_warnings(picture)]
+    return FileReport(
+        path=path,
+        context=str(context.root) if context is not None else str(options.context or "."),
+        context_note=note,
+        platform=picture.platform,
+        stages=tuple(
+            StageInfo(stage.stage.name, stage.image or stage.stage.image.text, stage is final)
+            for stage in picture.stages
+        ),
+        java=_java(picture),
+        findings=tuple(zip(found, savings, strict=True)),
+        rewrite=result,
+        prediction=prediction,
+        original=document.text,
+        warnings=tuple(warnings),
+        good=_good(picture, found, result.not_applied),
+        skipped=picture.ignored,
+    )
+
+
+# the build context
+
+
+def open_context_of(document: Dockerfile, options: Options) -> tuple[Context | None, str | None]:
+    """The context, and a note when it is not the Dockerfile's own directory."""
+    from imgopt.context import find_context, open_context
+
+    if options.context is not None:
+        return open_context(options.context, Path(document.path)), None
+    if document.path == "-":
+        return open_context(Path(), Path("Dockerfile")), None
+    dockerfile = Path(document.path)
+    root = find_context(dockerfile, _sources(document, options))
+    note = None
+    if root.resolve() != dockerfile.parent.resolve():
+        note = f"the files it copies are in {root}, taken as the build context"
+    return open_context(root, dockerfile), note
+
+
+def _sources(document: Dockerfile, options: Options) -> list[str]:
+    """What COPY and ADD take from the context, with known variables filled in."""
+    variables = scopes(document, options.build_args, options.platform or "linux/amd64")
+    sources: list[str] = []
+    for instruction, scope in zip(document.instructions, variables, strict=True):
+        if (
+            instruction.keyword not in ("COPY", "ADD")
+            or instruction.flag("from") is not None
+            or instruction.heredocs
+        ):
+            continue
+        for word in instruction.words[:-1]:
+            value = (
+                word.text if instruction.json is not None else expand(word.text, scope, document.escape).value
+            )
+            if value and "://" not in value and normal("/" + value) != "/":
+                sources.append(value)
+    return sources
+
+
+# weights
+
+
+def _weights(
+    picture: Picture, said: Iterable[Finding | Declined], after_text: str | None, weigher: Weigher
+) -> tuple[Prediction, list[Saving | None]]:
+    from imgopt.weigh.push import push_clients, push_times
+
+    before = weigher.weigh(picture)
+    after = weigher.weigh(_picture_of(picture, after_text)) if after_text is not None else before
+    rates = tuple(picture.options.bandwidths)
+    prediction = Prediction(before, after, push_times(before, after, rates), push_clients(before, after))
+    savings: list[Saving | None] = []
+    known: dict[str, Saving] = {}
+    for finding in findings(said):
+        fix = finding.fix
+        if fix is None or not fix.applies:
+            savings.append(None)
+            continue
+        text = apply_edits(picture.document.text, fix.edits)
+        if text not in known:
+            alone = after if text == after_text else weigher.weigh(_picture_of(picture, text))
+            known[text] = saving(before, alone)
+        savings.append(known[text])
+    return prediction, savings
+
+
+def _picture_of(picture: Picture, text: str) -> Picture:
+    return replace(picture, document=parse(text, picture.document.path))
+
+
+def saving(before: ImageWeight, after: ImageWeight) -> Saving:
+    """What a change saves, over the layers that differ: layers equal on both sides cancel out, known or not."""
+    one, other = _differing(before, after)
+    first = _difference(_sum(one, releases=False), _sum(other, releases=False))
+    following = _difference(_sum(one, releases=True), _sum(other, releases=True))
+    bases = [layer.basis for layer in (*one, *other) if layer.compressed_bytes is not None]
+    basis = max(bases, key=BASES.index) if bases else "unknown"
+    return Saving(first, following, basis)
+
+
+def _differing(before: ImageWeight, after: ImageWeight) -> tuple[list[LayerWeight], list[LayerWeight]]:
+    def key(layer: LayerWeight) -> tuple[object, ...]:
+        return (layer.instruction, layer.compressed_bytes, layer.changes_each_release)
+
+    rest = list(after.layers)
+    one: list[LayerWeight] = []
+    for layer in before.layers:
+        twin = next((other for other in rest if key(other) == key(layer)), None)
+        if twin is None:
+            one.append(layer)
+        else:
+            rest.remove(twin)
+    return one, rest
+
+
+def _sum(layers: list[LayerWeight], *, releases: bool) -> Sum:
+    return total(
+        [
+            (layer.compressed_bytes, layer.basis)
+            for layer in layers
+            if layer.changes_each_release or not releases
+        ]
+    )
+
+
+def _difference(before: Sum, after: Sum) -> int | None:
+    if not (before.complete and after.complete) or before.value is None or after.value is None:
+        return None
+    return before.value - after.value
+
+
+# what is known of the application
+
+
+def _java(picture: Picture) -> JavaInfo | None:
+    artifact = picture.artifact
+    base = picture.base
+    if artifact is None:
+        layered = picture.layered_jar
+        if base.java_major is None and layered is None:
+            return None
+        version = layered.spring_boot if layered else None
+        source = layered.source if layered else "base image"
+        return JavaInfo(base.java_major, None, "spring-boot" if version else None, version, None, source)
+    name = " ".join(artifact.sources)
+    jar = artifact.jar
+    major = base.java_major
+    if jar is not None:
+        return JavaInfo(major or jar.java_major, name, jar.kind, jar.spring_boot, jar.start_class, "jar")
+    version = picture.options.spring_boot
+    if version is not None:
+        return JavaInfo(major, name, "spring-boot", version, None, "option")
+    facts = None if picture.layering.layered else picture.build_facts
+    if facts is not None:
+        kind = "spring-boot" if facts.spring_boot else None
+        return JavaInfo(major or facts.java_major, name, kind, facts.spring_boot, None, Path(facts.path).name)
+    return JavaInfo(major, name, None, None, None, "base image" if major else None)
+
+
+def _warnings(picture: Picture) -> Iterable[str]:
+    artifact = picture.artifact
+    if artifact is not None and artifact.file is not None:
+        problem = picture.jars.problem(artifact.file)
+        if problem is not None:
+            yield str(problem)
+        if artifact.jar is not None:
+            yield from (f"{artifact.file}: {text}" for text in artifact.jar.problems)
+            major = picture.base.java_major
+            if artifact.jar.java_major and major and artifact.jar.java_major > major:
+                yield (
+                    f"{artifact.file} is compiled for Java {artifact.jar.java_major}, "
+                    f"and {picture.base.name} runs Java {major}: it will not start"
+                )
+
+
+def _good(picture: Picture, found: Sequence[Finding], declined: Sequence[Declined]) -> str | None:
+    if found or declined or picture.ignored is not None:
+        return None
+    if picture.base.kind == "jre" and picture.layering.layered:
+        return "runs on a JRE and is layered already"
+    if picture.base.kind == "jre":
+        return "runs on a JRE; nothing to gain was found"
+    return None

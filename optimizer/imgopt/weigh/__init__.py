@@ -1,0 +1,1 @@
+"""Bytes and seconds, before anything is built."""

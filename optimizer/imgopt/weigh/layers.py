@@ -1,0 +1,222 @@
+"""What each layer of the final image weighs: base layers from the catalogue, copied files by compressing them.
+
+`Weigher` remembers what it compressed, so the original and its rewrite cost one compression of the jar.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from imgopt.contents import SMALL_LAYER_BYTES, File, Layer
+from imgopt.picture import Jars, Picture
+from imgopt.result import Basis, ImageWeight, LayerWeight
+from imgopt.weigh.compress import (
+    CHUNK_BYTES,
+    LARGE_BYTES,
+    compressed,
+    header,
+    in_parallel,
+    read_chunks,
+    tar_bytes,
+)
+
+if TYPE_CHECKING:
+    from imgopt.java.jar import Entry, Jar
+
+_JARS = (".jar", ".war", ".zip", ".gz", ".tgz", ".xz", ".bz2", ".zst", ".png", ".jpg", ".jpeg", ".woff2")
+
+
+#: What a file's tar header comes to when gzip compresses it.
+HEADER_BYTES = 90
+
+
+class Weigher:
+    """Weighs pictures. Files and jar entries are compressed once and their sizes kept; a jar that `jars` has read
+    is weighed by its entries, so that copying it whole and copying it unpacked cost one compression."""
+
+    def __init__(self, jars: Jars | None = None) -> None:
+        self._jars = jars
+        self._large: dict[tuple[str, str], int] = {}
+
+    def weigh(self, picture: Picture) -> ImageWeight:
+        """The final image's layers, base first. Raises nothing: what cannot be read is unknown."""
+        layers = [*self._base(picture)]
+        self._prepare(picture.layers)
+        layers += [self._layer(picture, layer) for layer in picture.layers]
+        return ImageWeight(tuple(layers))
+
+    def _base(self, picture: Picture) -> Iterator[LayerWeight]:
+        from imgopt.bases import size_of
+
+        from_ = picture.final.root.stage.from_
+        name = picture.final.root.image or picture.final.root.stage.image.text
+        if name == "scratch":
+            return
+        size = size_of(picture.base, picture.platform) if picture.final.root.image else None
+        if size is None or size.compressed_bytes is None:
+            unpacked = size.uncompressed_bytes if size else None
+            basis: Basis = "catalogue" if unpacked is not None else "unknown"
+            yield LayerWeight(
+                f"FROM {name}",
+                from_.line,
+                None,
+                unpacked,
+                False,
+                basis,
+                True,
+                "its size is not in the catalogue",
+            )
+            return
+        note = f"{size.as_of or 'undated'}, {size.source}"
+        yield LayerWeight(
+            f"FROM {name}",
+            from_.line,
+            size.compressed_bytes,
+            size.uncompressed_bytes,
+            False,
+            "catalogue",
+            True,
+            note,
+        )
+
+    # layers above the base
+
+    def _layer(self, picture: Picture, layer: Layer) -> LayerWeight:
+        instruction = layer.instruction
+        text = f"{instruction.keyword} {instruction.text}".replace("\n", " ")
+        text = text if len(text) <= 120 else text[:117] + "..."
+        changes = self._changes(layer)
+        if not layer.complete or any(file.bytes is None for file in layer.files):
+            note = (
+                "files that are not there to be read"
+                if instruction.keyword in ("COPY", "ADD")
+                else "what the command writes"
+            )
+            return LayerWeight(text, instruction.line, None, None, changes, "unknown", note=note)
+        if not layer.files:
+            return LayerWeight(
+                text,
+                instruction.line,
+                SMALL_LAYER_BYTES,
+                1024,
+                changes,
+                "predicted",
+                note="directory entries",
+            )
+        size = sum(tar_bytes(file.bytes or 0) for file in layer.files)
+        packed = self._packed(layer.files)
+        if packed is None:
+            return LayerWeight(
+                text, instruction.line, None, size, changes, "unknown", note="a file could not be read"
+            )
+        measured = all(file.origin is not None or file.entry is not None for file in layer.files)
+        return LayerWeight(
+            text, instruction.line, packed, size, changes, "measured" if measured else "predicted"
+        )
+
+    @staticmethod
+    def _changes(layer: Layer) -> bool:
+        """Whether the layer's digest differs in the next release, built without a cache."""
+        if layer.steady:
+            return any(file.releases for file in layer.files)
+        return True
+
+    def _prepare(self, layers: tuple[Layer, ...]) -> None:
+        """Compresses everything large that was not compressed yet, in parallel."""
+        tasks: dict[tuple[str, str], Callable[[], int]] = {}
+        for layer in layers:
+            for file in layer.files:
+                for key, task in self._large_parts(file):
+                    if key not in self._large:
+                        tasks[key] = task
+        try:
+            for key, size in zip(tasks, in_parallel(list(tasks.values())), strict=True):
+                self._large[key] = size
+        except OSError:  # the parts that are missing make their layer unknown
+            return
+
+    def _large_parts(self, file: File) -> Iterator[tuple[tuple[str, str], Callable[[], int]]]:
+        if file.entry is not None:
+            jar, entry = file.entry
+            if entry.bytes >= LARGE_BYTES:
+                yield (jar.path, entry.name), functools.partial(_entry_size, jar, entry)
+        elif file.origin is not None and (file.bytes or 0) >= LARGE_BYTES:
+            known = self._jars.known(file.origin) if self._jars is not None else None
+            if known is None:
+                yield (str(file.origin), ""), functools.partial(_file_size, file.origin)
+                return
+            parts = tuple(entry for entry in known.entries if entry.stored and entry.bytes >= LARGE_BYTES)
+            for entry in parts:
+                yield (known.path, entry.name), functools.partial(_entry_size, known, entry)
+            yield (known.path, ""), functools.partial(_rest_size, known, parts)
+
+    def _packed(self, files: tuple[File, ...]) -> int | None:
+        """Large files one by one, all small ones in one stream (gzip finds what they share)."""
+        total = 0
+        small: list[File] = []
+        for file in files:
+            parts = list(self._large_parts(file))
+            if not parts:
+                small.append(file)
+            for key, _ in parts:
+                if key not in self._large:
+                    return None
+                total += self._large[key]
+            total += HEADER_BYTES if parts else 0
+        try:
+            return total + (compressed(_small_stream(small)) if small else 0) + 20
+        except OSError:
+            return None
+
+
+def _small_stream(files: list[File]) -> Iterator[bytes]:
+    from imgopt.java.jar import entry_data
+
+    for file in sorted(files, key=lambda file: file.path):
+        size = file.bytes or 0
+        yield header(file.path, size)
+        if file.entry is not None:
+            data = entry_data(file.entry[0], file.entry[1], LARGE_BYTES)
+        elif file.origin is not None:
+            data = file.origin.read_bytes()
+        else:
+            data = b"Manifest-Version: 1.0\r\n".ljust(size, b"#")
+        yield data + b"\0" * (-len(data) % 512)
+
+
+def _file_size(path: Path) -> int:
+    return compressed(read_chunks(path), already_compressed=path.name.lower().endswith(_JARS))
+
+
+def _rest_size(jar: Jar, parts: tuple[Entry, ...]) -> int:
+    """What lies between the large stored entries of a jar: deflated classes, small libraries, the directory."""
+
+    def chunks() -> Iterator[bytes]:
+        with Path(jar.path).open("rb") as file:
+            position = 0
+            for entry in sorted(parts, key=lambda entry: entry.data_offset):
+                # up to the entry's local header and name; its content is weighed by itself
+                yield from _range(file, position, entry.data_offset + 30 + len(entry.name))
+                position = entry.data_offset + 30 + len(entry.name) + entry.compressed_bytes
+            yield from _range(file, position, jar.bytes)
+
+    return compressed(chunks(), already_compressed=True)
+
+
+def _range(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+    file.seek(start)
+    left = end - start
+    while left > 0 and (chunk := file.read(min(left, CHUNK_BYTES))):
+        left -= len(chunk)
+        yield chunk
+
+
+def _entry_size(jar: Jar, entry: Entry) -> int:
+    from imgopt.java.jar import entry_data, library_bytes
+
+    if entry.stored:
+        return compressed(library_bytes(jar, entry), already_compressed=entry.name.lower().endswith(_JARS))
+    return compressed([entry_data(jar, entry, 1 << 30)])

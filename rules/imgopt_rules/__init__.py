@@ -1,0 +1,22 @@
+"""The rules, in report order."""
+
+from __future__ import annotations
+
+from imgopt.rule import Rule
+from imgopt_rules import (
+    broken_layering,
+    fat_jar_layer,
+    glibc_runtime,
+    jar_stored_twice,
+    jdk_runtime,
+    retired_base,
+)
+
+ALL_RULES: tuple[Rule, ...] = (
+    jdk_runtime.check,
+    glibc_runtime.check,
+    retired_base.check,
+    fat_jar_layer.check,
+    jar_stored_twice.check,
+    broken_layering.check,
+)

@@ -1,0 +1,47 @@
+"""The final stage runs on a glibc JRE, though the application runs on musl (Alpine) just as well.
+
+## Why it costs
+The operating system below the JRE: Temurin 17 is 94 MB compressed on Ubuntu noble and 68 MB on Alpine.
+
+## What it does
+Changes the image of the final FROM to the Alpine JRE of the same Java version.
+
+## Fix safety
+Safe only when the jar was read and nothing in it or in the final stage is made for glibc: native libraries
+without a musl build (from their ELF headers), native agents, programs copied or downloaded, bash scripts,
+package installs with apt or yum, commands that busybox does not have, locales other than UTF-8. Anything that
+cannot be read counts as made for glibc; `not_applied` says what it was.
+
+## Example
+    FROM eclipse-temurin:21-jre
+becomes
+    FROM eclipse-temurin:21-jre-alpine
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imgopt.picture import Picture
+from imgopt.rule import Declined, Finding, Fix, Severity, rule
+
+ID = "glibc-runtime"
+
+
+@rule(ID)
+def check(picture: Picture) -> Iterator[Finding | Declined]:
+    base = picture.base
+    from_ = picture.final.root.stage.from_
+    choice = picture.runtime
+    target = choice.target
+    if base.kind == "jre" and base.libc == "glibc" and target is not None and target.libc == "musl":
+        yield Finding(
+            rule=ID,
+            severity=Severity.MEDIUM,
+            line=from_.line,
+            end_line=from_.end_line,
+            message=f"{base.name} brings a whole {(base.os or 'glibc').capitalize()}; nothing here needs more than {target.name}",
+            fix=Fix(f"run on {target.name}", choice.applicability, choice.edits, choice.risk),
+        )
+    elif why := choice.why_not(ID):
+        yield Declined(ID, from_.line, why)

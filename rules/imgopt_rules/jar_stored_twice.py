@@ -1,0 +1,77 @@
+"""A RUN changes the jar after it was copied, so a second layer holds the whole jar once more.
+
+## Why it costs
+Layers are immutable: `touch`, `chmod`, `chown` or `mv` on a 60 MB jar writes 60 MB into a new layer, and both
+layers are pushed.
+
+## What it does
+Removes a RUN that does nothing but `touch` the jar: COPY gives it a time already. For the others the layered form
+of `fat-jar-layer` is the cure, because what they then change is a jar of a few hundred bytes.
+
+## Fix safety
+Safe: a jar's modification time is not part of what a Spring Boot application does, and no other command is removed.
+
+## Example
+    COPY target/app.jar app.jar
+    RUN sh -c 'touch /app.jar'
+loses its second line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imgopt.picture import Picture
+from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, rule
+
+ID = "jar-stored-twice"
+
+#: A second copy of less than this is not worth a line.
+SMALLEST_BYTES = 100_000
+
+
+@rule(ID)
+def check(picture: Picture) -> Iterator[Finding | Declined]:
+    if picture.layering.layered:
+        return
+    for instruction in picture.final.stage.instructions:
+        if instruction.keyword != "RUN":
+            continue
+        layer = next((layer for layer in picture.layers if layer.instruction is instruction), None)
+        jars = (
+            [file for file in layer.files if file.path.endswith((".jar", ".war")) and file.entry is None]
+            if layer
+            else []
+        )
+        stored = sum(file.bytes or 0 for file in jars)
+        only_touches = instruction in picture.touches
+        if not (stored >= SMALLEST_BYTES or (only_touches and picture.artifact is not None and not jars)):
+            continue
+        name = (
+            jars[0].path
+            if jars
+            else picture.artifact.path
+            if picture.artifact and picture.artifact.path
+            else "the jar"
+        )
+        size = f" ({stored / 1e6:.1f} MB)" if stored else ""
+        if only_touches:
+            fix = Fix(
+                "remove the RUN: COPY gives the jar a time already",
+                Applicability.SAFE,
+                (picture.removal(instruction),),
+            )
+        else:
+            fix = Fix(
+                "set owner and mode in the COPY itself (--chown, --chmod), and copy to the final path",
+                Applicability.MANUAL,
+            )
+        yield Finding(
+            rule=ID,
+            severity=Severity.HIGH,
+            line=instruction.line,
+            end_line=instruction.end_line,
+            message=f"this RUN writes {name} a second time{size}: both copies are pushed",
+            fix=fix,
+            solved_by=None if only_touches else "fat-jar-layer",
+        )

@@ -1,0 +1,60 @@
+"""The final stage runs on a JDK, though the application only needs a JRE.
+
+## Why it costs
+The compiler, the jmods and the debugging tools travel with every push and every pull: 100 MB and more of a
+compressed image (Temurin 17 on Alpine: 170 MB as JDK, 68 MB as JRE), and a larger attack surface.
+
+## What it does
+Changes the image of the final FROM to the smallest JRE of the same Java version that everything found allows:
+Alpine where nothing needs glibc, otherwise the JRE of the same family of systems. Build stages keep their JDK.
+
+## Fix safety
+Safe while nothing found here needs the JDK: a JDK tool (jcmd, jstack, jar, javac ...) in a RUN, HEALTHCHECK,
+start command or script, tools.jar, Arthas, or a reference from the application's own classes to the compiler or
+the tools API. Any of them keeps the JDK, and `not_applied` names it. Without the jar's bytes nobody can promise
+that musl will do: then the JRE keeps its C library, unless `--runtime alpine` asks for more.
+
+## Example
+    FROM eclipse-temurin:17-jdk
+becomes
+    FROM eclipse-temurin:17-jre-alpine
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imgopt.picture import Picture
+from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, rule
+
+ID = "jdk-runtime"
+
+
+@rule(ID)
+def check(picture: Picture) -> Iterator[Finding | Declined]:
+    base = picture.base
+    from_ = picture.final.root.stage.from_
+    if base.kind != "jdk":
+        return
+    choice = picture.runtime
+    target = choice.target
+    if target is not None and target.kind == "jre":
+        yield Finding(
+            rule=ID,
+            severity=Severity.HIGH,
+            line=from_.line,
+            end_line=from_.end_line,
+            message=f"{base.name} is a full JDK; {target.name} is enough to run the application",
+            fix=Fix(f"run on {target.name}", choice.applicability, choice.edits, choice.risk),
+        )
+    elif choice.obstacle:
+        yield Finding(
+            rule=ID,
+            severity=Severity.HIGH,
+            line=from_.line,
+            end_line=from_.end_line,
+            message=f"{base.name} is a full JDK; a JRE may be enough to run the application",
+            fix=Fix(choice.obstacle, Applicability.MANUAL),
+        )
+    elif why := choice.why_not(ID):
+        yield Declined(ID, from_.line, why)

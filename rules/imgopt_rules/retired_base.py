@@ -1,0 +1,51 @@
+"""The base image is no longer built: no security updates, and its layers are shared with nothing current.
+
+## Why it costs
+`openjdk`, `java` and `adoptopenjdk` images are frozen. A frozen base keeps old, often larger layers, shares none
+with other services that moved on, and `17-alpine` and later `openjdk` tags are early-access builds that were never
+released.
+
+## What it does
+Changes the image of the final FROM to the maintained counterpart of the same Java version, as small as the other
+rules found to be safe.
+
+## Fix safety
+Safe under the same conditions as `jdk-runtime` and `glibc-runtime`: same Java version, nothing found that the new
+image lacks. The Java update level moves to the current one, with its newer security defaults (TLS 1.0 and 1.1 are
+off since 8u291 and 11.0.11).
+
+## Example
+    FROM openjdk:11-jre-slim
+becomes
+    FROM eclipse-temurin:11-jre-jammy
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imgopt.picture import Picture
+from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, rule
+
+ID = "retired-base"
+
+
+@rule(ID)
+def check(picture: Picture) -> Iterator[Finding | Declined]:
+    base = picture.base
+    from_ = picture.final.root.stage.from_
+    if base.retired is None or base.kind not in ("jdk", "jre"):
+        return
+    choice = picture.runtime
+    target = choice.target
+    message = f"{base.name} is no longer maintained ({base.retired})"
+    if target is not None and target.retired is None:
+        fix: Fix | None = Fix(f"move to {target.name}", choice.applicability, choice.edits, choice.risk)
+    else:
+        fix = Fix(
+            choice.obstacle
+            or choice.why_not(ID)
+            or "no maintained counterpart of this Java version is known",
+            Applicability.MANUAL,
+        )
+    yield Finding(ID, Severity.MEDIUM, from_.line, from_.end_line, message, fix)

@@ -1,0 +1,5 @@
+FROM alpine
+RUN a \
+\
+# no comment
+ENV A=b

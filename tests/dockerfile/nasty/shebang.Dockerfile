@@ -1,0 +1,5 @@
+#!/usr/bin/env -S docker build . --file
+# escape=`
+FROM alpine
+RUN a \
+    b

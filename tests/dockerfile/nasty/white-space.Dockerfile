@@ -1,0 +1,3 @@
+FROM	alpineASx
+RUNtruefalse
+ 	

@@ -1,0 +1,134 @@
+"""Every folder below fixtures/cases: a Dockerfile with its context, what the rules say, what the rewrite makes.
+
+A case is `before.Dockerfile`, `expected.json` (findings and what was declined) and `after.Dockerfile` when
+the rewrite changes it. `case.json` may describe jars (built by `boot_jar`), files and options. `pytest --update-cases`
+writes the expected files anew; read that diff.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from boot_jar import boot_jar, elf, flat_jar, library, noise
+
+from imgopt.dockerfile import parse
+from imgopt.options import Options
+from imgopt.picture import Jars
+from imgopt.result import FileReport
+from imgopt.suggest import report_file
+from imgopt.weigh.layers import Weigher
+from imgopt_rules import ALL_RULES
+
+CASES = Path(__file__).parent.parent / "fixtures" / "cases"
+FOLDERS = sorted(path.parent for path in CASES.glob("*/*/before.Dockerfile"))
+RULES = {rule.id: rule for rule in ALL_RULES}
+
+
+def name_of(folder: Path) -> str:
+    return f"{folder.parent.name}/{folder.name}"
+
+
+def library_of(spec: dict[str, Any], number: int) -> bytes:
+    machine = {"amd64": 62, "arm64": 183}[spec.get("machine", "amd64")]
+    natives = {path: elf(tuple(needed), machine) for path, needed in spec.get("natives", {}).items()}
+    return library(natives, spec.get("bytes", 2_000), seed=number + 10)
+
+
+def make_context(root: Path, spec: dict[str, Any]) -> None:
+    for path, text in spec.get("files", {}).items():
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    for path, jar in spec.get("jars", {}).items():
+        jar = dict(jar)
+        if jar.pop("shaded", False):
+            flat_jar(root / path)
+            continue
+        if jar.pop("html", False):
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text("<!DOCTYPE html><html><body>404</body></html>")
+            continue
+        libraries = jar.pop("libraries", None)
+        if libraries is not None:
+            jar["libraries"] = {"big-1.0.jar": library(size=1_200_000)} | {
+                name: library_of(entry, number) for number, (name, entry) in enumerate(libraries.items())
+            }
+        if jar.pop("launch_script", False):
+            jar["prefix"] = b"#!/bin/bash\n" + noise(200) + b"\nexit 0\n"
+        boot_jar(root / path, **jar)
+
+
+def look(folder: Path, root: Path, text: bytes, *, only: str | None) -> FileReport:
+    spec = json.loads((folder / "case.json").read_text()) if (folder / "case.json").exists() else {}
+    make_context(root, spec)
+    (root / "Dockerfile").write_bytes(text)
+    settings: dict[str, Any] = {"context": root, **spec.get("options", {})}
+    options = Options(
+        **{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+    )
+    rules = [RULES[only]] if only else ALL_RULES
+    jars = Jars()
+    return report_file(str(root / "Dockerfile"), text, options, rules, jars, Weigher(jars))
+
+
+def as_json(report: FileReport) -> dict[str, Any]:
+    findings = [
+        {
+            "rule": finding.rule,
+            "line": finding.line,
+            "message": finding.message,
+            "fix": finding.fix.applicability.label if finding.fix else None,
+            **({"risk": finding.fix.risk} if finding.fix and finding.fix.risk else {}),
+        }
+        for finding, _ in report.findings
+    ]
+    declined = [
+        {"rule": entry.rule, "line": entry.line, "why": entry.why} for entry in report.rewrite.not_applied
+    ]
+    return {"findings": findings, "not_applied": declined}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
+def test_case(folder: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    only = folder.parent.name if folder.parent.name in RULES else None
+    before = (folder / "before.Dockerfile").read_bytes()
+    report = look(folder, tmp_path, before, only=only)
+    got = json.loads(json.dumps(as_json(report)).replace(str(tmp_path), "CONTEXT"))
+    after = report.rewrite.text.encode("utf-8", "surrogateescape")
+    expected, changed = folder / "expected.json", folder / "after.Dockerfile"
+    if request.config.getoption("--update-cases"):
+        expected.write_text(json.dumps(got, indent=2, ensure_ascii=False) + "\n")
+        if report.rewrite.changed:
+            changed.write_bytes(after)
+        else:
+            changed.unlink(missing_ok=True)
+    assert got == json.loads(expected.read_text())
+    assert after == (changed.read_bytes() if changed.exists() else before)
+
+    again = look(folder, tmp_path, after, only=only)
+    assert again.rewrite.text.encode("utf-8", "surrogateescape") == after, (
+        "a second run changes the first run's result"
+    )
+    assert parse(after).render() == after
+
+
+def test_every_rule_has_a_hit_and_a_near_miss() -> None:
+    seen: dict[str, set[bool]] = defaultdict(set)
+    for folder in FOLDERS:
+        expected = json.loads((folder / "expected.json").read_text())
+        seen[folder.parent.name].add(
+            any(finding["rule"] == folder.parent.name for finding in expected["findings"])
+        )
+    assert {rule: seen[rule] for rule in RULES} == {rule: {True, False} for rule in RULES}
+
+
+def test_rules_document_themselves() -> None:
+    for rule in ALL_RULES:
+        documentation = rule.documentation
+        assert rule.summary.endswith("."), rule.id
+        for heading in ("## Why it costs", "## Fix safety", "## Example"):
+            assert heading in documentation, f"{rule.id} lacks {heading}"
