@@ -164,6 +164,7 @@ class Engine:
             list(arguments) or None,
             detach=True,
             network_mode="none",
+            hostname="localhost",  # a name that resolves: Spring Boot asks for it, and DNS would time out
             environment=dict(environment or {}),
             user=user,
         )

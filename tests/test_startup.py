@@ -19,7 +19,6 @@ HEAVY = {
     "fractions",
     "http.client",
     "importlib.metadata",
-    "logging",
     "pydantic",
     "requests",
     "rich",

@@ -369,6 +369,10 @@ class _Run:
 
     def _command(self, command: shell.Command, scope: Mapping[str, str | None]) -> None:
         words = [word.value(scope) for word in command.words]
+        for operator, target in command.redirects:
+            path = target.value(scope)
+            if operator.lstrip("0123456789") in (">", ">>", ">|") and path and not path.startswith("/dev/"):
+                self._write(File(join(self.cwd, path), 1_000))
         if not words:
             for assignment in command.assignments:
                 name, _, value = assignment.text.partition("=")
@@ -377,10 +381,6 @@ class _Run:
         name = posixpath.basename(words[0] or "")
         arguments = [word for word in words[1:] if word is not None]
         plain = [word for word in arguments if not word.startswith("-")]
-        for operator, target in command.redirects:
-            path = target.value(scope)
-            if operator.lstrip("0123456789") in (">", ">>", ">|") and path and not path.startswith("/dev/"):
-                self._write(File(join(self.cwd, path), 1_000))
         if name in ("sh", "bash") and "-c" in arguments and len(arguments) > arguments.index("-c") + 1:
             self.nodes(shell.parse(arguments[arguments.index("-c") + 1]).nodes, {})
         elif name in self.stampers:

@@ -20,6 +20,7 @@ from imgopt.errors import ContextError
 from imgopt.ignore import BadPattern, IgnoreRules, glob_match, has_wildcard, read_ignore_file, rules_from
 
 _LINK_LIMIT = 255  # links followed for one path, as in Docker
+_EFFECTIVE = os.access in os.supports_effective_ids
 _IGNORE_FILE_LIMIT = 4 * 1024 * 1024  # bytes
 _TEMPLATE_MARK = "$"
 # what a build writes: may be missing beside a Dockerfile that is right
@@ -286,7 +287,7 @@ def open_context(root: Path, dockerfile: Path) -> Context:
         rules = _read_ignore_file(Context(dockerfile.parent), beside.name, _relative(beside, root))
     if rules is None:
         rules = _read_ignore_file(Context(root), ".dockerignore", ".dockerignore")
-    return Context(root, dockerfile, rules or IgnoreRules())
+    return Context(root, dockerfile, IgnoreRules() if rules is None else rules)
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -444,7 +445,7 @@ def _glob_paths(context: Context, top: str, parts: Sequence[str], source: str) -
 def _copied(context: Context, path: str, target: str, there: os.stat_result) -> Copied:
     on_disk = _on_disk(context, path)
     is_file = stat.S_ISREG(there.st_mode)
-    if is_file and not os.access(on_disk, os.R_OK):
+    if is_file and not os.access(on_disk, os.R_OK, effective_ids=_EFFECTIVE):
         raise _denied(on_disk, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
     return Copied(
         source=path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,6 +35,32 @@ class JarmodeCall:
     command: shell.Command
     mode: str
     jar: str  # the path as the stage sees it
+    workdir: str
+
+    @property
+    def destination(self) -> str | None:
+        """The directory that gets one subdirectory per layer, as an absolute path; None without layers."""
+        words = [word.literal for word in self.command.words]
+        if "extract" not in words:
+            return None
+        options = words[words.index("extract") + 1 :]
+        if self.mode == "tools" and not any(word and word.startswith("--layers") for word in options):
+            return None
+        for number, word in enumerate(options):
+            if word == "--destination" and number + 1 < len(options):
+                given = options[number + 1]
+                return join(self.workdir, given) if given else None
+            if word and word.startswith("--destination="):
+                return join(self.workdir, word.partition("=")[2])
+        return (
+            self.workdir
+            if self.mode == "layertools"
+            else join(self.workdir, posixpath.splitext(posixpath.basename(self.jar))[0])
+        )
+
+    @property
+    def conditional(self) -> bool:
+        return self.command.depth > 0 or self.command.operator == "||"
 
     def edits_to(self, mode: str) -> tuple[Edit, ...]:
         """The same extraction in another mode; empty when it cannot be said the same way."""
@@ -99,7 +126,9 @@ def jarmode_calls(picture: Picture) -> Iterator[tuple[JarmodeCall, int]]:
                     continue
                 path = words[words.index("-jar") + 1]
                 yield (
-                    JarmodeCall(instruction, command, match.group(1), join(workdir, path or "app.jar")),
+                    JarmodeCall(
+                        instruction, command, match.group(1), join(workdir, path or "app.jar"), workdir
+                    ),
                     stage.index,
                 )
 

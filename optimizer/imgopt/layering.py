@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 #: can mean "no such file".
 FIXED_TIME = 318211200
 
+#: With fewer bytes of libraries there is nothing to keep out of the next push.
+SMALLEST_LIBRARIES = 1_000_000
+
 DEFAULT_LAYERS = ("dependencies", "spring-boot-loader", "snapshot-dependencies", "application")
 
 #: Commands that may name the jar's path after it was copied: they do to the small jar what they did to the fat one.
@@ -181,7 +184,7 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
         raise _No(f"the archive starts through {jar.launcher or 'no launcher'}, not one of Spring Boot's own")
     if jar.class_path:
         raise _No("the jar's manifest has a Class-Path of its own, which would have to be merged")
-    if jar.bytes < 1_000_000:
+    if sum(library.bytes for library in jar.libraries) < SMALLEST_LIBRARIES:
         return None
     major = picture.base.java_major
     if jar.java_major is not None and major is not None and jar.java_major > major:
@@ -308,6 +311,8 @@ def _risk(picture: Picture, artifact: Artifact) -> str | None:
     if jar is not None:
         if "org/springframework/boot/system/ApplicationHome" in jar.references:
             return "the application asks ApplicationHome where it is installed and would find /application instead of its jar"
+        if (jar.launcher or "").endswith(".PropertiesLauncher") and "Implementation-Version" in jar.manifest:
+            return "unpacked, PropertiesLauncher no longer tells the application its Implementation-Version"
         if "java/security/CodeSource" in jar.references:
             return "the application asks for its own code source, which becomes a directory instead of a jar"
     if not artifact.started:
@@ -581,14 +586,20 @@ def _arrange(facts: _Facts, tree: str, *, has_find: bool) -> list[str]:
     steps = [
         f"for layer in {' '.join(facts.layers)}; do \\\n      mkdir -p out/$layer && mv layers/$layer out/$layer/{tree} || exit 1; done"
     ]
-    fixed = " ".join(f"out/{layer}" for layer in facts.layers if layer not in facts.moving)
-    if fixed and has_find:
-        steps.append(f"find {fixed} -exec touch -h -d @{FIXED_TIME} {{}} +")
-    elif fixed:
-        steps.append(
-            f'stamp() {{ for f; do touch -c -h -d @{FIXED_TIME} "$f"; [ ! -d "$f" ] || stamp "$f"/*; done; }} && stamp {fixed}'
-        )
+    fixed = [f"out/{layer}" for layer in facts.layers if layer not in facts.moving]
+    if fixed:
+        steps.append(stamp_command(fixed, has_find=has_find))
     return steps
+
+
+def stamp_command(roots: list[str], *, has_find: bool) -> str:
+    """Shell text that sets the times of everything below the roots, without `find` where there is none."""
+    if has_find:
+        return f"find {' '.join(roots)} -exec touch -h -d @{FIXED_TIME} {{}} +"
+    return (
+        f'stamp() {{ for f; do touch -c -h -d @{FIXED_TIME} "$f"; [ ! -d "$f" ] || stamp "$f"/*; done; }} '
+        f"&& stamp {' '.join(roots)}"
+    )
 
 
 def _small_jar(facts: _Facts, tree: str, fat: str, pointer: str) -> list[str]:

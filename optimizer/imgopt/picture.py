@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from imgopt.layering import LayeringPlan
     from imgopt.options import Options
     from imgopt.runtime import RuntimeChoice
+    from imgopt.steadying import SteadyingPlan
 
 #: Start scripts larger than this are not read.
 MAX_SCRIPT_BYTES = 256 * 1024
@@ -216,11 +217,7 @@ class Picture:
 
     @cached_property
     def _declared(self) -> dict[str, dict[str, object]]:
-        keys = ("like", "kind", "java", "libc", "os", "counterpart")
-        return {
-            base.pattern: {key: getattr(base, key) for key in keys if getattr(base, key) is not None}
-            for base in self.options.bases
-        }
+        return {base.pattern: dict(base.facts) for base in self.options.bases}
 
     def used_elsewhere(self, stage: StagePicture) -> tuple[str, ...]:
         """Names of stages other than the final one that build on this stage."""
@@ -462,9 +459,20 @@ class Picture:
 
     @cached_property
     def jarmode_calls(self) -> tuple[JarmodeCall, ...]:
+        return tuple(call for call, _ in self.extractions)
+
+    @cached_property
+    def extractions(self) -> tuple[tuple[JarmodeCall, int], ...]:
+        """Every jarmode call with the index of its stage."""
         from imgopt.jarmode import jarmode_calls
 
-        return tuple(call for call, _ in jarmode_calls(self))
+        return tuple(jarmode_calls(self))
+
+    @cached_property
+    def steadying(self) -> SteadyingPlan:
+        from imgopt.steadying import plan
+
+        return plan(self)
 
     @cached_property
     def layered_jar(self) -> LayeredJar | None:

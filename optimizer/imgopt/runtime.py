@@ -127,6 +127,8 @@ def _first_safe(picture: Picture, base: Base, kind: str, *, musl: bool) -> tuple
             base, kind="jre" if kind == "jre" else "jdk", libc=libc, platforms=picture.platforms
         )
         for candidate in found:
+            if base.os == "distroless" and candidate.os != "distroless":
+                continue  # having no shell is what such a base was chosen for
             if (
                 libc == "musl"
                 and candidate.family not in ("eclipse-temurin", base.family)

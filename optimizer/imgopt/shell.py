@@ -306,10 +306,12 @@ def _list(cursor: _Cursor, closing: str | None, depth: int) -> tuple[Command | L
                 cursor.at += 1
                 found.extend(_list(cursor, ")", depth + 1))
                 continue
-            if token.text == ")" and closing != "esac":
+            if token.text == ")":
                 raise _Broken
             operator = token.text
             cursor.at += 1
+            if operator == ";;" and closing == "esac":
+                _skip_pattern(cursor)
             continue
         if token.kind == "word":
             if token.text == closing:
@@ -324,6 +326,7 @@ def _list(cursor: _Cursor, closing: str | None, depth: int) -> tuple[Command | L
                 continue
             if token.text == "case":
                 _skip_to(cursor, "in")
+                _skip_pattern(cursor)
                 found.extend(_list(cursor, "esac", depth + 1))
                 continue
             if token.text in _OPENERS:
@@ -342,6 +345,16 @@ def _list(cursor: _Cursor, closing: str | None, depth: int) -> tuple[Command | L
 
 def _is_function(tokens: list[_Token], at: int) -> bool:
     return [token.text for token in tokens[at + 1 : at + 3]] == ["(", ")"]
+
+
+def _skip_pattern(cursor: _Cursor) -> None:
+    """Past the ``pattern)`` of a case, if another one follows."""
+    at = cursor.at
+    while at < len(cursor.tokens) and cursor.tokens[at].text in ("\n", ";"):
+        at += 1
+    if at < len(cursor.tokens) and cursor.tokens[at].text != "esac":
+        cursor.at = at
+        _skip_to(cursor, ")")
 
 
 def _skip_to(cursor: _Cursor, word: str) -> None:

@@ -76,6 +76,17 @@ def report_on(
             reports.append(report_file(name, data, options, rules, jars, weigher))
         except ImgoptError as error:
             errors.append(error)
+        except Exception as bug:
+            if len(names) == 1:
+                raise
+            # the other files still get their answer; the exit code says that this one met a bug
+            failure = ImgoptError(
+                f"a bug in imgopt: {type(bug).__name__}: {bug}",
+                "run it alone with --debug and report it",
+                path=name,
+            )
+            failure.__cause__ = bug
+            errors.append(failure)
     return Report(tuple(reports), tuple(errors), options.bandwidth_source, catalogue_date())
 
 

@@ -10,6 +10,7 @@ from imgopt_rules import (
     jar_stored_twice,
     jdk_runtime,
     retired_base,
+    unstable_layers,
 )
 
 ALL_RULES: tuple[Rule, ...] = (
@@ -19,4 +20,5 @@ ALL_RULES: tuple[Rule, ...] = (
     fat_jar_layer.check,
     jar_stored_twice.check,
     broken_layering.check,
+    unstable_layers.check,
 )

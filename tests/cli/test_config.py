@@ -270,3 +270,4 @@ def test_what_another_command_must_repeat() -> None:
     assert Given().repeated([]) == (".",)
     assert Given().repeated(["-x"]) == ("--", "-x")
     assert Given().repeated(["-"]) == ("-",)
+    assert Given(target="app").repeated(list("abcd")) == ("--target", "app", "PATH...")

@@ -280,6 +280,9 @@ def test_what_was_held_back_is_said_beside_the_text(imgopt: Imgopt, answer: Any)
     assert "glibc-runtime: libtcnative.so in netty-tcnative.jar needs glibc" in run.err
     assert "1 fix needs --unsafe: jdk-runtime" in run.err
     assert imgopt("rewrite", "-q", "x").err == ""
+    answer.report = samples.report(samples.textbook())
+    assert imgopt("rewrite", "x").err == ""
+    assert "jdk-runtime, fat-jar-layer (safe)" in imgopt("rewrite", "-v", "x").err
 
 
 def test_output_file_takes_what_would_be_printed(imgopt: Imgopt, dockerfile: Path, tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """What BuildKit's own parser says, from the PyPI package `dockerfile`, in a form to compare documents with.
 
 `dockerfile` 3.4.0 holds BuildKit 0.12.5. Newer BuildKits read a few things differently; imgopt follows them,
-and `newer_than_oracle` names the texts where that can matter.
+and `newer_than_oracle` tells the texts where that can matter.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -94,29 +95,35 @@ def refused_later(lines: list[Line]) -> bool:
     return not stages
 
 
-def newer_than_oracle(text: str) -> bool:
+def newer_than_oracle(text: str, document: Dockerfile | None) -> bool:
     """Whether BuildKit 0.34 may read the text differently from the oracle's 0.12.5.
 
-    - A blank may stand between << and its tag, a pattern (``${X#a}``) in the same line does not hide the tag,
-      and a quoted tag keeps a backslash as it is.
-    - Text behind a JSON array makes it the shell form; 0.12 ignored that text.
-    - ``# check=`` is a directive.
-    - The escape directive counts in flags.
-    - White space inside a character of several bytes ends a flag or HEALTHCHECK's type; the package cannot
-      return the pieces.
+    ``document`` is what imgopt made of it, None if it refused.
     """
-    joined = re.sub(r"[\\`][ \t]*\r*\n|\n", " ", text)
+    joined = re.sub(r"[\\`][ \t]*\r*\n(?:\s*(?:#.*)?\n)*", "", text)
     return bool(
-        re.search(r"<<\s", joined)
-        or ("<<" in text and re.search(r"\$\{[^}]*[#%/]|\"[^\"]*\\", joined))
+        # a blank may stand between << and its tag
+        re.search(r"<<[\t\r ]", joined)
+        # a pattern in the same line does not hide the tag, and a backslash in a quoted tag stays single
+        or ("<<" in text and re.search(r"\$\{[^}\n]*[#%/]|<<-?[^ \n]*\"[^\"\n]*\\", joined))
+        # it is a directive now
         or re.search(r"^\s*#\s*check", text, re.IGNORECASE | re.MULTILINE)
-        or (re.search(r"escape\s*=\s*`", text) and re.search(r"--\S*[\\`'\"]", text))
-        or ("--" in text and re.search(r"--[^\n]*[^\x00-\x7f]", joined))
-        or (re.search("h.*e.*a.*l.*t.*h", joined, re.IGNORECASE) and not joined.isascii())
-        or _text_behind_array(text)
+        # the escape directive counts in flags, too
+        or (re.search(r"escape\s*=\s*`", text, re.IGNORECASE) and re.search(r"--.*[\\`]", joined))
+        # the package cannot return a flag or HEALTHCHECK's type cut inside a character, as BuildKit cuts it
+        or re.search(r"(?i:--|healthcheck).*[\x85\xa0]", joined)
+        or (document and any(map(_text_behind_array, document.instructions)))
     )
 
 
-def _text_behind_array(text: str) -> bool:
-    """Whether an instruction may begin with a whole JSON array that something follows."""
-    return bool(re.search(r"\[.*\][^\n]*\S", re.sub(r"\n", " ", text), re.DOTALL))
+def _text_behind_array(outer: Instruction) -> bool:
+    """Text behind a JSON array makes it the shell form; 0.12 ignored that text."""
+    instruction = outer.trigger or outer
+    if instruction.json is not None or not instruction.words:
+        return False
+    at = instruction.text.find("[")
+    try:
+        json.JSONDecoder().raw_decode(instruction.text, at)
+    except ValueError:
+        return False
+    return at >= 0

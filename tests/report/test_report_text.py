@@ -215,3 +215,19 @@ def test_a_lower_bound_is_never_above_what_it_bounds() -> None:
     said = shown(samples.report(replace(samples.good(), prediction=samples.prediction(tiny, tiny))))
     assert "at least 0 MB" in said and "at least 0 s" in said
     assert "at least <" not in said
+
+
+def test_one_unknown_file_does_not_hide_the_others() -> None:
+    nothing = samples.ImageWeight((samples.UNKNOWN_BASE,))
+    unknown = replace(samples.good(), prediction=samples.prediction(nothing, nothing))
+    said = shown(samples.report(*samples.fleet(), unknown), width=100)
+    (together,) = [row for row in said.splitlines() if row.startswith("  together ")]
+    assert "at least 2600.0 MB" in together
+    (half,) = [row for row in said.splitlines() if row.startswith("    at 0.5 MB/s")]
+    assert "at least 87 min" in half
+
+
+def test_a_file_whose_changes_were_declined_is_not_called_good() -> None:
+    rewrite = replace(samples.gaps().rewrite, not_applied=samples.gaps().rewrite.not_applied[:1])
+    said = shown(samples.report(replace(samples.gaps(), findings=(), rewrite=rewrite)))
+    assert "nothing to save" not in said and "needs glibc" in said

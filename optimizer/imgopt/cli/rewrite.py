@@ -74,7 +74,7 @@ def rewrite(
     elif not in_place and output is None:
         _print_text(report, output_file)
     if not quiet:
-        _print_held_back(report)
+        _print_notes(report, applied=verbose and not in_place)
     if report.errors or errors:
         from imgopt.cli.failure import print_errors
 
@@ -199,12 +199,14 @@ def _print_json(report: Report, errors: Sequence[ImgoptError], output_file: str 
     emit(json.rendered(json.suggestions(replace(report, errors=(*report.errors, *errors)))), output_file)
 
 
-def _print_held_back(report: Report) -> None:
-    """What was not done is said, beside the result rather than in it."""
+def _print_notes(report: Report, *, applied: bool) -> None:
+    """What was not done (and what was, when asked) is said beside the result rather than in it."""
     from imgopt.cli.output import note
     from imgopt.report.figures import held_back, told_apart
 
     for file in report.files:
+        if applied and file.rewrite.changed:
+            note(f"applied: {file.path}: {', '.join(file.rewrite.applied)} ({file.rewrite.applicability})")
         for each in told_apart(file):
             place = f":{each.line}" if each.line else ""
             note(f"not applied: {file.path}{place}: {each.rule}: {each.why}")

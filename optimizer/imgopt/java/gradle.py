@@ -206,9 +206,11 @@ class _Module:
     def scopes(self) -> list[str]:
         """What holds for this module, nearest first: its own script, then what the root project says of it."""
         own = _without(self.script, r"(?:subprojects|configure\b|project\s*\(|buildscript|pluginManagement)")
-        if self.is_root:
-            return [own]
         found = [own]
+        if self.is_root:
+            return found + [
+                block.body for block in blocks(self.script) if re.match(r"allprojects\b", block.header)
+            ]
         for block in blocks(self.root_script):
             named = re.match(rf"project\s*\(\s*{_STRING}", block.header)
             if named is not None and _string(named) == self.project_path:
@@ -363,28 +365,30 @@ class _Module:
 
     def _library(self, entry: Any) -> tuple[str | None, str | None, str | None]:
         if isinstance(entry, str):
-            group, _, rest = entry.partition(":")
-            artifact, _, version = rest.partition(":")
+            group, artifact, version, *_ = [*entry.split(":"), "", ""]
             return group, artifact, version or None
         if not isinstance(entry, Mapping):
             return None, None, None
-        version = self._catalogue_version(entry.get("version"))
-        module = entry.get("module")
-        if isinstance(module, str):
-            group, _, artifact = module.partition(":")
-            return group, artifact, version
-        return entry.get("group"), entry.get("name"), version
+        known = self._catalogue_version(entry.get("version"))
+        if isinstance(entry.get("module"), str):
+            group, _, artifact = entry["module"].partition(":")
+            return group, artifact, known
+        named = entry.get("group"), entry.get("name")
+        return (*named, known) if all(isinstance(name, str) for name in named) else (None, None, None)
 
     # statements
 
     def _assigned(self, texts: Iterable[str], names: str) -> tuple[bool, str | None]:
-        """(set, value) of the first of `texts` that sets a property: ``x = v``, ``x.set(v)``, ``x v``, ``setX(v)``."""
+        """(set, value) of the first of `texts` that sets a property: ``x = v``, ``x.set(v)``, ``x v``.
+
+        Within one text the last statement counts.
+        """
         pattern = re.compile(
             rf"(?<![\w.$])(?:project\.|this\.|archive\.)?(?:{names})(?:\s*=(?!=)\s*|\s*\.\s*set\s*\(\s*|[ \t]+(?=[\"'\d]))"
             rf"(?P<value>[^\n;}}]+)"
         )
         for text in texts:
-            match = pattern.search(_shallow(text))
+            match = next(reversed(list(pattern.finditer(_shallow(text)))), None)
             if match is not None:
                 value = match["value"].strip()
                 if match[0][: match.start("value") - match.start()].rstrip().endswith("("):
@@ -392,12 +396,28 @@ class _Module:
                 return True, self.value(value)
         return False, None
 
+    def _flag(self, texts: Iterable[str], names: str) -> bool | None:
+        """The first of `texts` that sets a switch to a literal."""
+        for text in texts:
+            found = re.findall(
+                rf"(?<![\w.])(?:{names})(?:\s*=\s*|\s*\.\s*set\s*\(\s*)(true|false)\b", _shallow(text)
+            )
+            if found:
+                return as_bool(found[-1])
+        return None
+
     def _task(self, task: str, kind: str) -> list[str]:
         header = (
             rf"(?:tasks\s*\.\s*)?(?:{task}\b(?!\s*\()|(?:named|getByName|withType|register)\s*(?:<[^>]*{kind}>)?\s*"
             rf"\(?\s*(?:[\"']{task}[\"']|(?:[\w.]*\.)?{kind}(?:::class(?:\.java)?|\.class)?|(?=\)|$)))"
         )
-        return [body for text in self.scopes for body in inside(text, header)]
+        found = []
+        for text in self.scopes:
+            found += inside(text, header)
+            # bootJar.archiveFileName = "app.jar"
+            dotted = re.findall(rf"(?<![\w.])(?:tasks\.)?{task}\.(\w+\b(?!\s*\{{)[^\n;}}]*)", text)
+            found += ["\n".join(dotted)] if dotted else []
+        return found
 
     # facts
 
@@ -416,9 +436,7 @@ class _Module:
         packaging: Literal["jar", "war", "pom"] = "war" if is_war else "jar"
         if modules and not applied and not (self.path.parent / "src").is_dir():
             packaging = "pom"
-        disabled = self._assigned(archive, "enabled|isEnabled")[1:] == (None,) and any(
-            re.search(r"\b(?:isE|e)nabled\s*=\s*false", _shallow(text)) for text in archive
-        )
+        disabled = self._flag(archive, "enabled|isEnabled") is False
         repackaged = applied and packaging != "pom" and not disabled
         joined = "\n".join(archive)
         main_class = self._assigned(
@@ -470,20 +488,22 @@ class _Module:
             for text in texts
             for body in inside(text, r".*(?:compileJava|JavaCompile|compileKotlin|KotlinCompile|kotlin\b)")
         ]
-        for pattern in (
-            r"\b(?:options\s*\.\s*)?release(?:\s*=\s*|\s*\.\s*set\s*\(\s*)(?P<value>[^\n;})]+)",
-            r"\bjvmTarget(?:\s*=\s*|\s*\.\s*set\s*\(\s*)(?P<value>[^\n;})]+)",
+        setter = r"(?:\s*=\s*|\s*\.\s*set\s*\(\s*)(?P<value>[^\n;})]+)"
+        either = r"\s*(?:=|\s)\s*(?P<value>[^\n;}]+)"
+        # the class files' level is what counts, so what sets it goes before the toolchain that compiles
+        for places, pattern in (
+            (compile_blocks, rf"\brelease{setter}"),
+            (texts, rf"\boptions\s*\.\s*release{setter}"),
+            (compile_blocks, rf"\bjvmTarget{setter}"),
+            (texts, rf"\btargetCompatibility{either}"),
+            (texts, rf"\bsourceCompatibility{either}"),
+            (
+                texts,
+                r"\blanguageVersion\s*(?:=|\.\s*set\s*\()\s*(?P<value>[^\n;}]*JavaLanguageVersion[^\n;}]+)",
+            ),
+            (texts, r"\bjvmToolchain\s*\(\s*(?P<value>[^\n;})]+)"),
         ):
-            level = self._level(pattern, compile_blocks)
-            if level is not None:
-                return level
-        for pattern in (
-            r"\btargetCompatibility\s*(?:=|\s)\s*(?P<value>[^\n;}]+)",
-            r"\bsourceCompatibility\s*(?:=|\s)\s*(?P<value>[^\n;}]+)",
-            r"\blanguageVersion\s*(?:=|\.\s*set\s*\()\s*(?P<value>[^\n;}]+)",
-            r"\bjvmToolchain\s*\(\s*(?P<value>[^\n;})]+)",
-        ):
-            level = self._level(pattern, texts)
+            level = self._level(pattern, places)
             if level is not None:
                 return level
         return None
@@ -495,9 +515,9 @@ class _Module:
                 named = re.search(r"(?:VERSION_|JVM_)(\d+(?:_\d+)?)\b", raw)
                 if named is not None:
                     return java_level(named[1].replace("_", "."))
-                called = re.search(r"(?:\bof|toVersion|forClassVersion)\s*\(\s*([^()\n]+(?:\(\))?)\s*\)", raw)
-                raw = called[1] if called is not None else raw
-                raw = re.sub(r"\.(?:toInt|get|toString)\(\)|\s+as\s+\w+", "", raw).strip().rstrip(")")
+                raw = re.sub(r"\.(?:toInt|get|toString|toInteger)\(\)|\s+as\s+\w+", "", raw)
+                called = re.search(r"(?:\bof|toVersion|forClassVersion)\s*\(\s*([^()\n]+?)\s*\)", raw)
+                raw = (called[1] if called is not None else raw).strip().rstrip(")")
                 accessor = re.fullmatch(r"libs\.versions\.([\w.]+)", raw)
                 if accessor is not None:
                     return java_level(self._catalogue_version(self._catalogue_entry("versions", accessor[1])))
@@ -507,13 +527,10 @@ class _Module:
         return None
 
     def _layered(self, archive: list[str], version: str | None, packaging: str) -> bool | None:
-        explicit = None
-        for text in archive:
-            for body in inside(text, r"layered\b"):
-                match = re.search(r"\b(?:isE|e)nabled(?:\s*=\s*|\s*\.\s*set\s*\(\s*)(true|false)", body)
-                explicit = as_bool(match[1]) if match else True
-            if explicit is None and re.search(r"\blayered\s*\(\s*\)", text):
-                explicit = True
+        layered = [body for text in archive for body in inside(text, r"layered\b")]
+        explicit = self._flag(layered, "enabled|isEnabled")
+        if explicit is None and (layered or any(re.search(r"\blayered\s*\(\s*\)", text) for text in archive)):
+            explicit = True
         by_default = layered_by_default(version, packaging)
         if explicit is None or version is None:
             return by_default if explicit is None else explicit
@@ -574,12 +591,6 @@ class _Module:
             )
             if found != ():
                 return found
-        if not self.is_root:
-            for block in blocks(self.root_script):
-                if re.match("allprojects", block.header):
-                    found = self._part([block.body], "version")
-                    if found != ():
-                        return found
         if "version" in self.variables:
             return (self._filled(self.variables["version"]),)
         return ()

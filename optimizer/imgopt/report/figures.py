@@ -135,14 +135,17 @@ def still_sending(predictions: Iterable[Prediction]) -> list[tuple[Sum, Sum, lis
 
 
 def seconds_together(predictions: Iterable[Prediction]) -> dict[int, list[float | None]]:
-    """For each bandwidth: first push before and after, next push before and after, one image after the other."""
+    """For each bandwidth: first push before and after, next push before and after, one image after the other.
+
+    What is known is added up; whether that is all of it, `sums_together` tells.
+    """
     together: dict[int, list[float | None]] = {}
     for prediction in predictions:
         for push in prediction.push:
-            sums = together.setdefault(push.bandwidth_bytes_per_s, [0.0] * 4)
+            sums = together.setdefault(push.bandwidth_bytes_per_s, [None] * 4)
             for number, value in enumerate((*push.first_push_s, *push.next_push_s)):
-                known = sums[number]
-                sums[number] = None if known is None or value is None else known + value
+                if value is not None:
+                    sums[number] = (sums[number] or 0.0) + value
     return together
 
 

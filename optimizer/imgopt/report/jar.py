@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imgopt.report.layout import Line, Style, dim, line, table, tail, visible, width_of, wrapped
+from imgopt.report.layout import Line, Style, dim, head, line, table, tail, visible, width_of, wrapped
 from imgopt.report.markdown import code, escaped, markdown_table
 from imgopt.units import megabytes
 
@@ -181,28 +181,50 @@ def _duplicates(jar: Jar, width: int) -> list[Line]:
     return lines
 
 
+#: The platforms that images are built for; what is there for others is only named.
+_ARCHITECTURES = ("amd64", "arm64")
+
+
 def _natives(jar: Jar, width: int) -> list[Line]:
-    rows_ = list(on_musl(jar.natives))
-    others = sorted({f"{native.os}/{native.arch}" for native in jar.natives if native.os != "linux"})
-    if not rows_ and not others:
+    """A row for each library, with libc and verdict for each platform that images are built for."""
+    if not jar.natives:
         return []
-    lines: list[Line] = [(), line(("Native libraries", "strong"))]
-    figures: list[list[Line | str]] = [[dim("arch"), dim("libc"), dim("on musl (Alpine)")]]
-    for row in rows_:
-        verdict = f"needs {' '.join(row.packages)}" if row.verdict == "needs" else row.verdict
-        figures.append([row.arch, row.libc, ((verdict, _STYLES[row.verdict]),)])
-    room = max(20, width - width_of(table(figures, left=3)[0]) - 2)
-    labels = [dim("for Linux"), *(line(tail(visible(row.library), room)) for row in rows_)]
-    if rows_:
-        lines += table([[label, *row] for label, row in zip(labels, figures, strict=True)], left=4)
+    rows = [row for row in on_musl(jar.natives) if row.arch in _ARCHITECTURES]
+    lines: list[Line] = [
+        (),
+        line(("Native libraries", "strong"), ("  whether they load on musl (Alpine)", "dim")),
+    ]
+    cells_ = {(row.library, row.arch): row for row in rows}
+    columns = [arch for arch in _ARCHITECTURES if any(row.arch == arch for row in rows)]
+    figures: list[list[Line | str]] = [[dim(f"linux/{arch}") for arch in columns]]
+    libraries = list(dict.fromkeys(row.library for row in rows))
+    for library in libraries:
+        figures.append([_on_musl_cell(cells_.get((library, arch))) for arch in columns])
+    if rows:
+        room = max(20, width - width_of(table(figures, left=3)[0]) - 2)
+        labels: list[Line | str] = ["", *(head(visible(library), room) for library in libraries)]
+        lines += table([[label, *row] for label, row in zip(labels, figures, strict=True)], left=3)
     reasons = {
-        (row.library, row.reason): None for row in rows_ if row.verdict in ("fails", "unknown") and row.reason
+        (row.library, row.reason) for row in rows if row.verdict in ("fails", "unknown") and row.reason
     }
-    for library, reason in reasons:
+    for library, reason in sorted(reasons):
         lines += wrapped(f"{library}: {reason}", width, first=line("  "), indent=4, style="dim")
+    others = sorted(
+        {f"{native.os}/{native.arch}" for native in jar.natives} - {f"linux/{arch}" for arch in columns}
+    )
     if others:
         lines += wrapped(f"and for {', '.join(others)}", width, first=line("  "), indent=4, style="dim")
     return lines
+
+
+def _on_musl_cell(row: OnMusl | None) -> Line:
+    if row is None:
+        return dim("-")
+    return (f"{row.libc}, ", ""), (_verdict(row), _STYLES[row.verdict])
+
+
+def _verdict(row: OnMusl) -> str:
+    return f"needs {' '.join(row.packages)}" if row.verdict == "needs" else row.verdict
 
 
 def markdown(jar: Jar) -> str:
@@ -221,12 +243,9 @@ def markdown(jar: Jar) -> str:
     if libraries:
         rows = [[code(library.file), megabytes(library.bytes)] for library in libraries[:10]]
         parts.append(markdown_table([f"largest of {len(libraries)} libraries", "in the jar"], rows))
-    natives = list(on_musl(jar.natives))
+    natives = [row for row in on_musl(jar.natives) if row.arch in _ARCHITECTURES]
     if natives:
-        rows = [
-            [code(row.library), row.arch, row.libc, escaped(" ".join([row.verdict, *row.packages]))]
-            for row in natives
-        ]
+        rows = [[code(row.library), row.arch, row.libc, escaped(_verdict(row))] for row in natives]
         parts.append(markdown_table(["native library", "arch", "libc", "on musl (Alpine)"], rows))
     parts += [
         f"- duplicates: {', '.join(code(library.file) for library in group)}" for group in jar.duplicates

@@ -164,7 +164,7 @@ def _findings(file: FileReport, *, alone: bool) -> list[str]:
     waiting = held_back(file)
     if waiting:
         items.append(f"- {len(waiting)} held back until `--unsafe`: {', '.join(waiting)}")
-    if not file.findings:
+    if not file.findings and (file.good or not file.rewrite.not_applied):
         items.insert(0, f"✓ {escaped(file.good or 'nothing to save was found')}")
     items += [f"- {escaped(warning)}" for warning in file.warnings]
     return [*parts, "\n".join(items)]

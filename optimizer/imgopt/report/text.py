@@ -91,11 +91,15 @@ def _one_line(file: FileReport) -> Line:
             said.append(
                 f"{name} {amount(before)} → {amount(after)}" if changed else f"{name} {amount(before)}"
             )
-    return line((visible(file.path), "strong"), f": {', '.join(said)}")
+    return line((_name(file), "strong"), f": {', '.join(said)}")
+
+
+def _name(file: FileReport) -> str:
+    return "standard input" if file.path == "-" else visible(file.path)
 
 
 def _file(file: FileReport, view: View, footnotes: list[Line]) -> list[Line]:
-    lines = [line((visible(file.path), "strong"), (f"  {visible(file.platform)}", "dim"))]
+    lines = [line((_name(file), "strong"), (f"  {visible(file.platform)}", "dim"))]
     if file.skipped is not None:
         return [*lines, *wrapped(skipped(file.skipped), view.width)]
     lines += wrapped(_java(file.java), view.width, style="dim")
@@ -109,14 +113,14 @@ def _file(file: FileReport, view: View, footnotes: list[Line]) -> list[Line]:
         lines += wrapped(warning, view.width, first=line(("warning ", "warn")), indent=8)
     for finding, saving in file.findings:
         lines += [(), *_finding(finding, saving, file, view)]
-    if not file.findings:
+    if not file.findings and (file.good or not file.rewrite.not_applied):
         lines += [(), *wrapped(file.good or "nothing to save was found", view.width, style="good")]
     lines += _not_applied(file, view)
     if file.prediction is not None:
         lines += [(), *_figures(file, file.prediction, view), *footnotes]
         if view.verbose:
             lines += _layers(file, file.prediction, view)
-        if len(footnotes):
+        if footnotes:
             lines += _clients([file.prediction], view)
     return lines
 
@@ -418,7 +422,7 @@ def _summary_table(weighed: Sequence[tuple[FileReport, Prediction]], view: View,
     for values in seconds.values():
         rows.append([_time(value, each, bound) for value, each in zip(values, together, strict=True)])
     room = max(20, view.width - width_of(table(rows, left=0)[0]) - 2)
-    labels: list[Line | str] = ["", *(tail(visible(file.path), room) for file, _ in weighed)]
+    labels: list[Line | str] = ["", *(tail(_name(file), room) for file, _ in weighed)]
     labels += [(("together", "strong"),), *(f"  at {rate(bandwidth)}" for bandwidth in seconds)]
     return table([[label, *row] for label, row in zip(labels, rows, strict=True)])
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+from imgopt.errors import JarError
 
 CHUNK_BYTES = 1 << 20
 #: Files at least this large are compressed one by one, and their sizes remembered.
@@ -59,9 +60,18 @@ def read_chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def in_parallel(tasks: list[Callable[[], int]]) -> list[int]:
-    """Runs compression tasks on two threads: the libraries release the interpreter lock."""
+def in_parallel(tasks: list[Callable[[], int]]) -> list[int | None]:
+    """Runs compression tasks on two threads (the libraries release the interpreter lock). None: unreadable."""
+
+    def size(task: Callable[[], int]) -> int | None:
+        try:
+            return task()
+        except (OSError, JarError):
+            return None
+
     if len(tasks) < 2:
-        return [task() for task in tasks]
+        return [size(task) for task in tasks]
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(max_workers=2) as pool:
-        return list(pool.map(lambda task: task(), tasks))
+        return list(pool.map(size, tasks))

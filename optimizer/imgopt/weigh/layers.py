@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from imgopt.contents import SMALL_LAYER_BYTES, File, Layer
+from imgopt.errors import JarError
 from imgopt.picture import Jars, Picture
 from imgopt.result import Basis, ImageWeight, LayerWeight
 from imgopt.weigh.compress import (
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _JARS = (".jar", ".war", ".zip", ".gz", ".tgz", ".xz", ".bz2", ".zst", ".png", ".jpg", ".jpeg", ".woff2")
 
 
+#: Larger entries of a jar are not inflated to be weighed: their layer's size is unknown.
+MOST_BYTES = 1 << 30
 #: What a file's tar header comes to when gzip compresses it.
 HEADER_BYTES = 90
 
@@ -132,11 +135,9 @@ class Weigher:
                 for key, task in self._large_parts(file):
                     if key not in self._large:
                         tasks[key] = task
-        try:
-            for key, size in zip(tasks, in_parallel(list(tasks.values())), strict=True):
+        for key, size in zip(tasks, in_parallel(list(tasks.values())), strict=True):
+            if size is not None:  # a part that cannot be read makes its layer unknown
                 self._large[key] = size
-        except OSError:  # the parts that are missing make their layer unknown
-            return
 
     def _large_parts(self, file: File) -> Iterator[tuple[tuple[str, str], Callable[[], int]]]:
         if file.entry is not None:
@@ -168,7 +169,7 @@ class Weigher:
             total += HEADER_BYTES if parts else 0
         try:
             return total + (compressed(_small_stream(small)) if small else 0) + 20
-        except OSError:
+        except (OSError, JarError):
             return None
 
 
@@ -215,8 +216,10 @@ def _range(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
 
 
 def _entry_size(jar: Jar, entry: Entry) -> int:
-    from imgopt.java.jar import entry_data, library_bytes
+    from imgopt.java.jar import content_chunks, library_bytes
 
+    if entry.bytes > MOST_BYTES:
+        raise JarError(f"{entry.name} is too large to be compressed here", path=jar.path)
     if entry.stored:
         return compressed(library_bytes(jar, entry), already_compressed=entry.name.lower().endswith(_JARS))
-    return compressed([entry_data(jar, entry, 1 << 30)])
+    return compressed(content_chunks(jar, entry))

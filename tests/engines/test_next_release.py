@@ -1,0 +1,48 @@
+"""What a registry that has the first release still needs of the next one: measured, with nothing cached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import apps
+import pytest
+from private_docker import Engine, Layer
+from start_forms import FORMS, context, provide_bases
+from test_rewrites_run import rewrite
+
+
+@pytest.mark.parametrize("builder", ["classic", "buildkit"])
+@pytest.mark.parametrize("spring_boot", ["2.7.18", "3.5.16"])
+def test_only_the_application_travels_with_the_next_release(
+    spring_boot: str, builder: str, app: Callable[..., Path], engine: Engine, tmp_path: Path
+) -> None:
+    form = FORMS[0]
+    first = app(spring_boot)
+    second = apps.next_release(first, tmp_path / first.name)
+    new_bytes: dict[str, int] = {}
+    for dockerfile in ("Dockerfile", "Dockerfile.imgopt"):
+        releases: list[dict[str, Layer]] = []
+        for number, jar in enumerate((first, second), 1):
+            project = context(tmp_path / f"{dockerfile}-{number}", jar, form, "eclipse-temurin:17-jdk")
+            rewrite(project)
+            provide_bases(engine, project / dockerfile)
+            tag = f"release:{number}"
+            engine.build(project, tag, dockerfile=dockerfile, cache=False, buildkit=builder == "buildkit")
+            layers = engine.layers(tag, wanted=lambda index: index > 0)  # the first one is the base
+            releases.append({layer.diff_id: layer for layer in layers if layer})
+        before, after = releases
+        new = [layer for digest, layer in after.items() if digest not in before]
+        new_bytes[dockerfile] = sum(layer.compressed_bytes for layer in new)
+        if dockerfile == "Dockerfile.imgopt":
+            libraries = [e[0] for layer in new for e in layer.entries if "/lib/" in e[0] and e[0].endswith(".jar")]
+            assert libraries == [], "a layer of libraries changed with one class: " + why(before, new)
+    saved = f"{new_bytes['Dockerfile']:,} bytes before, {new_bytes['Dockerfile.imgopt']:,} after"
+    print(f"next release, {builder}, Spring Boot {spring_boot}: {saved}")
+    assert new_bytes["Dockerfile.imgopt"] <= 0.005 * new_bytes["Dockerfile"], saved
+
+
+def why(before: dict[str, Layer], new: list[Layer]) -> str:
+    """The tar entries by which the new layers differ from those of the first release."""
+    known = {entry for layer in before.values() for entry in layer.entries}
+    return "; ".join(str(entry) for layer in new for entry in layer.entries if entry not in known)[:2000]

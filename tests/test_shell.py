@@ -1,0 +1,96 @@
+"""Shell text as people write it in RUN lines and start scripts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imgopt import shell
+
+
+def names(text: str) -> list[str | None]:
+    return [command.program for command in shell.parse(text).commands]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("apt-get update && apt-get install -y curl", ["apt-get", "apt-get"]),
+        ("sleep 30;java $JAVA_OPTS -jar app.jar", ["sleep", "java"]),
+        ("if [ -f x ]; then cp x y; else touch y; fi", ["[", "cp", "touch"]),
+        ("for f in a b; do mv $f out/ || exit 1; done", ["mv", "exit"]),
+        ("while read line; do echo $line; done < file", ["read", "echo", None]),
+        ("( cd /tmp && rm -rf x )", ["cd", "rm"]),
+        ("{ echo a; cat b; } > c", ["echo", "cat", None]),
+        ("case $1 in start) java -jar a.jar ;; *) exec \"$@\" ;; esac", ["java", "exec"]),
+        ("/usr/bin/java -version | grep 17", ["java", "grep"]),
+        ("nohup java -jar a.jar > log 2>&1 &", ["nohup"]),
+        ("FOO=bar env", ["env"]),
+        ("FOO=bar", [None]),
+        ("# only a comment\ntrue", ["true"]),
+        ("stamp() { touch x; }; stamp a", ["touch", "stamp"]),
+        ("cat <<EOF > f\nnot a command\nEOF\nls", ["cat", "ls"]),
+        ("echo \"a;b\" 'c&&d' e\\;f", ["echo"]),
+        ("echo $(ls; pwd) `id`", ["echo"]),
+        ("a=${x:-$(y)} b", ["b"]),
+    ],
+)  # fmt: skip
+def test_commands(text: str, expected: list[str | None]) -> None:
+    assert not shell.parse(text).broken
+    assert names(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["echo 'open", 'echo "open', "echo $(open", "if true", "for x in y", "cat <<EOF\nno end", "a )", "> "],
+)
+def test_unreadable_text_is_reported(text: str) -> None:
+    assert shell.parse(text).broken
+
+
+@pytest.mark.parametrize(
+    ("word", "variables", "value"),
+    [
+        ("app.jar", {}, "app.jar"),
+        ('"$HOME/app.jar"', {"HOME": "/srv"}, "/srv/app.jar"),
+        ("${HOME}/app.jar", {}, None),
+        ("${HOME:-/opt}/app.jar", {}, "/opt/app.jar"),
+        ("'$HOME'", {}, "$HOME"),
+        ("$1", {}, None),
+        ("$(date)", {}, None),
+        ("a\\ b", {}, "a b"),
+    ],
+)
+def test_words(word: str, variables: dict[str, str], value: str | None) -> None:
+    command = shell.parse(f"x {word}").commands[0]
+    assert command.args[0].text == word
+    assert command.args[0].value(variables) == value
+
+
+def test_offsets_name_the_text() -> None:
+    text = "mkdir a && java  -jar 'x y.jar'"
+    for command in shell.parse(text).commands:
+        for word in command.words:
+            assert text[word.start : word.end] == word.text
+
+
+def test_plain_scripts_have_nothing_conditional() -> None:
+    assert shell.parse("touch a && touch b; touch c").plain
+    for text in (
+        "touch a || touch b",
+        "touch a &",
+        "touch a | cat",
+        "if true; then touch a; fi",
+        "(touch a)",
+    ):
+        assert not shell.parse(text).plain, text
+
+
+@given(st.text(alphabet="ab $\"'\\;&|(){}<>\n`#=$EOF-", max_size=60))
+def test_any_text_is_read_or_reported(text: str) -> None:
+    script = shell.parse(text)
+    for command in script.commands:
+        for word in command.words:
+            assert text[word.start : word.end] == word.text
+            word.value({})

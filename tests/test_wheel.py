@@ -1,0 +1,67 @@
+"""The wheel holds the two packages with their data and nothing else, and runs in a clean environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = {"imgopt": ROOT / "optimizer" / "imgopt", "imgopt_rules": ROOT / "rules" / "imgopt_rules"}
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    # nothing of the environment of the tests may help
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))
+    }
+    done = subprocess.run([*map(str, command)], cwd=cwd, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", directory, ROOT)
+    (path,) = directory.glob("*.whl")
+    return path
+
+
+def test_it_has_the_names_that_are_free(wheel: Path) -> None:
+    assert wheel.name.startswith("imgopt_docker-")
+    with zipfile.ZipFile(wheel) as archive:
+        (entry_points,) = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
+        assert archive.read(entry_points).decode().split() == [
+            "[console_scripts]",
+            "imgopt",
+            "=",
+            "imgopt.cli:main",
+        ]
+
+
+def test_it_holds_every_file_of_the_packages_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    expected = {
+        f"{package}/{path.relative_to(source).as_posix()}"
+        for package, source in SOURCES.items()
+        for path in source.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert names == expected
+
+
+def test_it_runs_in_a_clean_environment(wheel: Path, tmp_path: Path) -> None:
+    run(sys.executable, "-m", "venv", tmp_path / "venv")
+    programs = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    run(programs / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel)
+    (tmp_path / "Dockerfile").write_text('FROM eclipse-temurin:21-jdk\nCMD ["java", "-jar", "/app.jar"]\n')
+    assert run(programs / "imgopt", "--version", cwd=tmp_path).startswith("imgopt ")
+    assert "jdk-runtime" in run(programs / "imgopt", "rules", cwd=tmp_path)
+    assert "Dockerfile" in run(programs / "imgopt", "suggest", "Dockerfile", cwd=tmp_path)
+    assert run(programs / "python", "-m", "imgopt", "--version", cwd=tmp_path).startswith("imgopt ")
