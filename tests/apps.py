@@ -59,7 +59,10 @@ def build(spring_boot: str, layout: str = "jar", options: tuple[str, ...] = ()) 
     reason = missing()
     if reason:
         raise AppBuildError(reason)
-    print(f"building the demo application ({layout}) for Spring Boot {spring_boot}: {jar.relative_to(ROOT)}", flush=True)
+    print(
+        f"building the demo application ({layout}) for Spring Boot {spring_boot}: {jar.relative_to(ROOT)}",
+        flush=True,
+    )
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as directory:
         _install_libraries(Path(directory, "libs"))
@@ -107,7 +110,9 @@ def next_release(jar: Path, target: Path) -> Path:
             if entry.filename.endswith("/example/web/Release.class"):
                 assert data.count(b"release-1") == 1
                 data = data.replace(b"release-1", b"release-2")
-            library = entry.filename.endswith(".jar") or entry.filename.startswith("org/springframework/boot/loader/")
+            library = entry.filename.endswith(".jar") or entry.filename.startswith(
+                "org/springframework/boot/loader/"
+            )
             if not library or entry.is_dir():
                 year, *rest, second = entry.date_time
                 entry.date_time = (year + 1, *rest, second)  # type: ignore[assignment]

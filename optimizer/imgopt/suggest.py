@@ -276,6 +276,8 @@ def _java(picture: Picture) -> JavaInfo | None:
 
 
 def _warnings(picture: Picture) -> Iterable[str]:
+    from imgopt.java.spring_boot import java_range
+
     artifact = picture.artifact
     if artifact is not None and artifact.file is not None:
         problem = picture.jars.problem(artifact.file)
@@ -284,11 +286,10 @@ def _warnings(picture: Picture) -> Iterable[str]:
         if artifact.jar is not None:
             yield from (f"{artifact.file}: {text}" for text in artifact.jar.problems)
             major = picture.base.java_major
-            if artifact.jar.java_major and major and artifact.jar.java_major > major:
-                yield (
-                    f"{artifact.file} is compiled for Java {artifact.jar.java_major}, "
-                    f"and {picture.base.name} runs Java {major}: it will not start"
-                )
+            oldest = java_range(artifact.jar.spring_boot or "")
+            needed = max(artifact.jar.java_major or 0, oldest[0] if oldest else 0)
+            if major and needed > major:
+                yield f"{artifact.file} needs Java {needed}, and {picture.base.name} runs Java {major}: it will not start"
 
 
 def _good(picture: Picture, found: Sequence[Finding], declined: Sequence[Declined]) -> str | None:

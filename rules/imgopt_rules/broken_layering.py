@@ -23,9 +23,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from imgopt.picture import LayeredJar, Picture
+from imgopt.picture import Picture
 from imgopt.rule import Applicability, Declined, Edit, Finding, Fix, Severity, rule
+
+if TYPE_CHECKING:
+    from imgopt.picture import LayeredJar
 
 ID = "broken-layering"
 _LAUNCHER = re.compile(

@@ -31,6 +31,8 @@ ID = "unstable-layers"
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
+    if not picture.extractions:
+        return
     plan = picture.steadying
     if not plan.copies:
         return

@@ -186,6 +186,13 @@ CLOUD = {
         <scope>import</scope>
       </dependency>
       <dependency>
+        <groupId>org.springframework.cloud</groupId>
+        <artifactId>spring-cloud-dependencies</artifactId>
+        <version>2021.0.8</version>
+        <type>pom</type>
+        <scope>import</scope>
+      </dependency>
+      <dependency>
         <groupId>com.alibaba.fastjson2</groupId>
         <artifactId>fastjson2</artifactId>
         <version>${fastjson.version}</version>
@@ -530,6 +537,10 @@ def test_properties(tmp_path: Path, properties: str, expected: str | None) -> No
             "",
             17,
         ),
+        ("3.0.13", "<maven.compiler.target>21</maven.compiler.target>", "", 21),
+        # from 3.1 on the starter parent gives a release, which goes before a target
+        ("3.1.0", "<maven.compiler.target>21</maven.compiler.target>", "", 17),
+        ("3.1.0", "<maven.compiler.release>21</maven.compiler.release>", "", 21),
         ("2.7.18", "<maven.compiler.release>11</maven.compiler.release>", "<target>8</target>", 11),
         ("2.7.18", "<java.version>11</java.version>", "<release>${java.version}</release>", 11),
         ("2.7.18", "<java.version>${jdk}</java.version>", "", None),

@@ -93,7 +93,9 @@ COPY start.sh /start.sh
 RUN chmod +x /start.sh
 ENTRYPOINT ["/start.sh"]
 """,
-        files={"start.sh": '#!/bin/sh\nset -e\nexec java -Ddemo.property=script $JAVA_OPTS -jar /srv/app.jar "$@"\n'},
+        files={
+            "start.sh": '#!/bin/sh\nset -e\nexec java -Ddemo.property=script $JAVA_OPTS -jar /srv/app.jar "$@"\n'
+        },
     ),
 )
 

@@ -35,7 +35,9 @@ def test_only_the_application_travels_with_the_next_release(
         new = [layer for digest, layer in after.items() if digest not in before]
         new_bytes[dockerfile] = sum(layer.compressed_bytes for layer in new)
         if dockerfile == "Dockerfile.imgopt":
-            libraries = [e[0] for layer in new for e in layer.entries if "/lib/" in e[0] and e[0].endswith(".jar")]
+            libraries = [
+                e[0] for layer in new for e in layer.entries if "/lib/" in e[0] and e[0].endswith(".jar")
+            ]
             assert libraries == [], "a layer of libraries changed with one class: " + why(before, new)
     saved = f"{new_bytes['Dockerfile']:,} bytes before, {new_bytes['Dockerfile.imgopt']:,} after"
     print(f"next release, {builder}, Spring Boot {spring_boot}: {saved}")

@@ -51,13 +51,17 @@ def test_the_rewrite_of_an_old_line_answers_as_the_original(
 ) -> None:
     """Lines without jarmode, without layers, or with an index that their own launcher cannot read."""
     form = FORMS[0]
-    project = context(tmp_path / "project", app(spring_boot), form, f"eclipse-temurin:{OLD_LINES[spring_boot]}-jdk")
+    project = context(
+        tmp_path / "project", app(spring_boot), form, f"eclipse-temurin:{OLD_LINES[spring_boot]}-jdk"
+    )
     rewrite(project, "--runtime", "glibc")
     compare(engine, project, form)
 
 
 @pytest.mark.parametrize("java", [8, 11, 21, 25])
-def test_the_rewrite_runs_on_every_java(java: int, app: Callable[..., Path], engine: Engine, tmp_path: Path) -> None:
+def test_the_rewrite_runs_on_every_java(
+    java: int, app: Callable[..., Path], engine: Engine, tmp_path: Path
+) -> None:
     form = FORMS[1] if java > 8 else FORMS[0]  # FORMS[1] opens a module, which Java 8 does not know
     spring_boot = "2.7.18" if java < 17 else "4.1.2"
     project = context(tmp_path / "project", app(spring_boot), form, f"eclipse-temurin:{java}-jdk")
@@ -84,10 +88,20 @@ def test_the_rewrite_of_other_layouts_answers_as_the_original(
 def rewrite(project: Path, *options: str) -> None:
     """Run `imgopt rewrite`, as a user does, into Dockerfile.imgopt."""
     command = [sys.executable, "-c", "from imgopt.cli import main; main()"]
-    command += ["rewrite", str(project / "Dockerfile"), "--output", str(project / "Dockerfile.imgopt"), *options]
+    command += [
+        "rewrite",
+        str(project / "Dockerfile"),
+        "--output",
+        str(project / "Dockerfile.imgopt"),
+        *options,
+    ]
     path = os.pathsep.join(str(ROOT / directory) for directory in ("optimizer", "rules"))
     done = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": path}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        env={**os.environ, "PYTHONPATH": path},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     assert done.returncode == 0, done.stdout
     changed = (project / "Dockerfile.imgopt").read_text() != (project / "Dockerfile").read_text()
@@ -108,14 +122,18 @@ def compare(engine: Engine, project: Path, form: StartForm) -> None:
             services[tag] = engine.start(tag, arguments, environment=ENVIRONMENT)
         for service in services.values():
             service.wait()
-        answers = {tag: {path: shown(service.get(path)) for path in PATHS} for tag, service in services.items()}
+        answers = {
+            tag: {path: shown(service.get(path)) for path in PATHS} for tag, service in services.items()
+        }
     finally:
         codes = {tag: service.stop() for tag, service in services.items()}
     text = (project / "Dockerfile.imgopt").read_text()
     for path in PATHS:
         assert answers["after"][path] == answers["before"][path], f"{path} answers otherwise after:\n{text}"
     # `sh -c` of some bases replaces itself with java, of others it stays and never hears SIGTERM: that may only improve
-    assert codes["after"] == codes["before"] or (codes["before"], codes["after"]) == (KILLED, TERMINATED), codes
+    assert codes["after"] == codes["before"] or (codes["before"], codes["after"]) == (KILLED, TERMINATED), (
+        codes
+    )
     if form.takes_arguments:
         assert json.loads(answers["after"]["/info/args"][2])["profiles"] == ["test"]
 

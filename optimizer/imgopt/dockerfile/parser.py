@@ -21,7 +21,7 @@ from imgopt.dockerfile.document import (
     Stage,
     Word,
 )
-from imgopt.dockerfile.shell import ShellError, heredoc_tags
+from imgopt.dockerfile.shell import ShellError, heredoc_tags, printable
 from imgopt.dockerfile.split import WHITE_SPACE, continues, instruction_end, instruction_ends
 from imgopt.errors import DockerfileError
 
@@ -147,7 +147,7 @@ class _Parser:
         self.position = 0
 
     def refusal(self, message: str, hint: str, line: int | None = None) -> DockerfileError:
-        return DockerfileError(message, hint, path=self.path, line=line or self.line)
+        return DockerfileError(printable(message), printable(hint), path=self.path, line=line or self.line)
 
     def count(self, parts: int = 1) -> None:
         self.parts += parts
@@ -218,7 +218,8 @@ class _Parser:
             if name == "escape":
                 if value not in ("\\", "`"):
                     raise self.refusal(
-                        f"escape={value}: only \\ and ` can escape", "write # escape=` or remove the line"
+                        f"only \\ and ` can be the escape character, not {value}",
+                        "write # escape=` or remove the line",
                     )
                 self.escape = cast('Literal["\\\\", "`"]', value)
             self.directives[name] = value
@@ -346,9 +347,11 @@ class _Parser:
             name = words[2].text.lower()
             if not _STAGE_NAME.fullmatch(name):
                 hint = "begin it with a letter and use letters, digits, _ . and - only"
-                raise self.refusal(f"{words[2].text} is no stage name", hint, from_.line)
+                raise self.refusal(f"not a stage name: {words[2].text}", hint, from_.line)
         elif len(words) != 1:
-            wrong = f"FROM with {len(words)} arguments" if len(words) != 3 else f"FROM with {words[1].text}"
+            wrong = (
+                f"FROM with {len(words)} arguments" if len(words) != 3 else f"FROM without AS: {from_.text}"
+            )
             hint = "write FROM image or FROM image AS name"
             if self.text.count("\r") > self.text.count("\n"):
                 hint += "; the file's line ends are single carriage returns: save it with LF"
@@ -368,7 +371,7 @@ class _Parser:
         indented = re.search(rf"^[ \t]+{re.escape(tag)}[ \t]*\r*$", text[start:], re.MULTILINE)
         if indented:
             where = self.line + text.count("\n", start, start + indented.start())
-            hint = f"line {where} has blanks in front of {tag}: it must begin the line (or use tabs and <<-{tag})"
+            hint = f"line {where} has blanks in front of it: it must begin the line, or use tabs and <<-"
         raise self.refusal(f"unterminated heredoc <<{tag}", hint, line)
 
     def _draft(self, joined: JoinedLines, start: int, end: int) -> _Draft:
@@ -425,7 +428,7 @@ class _Parser:
         from difflib import get_close_matches
 
         name = joined.text[start : min(end, start + 40)]
-        message = f"unknown instruction {name if name.isprintable() else ascii(name)[1:-1]}"
+        message = f"unknown instruction {name}"
         above = self.instructions[-1] if self.instructions else None
         before = self.text[above.span.start : above.span.end].rstrip() if above else ""
         close = get_close_matches(name.upper(), sorted(KEYWORDS), 1, 0.7)
@@ -485,13 +488,13 @@ class _Parser:
             name = cast("re.Match[str]", _NOT_BLANK.match(joined.text, start, end))
             blanks = _BLANKS.match(joined.text, name.end(), end)
             if not blanks:
-                raise self.refusal(f"{keyword} {name[0][:40]} has no value", f"write {keyword} name=value")
+                raise self.refusal(f"{keyword} without a value for {name[0]}", f"write {keyword} name=value")
             value = Word(joined.text[blanks.end() : end], joined.span(blanks.end(), end))
             return (Word(name[0], joined.span(*name.span())), value), True
         for word in words:
             if "=" not in word.text:
                 hint = "write name=value, and quote a value that has blanks in it"
-                raise self.refusal(f"{keyword}: {word.text[:40]} has no =", hint)
+                raise self.refusal(f"{keyword} without a = in {word.text}", hint)
         return tuple(words), False
 
     def _json(self, text: str, start: int, end: int, keyword: str) -> list[tuple[str, int, int]] | None:

@@ -26,8 +26,19 @@ _PATTERN_SIGN = re.compile(r"\\.|.", re.DOTALL)
 _TEMPLATE = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
 
 
+def printable(text: str, limit: int = 160) -> str:
+    """The text for a message: cut to ``limit`` characters, and with what a terminal would act on, or cannot
+    show, written as an escape.
+    """
+    cut = text if len(text) <= limit else f"{text[: limit - 3]}..."
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in cut)
+
+
 class ShellError(ValueError):
     """BuildKit refuses the text. The message says why."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class ShellLimitError(ShellError):

@@ -459,19 +459,21 @@ class _Model:
 
     def _java(self, starter_parent: str | None) -> int | None:
         compiler = self.plugin("org.apache.maven.plugins", "maven-compiler-plugin")
-        for name in ("release", "target"):
-            text = self.configured(compiler, name, "compile") or self.value(
-                self.property(f"maven.compiler.{name}")
-            )
-            if text is not None:
-                return java_level(text)
-        if starter_parent is None:
-            return None
-        text = self.property("java.version")
-        if text is not None:
-            return java_level(self.value(text))
-        first = re.match(r"\d+", starter_parent)
-        return _STARTER_PARENT_JAVA.get(int(first[0])) if first else None
+
+        def said(name: str) -> str | None:
+            own = self.value(self.property(f"maven.compiler.{name}"))
+            return self.configured(compiler, name, "compile") or own
+
+        text = said("release")
+        # from 3.1 on the starter parent gives a release, which the compiler takes before any target
+        numbers = re.match(r"(\d+)\.(\d+)", starter_parent or "")
+        starter = (int(numbers[1]), int(numbers[2])) if numbers else None
+        if text is None and (starter is None or starter < (3, 1)):
+            text = said("target")
+        if text is not None or starter is None:
+            return java_level(text)
+        own = self.property("java.version")
+        return _STARTER_PARENT_JAVA.get(starter[0]) if own is None else java_level(self.value(own))
 
     def _layered(self, plugins: list[Element], version: str | None, packaging: str) -> bool | None:
         explicit = as_bool(self.configured(plugins, "layers/enabled", "repackage"))
