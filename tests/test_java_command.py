@@ -30,6 +30,12 @@ def test_jar_calls(text: str, jar: str, options: tuple[str, ...], arguments: tup
     assert (call.jar, call.options, call.arguments) == (jar, options, arguments)
 
 
+def test_empty_and_long_variables_are_split_as_the_shell_does() -> None:
+    text = 'java $NONE ${JAVA_OPTS} -jar "$JAR"'
+    call = only(calls_in_script(text, {"NONE": "", "JAVA_OPTS": "-Xmx1g -Dx=y", "JAR": "a.jar"}))
+    assert (call.jar, call.options) == ("a.jar", ("-Xmx1g", "-Dx=y"))
+
+
 def test_class_path_calls() -> None:
     call = only(calls_in_argv(["java", "-cp", "/app:/lib/*", "com.example.Main", "x"], {}))
     assert (call.jar, call.class_path, call.main_class, call.arguments) == (

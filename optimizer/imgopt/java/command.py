@@ -71,9 +71,17 @@ def calls_in_script(text: str, variables: Mapping[str, str | None]) -> tuple[Jav
                 name, _, value = assignment.text.partition("=")
                 known[name] = shell.Word(value, 0, 0).value(known) if value else ""
             continue
-        words = [word.value(known) if word.value(known) is not None else word.text for word in command.words]
-        found.extend(_calls([str(word) for word in words], variables, command.follows == "&"))
+        words = [part for word in command.words for part in _expanded(word, known)]
+        found.extend(_calls(words, variables, command.follows == "&"))
     return tuple(found)
+
+
+def _expanded(word: shell.Word, variables: Mapping[str, str | None]) -> list[str]:
+    """The words that one word becomes: as written when unknown, split at blanks when it is not quoted."""
+    value = word.value(variables)
+    if value is None:
+        return [word.text]
+    return [value] if "$" not in word.text or word.text[0] in "\"'" else value.split()
 
 
 def calls_in_argv(argv: Sequence[str], variables: Mapping[str, str | None]) -> tuple[JavaCall, ...]:
