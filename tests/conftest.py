@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import apps
 import private_docker
 import pytest
 import stand_ins
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,15 +43,33 @@ def engine() -> Iterator[private_docker.Engine]:
     reason = private_docker.missing() or stand_ins.missing()
     if reason:
         pytest.skip(reason)
-    with private_docker.engine() as running:
+    with contextlib.ExitStack() as stack:
+        try:
+            running = stack.enter_context(private_docker.engine())
+        except private_docker.EngineError as error:  # root without its rights, as in a plain container
+            pytest.skip(str(error))
         yield running
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """In CI a skipped test is a failed one: a test that nobody runs shows nothing."""
-    report = yield
+    return _failed_if_skipped((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A module that is skipped as a whole (`importorskip`) too."""
+    return _failed_if_skipped((yield))
+
+
+def _failed_if_skipped(report: Report) -> Report:
     if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} was skipped, which CI does not allow: {report.longrepr[-1]}"
+        report.longrepr = f"{report.nodeid} was skipped, which CI does not allow: {reason}"
     return report

@@ -550,6 +550,58 @@ def _tree(
             above.append(_Level(visit.path + "/", include_state, exclude_state, visit, wanted))
 
 
+# --- what ADD unpacks ------------------------------------------------------------------------------------------
+
+_TAR_BLOCK = 512  # bytes
+_COMPRESSED_START = 1024 * 1024  # bytes: a bzip2 block may need 900 kB before it gives anything
+_XZ_MEMORY = 128 * 1024 * 1024  # bytes
+
+
+def unpacked_by_add(path: Path) -> bool | None:
+    """Whether ADD unpacks this file instead of copying it: a tar, plain or compressed, whatever it is called.
+
+    A jar or zip is copied. None for Zstandard, which Docker unpacks when it holds a tar and nothing here can read.
+    Raises ContextError when the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_TAR_BLOCK)
+            if data.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")):
+                data = _decompressed(data + file.read(_COMPRESSED_START))
+    except OSError as error:
+        raise _denied(str(path), error) from error
+    if data.startswith(b"\x28\xb5\x2f\xfd"):
+        return None
+    return _is_tar_header(data)
+
+
+def _decompressed(data: bytes) -> bytes:
+    """The first block of a gzip, bzip2 or xz file; nothing when it is broken."""
+    import bz2
+    import lzma
+    import zlib
+
+    try:
+        if data.startswith(b"\x1f\x8b"):
+            return zlib.decompressobj(wbits=31).decompress(data, _TAR_BLOCK)
+        if data.startswith(b"BZh"):
+            return bz2.BZ2Decompressor().decompress(data, _TAR_BLOCK)
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY).decompress(data, _TAR_BLOCK)
+    except (zlib.error, OSError, EOFError, lzma.LZMAError):
+        return b""
+
+
+def _is_tar_header(data: bytes) -> bool:
+    if len(data) < _TAR_BLOCK or not any(data):
+        return False
+    # the checksum counts its own eight bytes as blanks
+    total = sum(data[:148]) + 8 * ord(" ") + sum(data[156:_TAR_BLOCK])
+    try:
+        return int(data[148:156].strip(b" \0"), 8) == total
+    except ValueError:
+        return False
+
+
 # --- finding the context ---------------------------------------------------------------------------------------
 
 
@@ -604,6 +656,4 @@ def _may_be_built(context: Context, source: str) -> bool:
     if at is None:
         return False
     module = "/".join(parts[:at])
-    if any(has_wildcard(part) for part in parts[:at]):
-        return any(_is_there(context, f"{module}/{file}") for file in _BUILD_FILES)
-    return any(_follow(context, _join(module, file)) is not None for file in _BUILD_FILES)
+    return any(_is_there(context, _join(module, file)) for file in _BUILD_FILES)

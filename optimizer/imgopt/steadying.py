@@ -131,7 +131,7 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
         if instruction not in [copy.instruction for copy in copies]
         and (
             instruction.flag("from") is not None
-            and re.search(rf"\b({'|'.join(map(re.escape, names))})/?", instruction.text)
+            and re.search(rf"(?:^|[/\s])(?:{'|'.join(map(re.escape, names))})/?(?:\s|$)", instruction.text)
         )
     ]
     if others:

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
 import os
 import socket
+import tarfile
 import tempfile
 import tracemalloc
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +24,7 @@ from imgopt.context import (
     names_directory,
     open_context,
     resolve,
+    unpacked_by_add,
 )
 from imgopt.errors import ContextError
 
@@ -163,6 +170,26 @@ def test_links_are_resolved_as_if_the_context_were_the_root(tmp_path: Path) -> N
     (tmp_path / "name").symlink_to("/etc/hostname")
     (copied,) = resolve(opened(tmp_path), ["name"])
     assert (copied.target, copied.source, copied.path) == ("name", "etc/hostname", tmp_path / "etc/hostname")
+
+
+def test_an_absolute_link_starts_at_the_root_wherever_it_lies(tmp_path: Path) -> None:
+    files(tmp_path, "etc/name", "d/etc/name")
+    (tmp_path / "d/absolute").symlink_to("/etc/name")
+    (tmp_path / "d/relative").symlink_to("etc/name")
+    copied = resolve(opened(tmp_path), ["d/absolute", "d/relative"])
+    assert [item.source for item in copied] == ["etc/name", "d/etc/name"]
+
+
+@pytest.mark.parametrize(("links", "enough"), [(255, True), (256, False)])
+def test_a_long_chain_of_links(tmp_path: Path, links: int, enough: bool) -> None:
+    files(tmp_path, "l0")
+    for number in range(links):
+        (tmp_path / f"l{number + 1}").symlink_to(f"l{number}")
+    if enough:
+        assert targets(opened(tmp_path), f"l{links}") == [f"l{links}"]
+    else:
+        with pytest.raises(ContextError, match="circle"):
+            resolve(opened(tmp_path), [f"l{links}"])
 
 
 def test_links_in_a_circle(tmp_path: Path) -> None:
@@ -362,6 +389,59 @@ def test_an_ignore_file_that_may_not_be_read(open_to_all: Path) -> None:
     (open_to_all / ".dockerignore").chmod(0)
     with as_nobody(), pytest.raises(ContextError, match=r"\.dockerignore: cannot be read: Permission denied"):
         open_context(open_to_all, open_to_all / "Dockerfile")
+
+
+# --- what ADD unpacks: every answer was seen in a build, in both builders
+
+
+def tar(kind: int = tarfile.USTAR_FORMAT, name: str = "file") -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=kind) as archive:
+        entry = tarfile.TarInfo(name)
+        entry.size = 3
+        archive.addfile(entry, io.BytesIO(b"abc"))
+    return buffer.getvalue()
+
+
+def zipped() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\n")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (tar(), True),
+        (tar(tarfile.PAX_FORMAT, "\xe9" * 120), True),
+        (tar(tarfile.GNU_FORMAT, "x" * 150), True),
+        (tar()[:600], True),
+        (gzip.compress(tar()), True),
+        (bz2.compress(tar()), True),
+        (lzma.compress(tar()), True),
+        (gzip.compress(b"hello"), False),
+        (gzip.compress(gzip.compress(tar())), False),
+        (gzip.compress(tar())[:30], False),
+        (lzma.compress(tar(), format=lzma.FORMAT_ALONE), False),
+        (zipped(), False),
+        (bytes(1024), False),
+        (b"z" + tar()[1:], False),
+        (tar()[:400], False),
+        (b"", False),
+        (b"BZh", False),
+        (b"\xfd7zXZ\0broken", False),
+        (b"\x28\xb5\x2f\xfd", None),
+    ],
+)
+def test_what_add_unpacks(tmp_path: Path, data: bytes, expected: bool | None) -> None:
+    (tmp_path / "app.jar").write_bytes(data)
+    assert unpacked_by_add(tmp_path / "app.jar") is expected
+
+
+def test_what_add_cannot_read(tmp_path: Path) -> None:
+    with pytest.raises(ContextError):
+        unpacked_by_add(tmp_path / "nowhere")
 
 
 # --- no more work than needed

@@ -171,6 +171,9 @@ def ignored(rules: str, path: str) -> bool:
         ("*.[jw]ar", "a.war", True),
         ("*.{jar,war}", "a.war", False),  # braces are plain characters
         ("*.jar|*.war", "a.war", True),  # Docker forgets to escape the bar
+        ("a?|b", "axe", True),  # starts as a? says
+        ("a?|b", "xeb", True),  # or ends as b says
+        ("a?|b", "xax", False),
         ("[[:digit:]]x", "5x", True),
         ("file\\d", "file7", True),
         ("a\\*b", "a*b", True),

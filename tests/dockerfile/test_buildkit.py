@@ -22,7 +22,7 @@ FILES = sorted(
         *(REPOSITORY / "fixtures").rglob("*Dockerfile*"),
         *CORPUS.rglob("*"),
     ]
-    if path.is_file() and path.name not in ("INDEX.tsv", "README.md") and path.suffix != ".json"
+    if path.is_file() and path.name not in ("INDEX.tsv", "README.md") and path.suffix != ".dockerignore"
 )
 
 

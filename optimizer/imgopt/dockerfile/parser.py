@@ -379,7 +379,7 @@ class _Parser:
         match = cast("re.Match[str]", _NOT_BLANK.match(text, start, end))
         if match[0].lower() not in _LOWER:
             raise self._unknown(*match.span(), joined)
-        keyword = match[0].upper()
+        keyword = match[0].lower().upper()  # lower first: there are letters whose small form alone is ASCII
         blanks = _BLANKS.match(text, match.end(), end)
         flags, rest = self._flags(joined, blanks.end() if blanks else end, end)
         start, end = _stripped(text, rest, end)
@@ -410,7 +410,6 @@ class _Parser:
         if keyword in _JSON_OR_SPLIT or keyword in _JSON_OR_WHOLE or keyword == "HEALTHCHECK":
             elements = self._json(text, start, end, keyword)
             if elements is not None:
-                self.count(len(elements))
                 draft.json = tuple(value for value, _, _ in elements)
                 draft.words = (
                     *words,
@@ -434,21 +433,26 @@ class _Parser:
         close = get_close_matches(name.upper(), sorted(KEYWORDS), 1, 0.7)
         odd = next((sign for sign in name if sign in WHITE_SPACE), None)
         place = joined.offset(start)
-        indented = self.text[place - 1 : place] in (" ", "\t")
+        margin = self.text[self.text.rfind("\n", 0, place) + 1 : place]
+        continuation = f"the line above may lack a {self.escape} at its end"
         if odd:
             hint = f"there is a U+{ord(odd):04X} in it: write a blank instead"
+        elif joined.text[:start].strip(WHITE_SPACE):
+            hint = f"did you mean {close[0]}?" if close else "ONBUILD takes an instruction: is RUN missing?"
         elif above and "<<" in above.text and above.keyword in _TAKES_HEREDOC and not above.heredocs:
             hint = f"the << in line {above.line} begins no here-document: it must begin a word, and quotes must match"
         elif above and before.endswith(self.escape * 2):
             hint = f"two {self.escape} at the end of line {above.end_line} do not continue it: write one"
-        elif above and (before.endswith(("&&", "|", ";", ",", "[")) or not name[0].isalpha() or indented):
-            hint = f"the line above may lack a {self.escape} at its end"
+        elif above and (
+            before.endswith(("&&", "|", ";", ",", "["))
+            or not name[0].isalpha()
+            or (margin and margin.isspace())
+        ):
+            hint = continuation
         elif close:
             hint = f"did you mean {close[0]}?"
-        elif above:
-            hint = f"the line above may lack a {self.escape} at its end"
         else:
-            hint = "is this a Dockerfile?"
+            hint = continuation if above else "is this a Dockerfile?"
         return self.refusal(message, hint)
 
     def _flags(self, joined: JoinedLines, start: int, end: int) -> tuple[tuple[Flag, ...], int]:

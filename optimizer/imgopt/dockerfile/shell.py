@@ -353,7 +353,7 @@ class Glob:
         if backwards:
             pattern = "".join(reversed(_PATTERN_SIGN.findall(pattern)))
         tokens: list[str] = []  # "*", "?", or a backslash with a literal character
-        signs = iter(pattern)
+        signs = iter(pattern.removeprefix("\ufeff"))
         for sign in signs:
             if sign == "\\":
                 sign = next(signs, "")

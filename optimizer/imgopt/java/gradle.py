@@ -39,7 +39,15 @@ _VALUE_LIMIT = 4096  # characters
 _PACKED = "implementation|api|runtimeOnly|compile|runtime|providedRuntime|providedCompile|kapt(?!\\w)|developmentOnly(?!\\w)"
 _NOT_PACKED = ("kapt", "developmentOnly")
 _STRING = r"""(?:"([^"\n]*)"|'([^'\n]*)')"""
-_OPEN = {"{": "}", "(": ")", "[": "]"}
+_PLUS = re.compile(r"""\+(?=(?:[^"']*(?:"[^"]*"|'[^']*'))*[^"']*$)""")  # outside of strings
+# everything up to the end of a statement
+_REST = r"""(?P<value>(?:"[^"\n]*"|'[^'\n]*'|[^\n;}"'])+)"""
+_KOTLIN_REFERENCE = re.compile(r"\$\{([^{}]*)\}|\$([A-Za-z_]\w*)")
+_GROOVY_REFERENCE = re.compile(r"\$\{([^{}]*)\}|\$([A-Za-z_]\w*(?:\.\w+)*)")
+_CORE_PLUGINS = re.compile(
+    r"java(?:-library|-platform|-test-fixtures)?|application|war|ear|groovy|scala|kotlin|base|idea|eclipse(?:-wtp)?"
+    r"|jacoco|checkstyle|pmd|signing|maven(?:-publish)?|antlr|distribution|project-report|build-dashboard"
+)
 
 
 def read_gradle(path: Path, root: Path) -> BuildFacts | None:
@@ -145,7 +153,7 @@ class _Module:
     path: Path
     root: Path
     script: str
-    _catalogue_missing: bool = field(default=False, init=False)
+    _asked_version: bool = field(default=False, init=False)
 
     @cached_property
     def home(self) -> Path:
@@ -236,37 +244,57 @@ class _Module:
         return found
 
     def value(self, expression: str) -> str | None:
-        """A string literal with its variables, or the name of a variable; None when it is anything else."""
-        expression = expression.strip().rstrip(",;")
+        """A string literal with its variables, a variable's name, or such parts joined by ``+``; None otherwise."""
+        if len(expression) > _VALUE_LIMIT:
+            return None
+        parts = _PLUS.split(expression.strip().rstrip(",;"))
+        values = [self._plain_value(part.strip()) for part in parts]
+        return None if None in values else "".join(value for value in values if value is not None)
+
+    def _plain_value(self, expression: str) -> str | None:
         if re.fullmatch(r"\d+(?:\.\d+)*", expression):
             return expression
         match = re.fullmatch(_STRING, expression)
         if match is not None:
             text = _string(match)
             return self._filled(text) if match[1] is not None else text
-        name = _variable_name(expression)
-        if name is None or name not in self.variables:
-            return None
-        return self._filled(self.variables[name])
+        known = self._known(expression)
+        return None if known is None else self._filled(known)
 
     def _filled(self, text: str) -> str | None:
+        # "$a.b" is the property b of a in Groovy, the value of a and ".b" in Kotlin
+        reference = _KOTLIN_REFERENCE if self.path.suffix == ".kts" else _GROOVY_REFERENCE
         for _ in range(_PASSES):
             missing = False
 
             def replace(match: re.Match[str]) -> str:
                 nonlocal missing
-                name = _variable_name(match[1] or match[2])
-                value = self.variables.get(name or "")
+                value = self._known(match[1] or match[2])
                 missing = missing or value is None
                 return value or ""
 
-            filled = re.sub(r"\$\{([^{}]*)\}|\$([A-Za-z_][\w.]*)", replace, text)
+            filled = reference.sub(replace, text)
             if missing or len(filled) > _VALUE_LIMIT:
                 return None
             if filled == text:
                 return text
             text = filled
         return None
+
+    def _known(self, expression: str) -> str | None:
+        """The raw value of a variable, or of the project's name and version."""
+        expression = expression.strip()
+        if expression in ("project.name", "rootProject.name"):
+            return self._project_name() if self.is_root or expression == "project.name" else self._root_name()
+        name = _variable_name(expression)
+        if name == "version" and not self._asked_version:
+            self._asked_version = True  # a version that refers to itself has no value
+            try:
+                found = self._project_version()
+            finally:
+                self._asked_version = False
+            return found[0] if found else None
+        return self.variables.get(name) if name is not None else None
 
     @cached_property
     def catalogue(self) -> dict[str, Any]:
@@ -385,7 +413,7 @@ class _Module:
         """
         pattern = re.compile(
             rf"(?<![\w.$])(?:project\.|this\.|archive\.)?(?:{names})(?:\s*=(?!=)\s*|\s*\.\s*set\s*\(\s*|[ \t]+(?=[\"'\d]))"
-            rf"(?P<value>[^\n;}}]+)"
+            + _REST
         )
         for text in texts:
             match = next(reversed(list(pattern.finditer(_shallow(text)))), None)
@@ -436,8 +464,7 @@ class _Module:
         packaging: Literal["jar", "war", "pom"] = "war" if is_war else "jar"
         if modules and not applied and not (self.path.parent / "src").is_dir():
             packaging = "pom"
-        disabled = self._flag(archive, "enabled|isEnabled") is False
-        repackaged = applied and packaging != "pom" and not disabled
+        repackaged = self._repackaged(applied, archive, packaging)
         joined = "\n".join(archive)
         main_class = self._assigned(
             [
@@ -452,7 +479,7 @@ class _Module:
             tool="gradle",
             spring_boot=version,
             java_major=self._java(),
-            artifact=self._artifact(archive if repackaged else [], applied, packaging, version),
+            artifact=self._artifact(archive if repackaged else [], bool(repackaged), packaging),
             packaging=packaging,
             layered=self._layered(archive, version, packaging) if repackaged else None,
             executable=bool(re.search(r"\blaunchScript\b", joined)) if repackaged else None,
@@ -463,6 +490,27 @@ class _Module:
             main_class=main_class,
             repackaged=repackaged,
         )
+
+    def _repackaged(self, applied: bool, archive: list[str], packaging: str) -> bool | None:
+        if packaging == "pom" or self._flag(archive, "enabled|isEnabled") is False:
+            return False
+        if applied or archive:  # a script that speaks of bootJar has the plugin from somewhere
+            return True
+        return None if self._has_convention_plugin() else False
+
+    def _has_convention_plugin(self) -> bool:
+        """Whether a plugin is applied that the repository itself defines, or that nothing here tells of."""
+        others = f"{self.root_script if not self.is_root else ''}\n{self.settings}"
+        for text in self.scopes:
+            for body in inside(text, r"plugins\b"):
+                for match in re.finditer(rf"\bid\s*\(?\s*{_STRING}\s*\)?(?P<version>\s*version\b)?", body):
+                    name = _string(match)
+                    if not match["version"] and not _CORE_PLUGINS.fullmatch(name) and name not in others:
+                        return True
+                for accessor in re.findall(r"\balias\s*\(?\s*libs\.plugins\.([\w.]+)", body):
+                    if self._catalogue_entry("plugins", accessor) is None:
+                        return True
+        return False
 
     def _modules(self) -> tuple[str, ...]:
         if not self.is_root:
@@ -536,7 +584,7 @@ class _Module:
             return by_default if explicit is None else explicit
         return explicit and (bool(by_default) or (packaging == "jar" and version.startswith("2.3.")))
 
-    def _artifact(self, archive: list[str], applied: bool, packaging: str, version: str | None) -> str | None:
+    def _artifact(self, archive: list[str], repackaged: bool, packaging: str) -> str | None:
         if packaging == "pom" or any(
             re.search(
                 r"\b(?:buildDir\s*=|layout\.buildDirectory\s*[.=]|destinationDirectory\b|destinationDir\b)",
@@ -545,7 +593,7 @@ class _Module:
             for text in [*self.scopes, self.root_script]
         ):
             return None
-        if not archive and not applied:
+        if not repackaged:
             archive = self._task(
                 "war" if packaging == "war" else "jar", "War" if packaging == "war" else "Jar"
             )
@@ -581,8 +629,11 @@ class _Module:
     def _project_name(self) -> str | None:
         if not self.is_root:
             return self.project_path.rpartition(":")[2]
+        return self._root_name()
+
+    def _root_name(self) -> str | None:
         is_set, name = self._assigned([self.settings], r"rootProject\.name")
-        return name if is_set else self.path.parent.resolve().name or None
+        return name if is_set else self.home.resolve().name or None
 
     def _project_version(self) -> tuple[()] | tuple[str | None]:
         for text in self.scopes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from posixpath import normpath
 from typing import TYPE_CHECKING, Literal
@@ -269,13 +270,19 @@ class _Model:
         """The raw value of a property or of a part of the model."""
         name = re.sub(r"^pom\.", "project.", name)
         if name.startswith("project.parent."):
-            field_name = name.removeprefix("project.parent.")
+            part = name.removeprefix("project.parent.")
             return (
-                _text(self.own.xml, f"parent/{field_name}")
-                if field_name in ("groupId", "artifactId", "version")
+                _text(self.own.xml, f"parent/{part}")
+                if part in ("groupId", "artifactId", "version")
                 else None
             )
-        model = {
+        if name in self.model:
+            return self.model[name]
+        return self.properties.get(name)
+
+    @cached_property
+    def model(self) -> dict[str, str | None]:
+        return {
             "project.artifactId": self.own.artifact_id,
             "project.groupId": next((each.group_id for each in self.lineage if each.group_id), None),
             "project.version": next((each.version for each in self.lineage if each.version), None),
@@ -287,14 +294,16 @@ class _Model:
             or "${project.artifactId}-${project.version}",
             "project.name": _text(self.own.xml, "name") or self.own.artifact_id,
         }
-        if name in model:
-            return model[name]
+
+    @cached_property
+    def properties(self) -> dict[str, str]:
+        found: dict[str, str] = {}
         for part in self.parts:
             properties = _find(part, "properties")
             for entry in properties if properties is not None else ():
-                if isinstance(entry.tag, str) and entry.tag.rpartition("}")[2] == name:
-                    return (entry.text or "").strip()
-        return None
+                if isinstance(entry.tag, str):
+                    found.setdefault(entry.tag.rpartition("}")[2], (entry.text or "").strip())
+        return found
 
     def first(self, path: str) -> str | None:
         """The nearest project's text at a path of elements, not yet interpolated."""

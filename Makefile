@@ -1,0 +1,55 @@
+# make demo    a virtual environment, the package, then the main job on a real Spring Boot service
+# make test    what the tests need (with apt, when it may), then ruff, mypy and all tests
+# make bench   figures: start-up, many Dockerfiles, a large jar
+# make clean   removes the virtual environment, downloads and caches
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SHELL := /bin/sh
+
+.PHONY: demo test bench clean prepare
+
+demo: $(VENV)/.demo
+	@$(BIN)/python fixtures/demo/fetch.py fixtures/demo/target/zipkin-server.jar
+	@printf '\n$$ imgopt suggest fixtures/demo\n\n'
+	@$(BIN)/imgopt suggest fixtures/demo
+	@printf '\n$$ imgopt rewrite --diff fixtures/demo\n\n'
+	@$(BIN)/imgopt rewrite --diff fixtures/demo
+
+test: prepare $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.dev
+	$(BIN)/python tests/benchmarks/bench.py
+
+prepare:
+	@tests/prepare.sh
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml
+	@echo "installing imgopt into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml
+	@echo "installing imgopt and what its tests need into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+# Debian keeps ensurepip, which venv needs, in a package of its own
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "imgopt needs Python 3.10 or newer: make PYTHON=python3.12 …")'
+	@if $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then :; \
+	 elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	   echo "installing python3-venv (apt-get)"; \
+	   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends python3-venv >/dev/null; \
+	 else echo "error: this Python cannot make virtual environments; apt-get install python3-venv, then again" >&2; exit 1; fi
+	@echo "making the virtual environment $(VENV)"
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+
+clean:
+	rm -rf $(VENV) .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache fixtures/demo/target
