@@ -31,11 +31,11 @@ BASES = st.sampled_from(
 COPIES = st.sampled_from(
     ["COPY target/app.jar app.jar", "COPY target/app.jar /app.jar", "ADD target/*.jar /app/app.jar", "copy target/app.jar /srv/",
      "COPY --chown=1000:1000 target/app.jar /app.jar", "COPY --chown=app:app target/app.jar app.jar", 'COPY ["target/app.jar", "/app.jar"]',
-     "ARG JAR_FILE=target/app.jar\nCOPY ${JAR_FILE} app.jar", "COPY \\\n  # the jar\n  target/app.jar \\\n\n  /app.jar", "COPY . /app"]
+     "ARG JAR_FILE=target/app.jar\nCOPY ${JAR_FILE} app.jar", "COPY \\\n  # the jar\n  target/app.jar \\\n\n  /app.jar", "COPY . /app", "COPY target/ /srv/", "COPY . ."]
 )  # fmt: skip
 STARTS = st.sampled_from(
     ['ENTRYPOINT ["java", "-jar", "app.jar"]', 'ENTRYPOINT ["java", "-Xmx1g", "-jar", "/app.jar"]', "CMD java $JAVA_OPTS -jar app.jar",
-     'ENTRYPOINT ["sh", "-c", "exec java $JAVA_OPTS -jar /app.jar $0 $@"]', "ENTRYPOINT exec java -jar /srv/app.jar",
+     'ENTRYPOINT ["sh", "-c", "exec java $JAVA_OPTS -jar /app.jar $0 $@"]', "ENTRYPOINT exec java -jar /srv/app.jar", "CMD java -jar /app/target/app.jar",
      'ENTRYPOINT ["java"]\nCMD ["-jar", "/app/app.jar"]', 'CMD ["/start.sh"]', "cmd sleep 3; java -jar app.jar", ""]
 )  # fmt: skip
 OTHERS = st.lists(

@@ -255,7 +255,7 @@ class _Walker:
         if self.context is None or any(re.match(r"(https?|ftp|git)://|git@", source) for source in sources):
             self._layer(instruction, (), complete=False)
             return
-        from imgopt.context import resolve
+        from imgopt.context import resolve, unpacked_by_add
 
         excludes = [
             self._expanded(flag.value or "", scope) or ""
@@ -268,18 +268,20 @@ class _Walker:
         complete = True
         for source in sources:
             copied = resolve(
-                self.context, [source], excludes, parents=instruction.flag("parents") is not None
+                self.context,
+                [source],
+                excludes,
+                parents=instruction.flag("parents") is not None,
+                destination=base + "/" if to_directory else base,
             )
             complete = complete and bool(copied)
-            to_directory = to_directory or len(copied) > 1
             for item in copied:
                 if item.is_directory:
                     continue
-                if item.target:
-                    single = len(copied) == 1 and posixpath.basename(item.source) == item.target
-                    where = join(base, item.target) if to_directory or not single else base
-                else:
-                    where = join(base, posixpath.basename(item.source)) if to_directory else base
+                if instruction.keyword == "ADD" and unpacked_by_add(item.path) is not False:
+                    complete = False  # an archive that ADD unpacks
+                    continue
+                where = join(base, item.target) if item.target else base
                 placed.append(File(where, item.bytes, origin=item.path))
         self._put(placed)
         self._layer(instruction, placed, complete=complete)

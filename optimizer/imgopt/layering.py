@@ -382,6 +382,11 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
         raise _No(
             f"its {instruction.keyword} copies other files in the same layer; give the jar a line of its own"
         )
+    layer = next((layer for layer in picture.layers if layer.instruction is instruction), None)
+    alone = layer is not None and len(layer.files) == 1 and layer.complete
+    named = artifact.sources[0].endswith((".jar", ".war"))
+    if not named or not (alone or (layer is not None and not layer.files)):
+        raise _No(f"its {instruction.keyword} brings more than the jar; give the jar a line of its own")
     if len(document.stages) > 1 and picture.final is not picture.stages[-1]:
         raise _No("the stage asked for with --target is not the last one")
     image, platform = _extract_image(picture)

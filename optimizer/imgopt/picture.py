@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from imgopt import shell
 from imgopt.contents import File, Layer, StageContent, join, normal, stage_contents
 from imgopt.dockerfile import Dockerfile, Edit, Instruction, Span, Stage, assignments, expand, scopes
-from imgopt.errors import DockerfileError, JarError
+from imgopt.errors import ContextError, DockerfileError, JarError
 from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script, shell_script
 
 if TYPE_CHECKING:
@@ -274,15 +274,35 @@ class Picture:
         entrypoint, command = self.final.last("ENTRYPOINT"), self.final.last("CMD")
         return tuple(instruction for instruction in (entrypoint, command) if instruction is not None)
 
+    def start_arguments(self, instruction: Instruction) -> tuple[str, ...]:
+        """The words of an exec-form start command: ENTRYPOINT with CMD behind it as its arguments."""
+        words = instruction.json or ()
+        command = self.final.last("CMD")
+        if instruction.keyword == "ENTRYPOINT" and command is not None:
+            words += command.json if command.json is not None else ("/bin/sh", "-c", command.text)
+        return words
+
+    @cached_property
+    def start_texts(self) -> tuple[tuple[Instruction, str], ...]:
+        """The start command as shell text, with the instruction that sets it. CMD alone is a command; behind an
+        exec-form ENTRYPOINT it is arguments, and behind one in shell form it is ignored."""
+        entrypoint, command = self.final.last("ENTRYPOINT"), self.final.last("CMD")
+        instruction = entrypoint or command
+        if instruction is None:
+            return ()
+        if instruction.json is None:
+            return ((instruction, instruction.text),)
+        return ((instruction, shell_text(self.start_arguments(instruction))),)
+
     @cached_property
     def calls(self) -> tuple[JavaCall, ...]:
         """Every `java` call of the start command and of the scripts it may run."""
         found: list[JavaCall] = []
-        for instruction in self.start_commands:
+        for instruction, text in self.start_texts:
             if instruction.json is not None:
-                found += calls_in_argv(instruction.json, self.environment)
+                found += calls_in_argv(self.start_arguments(instruction), self.environment)
             else:
-                found += calls_in_script(instruction.text, self.environment)
+                found += calls_in_script(text, self.environment)
         for _, text in self.start_scripts:
             found += calls_in_script(text, self.environment)
         return tuple(found)
@@ -294,8 +314,9 @@ class Picture:
                 bodies = "\n".join(heredoc.body for heredoc in instruction.heredocs)
                 yield instruction, bodies or script_of(instruction)
         healthcheck = self.final.last("HEALTHCHECK")
-        for instruction in (*((healthcheck,) if healthcheck else ()), *self.start_commands):
-            yield instruction, script_of(instruction)
+        if healthcheck is not None:
+            yield healthcheck, script_of(healthcheck)
+        yield from self.start_texts
 
     @cached_property
     def artifacts(self) -> tuple[Artifact, ...]:
@@ -433,7 +454,10 @@ class Picture:
             if any((directory / name).is_file() for name in names):
                 from imgopt.java.build_files import read_build_files
 
-                facts = read_build_files(directory, root if directory.is_relative_to(root) else directory)
+                try:
+                    facts = read_build_files(directory, root if directory.is_relative_to(root) else directory)
+                except ContextError:
+                    continue  # a broken build file tells nothing; the Dockerfile still gets its answer
                 if facts is not None and facts.packaging != "pom":
                     return facts
         return None
@@ -536,10 +560,7 @@ class Picture:
 def script_of(instruction: Instruction) -> str:
     """RUN, CMD, ENTRYPOINT or HEALTHCHECK as one piece of shell text."""
     if instruction.json is not None:
-        inner = shell_script(instruction.json)
-        if inner is not None:
-            return inner
-        return " ".join(_quoted(word) for word in instruction.json)
+        return shell_text(instruction.json)
     text = instruction.text
     if instruction.keyword == "HEALTHCHECK":
         text = re.sub(r"^\s*(CMD|NONE)\b\s*", "", text, flags=re.IGNORECASE)
@@ -568,6 +589,12 @@ def _only_touches(text: str) -> bool:
         ):
             return False
     return True
+
+
+def shell_text(argv: tuple[str, ...]) -> str:
+    """An exec-form command as shell text; of ``sh -c SCRIPT`` the script."""
+    inner = shell_script(argv)
+    return inner if inner is not None else " ".join(_quoted(word) for word in argv)
 
 
 def _quoted(word: str) -> str:

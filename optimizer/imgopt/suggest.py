@@ -20,6 +20,7 @@ from imgopt.result import (
     LayerWeight,
     Prediction,
     Report,
+    RewriteResult,
     Saving,
     StageInfo,
     Sum,
@@ -113,6 +114,8 @@ def report_file(
     said = analyze(picture, rules)
     level = Applicability.UNSAFE if options.unsafe else Applicability.SAFE
     result = rewrite(document, said, level)
+    if result.changed:
+        result = _without_losses(picture, result)
     prediction, savings = _weights(picture, said, result.text if result.changed else None, weigher)
     found = findings(said)
     warnings = [*_warnings(picture)]
@@ -134,6 +137,17 @@ def report_file(
         good=_good(picture, found, result.not_applied),
         skipped=picture.ignored,
     )
+
+
+def _without_losses(picture: Picture, result: RewriteResult) -> RewriteResult:
+    """The last check before a rewrite is shown: every file that the final image is known to hold is still there."""
+    after = _picture_of(picture, result.text)
+    lost = sorted(set(picture.final.content.files) - set(after.final.content.files))
+    if not lost:
+        return result
+    why = f"the rewrite would lose {lost[0]}"
+    declined = tuple(Declined(rule, picture.final.stage.line, why) for rule in result.applied)
+    return RewriteResult(False, "safe", picture.document.text, (*result.not_applied, *declined))
 
 
 # the build context

@@ -63,6 +63,27 @@ def test_stages_hold_their_instructions_and_are_found() -> None:
         assert document.stage(unknown) is None
 
 
+def test_flags() -> None:
+    text = """FROM a\nCOPY --exclude="a=b c" --exclude=d\\=e\\ f --link --chown=j\u00fc --x= --=y g h\n"""
+    document = parse(text)
+    copy = document.instructions[-1]
+    assert [
+        (flag.name, flag.value, flag.value_span and source(document, flag.value_span)) for flag in copy.flags
+    ] == [
+        ("exclude", "a=b c", '"a=b c"'),
+        ("exclude", "d=e f", "d\\=e\\ f"),
+        ("link", None, None),
+        ("chown", "j\u00c3\u00bc", "j\u00fc"),  # so BuildKit reads it, byte by byte
+        ("x", "", ""),
+        ("", "y", "y"),
+    ]
+    assert copy.flag("exclude") is copy.flags[1]
+    assert copy.text == "g h"
+    # the last byte of an a with grave accent is white space, taken alone
+    copy = parse("FROM a\nCOPY --from=\u00e0b c d\n").instructions[-1]
+    assert (copy.flags[0].value, copy.text) == ("\u00c3", "b c d")
+
+
 def test_comments_are_those_between_and_inside_instructions_only() -> None:
     text = "# escape=`\n  # one\t \r\nFROM a\nRUN b `\n\t# two `\n  c <<E\n# not this\nE\n#three"
     document = parse(text)

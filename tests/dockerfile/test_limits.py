@@ -85,6 +85,14 @@ def test_values_that_double_do_not_explode() -> None:
     assert time.process_time() - start < 4
 
 
+def test_a_long_value_that_is_searched_often() -> None:
+    text = "FROM a\nENV A=" + "a" * 60_000 + "\n" + "ENV B=${A%b*b}\n" * 5_000
+    start = time.process_time()
+    *_, visible = scopes(parse(text + "RUN x\n"), {})
+    assert visible["A"] == "a" * 60_000 and visible["B"] is None  # given up
+    assert time.process_time() - start < 8
+
+
 def test_many_variables_stay_cheap() -> None:
     text = "FROM a AS s0\n" + "".join(f"ENV A{number}=$A{number - 1}x\n" for number in range(10_000))
     text += "".join(f"FROM s{number} AS s{number + 1}\nARG B{number}=$A1\n" for number in range(400))

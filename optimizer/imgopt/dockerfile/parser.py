@@ -214,7 +214,7 @@ class _Parser:
                 break
             if name in self.directives:
                 raise self.refusal(f"a second {name} directive", "keep one of them")
-            value = match[2].strip("\t\n\f\r ") or match[2][-1]
+            value = match[2].strip("\t\n\f\r ")
             if name == "escape":
                 if value not in ("\\", "`"):
                     raise self.refusal(

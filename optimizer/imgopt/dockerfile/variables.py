@@ -292,6 +292,8 @@ class _Scoping:
         history.set(name, at, _Variable(value, before.env, before.is_env, unset))
 
     def _expanded(self, text: str, scope: Scope) -> str | None:
+        if not any(sign in text for sign in ("$", "'", '"', "\ufeff", self.document.escape)):
+            return text
         if self.work > _MAX_WORK:
             return None
         lexer = Lexer(text, scope, self.document.escape)

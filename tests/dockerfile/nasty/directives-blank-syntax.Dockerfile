@@ -1,0 +1,5 @@
+# syntax= 
+# escape=`
+FROM a
+RUN b `
+ c
