@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
+PREFIX = "imgopt-engine-"  # of the daemon's directory; then the process that it belongs to
 DAEMON_START_SECONDS = 60
 SERVICE_START_SECONDS = 180
 STOP_SECONDS = 6
@@ -301,7 +302,10 @@ def engine() -> Iterator[Engine]:
     reason = missing()
     if reason:
         raise EngineError(reason)
-    base = Path(tempfile.mkdtemp(prefix="imgopt-engine-"))
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):  # by tests that were killed
+        if not Path("/proc", left.name.removeprefix(PREFIX).partition("-")[0]).exists():
+            _remove(left)
+    base = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
     try:
         for driver in (
             "overlay2",
@@ -321,8 +325,7 @@ def engine() -> Iterator[Engine]:
         finally:
             _stop(daemon)
     finally:
-        _unmount_below(base)
-        shutil.rmtree(base, ignore_errors=True)
+        _remove(base)
 
 
 def _start_daemon(base: Path, driver: str) -> subprocess.Popen[bytes] | None:
@@ -381,10 +384,11 @@ def _stop(daemon: subprocess.Popen[bytes]) -> None:
             daemon.wait()
 
 
-def _unmount_below(base: Path) -> None:
+def _remove(base: Path) -> None:
     points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     for point in sorted((p for p in points if Path(p).is_relative_to(base)), reverse=True):
         subprocess.run(["umount", "--lazy", point], stderr=subprocess.DEVNULL)
+    shutil.rmtree(base, ignore_errors=True)
 
 
 def _path() -> str:

@@ -404,7 +404,8 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
     lines.append(
         _word("FROM", lower) + (f" {platform}" if platform else "") + f" {image} {_word('AS', lower)} {stage}"
     )
-    if picture.base_of(picture.final).user not in (None, "root", "0") and _same_image(picture, image):
+    unpacker = picture.base if _same_image(picture, image) else picture.identify(image)
+    if unpacker.user not in (None, "root", "0"):
         lines.append(_word("USER", lower) + " root")
     lines.append(_word("WORKDIR", lower) + " /extract")
     lines += _arguments(picture, instruction, lower)
