@@ -302,7 +302,7 @@ def engine() -> Iterator[Engine]:
     reason = missing()
     if reason:
         raise EngineError(reason)
-    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):  # by tests that were killed
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}[0-9]*-*"):  # by tests that were killed
         if not Path("/proc", left.name.removeprefix(PREFIX).partition("-")[0]).exists():
             _remove(left)
     base = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
