@@ -92,6 +92,8 @@ def _obstacle(picture: Picture, base: Base) -> str | None:
     """Why the FROM line itself cannot be changed, whatever runs on it."""
     root = picture.final.root
     text = root.stage.image.text
+    if picture.options.runtime in ("jlink", "distroless"):
+        return f"a {picture.options.runtime} runtime is not offered yet; ask for auto, alpine or glibc"
     if "{{" in picture.document.text:
         return "the file is a template ({{ }}), which has to be filled in first"
     if "$" in text:
