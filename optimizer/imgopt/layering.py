@@ -174,7 +174,7 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
     from imgopt.java.spring_boot import (
         extraction,
         is_known_launcher,
-        java_range,
+        java_needed,
         keeps_library_order,
         layered,
     )
@@ -193,8 +193,7 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
     if sum(library.bytes for library in jar.libraries) < SMALLEST_LIBRARIES:
         return None
     major = picture.base.java_major
-    oldest = java_range(jar.spring_boot or "")
-    needed = max(jar.java_major or 0, oldest[0] if oldest else 0)
+    needed = java_needed(jar)
     if major is not None and needed > major:
         raise _No(f"the jar needs Java {needed}, and {picture.base.name} runs Java {major}")
     if jar.unsafe_names:

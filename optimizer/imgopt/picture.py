@@ -553,9 +553,6 @@ class Picture:
             return False
         return not any(rule in silence.rules and silence.line == line for silence in self.silences)
 
-    def span_of_from(self, stage: StagePicture) -> Span:
-        return stage.stage.image.span
-
 
 def script_of(instruction: Instruction) -> str:
     """RUN, CMD, ENTRYPOINT or HEALTHCHECK as one piece of shell text."""

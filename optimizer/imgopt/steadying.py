@@ -27,7 +27,7 @@ _ORDINARY = frozenset({"/", "/opt", "/srv", "/usr", "/usr/src", "/usr/local", "/
 
 @dataclass(frozen=True)
 class SteadyingPlan:
-    """``lines`` of the unsteady COPY instructions; empty when there is nothing to say."""
+    """``copies`` are the unsteady COPY instructions; empty when there is nothing to say."""
 
     copies: tuple[Instruction, ...] = ()
     edits: tuple[Edit, ...] = ()
@@ -53,7 +53,7 @@ def plan(picture: Picture) -> SteadyingPlan:
     for call, index in picture.extractions:
         stage = picture.stages[index]
         copies = _copies(picture, call, stage)
-        if not copies or all(_is_steady(picture, copy) for copy in copies):
+        if not copies or all(_is_steady(copy) for copy in copies):
             continue
         instructions = tuple(copy.instruction for copy in copies)
         try:
@@ -74,7 +74,7 @@ def _risk(copies: list[_Copy]) -> str | None:
     return None
 
 
-def _is_steady(picture: Picture, copy: _Copy) -> bool:
+def _is_steady(copy: _Copy) -> bool:
     """A tree copied to ``/`` from where its times were fixed; the application's own layer need not be."""
     return copy.target == "/" or copy.layer == "application"
 
@@ -122,6 +122,8 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
     names = [copy.layer for copy in copies]
     if len(set(names)) < len(names):
         raise _No("a layer is copied twice")
+    if picture.base_of(stage).user not in (None, "root", "0") or stage.last("USER") is not None:
+        raise _No(f"stage {stage.name} does not unpack as root, which making /layers takes")
     if call.conditional:
         raise _No(f"line {call.instruction.line} unpacks the jar under a condition")
     others = [

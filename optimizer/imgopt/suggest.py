@@ -290,7 +290,7 @@ def _java(picture: Picture) -> JavaInfo | None:
 
 
 def _warnings(picture: Picture) -> Iterable[str]:
-    from imgopt.java.spring_boot import java_range
+    from imgopt.java.spring_boot import java_needed
 
     artifact = picture.artifact
     if artifact is not None and artifact.file is not None:
@@ -300,8 +300,7 @@ def _warnings(picture: Picture) -> Iterable[str]:
         if artifact.jar is not None:
             yield from (f"{artifact.file}: {text}" for text in artifact.jar.problems)
             major = picture.base.java_major
-            oldest = java_range(artifact.jar.spring_boot or "")
-            needed = max(artifact.jar.java_major or 0, oldest[0] if oldest else 0)
+            needed = java_needed(artifact.jar)
             if major and needed > major:
                 yield f"{artifact.file} needs Java {needed}, and {picture.base.name} runs Java {major}: it will not start"
 

@@ -74,6 +74,12 @@ def java_range(version: str) -> tuple[int, int] | None:
     return _JAVA_RANGES.get(parsed[:2])
 
 
+def java_needed(jar: Jar) -> int:
+    """The oldest Java version that runs the jar: its own classes' level and what its Spring Boot line asks for."""
+    oldest = java_range(jar.spring_boot or "")
+    return max(jar.java_major or 0, oldest[0] if oldest else 0)
+
+
 def jarmode_in(
     libraries: Iterable[Library], entries: Iterable[Entry]
 ) -> Literal["tools", "layertools"] | None:
