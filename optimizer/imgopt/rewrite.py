@@ -10,6 +10,9 @@ from imgopt.errors import DockerfileError
 from imgopt.result import RewriteResult
 from imgopt.rule import Applicability, Declined, Finding, Fix
 
+#: Why a fix had to wait for another one.
+CONTRADICTS = "contradicts another fix of the same lines"
+
 
 @dataclass(frozen=True)
 class _Chosen:
@@ -47,9 +50,7 @@ def rewrite(
         try:
             text = apply_edits(document.text, merged)
         except ValueError:
-            not_applied.append(
-                Declined(finding.rule, finding.line, "contradicts another fix of the same lines")
-            )
+            not_applied.append(Declined(finding.rule, finding.line, CONTRADICTS))
             continue
         edits = merged
         chosen.append(_Chosen(finding, fix))

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from imgopt.dockerfile import Edit as Edit
 
@@ -53,10 +53,23 @@ class Fix:
 
 
 @dataclass(frozen=True)
+class Waste:
+    """Compressed bytes that a finding knows of itself, where weighing its fix cannot tell them (what a RUN
+    downloads, say). None where nothing was measured or published; ``source`` is said in the finding's message.
+    """
+
+    first_push_bytes: int | None
+    next_push_bytes: int | None
+    basis: Literal["measured", "catalogue", "predicted", "unknown"]
+    source: str
+
+
+@dataclass(frozen=True)
 class Finding:
     """One piece of waste, where it stands (1-based lines) and what mends it.
 
-    ``solved_by`` names a rule whose fix, once applied, makes this waste vanish as well.
+    ``solved_by`` names a rule whose fix, once applied, makes this waste vanish as well. ``waste`` counts where
+    weighing the fix tells nothing.
     """
 
     rule: str
@@ -66,6 +79,7 @@ class Finding:
     message: str
     fix: Fix | None = None
     solved_by: str | None = None
+    waste: Waste | None = None
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from imgopt.result import (
     Sum,
     total,
 )
-from imgopt.rewrite import rewrite
+from imgopt.rewrite import CONTRADICTS, rewrite
 from imgopt.rule import Applicability, Declined, Finding, Rule
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Larger files are no Dockerfiles; the parser refuses them, this only bounds what is read.
 MAX_DOCKERFILE_BYTES = 4 * 1024 * 1024
+#: Rounds that a rewrite may take to settle; two are common (fixes of the same lines), more never came up.
+MOST_ROUNDS = 6
 
 
 def report_on(
@@ -113,9 +115,7 @@ def report_file(
     final = picture.final
     said = analyze(picture, rules)
     level = Applicability.UNSAFE if options.unsafe else Applicability.SAFE
-    result = rewrite(document, said, level)
-    if result.changed:
-        result = _without_losses(picture, result)
+    result = _settled(picture, said, rules, level)
     prediction, savings = _weights(picture, said, result.text if result.changed else None, weigher)
     found = findings(said)
     warnings = [*_warnings(picture)]
@@ -136,6 +136,44 @@ def report_file(
         warnings=tuple(warnings),
         good=_good(picture, found, result.not_applied),
         skipped=picture.ignored,
+    )
+
+
+def _settled(
+    picture: Picture, said: Sequence[Finding | Declined], rules: Sequence[Rule], level: Applicability
+) -> RewriteResult:
+    """The rewrite, and the rewrite of the rewrite, until nothing is left to do: of two fixes that touch the same
+    lines the second has its turn when the first is in. So a rewritten file is never rewritten again."""
+    result = _rewritten(picture, said, level)
+    latest = result
+    for _ in range(MOST_ROUNDS):
+        if not latest.changed:
+            break
+        picture = _picture_of(picture, latest.text)
+        latest = _rewritten(picture, analyze(picture, rules), level)
+        if latest.changed:
+            result = _joined(result, latest)
+    return result
+
+
+def _rewritten(picture: Picture, said: Sequence[Finding | Declined], level: Applicability) -> RewriteResult:
+    result = rewrite(picture.document, said, level)
+    return _without_losses(picture, result) if result.changed else result
+
+
+def _joined(first: RewriteResult, then: RewriteResult) -> RewriteResult:
+    """Two rounds as one. What was declined is told of the original's lines, as far as the later round did not do it."""
+    applied = tuple(dict.fromkeys((*first.applied, *then.applied)))
+    return RewriteResult(
+        changed=True,
+        applicability=min(first.applicability, then.applicability, key=("unsafe", "safe").index),
+        text=then.text,
+        not_applied=tuple(
+            entry
+            for entry in first.not_applied
+            if not (entry.why == CONTRADICTS and entry.rule in then.applied)
+        ),
+        applied=applied,
     )
 
 
@@ -205,14 +243,19 @@ def _weights(
     known: dict[str, Saving] = {}
     for finding in findings(said):
         fix = finding.fix
+        waste = finding.waste
+        own = (
+            Saving(waste.first_push_bytes, waste.next_push_bytes, waste.basis) if waste is not None else None
+        )
         if fix is None or not fix.applies:
-            savings.append(None)
+            savings.append(own)
             continue
         text = apply_edits(picture.document.text, fix.edits)
         if text not in known:
             alone = after if text == after_text else weigher.weigh(_picture_of(picture, text))
             known[text] = saving(before, alone)
-        savings.append(known[text])
+        weighed = known[text]
+        savings.append(own if own is not None and weighed.first_push_bytes is None else weighed)
     return prediction, savings
 
 
