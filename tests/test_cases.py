@@ -43,6 +43,9 @@ def make_context(root: Path, spec: dict[str, Any]) -> None:
         file = root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+    for path, needed in spec.get("natives", {}).items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(elf(tuple(needed)))
     for path, jar in spec.get("jars", {}).items():
         jar = dict(jar)
         if jar.pop("shaded", False):
@@ -62,8 +65,10 @@ def make_context(root: Path, spec: dict[str, Any]) -> None:
         boot_jar(root / path, **jar)
 
 
-def look(folder: Path, root: Path, text: bytes, *, only: str | None) -> FileReport:
-    spec = json.loads((folder / "case.json").read_text()) if (folder / "case.json").exists() else {}
+def look(
+    folder: Path, root: Path, text: bytes, *, only: str | None, description: str = "case.json"
+) -> FileReport:
+    spec = json.loads((folder / description).read_text()) if (folder / description).exists() else {}
     make_context(root, spec)
     (root / "Dockerfile").write_bytes(text)
     settings: dict[str, Any] = {"context": root, **spec.get("options", {})}
@@ -114,6 +119,27 @@ def test_case(folder: Path, tmp_path: Path, request: pytest.FixtureRequest) -> N
         "a second run changes the first run's result"
     )
     assert parse(after).render() == after
+
+
+HAZARDS = sorted(path.parent for path in CASES.glob("hazards/*/without.Dockerfile"))
+
+
+@pytest.mark.parametrize("folder", HAZARDS, ids=lambda folder: folder.name)
+def test_a_hazard_makes_a_difference(folder: Path, tmp_path: Path) -> None:
+    """The same file without the hazard (`without.Dockerfile`, its context in `without.json`) is rewritten otherwise:
+    what runs on another base, or not at all, is the hazard's doing."""
+    other = "without.json" if (folder / "without.json").exists() else "case.json"
+    results = []
+    for name, description in (("before", "case.json"), ("without", other)):
+        root = tmp_path / name
+        root.mkdir()
+        text = (folder / f"{name}.Dockerfile").read_bytes()
+        report = look(folder, root, text, only=None, description=description)
+        runs = [
+            line for line in report.rewrite.text.splitlines() if line.upper().startswith(("FROM", "RUN APK"))
+        ]
+        results.append((report.rewrite.applied, runs[-2:]))
+    assert results[0] != results[1]
 
 
 def test_every_rule_has_a_hit_and_a_near_miss() -> None:

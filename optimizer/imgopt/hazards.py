@@ -10,49 +10,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt import shell
+from imgopt.bases.families.common import APT
 from imgopt.contents import join
 from imgopt.java.command import is_java
+from imgopt.packages import MANAGERS, package_with
+from imgopt.picture import script_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from imgopt.adapting import Adaptation
     from imgopt.bases import Base
     from imgopt.dockerfile import Instruction
     from imgopt.java.jar import Jar
+    from imgopt.java.natives import NativeLibrary
     from imgopt.picture import Picture
 
 #: Programs that only a JDK has. `jfr`, `keytool`, `rmiregistry` and `jrunscript` are in a JRE as well.
 JDK_TOOLS = frozenset(
-    {
-        "jar",
-        "javac",
-        "javap",
-        "javadoc",
-        "jcmd",
-        "jconsole",
-        "jdb",
-        "jdeps",
-        "jdeprscan",
-        "jhat",
-        "jhsdb",
-        "jimage",
-        "jinfo",
-        "jlink",
-        "jmap",
-        "jmod",
-        "jpackage",
-        "jps",
-        "jshell",
-        "jstack",
-        "jstat",
-        "jstatd",
-        "native2ascii",
-        "serialver",
-        "jarsigner",
-    }
+    (
+        "jar javac javap javadoc jcmd jconsole jdb jdeps jdeprscan jhat jhsdb jimage jinfo jlink jmap jmod "
+        "jpackage jps jshell jstack jstat jstatd native2ascii serialver jarsigner"
+    ).split()
 )
 BUILD_TOOLS = frozenset(
     {"mvn", "mvnw", "gradle", "gradlew", "ant", "sbt", "lein", "bazel", "javac", "jlink", "native-image"}
@@ -64,259 +47,70 @@ _JDK_CLASSES = {
     "sun/tools/": "the JDK's tools API",
     "javax/tools/ToolProvider": "the Java compiler (javax.tools.ToolProvider returns null on a JRE)",
     "com/sun/jdi": "the Java debug interface",
+    "net/bytebuddy/agent/ByteBuddyAgent": "ByteBuddyAgent, which attaches to its own JVM",
+    "com/sun/tools/attach": "the attach API",
     "jdk/jshell": "JShell",
     "sun/jvmstat": "jvmstat",
 }
 
 #: What a POSIX shell does itself.
 _BUILTINS = frozenset(
-    {
-        ".",
-        ":",
-        "[",
-        "alias",
-        "break",
-        "cd",
-        "command",
-        "continue",
-        "echo",
-        "eval",
-        "exec",
-        "exit",
-        "export",
-        "false",
-        "getopts",
-        "hash",
-        "printf",
-        "pwd",
-        "read",
-        "readonly",
-        "return",
-        "set",
-        "shift",
-        "test",
-        "times",
-        "trap",
-        "true",
-        "type",
-        "ulimit",
-        "umask",
-        "unset",
-        "wait",
-        "local",
-        "kill",
-        "function",
-    }
+    (
+        ". : [ alias break cd command continue echo eval exec exit export false getopts hash printf pwd read "
+        "readonly return set shift test times trap true type ulimit umask unset wait local kill function"
+    ).split()
 )
 #: Applets of busybox on Alpine that take the options people write in Dockerfiles the way coreutils does.
 _BUSYBOX = frozenset(
-    {
-        "awk",
-        "basename",
-        "cat",
-        "chgrp",
-        "chmod",
-        "chown",
-        "cp",
-        "cut",
-        "date",
-        "dirname",
-        "du",
-        "env",
-        "expr",
-        "find",
-        "grep",
-        "gunzip",
-        "gzip",
-        "head",
-        "hostname",
-        "id",
-        "install",
-        "ln",
-        "ls",
-        "md5sum",
-        "mkdir",
-        "mktemp",
-        "mv",
-        "nc",
-        "nohup",
-        "pgrep",
-        "pkill",
-        "ps",
-        "readlink",
-        "realpath",
-        "rm",
-        "rmdir",
-        "sed",
-        "sh",
-        "sha256sum",
-        "sleep",
-        "sort",
-        "stat",
-        "su",
-        "tail",
-        "tar",
-        "tee",
-        "time",
-        "timeout",
-        "touch",
-        "tr",
-        "uname",
-        "uniq",
-        "unzip",
-        "wc",
-        "wget",
-        "which",
-        "whoami",
-        "xargs",
-        "nice",
-        "sync",
-        "mkfifo",
-        "seq",
-    }
+    (
+        "awk basename cat chgrp chmod chown cp cut date dirname du env expr find grep gunzip gzip head hostname id "
+        "install ln ls md5sum mkdir mktemp mv nc nohup pgrep pkill ps readlink realpath rm rmdir sed sh sha256sum "
+        "sleep sort stat su tail tar tee time timeout touch tr uname uniq unzip wc wget which whoami xargs nice "
+        "sync mkfifo seq dd df diff free killall less nproc od printenv sha1sum tac truncate yes"
+    ).split()
 )
 #: Commands that every glibc image with a shell has (coreutils and friends are essential packages there).
-_COREUTILS = _BUSYBOX - {
-    "wget",
-    "unzip",
-    "nc",
-    "ps",
-    "pgrep",
-    "pkill",
-    "which",
-    "hostname",
-    "find",
-    "awk",
-    "tar",
-    "gzip",
-    "gunzip",
-    "xargs",
-    "su",
-    "time",
+_COREUTILS = _BUSYBOX - set(
+    (
+        "wget unzip nc ps pgrep pkill which hostname find awk tar gzip gunzip xargs su time diff free killall less"
+    ).split()
+)
+#: Long options that busybox's applets share with GNU's programs; the others stop them.
+_BUSYBOX_LONG = {
+    "wget": "--spider --quiet --output-document --header --post-data --no-check-certificate --timeout --user-agent --tries",
+    "tar": "--strip-components --strip --directory --extract --file --gzip --exclude --create --verbose",
+    "mkdir": "--parents --mode",
+    "nohup": "",
+    "install": "--directory --mode --owner --group",
+    "grep": "",
 }
+#: Short forms that only GNU's programs have, by program.
+_GNU_ONLY = {
+    "find": re.compile(r"^-(printf|fprintf|regextype|ls)$"),
+    "grep": re.compile(r"^-[a-zA-Z]*P"),
+    "xargs": re.compile(r"^-[a-zA-Z]*d"),
+    "stat": re.compile(r"^--printf"),
+    "wget": re.compile(r"^-[a-zA-Z]*[NbrmpkEKHLDRA]"),
+    "date": re.compile(r"^--"),
+    "tail": re.compile(r"^--pid"),
+    "cp": re.compile(r"^--"),
+    "sed": re.compile(r"^-[a-zA-Z]*z"),
+    "ps": re.compile(r"^-[a-zA-Z]*[pCuU]"),
+    "su": re.compile(r"^--"),
+}
+#: Where Alpine has a program that Debian's line has elsewhere, when it is called by its full path.
+_ALPINE_PATHS = frozenset(
+    (
+        "/bin/sh /bin/ash /bin/bash /usr/bin/env /usr/bin/curl /usr/bin/wget /usr/bin/dumb-init /sbin/tini "
+        "/sbin/su-exec /usr/bin/gosu /bin/cat /bin/chmod /bin/chown /bin/cp /bin/date /bin/echo /bin/false "
+        "/bin/grep /bin/kill /bin/ln /bin/ls /bin/mkdir /bin/mv /bin/ps /bin/rm /bin/sed /bin/sleep /bin/tar "
+        "/bin/touch /bin/true /usr/bin/id /usr/bin/test /usr/bin/tail /usr/bin/find /usr/bin/awk /usr/bin/head "
+        "/usr/bin/sort /usr/bin/tr /usr/bin/wc /usr/bin/xargs /usr/bin/unzip /usr/bin/nohup /usr/bin/printf "
+        "/bin/su /usr/bin/nc /usr/bin/jq /usr/sbin/adduser"
+    ).split()
+)
 
-#: apt packages that carry the same name on Debian and Ubuntu.
-_COMMON_DEB = frozenset(
-    {
-        "bash",
-        "curl",
-        "wget",
-        "ca-certificates",
-        "tzdata",
-        "locales",
-        "fontconfig",
-        "libfreetype6",
-        "fonts-dejavu",
-        "fonts-dejavu-core",
-        "fonts-dejavu-extra",
-        "ttf-dejavu",
-        "fonts-wqy-zenhei",
-        "fonts-wqy-microhei",
-        "fonts-noto-cjk",
-        "fonts-liberation",
-        "procps",
-        "psmisc",
-        "net-tools",
-        "iproute2",
-        "iputils-ping",
-        "dnsutils",
-        "netcat-openbsd",
-        "telnet",
-        "tcpdump",
-        "lsof",
-        "strace",
-        "vim",
-        "vim-tiny",
-        "less",
-        "unzip",
-        "zip",
-        "tar",
-        "gzip",
-        "bzip2",
-        "xz-utils",
-        "coreutils",
-        "findutils",
-        "grep",
-        "sed",
-        "gawk",
-        "util-linux",
-        "git",
-        "openssh-client",
-        "openssl",
-        "gnupg",
-        "jq",
-        "python3",
-        "gettext-base",
-        "tini",
-        "dumb-init",
-        "gosu",
-        "sudo",
-        "passwd",
-        "libstdc++6",
-        "graphviz",
-        "imagemagick",
-        "ffmpeg",
-        "nano",
-        "htop",
-        "supervisor",
-        "cron",
-        "logrotate",
-        "redis-tools",
-        "postgresql-client",
-    }
-)
-#: apk packages that keep their name from Alpine 3.9 to today.
-_COMMON_APK = frozenset(
-    {
-        "bash",
-        "curl",
-        "wget",
-        "ca-certificates",
-        "tzdata",
-        "fontconfig",
-        "ttf-dejavu",
-        "freetype",
-        "libstdc++",
-        "libgcc",
-        "git",
-        "openssh-client",
-        "openssl",
-        "jq",
-        "tini",
-        "su-exec",
-        "shadow",
-        "coreutils",
-        "busybox-extras",
-        "gcompat",
-        "libc6-compat",
-        "unzip",
-        "zip",
-        "tar",
-        "gzip",
-        "procps",
-        "less",
-        "vim",
-        "nano",
-        "busybox",
-        "dumb-init",
-        "net-tools",
-        "bind-tools",
-        "graphviz",
-        "gettext",
-    }
-)
-_MANAGERS = {
-    "apt": "apt",
-    "apt-get": "apt",
-    "dpkg": "apt",
-    "apk": "apk",
-    "yum": "rpm",
-    "dnf": "rpm",
-    "microdnf": "rpm",
-    "rpm": "rpm",
-    "zypper": "rpm",
-}
-_USER_TOOLS = frozenset({"useradd", "groupadd", "usermod", "groupmod", "adduser", "addgroup"})
+USER_TOOLS = frozenset({"useradd", "groupadd", "usermod", "groupmod", "adduser", "addgroup"})
 
 _BASHISMS = re.compile(
     r"\[\[|<<<|<\(|\$\{!|\$\{\w+(?:\^\^?|,,?)|\bdeclare\b|\bshopt\b|\bfunction\s+\w+|\w+=\(|\$\{\w+\[|\bsource\b|BASH_SOURCE|\{\d+\.\.\d+\}|\$\{\w+:\d|\$\{\w+/|&>"
@@ -340,6 +134,24 @@ _VENDOR_FLAGS = {
     "-XX:CRaC": "CRaC builds",
     "-XX:+UseJVMCI": "GraalVM",
 }
+
+
+class Doubt(str):
+    """A reason that is only what cannot be seen here: the change may well be right, but nobody can show it."""
+
+    __slots__ = ()
+
+
+class Lack(str):
+    """A reason that a package of the new base would take away. ``package``: its name there."""
+
+    __slots__ = ("package",)
+    package: str
+
+    def __new__(cls, reason: str, package: str) -> Lack:
+        made = super().__new__(cls, reason)
+        made.package = package
+        return made
 
 
 def jdk_needs(picture: Picture) -> Iterator[str]:
@@ -369,7 +181,17 @@ def jdk_needs(picture: Picture) -> Iterator[str]:
         for library in jar.libraries:
             if (library.artifact or "").startswith(("arthas-", "tools-")) or library.file == "tools.jar":
                 yield f"the jar carries {library.file}, which attaches to the JVM with the JDK's tools"
+            elif _ATTACHING.match(library.file):
+                yield f"the jar carries {library.file}, which attaches to its own JVM and needs the JDK for that"
+            elif _COMPILING.match(library.file):
+                yield f"the jar carries {library.file}, which compiles Java while it runs and needs the JDK for that"
     yield from _unread_start(picture)
+
+
+#: Libraries that attach an agent to the JVM they run in (their documentation asks for a JDK) ...
+_ATTACHING = re.compile(r"(opentelemetry-runtime-attach|apm-agent-attach|jattach|elastic-apm-attach|arthas)")
+#: ... and that call the Java compiler.
+_COMPILING = re.compile(r"(liquor-|compileflow-|in-memory-java-compiler|InMemoryJavaCompiler)")
 
 
 def _jdk_words(text: str, where: str) -> Iterator[str]:
@@ -394,12 +216,14 @@ def _unread_start(picture: Picture) -> Iterator[str]:
     """The start command must be seen to run java, and nothing that could not be read."""
     if picture.calls:
         return
+    if picture.base_starts_java:
+        return
     if not picture.start_commands:
-        yield "the file sets no ENTRYPOINT and no CMD, so the base image's own start command counts"
+        yield Doubt("the file sets no ENTRYPOINT and no CMD, so the base image's own start command counts")
         return
     line = picture.start_commands[0].line
     words = picture.start_commands[0].text[:60].replace("\n", " ")
-    yield f"line {line} starts `{words}`, which is not there to be read"
+    yield Doubt(f"line {line} starts `{words}`, which is not there to be read")
 
 
 def _commands(text: str) -> tuple[shell.Command, ...]:
@@ -433,35 +257,40 @@ def _commands(text: str) -> tuple[shell.Command, ...]:
     return tuple(found)
 
 
-def base_needs(picture: Picture, target: Base) -> Iterator[str]:
-    """Why the final stage cannot stand on ``target`` instead of its base. Empty: shown to be safe."""
+def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterator[str]:
+    """Why the final stage cannot stand on ``target`` instead of its base, its RUN lines adapted. Empty: shown to be
+    safe. A Lack says which package would mend it, a Doubt what could not be seen."""
     base = picture.base
     to_musl = target.libc == "musl" and base.libc != "musl"
     same_system = (
         base.os == target.os and base.os_version == target.os_version and base.family == target.family
     )
+    if adaptation.why_not is not None and not same_system:
+        yield adaptation.why_not
     yield from _start_needs(picture, base, target)
     yield from _path_needs(picture, base, target)
     yield from _flag_needs(picture, base, target)
     if not same_system:
+        check = _Commands(base, target, adaptation)
         for instruction, text in picture.commands():
             if instruction in picture.touches:
                 continue
-            yield from _command_needs(
-                text, f"line {instruction.line}", base, target, runs=instruction.keyword == "RUN"
-            )
-            yield from _unread_programs(picture, instruction, text)
+            yield from check.needs(text, f"line {instruction.line}", instruction)
+            yield from _unread_programs(picture, instruction, text, musl=to_musl)
         for file, text in picture.start_scripts:
-            yield from _script_needs(file.path, text, base, target)
-        yield from _shell_needs(picture, target)
+            yield from check.script_needs(file.path, text)
+        yield from _shell_needs(picture, check)
+        yield from _exec_needs(picture, check)
     if to_musl:
-        yield from _musl_needs(picture, target)
-    yield from _font_needs(picture, base, target)
+        yield from _musl_needs(picture, target, adaptation)
+    yield from _font_needs(picture, base, target, adaptation)
 
 
 def _start_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
     if picture.final.last("USER") is None and (base.user or "root") != (target.user or "root"):
         yield f"{base.name} runs as {base.user or 'root'}, {target.name} as {target.user or 'root'}"
+    if picture.base_starts_java and "run-java.sh" not in target.has:
+        yield f"{base.name} starts the application with its run-java.sh, which {target.name} has not"
     if picture.final.last("ENTRYPOINT") is None:
         if base.entrypoint and base.entrypoint != target.entrypoint and not _passes_on(base):
             yield f"the start command uses the entrypoint of {base.name} ({' '.join(base.entrypoint)})"
@@ -513,44 +342,181 @@ def _flag_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
                 yield f"{where} has {flag}, which only {vendor} understands"
 
 
-def _command_needs(text: str, where: str, base: Base, target: Base, *, runs: bool) -> Iterator[str]:
-    script = shell.parse(text)
-    if script.broken:
-        yield f"{where} holds shell text that could not be read"
-        return
-    for command in _commands(text):
-        program = command.program
-        if program is None:
-            continue
-        if program in _MANAGERS:
-            yield from _package_needs(command, where, base, target)
-        elif program in ("curl", "wget", "git") and runs and target.libc == "musl" and base.libc != "musl":
-            yield f"what {where} downloads with {program} may be built for glibc"
-        elif program in _USER_TOOLS:
-            yield from _user_needs(command, where, base, target)
-        elif not _has(program, target) and not command.name.startswith(("./", "/")):  # type: ignore[union-attr]
-            yield f"{where} calls `{program}`, which {target.name} is not known to have"
-        elif (
-            command.name
-            and command.name.startswith(("/bin/bash", "/usr/bin/bash"))
-            and "bash" not in target.has
+@dataclass(frozen=True)
+class _Commands:
+    """Looks at shell text with the eyes of the new base."""
+
+    base: Base
+    target: Base
+    adaptation: Adaptation
+
+    def needs(self, text: str, where: str, instruction: Instruction | None = None) -> Iterator[str]:
+        """``instruction``: the RUN that the text is of, None for text that runs in the container."""
+        base, target = self.base, self.target
+        script = shell.parse(text)
+        if script.broken:
+            yield f"{where} holds shell text that could not be read"
+            return
+        runs = instruction is not None and instruction.keyword == "RUN"
+        to_musl = target.libc == "musl" and base.libc != "musl"
+        for command in _commands(text):
+            program = command.program
+            if program is None or (instruction is not None and self.adaptation.handles(instruction, command)):
+                continue
+            if program in MANAGERS or program in ("dpkg", "rpm"):
+                yield f"{where} calls `{program}`, whose packages are made for {base.os or base.name}"
+            elif program in ("curl", "wget", "git") and runs and to_musl:
+                yield f"what {where} downloads with {program} may be built for glibc"
+            elif program in USER_TOOLS:
+                yield from self._user_needs(command, where)
+            elif command.name is not None and command.name.startswith("/"):
+                yield from self._by_path(command.name, program, where)
+            elif program in ("update-ca-certificates", "update-ca-trust"):
+                if not (base.family == target.family == "eclipse-temurin"):
+                    yield f"{where} calls `{program}`; which certificates Java trusts then is another matter on {target.name}"
+            elif not self.has(program) and not command.name.startswith("./"):  # type: ignore[union-attr]
+                yield self.lack(
+                    f"{where} calls `{program}`, which {target.name} is not known to have", program
+                )
+            elif to_musl and not self._is_gnu(program):
+                yield from _busybox_needs(command, where)
+            if program == "ps" and command.follows == "|" and target.libc == "musl" and not self.has_gnu_ps:
+                yield self.lack(f"{where} takes columns from `ps`, which busybox prints otherwise", "ps")
+            zone = program in ("ln", "cp") and any(
+                "/usr/share/zoneinfo" in word.text for word in command.args
+            )
+            missing = "tzdata" in target.lacks or ("tzdata" not in target.has and program == "cp")
+            if zone and missing and "tzdata" not in self.adaptation.installed:
+                yield Lack(f"{where} takes a time zone file, and {target.name} has no tzdata", "tzdata")
+        if base.os == target.os:
+            return
+        if re.search(
+            r"localedef|locale-gen|update-locale|dpkg-reconfigure|timedatectl|localectl|update-alternatives|alternatives --",
+            text,
         ):
-            yield f"{where} calls bash, which {target.name} has not"
-        zone = program in ("ln", "cp") and any("/usr/share/zoneinfo" in word.text for word in command.args)
-        if zone and ("tzdata" in target.lacks or ("tzdata" not in target.has and program == "cp")):
-            yield f"{where} takes a time zone file, and {target.name} has no tzdata"
-    if (
-        re.search(
-            r"localedef|locale-gen|update-locale|dpkg-reconfigure|timedatectl|update-alternatives", text
-        )
-        and base.os != target.os
-    ):
-        yield f"{where} sets up {base.os or 'its system'} with a command that {target.os or target.name} has not"
-    if re.search(r"/etc/(apt|yum|apk|nsswitch|security|ssl|pki)", text) and base.os != target.os:
-        yield f"{where} edits system files that {target.name} keeps elsewhere"
+            yield f"{where} sets up {base.os or 'its system'} with a command that {target.os or target.name} has not"
+        if re.search(
+            r"/etc/(apt|yum|dnf|apk|nsswitch|security|ssl|pki|sysconfig|systemd|init\.d|profile\.d)", text
+        ):
+            yield f"{where} edits system files that {target.name} keeps elsewhere"
+
+    def has(self, program: str) -> bool:
+        target = self.target
+        if program in self.adaptation.commands:
+            return True
+        if program in target.lacks:
+            return False
+        if (
+            program in _BUILTINS
+            or program in target.has
+            or program in ("java", "keytool", "jfr", "rmiregistry", "jrunscript")
+        ):
+            return True
+        if target.os == "distroless":
+            return False
+        return program in (_BUSYBOX if target.libc == "musl" else _COREUTILS)
+
+    @property
+    def has_gnu_ps(self) -> bool:
+        return "pgrep" in self.adaptation.commands
+
+    def _is_gnu(self, program: str) -> bool:
+        """Whether the new base has the program itself, not busybox's."""
+        if program in self.adaptation.commands:
+            return True
+        return "coreutils" in self.target.has and program not in _OUTSIDE_COREUTILS
+
+    def lack(self, reason: str, program: str) -> str:
+        manager = self.adaptation.manager
+        package = package_with(program, manager) if manager in ("apk", "apt") else None
+        return Lack(reason, package) if package is not None else reason
+
+    def _by_path(self, name: str, program: str, where: str) -> Iterator[str]:
+        target = self.target
+        if is_java(name):
+            return  # said by _path_needs where the path differs
+        if program == "bash" and not self.has("bash"):
+            yield self.lack(f"{where} calls bash, which {target.name} has not", "bash")
+        elif name.startswith(("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/")):
+            if not self.has(program):
+                yield self.lack(f"{where} calls {name}, which {target.name} is not known to have", program)
+            elif target.libc == "musl" and self.base.libc != "musl" and name not in _ALPINE_PATHS:
+                yield f"{where} calls {name}, which Alpine may have in another directory"
+
+    def _user_needs(self, command: shell.Command, where: str) -> Iterator[str]:
+        program, base, target = command.program or "", self.base, self.target
+        if target.libc != "musl":
+            if program in ("adduser", "addgroup") and base.os in APT and target.os in APT:
+                # Ubuntu images of the JRE may lack adduser, a package of its own; useradd is essential
+                if "adduser" not in target.has:
+                    yield f"{where} calls `{program}`, which {target.name} is not known to have"
+            elif not self.has(program) and not (program.endswith(("add", "mod")) and target.os in APT):
+                yield f"{where} calls `{program}`, which {target.name} is not known to have"
+            return
+        if program not in ("adduser", "addgroup"):
+            if not self.has(program):
+                yield f"{where} calls `{program}`, which {target.name} has not"
+            return
+        if base.libc == "musl" and base.os == "alpine":
+            return
+        both = {
+            "--system",
+            "--gid",
+            "--uid",
+            "--ingroup",
+            "--shell",
+            "--home",
+            "--disabled-password",
+            "--gecos",
+        }
+        numbered = False
+        for word in command.args:
+            option = word.text.partition("=")[0]
+            numbered = numbered or option in ("--uid", "--gid")
+            if option.startswith("-") and option not in both:
+                yield f"{where} gives `{program}` the option {option}, which means something else or nothing on Alpine"
+                return
+
+    def script_needs(self, path: str, text: str) -> Iterator[str]:
+        target = self.target
+        first = text.split("\n", 1)[0]
+        bash = first.startswith("#!") and "bash" in first
+        if bash and not self.has("bash"):
+            yield self.lack(f"the script {path} runs in bash, which {target.name} has not", "bash")
+        if not bash and self.base.os not in ("debian", "ubuntu", "alpine") and _BASHISMS.search(text):
+            yield f"the script {path} uses bash syntax, and `sh` is no bash on {target.name}"
+        if "\r\n" in text[:200] and first.startswith("#!"):
+            return
+        yield from self.needs(text, f"the script {path}")
 
 
-def _unread_programs(picture: Picture, instruction: Instruction, text: str) -> Iterator[str]:
+#: Programs that people call and that coreutils does not hold, so that busybox's are used on Alpine.
+_OUTSIDE_COREUTILS = frozenset(
+    (
+        "awk find grep gunzip gzip nc pgrep pkill ps sed su tar time unzip wget which xargs sh hostname diff free "
+        "killall less"
+    ).split()
+)
+
+
+def _busybox_needs(command: shell.Command, where: str) -> Iterator[str]:
+    """Options that busybox's applet does not have."""
+    program = command.program or ""
+    if program not in _BUSYBOX:
+        return
+    known_long = (_BUSYBOX_LONG.get(program) or "").split()
+    pattern = _GNU_ONLY.get(program)
+    for word in command.args:
+        option = word.text.partition("=")[0]
+        long_one = option.startswith("--") and len(option) > 2 and option not in known_long
+        if program in ("echo", "printf", "env", "sh", "xargs", "timeout", "nohup", "nice", "time"):
+            long_one = False  # words of the command that these start
+        if long_one or (pattern is not None and pattern.match(option)):
+            yield f"{where} gives `{program}` the option {option}, which busybox does not have"
+            return
+
+
+def _unread_programs(picture: Picture, instruction: Instruction, text: str, *, musl: bool) -> Iterator[str]:
     """Programs called by path that are neither the system's nor scripts that were read."""
     scripts = {file.path.rsplit("/", 1)[-1] for file, _ in picture.start_scripts}
     for command in _commands(text):
@@ -558,103 +524,40 @@ def _unread_programs(picture: Picture, instruction: Instruction, text: str) -> I
         if name is None or program is None or "/" not in name or is_java(name):
             continue
         if program not in scripts and not name.startswith(("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/")):
-            yield f"line {instruction.line} runs {name}, which is not there to be read"
+            yield Doubt(f"line {instruction.line} runs {name}, which is not there to be read")
 
 
-def _has(program: str, target: Base) -> bool:
-    if program in target.lacks:
-        return False
-    if (
-        program in _BUILTINS
-        or program in target.has
-        or program in ("java", "keytool", "jfr", "rmiregistry", "jrunscript")
-    ):
-        return True
-    if target.os == "distroless":
-        return False
-    return program in (_BUSYBOX if target.libc == "musl" else _COREUTILS)
-
-
-def _package_needs(command: shell.Command, where: str, base: Base, target: Base) -> Iterator[str]:
-    program = command.program or ""
-    manager = _MANAGERS[program]
-    has = target.has | ({"rpm"} if target.has & {"yum", "dnf", "microdnf"} else set())
-    if manager not in has or (manager == "rpm" and program not in target.has):
-        yield f"{where} installs packages with {program}, which {target.name} has not"
-        return
-    if manager == "rpm" and base.os != target.os:
-        yield f"{where} installs packages with {program}, from other repositories on {target.name}"
-        return
-    words = [word.literal for word in command.args]
-    if not words or not any(word in ("install", "add") for word in words):
-        if program in ("dpkg", "rpm"):
-            yield f"{where} uses {program}, whose packages are made for {base.os or base.name}"
-        return
-    known = _COMMON_DEB if manager == "apt" else _COMMON_APK
-    for word in words:
-        if word is None:
-            yield f"{where} installs packages named by a variable"
-        elif word.startswith(("-", ".")) or word in ("install", "add", "update"):
-            continue
-        elif "=" in word or "~" in word:
-            yield f"{where} pins {word}, a version that {target.name} will not offer"
-        elif word.startswith(("openjdk", "default-j", "java-")):
-            yield f"{where} installs another Java ({word})"
-        elif word not in known:
-            yield f"{where} installs {word}, which {target.name} is not known to offer under this name"
-
-
-def _user_needs(command: shell.Command, where: str, base: Base, target: Base) -> Iterator[str]:
-    program = command.program or ""
-    if target.libc != "musl":
-        if (
-            program in ("adduser", "addgroup")
-            and (base.os in ("debian", "ubuntu"))
-            and target.os in ("debian", "ubuntu")
-        ):
-            # Ubuntu images of the JRE may lack adduser, a package of its own; useradd is essential
-            if "adduser" not in target.has:
-                yield f"{where} calls `{program}`, which {target.name} is not known to have"
-        elif program not in target.has and not (
-            program.endswith(("add", "mod")) and target.os in ("debian", "ubuntu")
-        ):
-            yield f"{where} calls `{program}`, which {target.name} is not known to have"
-        return
-    if program not in ("adduser", "addgroup"):
-        yield f"{where} calls `{program}`, which {target.name} has not"
-        return
-    if base.libc == "musl" and base.os == "alpine":
-        return
-    both = {"--system", "--gid", "--uid", "--ingroup", "--shell", "--home", "--disabled-password", "--gecos"}
-    for word in command.args:
-        option = word.text.partition("=")[0]
-        if option.startswith("-") and option not in both:
-            yield f"{where} gives `{program}` the option {option}, which means something else or nothing on Alpine"
-            return
-
-
-def _script_needs(path: str, text: str, base: Base, target: Base) -> Iterator[str]:
-    first = text.split("\n", 1)[0]
-    bash = first.startswith("#!") and "bash" in first
-    if bash and "bash" not in target.has:
-        yield f"the script {path} runs in bash, which {target.name} has not"
-        return
-    if not bash and base.os not in ("debian", "ubuntu", "alpine") and _BASHISMS.search(text):
-        yield f"the script {path} uses bash syntax, and `sh` is no bash on {target.name}"
-    if "\r\n" in text[:200] and first.startswith("#!"):
-        return
-    yield from _command_needs(text, f"the script {path}", base, target, runs=False)
-
-
-def _shell_needs(picture: Picture, target: Base) -> Iterator[str]:
+def _shell_needs(picture: Picture, check: _Commands) -> Iterator[str]:
     for instruction in picture.final.instructions():
         if instruction.keyword == "SHELL" and instruction.json:
             program = instruction.json[0].rsplit("/", 1)[-1]
-            if program not in ("sh", "ash") and program not in target.has:
-                yield f"line {instruction.line} runs commands in {program}, which {target.name} has not"
+            if program not in ("sh", "ash") and not check.has(program):
+                yield f"line {instruction.line} runs commands in {program}, which {check.target.name} has not"
 
 
-def _musl_needs(picture: Picture, target: Base) -> Iterator[str]:
+def _exec_needs(picture: Picture, check: _Commands) -> Iterator[str]:
+    """The shell that an exec form names itself: `["bash", "-c", ...]`."""
+    for instruction in picture.final.instructions():
+        words = instruction.json
+        if instruction.keyword == "HEALTHCHECK" and instruction is picture.final.last("HEALTHCHECK"):
+            first = shell.parse(script_of(instruction)).commands[:1]
+            words = (first[0].name or "",) if first else ()
+        elif instruction.keyword == "RUN" or instruction in picture.start_commands:
+            words = words[:1] if words else ()
+        else:
+            continue
+        for word in words:
+            program = word.rsplit("/", 1)[-1]
+            if program in _SHELLS and not check.has(program):
+                yield check.lack(
+                    f"line {instruction.line} runs {program}, which {check.target.name} has not", program
+                )
+
+
+_SHELLS = frozenset({"bash", "dash", "ksh", "zsh", "csh"})
+
+
+def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterator[str]:
     """What is built for glibc, or may be."""
     for instruction in picture.final.instructions():
         if instruction.keyword == "ENV" and re.search(r"LD_PRELOAD|LD_LIBRARY_PATH", instruction.text):
@@ -672,20 +575,22 @@ def _musl_needs(picture: Picture, target: Base) -> Iterator[str]:
     options = picture.options
     if options.runtime != "alpine":
         if not picture.artifacts and not picture.application_jars:
-            yield "which application runs here, and whether it needs glibc, cannot be seen"
+            yield Doubt("which application runs here, and whether it needs glibc, cannot be seen")
         for artifact in picture.unread_artifacts:
-            yield f"{' '.join(artifact.sources)} is not there to be read, so its native libraries are not known"
+            yield Doubt(
+                f"{' '.join(artifact.sources)} is not there to be read, so its native libraries are not known"
+            )
     for jar in picture.application_jars:
-        yield from _native_needs(picture, jar, target)
+        yield from _native_needs(picture, jar, target, adaptation)
     copied = {id(artifact.instruction) for artifact in picture.artifacts}
     for layer in picture.layers:
         instruction = layer.instruction
         if instruction.keyword in ("COPY", "ADD") and not layer.complete and id(instruction) not in copied:
             what = instruction.text if len(instruction.text) < 60 else instruction.text[:57] + "..."
-            yield f"line {instruction.line} brings files that are not there to be read ({what})"
+            yield Doubt(f"line {instruction.line} brings files that are not there to be read ({what})")
         for file in layer.files:
-            if file.origin is not None and not _TEXT.search(file.path) and _is_native(file.origin):
-                yield f"{file.path} is a native program or library (line {instruction.line})"
+            if file.origin is not None and not _TEXT.search(file.path):
+                yield from _file_needs(file.path, file.origin, instruction.line, target, adaptation)
     for call in picture.calls:
         for option in call.options:
             if option.startswith("-agentpath") or (
@@ -695,9 +600,9 @@ def _musl_needs(picture: Picture, target: Base) -> Iterator[str]:
             if option.startswith("-javaagent:"):
                 agent = _agent(picture, option)
                 if agent is None:
-                    yield f"the start command loads an agent that is not there to be read ({option})"
+                    yield Doubt(f"the start command loads an agent that is not there to be read ({option})")
                 else:
-                    yield from _native_needs(picture, agent, target)
+                    yield from _native_needs(picture, agent, target, adaptation)
 
 
 def _agent(picture: Picture, option: str) -> Jar | None:
@@ -707,37 +612,66 @@ def _agent(picture: Picture, option: str) -> Jar | None:
     return picture.jars(file.origin) if file is not None and file.origin is not None else None
 
 
-def _native_needs(picture: Picture, jar: Jar, target: Base) -> Iterator[str]:
+def _native_needs(picture: Picture, jar: Jar, target: Base, adaptation: Adaptation) -> Iterator[str]:
     name = jar.path.rsplit("/", 1)[-1]
     if not jar.natives_complete:
-        yield f"{name} could not be searched for native libraries completely"
+        yield Doubt(f"{name} could not be searched for native libraries completely")
     if jar.kind in ("thin", "quarkus-fast") and len(picture.application_jars) < 2:
-        yield f"the libraries of {name} lie beside it and are not there to be read"
+        yield Doubt(f"the libraries of {name} lie beside it and are not there to be read")
     architectures = {platform.split("/")[1] for platform in picture.platforms}
     for native in jar.natives:
         if native.os != "linux" or native.arch not in architectures or native.libc == "musl":
             continue
         if native.musl_twin is not None:
             continue
-        there = native.musl_verdict == "loads" or (
-            native.musl_verdict == "needs" and all(package in target.has for package in native.musl_packages)
-        )
-        if there and not native.undefined:
-            continue
         what = native.path.rsplit("/", 1)[-1]
         where = native.library or native.path.split("!")[0].rsplit("/", 1)[-1]
-        reason = native.musl_reason or "it is built for glibc"
-        if there:
-            reason = f"it calls {native.undefined[0]}, which musl does not have"
-        yield f"{where} carries the native library {what} for {native.os}/{native.arch}: {reason}"
+        subject = f"{where} carries the native library {what} for {native.os}/{native.arch}"
+        yield from _loading_needs(native, subject, target, adaptation)
 
 
-def _is_native(path: Path) -> bool:
+def _loading_needs(
+    native: NativeLibrary, subject: str, target: Base, adaptation: Adaptation
+) -> Iterator[str]:
+    """What musl's loader misses for a library or program, package by package where packages mend it."""
+    if native.musl_verdict not in ("loads", "needs"):
+        yield f"{subject}: {native.musl_reason or 'it is built for glibc'}"
+    elif native.undefined:
+        yield f"{subject}: it calls {native.undefined[0]}, which musl does not have"
+    elif native.musl_verdict == "needs":
+        for package in native.musl_packages:
+            if package == "gcompat":
+                yield f"{subject}: {native.musl_reason or 'it is built for glibc'}"
+                return
+            if package not in target.has and package not in adaptation.installed:
+                yield Lack(f"{subject}: {native.musl_reason or 'it needs ' + package}", package)
+
+
+def _file_needs(shown: str, path: Path, line: int, target: Base, adaptation: Adaptation) -> Iterator[str]:
+    """A file that the final stage copies and that may be a program or library: its ELF headers decide."""
+    from imgopt.java.natives import examine
+
     try:
         with path.open("rb") as file:
-            return file.read(4) in (b"\x7fELF", b"MZ\x90\x00", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+            head = file.read(4)
+            if head not in (b"\x7fELF", b"MZ\x90\x00", b"\xcf\xfa\xed\xfe"):
+                return
+
+            def read(at: int, size: int) -> bytes:
+                file.seek(at)
+                return file.read(size)
+
+            native = examine(read, shown, None, path.stat().st_size, ())
     except OSError:
-        return True
+        yield Doubt(f"{shown} could not be read (line {line})")
+        return
+    subject = f"{shown} is a native program or library (line {line})"
+    if native is None:
+        yield subject
+    elif native.os == "linux" and native.libc != "musl":
+        if native.interpreter is None and not native.needed:
+            return  # static: it brings its own C library
+        yield from _loading_needs(native, subject, target, adaptation)
 
 
 _FONT_LIBRARIES = re.compile(
@@ -746,16 +680,29 @@ _FONT_LIBRARIES = re.compile(
 )
 
 
-def _font_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
-    if "fonts" in target.has or not ("fonts" in target.lacks or "fontconfig" in target.lacks):
+def _font_needs(picture: Picture, base: Base, target: Base, adaptation: Adaptation) -> Iterator[str]:
+    drawing = _drawing(picture)
+    if "awt" in target.lacks and "awt" not in base.lacks:
+        if drawing is not None:
+            yield f"{drawing}, and {target.name} is headless: it has none of the JVM's AWT libraries"
+        elif not picture.application_jars:
+            yield Doubt(
+                f"{target.name} is headless, and whether the application draws with AWT cannot be seen"
+            )
+    lost = "fonts" in base.has or target.lacks & {"fonts", "fontconfig"}
+    if drawing is None or "fonts" in target.has or "fonts" in base.lacks or not lost:
         return
-    if "fonts" in base.lacks:
-        return
+    for package in ("fontconfig", "font-dejavu" if adaptation.manager == "apk" else "fonts-dejavu-core"):
+        if package not in adaptation.installed:
+            yield Lack(f"{drawing}, and {target.name} is not known to have fonts", package)
+
+
+def _drawing(picture: Picture) -> str | None:
+    """What in the application draws text or pictures, as the beginning of a sentence."""
     for jar in picture.application_jars:
         for library in jar.libraries:
             if _FONT_LIBRARIES.search(library.file):
-                yield f"{library.file} draws text, and {target.name} has no fonts"
-                return
-        if any(name.startswith("java/awt") for name in jar.references):
-            yield f"the application draws with AWT, and {target.name} has no fonts"
-            return
+                return f"{library.file} draws text"
+        if any(name.startswith(("java/awt", "javax/imageio")) for name in jar.references):
+            return "the application draws with AWT"
+    return None

@@ -307,6 +307,15 @@ class Picture:
             found += calls_in_script(text, self.environment)
         return tuple(found)
 
+    @cached_property
+    def base_starts_java(self) -> bool:
+        """Whether the base image's own start script runs the application, as on Red Hat's OpenJDK images."""
+        return (
+            not self.start_commands
+            and "run-java.sh" in self.base.has
+            and self.base.family in ("ubi-openjdk", "fabric8")
+        )
+
     def commands(self) -> Iterator[tuple[Instruction, str]]:
         """Shell text of the final stage: RUN, HEALTHCHECK, ENTRYPOINT and CMD, with its instruction."""
         for instruction in self.final.instructions():
@@ -323,6 +332,7 @@ class Picture:
         """Every jar or war that a COPY or ADD of the final stage brings, application jars first."""
         found: list[Artifact] = []
         started = {join(self.final.content.workdir, call.jar) for call in self.calls if call.jar}
+        started |= self._started_by_the_base()
         for instruction in self.final.stage.instructions:
             if (
                 instruction.keyword not in ("COPY", "ADD")
@@ -334,6 +344,36 @@ class Picture:
             if artifact is not None:
                 found.append(artifact)
         return tuple(sorted(found, key=lambda artifact: not artifact.started))
+
+    def _started_by_the_base(self) -> set[str]:
+        """run-java.sh starts the one jar in /deployments, unless the environment names something else."""
+        if not self.base_starts_java or self.environment.keys() & {
+            "JAVA_APP_DIR",
+            "JAVA_APP_JAR",
+            "JAVA_MAIN_CLASS",
+            "JAVA_LIB_DIR",
+        }:
+            return set()
+        jars = [path for path in self.final.content.files if re.fullmatch(r"/deployments/[^/]+\.jar", path)]
+        if jars:
+            return set(jars) if len(jars) == 1 else set()
+        copies = [
+            instruction
+            for instruction in self.final.instructions()
+            if instruction.keyword in ("COPY", "ADD") and len(instruction.words) == 2
+        ]
+        targets = [self._place(instruction) for instruction in copies]
+        named = {path for path in targets if path and re.fullmatch(r"/deployments/[^/]+\.jar", path)}
+        return named if len(named) == 1 and len(copies) == 1 else set()
+
+    def _place(self, instruction: Instruction) -> str | None:
+        """Where a COPY of one file puts it, by its words alone."""
+        words = [
+            self.expand(instruction, word.text) if instruction.json is None else word.text
+            for word in instruction.words
+        ]
+        source, target = words
+        return self._target(instruction, source, target) if source and target else None
 
     @cached_property
     def artifact(self) -> Artifact | None:

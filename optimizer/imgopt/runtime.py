@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from imgopt.dockerfile import Edit, Span, assignments
-from imgopt.hazards import base_needs, jdk_needs
+from imgopt.hazards import Doubt, Lack, base_needs, jdk_needs
 from imgopt.rule import Applicability, Declined
 
 if TYPE_CHECKING:
+    from imgopt.adapting import Adaptation
     from imgopt.bases import Base
     from imgopt.picture import Picture
 
@@ -49,30 +50,63 @@ def choose(picture: Picture) -> RuntimeChoice:
             None, declined=tuple(Declined(rule, line, obstacle) for rule in wanted), obstacle=obstacle
         )
 
-    declined: list[Declined] = []
-    kind = base.kind
-    if JDK in wanted:
-        reason = next(jdk_needs(picture), None)
-        if reason is None:
-            kind = "jre"
-        else:
-            declined.append(Declined(JDK, line, reason))
-    target, reasons = _first_safe(picture, base, kind, musl=_may_use_musl(picture, base, line))
-    if GLIBC in reasons and (target is None or target.libc == "glibc"):
+    needs = list(jdk_needs(picture)) if JDK in wanted else []
+    certain = next((need for need in needs if not isinstance(need, Doubt)), None)
+    doubt = next((need for need in needs if isinstance(need, Doubt)), None)
+    musl = _may_use_musl(picture, base, line)
+    kinds: list[tuple[str, str | None]] = (
+        [("jdk" if needs else "jre", None)] if JDK in wanted else [(base.kind, None)]
+    )
+    if needs and certain is None:
+        kinds.append(("jre", doubt))  # a JRE, should nothing with the JDK be safe
+    declined: list[Declined] = [Declined(JDK, line, str(certain or doubt))] if needs else []
+    reasons: dict[str, str] = {}
+    for kind, why in kinds:
+        pick = _first_safe(picture, base, kind, musl=musl, doubts=False)
+        reasons = pick.reasons | reasons
+        if why is None and _is_gain(pick.target, base):
+            return _chosen(picture, base, pick, declined, reasons, None)
+    for kind, why in reversed(kinds):
+        pick = _first_safe(picture, base, kind, musl=base.libc == "musl", doubts=True)
+        if _is_gain(pick.target, base) and (why or pick.doubt):
+            rest = [entry for entry in declined if entry.rule != JDK]
+            return _chosen(
+                picture, base, pick, rest, reasons, f"{why or pick.doubt}, so what it needs is not known"
+            )
+    if "base" in reasons:
+        declined += [
+            Declined(rule, line, reasons["base"])
+            for rule in wanted
+            if rule in (JDK, RETIRED) and not _has(declined, rule)
+        ]
+    if GLIBC in reasons:
         declined.append(Declined(GLIBC, line, reasons[GLIBC]))
+    return RuntimeChoice(None, declined=tuple(declined))
+
+
+def _is_gain(target: Base | None, base: Base) -> bool:
     if target is None or target.name == base.name:
-        if "base" in reasons:
-            declined += [
-                Declined(rule, line, reasons["base"])
-                for rule in wanted
-                if rule in (JDK, RETIRED) and not _has(declined, rule)
-            ]
-        return RuntimeChoice(None, declined=tuple(declined))
-    if target.kind == "jdk" and base.kind == "jdk" and base.retired is None:
-        return RuntimeChoice(None, declined=tuple(declined))
-    risk = _risk(base, target)
+        return False
+    return not (target.kind == "jdk" and base.kind == "jdk" and base.retired is None)
+
+
+def _chosen(
+    picture: Picture,
+    base: Base,
+    pick: _Pick,
+    declined: list[Declined],
+    reasons: dict[str, str],
+    doubt: str | None,
+) -> RuntimeChoice:
+    line = picture.final.root.stage.line
+    target = pick.target
+    assert target is not None
+    if GLIBC in reasons and target.libc == "glibc":
+        declined = [*declined, Declined(GLIBC, line, reasons[GLIBC])]
+    risk = _risk(base, target) or doubt
     level = Applicability.UNSAFE if risk else Applicability.SAFE
-    return RuntimeChoice(target, tuple(_edits(picture, base, target)), level, risk, tuple(declined))
+    edits = (*_edits(picture, base, target, pick), *pick.adaptation.edits)
+    return RuntimeChoice(target, edits, level, risk, tuple(declined))
 
 
 def _has(declined: list[Declined], rule: str) -> bool:
@@ -116,11 +150,26 @@ def _may_use_musl(picture: Picture, base: Base, line: int) -> bool:
     return base.libc == "musl" or picture.options.runtime == "alpine" or picture.active(GLIBC, line)
 
 
-def _first_safe(picture: Picture, base: Base, kind: str, *, musl: bool) -> tuple[Base | None, dict[str, str]]:
-    """The first counterpart without a hazard, smallest libc first, and the reasons against the others."""
+@dataclass(frozen=True)
+class _Pick:
+    """A base that will do, how the RUN lines change for it, and the packages that it needs besides. ``doubt``: what
+    could not be seen. ``reasons``: against the candidates before it."""
+
+    target: Base | None
+    adaptation: Adaptation
+    packages: tuple[str, ...]
+    doubt: str | None
+    reasons: dict[str, str]
+
+
+def _first_safe(picture: Picture, base: Base, kind: str, *, musl: bool, doubts: bool) -> _Pick:
+    """The first counterpart without a hazard, smallest libc first. With ``doubts``, what could not be seen does not
+    count as one."""
+    from imgopt.adapting import Adaptation, adapt
     from imgopt.bases import counterparts, on_mirror
 
     reasons: dict[str, str] = {}
+    none = _Pick(None, Adaptation(None), (), None, reasons)
     order: tuple[Literal["musl", "glibc"], ...] = ("musl", "glibc") if musl else ("glibc",)
     if base.libc == "musl":
         order = ("musl",)
@@ -143,10 +192,12 @@ def _first_safe(picture: Picture, base: Base, kind: str, *, musl: bool) -> tuple
                 )
                 continue
             if candidate.name == base.name:
-                return candidate, reasons
-            hazard = next(base_needs(picture, candidate), None)
+                return _Pick(candidate, Adaptation(None), (), None, reasons)
+            adaptation = adapt(picture, candidate)
+            hazard, packages, doubt = _hazard(picture, candidate, adaptation, doubts=doubts)
             if hazard is None:
-                return (on_mirror(candidate, base) if base.mirror is not None else candidate), reasons
+                target = on_mirror(candidate, base) if base.mirror is not None else candidate
+                return _Pick(target, adaptation, packages, doubt, reasons)
             reasons.setdefault(GLIBC if libc == "musl" and base.libc != "musl" else "base", hazard)
         if not found and libc != "musl":
             reasons.setdefault(
@@ -158,7 +209,33 @@ def _first_safe(picture: Picture, base: Base, kind: str, *, musl: bool) -> tuple
                 "base",
                 f"no {kind.upper()} on Alpine for Java {base.java_major} and {', '.join(picture.platforms)} is known to exist",
             )
-    return None, reasons
+    return none
+
+
+def _hazard(
+    picture: Picture, candidate: Base, adaptation: Adaptation, *, doubts: bool
+) -> tuple[str | None, tuple[str, ...], str | None]:
+    """(what stands against the candidate, packages to add, what could not be seen)."""
+    packages: list[str] = []
+    doubt: str | None = None
+    for need in base_needs(picture, candidate, adaptation):
+        if isinstance(need, Doubt) and doubts:
+            doubt = doubt or str(need)
+        elif isinstance(need, Lack):
+            if adaptation.append_at is None and not (
+                adaptation.manager == "apk" and picture.options.runtime == "alpine"
+            ):
+                # a build that reaches no package server today must not begin to need one
+                more = (
+                    f"; --runtime alpine installs {need.package}, which takes a build that reaches Alpine's servers"
+                    if adaptation.manager == "apk"
+                    else ""
+                )
+                return str(need) + more, (), None
+            packages.append(need.package)
+        else:
+            return str(need), (), None
+    return None, tuple(dict.fromkeys(packages)), doubt
 
 
 def _risk(base: Base, target: Base) -> str | None:
@@ -171,19 +248,33 @@ def _risk(base: Base, target: Base) -> str | None:
     return None
 
 
-def _edits(picture: Picture, base: Base, target: Base) -> Iterator[Edit]:
+def _edits(picture: Picture, base: Base, target: Base, pick: _Pick) -> Iterator[Edit]:
     stage = picture.final.root.stage
     yield Edit(stage.image.span, target.name)
+    text, newline = picture.document.text, picture.document.newline
+    lower = text[stage.from_.keyword_span.start].islower()
+    lines: list[str] = []
     locale = _locale(picture, base, target)
     if locale:
-        text, newline = picture.document.text, picture.document.newline
-        end = text.find("\n", stage.from_.span.end)
-        keyword = "env" if text[stage.from_.keyword_span.start].islower() else "ENV"
-        line = f"# {target.name.partition('@')[0]} sets LC_ALL; this keeps the locale as it was{newline}{keyword} {locale}"
-        if end < 0:
-            yield Edit(Span(len(text), len(text)), newline + line + newline)
-        else:
-            yield Edit(Span(end + 1, end + 1), line + newline)
+        lines += [
+            f"# {target.name.partition('@')[0]} sets LC_ALL; this keeps the locale as it was",
+            f"{'env' if lower else 'ENV'} {locale}",
+        ]
+    if pick.packages and pick.adaptation.append_at is not None:
+        yield Edit(pick.adaptation.append_at, "".join(f" {package}" for package in pick.packages))
+    elif pick.packages:
+        lines += [
+            f"# What the application and its scripts need and {target.name.partition('@')[0]} has not",
+            f"{'run' if lower else 'RUN'} apk add --no-cache {' '.join(pick.packages)}",
+        ]
+    if not lines:
+        return
+    added = "".join(line + newline for line in lines)
+    end = text.find("\n", stage.from_.span.end)
+    if end < 0:
+        yield Edit(Span(len(text), len(text)), newline + added)
+    else:
+        yield Edit(Span(end + 1, end + 1), added)
 
 
 def _locale(picture: Picture, base: Base, target: Base) -> str | None:

@@ -128,8 +128,8 @@ def _oracle_openjdk(base: Base, major: int | None, final: bool) -> Base:
             libc="glibc",
             platforms=BOTH,
             java_home=home,
-            env={"JAVA_HOME": home} if home else {},
-            has=frozenset({"sh", "bash", "awt"} | ({"microdnf"} if major == 17 else set())),
+            env={"LANG": "C.UTF-8"} | ({"JAVA_HOME": home} if home else {}),
+            has=frozenset({"sh", "bash", "awt"} | ({"microdnf", "tar", "gzip"} if major == 17 else set())),
             lacks=frozenset({"apt"}),
             note=note,
         )
