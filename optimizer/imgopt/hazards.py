@@ -216,7 +216,7 @@ def _unread_start(picture: Picture) -> Iterator[str]:
     """The start command must be seen to run java, and nothing that could not be read."""
     if picture.calls:
         return
-    if picture.base_starts_java:
+    if picture.base_script is not None:
         return
     if not picture.start_commands:
         yield Doubt("the file sets no ENTRYPOINT and no CMD, so the base image's own start command counts")
@@ -276,7 +276,7 @@ def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterat
             if instruction in picture.touches:
                 continue
             yield from check.needs(text, f"line {instruction.line}", instruction)
-            yield from _unread_programs(picture, instruction, text, musl=to_musl)
+            yield from _unread_programs(picture, instruction, text)
         for file, text in picture.start_scripts:
             yield from check.script_needs(file.path, text)
         yield from _shell_needs(picture, check)
@@ -289,8 +289,8 @@ def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterat
 def _start_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
     if picture.final.last("USER") is None and (base.user or "root") != (target.user or "root"):
         yield f"{base.name} runs as {base.user or 'root'}, {target.name} as {target.user or 'root'}"
-    if picture.base_starts_java and "run-java.sh" not in target.has:
-        yield f"{base.name} starts the application with its run-java.sh, which {target.name} has not"
+    if picture.base_script is not None and picture.base_script not in target.has:
+        yield f"{base.name} starts the application with its {picture.base_script}, which {target.name} has not"
     if picture.final.last("ENTRYPOINT") is None:
         if base.entrypoint and base.entrypoint != target.entrypoint and not _passes_on(base):
             yield f"the start command uses the entrypoint of {base.name} ({' '.join(base.entrypoint)})"
@@ -516,14 +516,18 @@ def _busybox_needs(command: shell.Command, where: str) -> Iterator[str]:
             return
 
 
-def _unread_programs(picture: Picture, instruction: Instruction, text: str, *, musl: bool) -> Iterator[str]:
+def _unread_programs(picture: Picture, instruction: Instruction, text: str) -> Iterator[str]:
     """Programs called by path that are neither the system's nor scripts that were read."""
     scripts = {file.path.rsplit("/", 1)[-1] for file, _ in picture.start_scripts}
     for command in _commands(text):
         name, program = command.name, command.program
         if name is None or program is None or "/" not in name or is_java(name):
             continue
-        if program not in scripts and not name.startswith(("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/")):
+        if (
+            program not in scripts
+            and program != picture.base_script
+            and not name.startswith(("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"))
+        ):
             yield Doubt(f"line {instruction.line} runs {name}, which is not there to be read")
 
 

@@ -308,13 +308,17 @@ class Picture:
         return tuple(found)
 
     @cached_property
-    def base_starts_java(self) -> bool:
-        """Whether the base image's own start script runs the application, as on Red Hat's OpenJDK images."""
-        return (
-            not self.start_commands
-            and "run-java.sh" in self.base.has
-            and self.base.family in ("ubi-openjdk", "fabric8")
-        )
+    def base_script(self) -> str | None:
+        """The base image's own start script, when the container starts through it: Red Hat's run-java.sh (also where
+        the file sets no start command), Tomcat's catalina.sh."""
+        if not self.start_commands:
+            script = next((name for name in ("run-java.sh", "catalina.sh") if name in self.base.has), None)
+            return script if self.base.entrypoint in ((), None) else None
+        for _, text in self.start_texts:
+            for command in shell.parse(text).commands:
+                if command.program in ("run-java.sh", "catalina.sh") and command.program in self.base.has:
+                    return command.program
+        return None
 
     def commands(self) -> Iterator[tuple[Instruction, str]]:
         """Shell text of the final stage: RUN, HEALTHCHECK, ENTRYPOINT and CMD, with its instruction."""
@@ -346,14 +350,12 @@ class Picture:
         return tuple(sorted(found, key=lambda artifact: not artifact.started))
 
     def _started_by_the_base(self) -> set[str]:
-        """run-java.sh starts the one jar in /deployments, unless the environment names something else."""
-        if not self.base_starts_java or self.environment.keys() & {
-            "JAVA_APP_DIR",
-            "JAVA_APP_JAR",
-            "JAVA_MAIN_CLASS",
-            "JAVA_LIB_DIR",
-        }:
+        """run-java.sh starts the jar that JAVA_APP_JAR names, or the one jar in /deployments."""
+        if self.base_script != "run-java.sh" or self.environment.keys() & {"JAVA_APP_DIR", "JAVA_MAIN_CLASS"}:
             return set()
+        if "JAVA_APP_JAR" in self.environment:
+            named = self.environment["JAVA_APP_JAR"]
+            return {join("/deployments", named)} if named else set()
         jars = [path for path in self.final.content.files if re.fullmatch(r"/deployments/[^/]+\.jar", path)]
         if jars:
             return set(jars) if len(jars) == 1 else set()
@@ -363,8 +365,8 @@ class Picture:
             if instruction.keyword in ("COPY", "ADD") and len(instruction.words) == 2
         ]
         targets = [self._place(instruction) for instruction in copies]
-        named = {path for path in targets if path and re.fullmatch(r"/deployments/[^/]+\.jar", path)}
-        return named if len(named) == 1 and len(copies) == 1 else set()
+        there = {path for path in targets if path and re.fullmatch(r"/deployments/[^/]+\.jar", path)}
+        return there if len(there) == 1 and len(copies) == 1 else set()
 
     def _place(self, instruction: Instruction) -> str | None:
         """Where a COPY of one file puts it, by its words alone."""

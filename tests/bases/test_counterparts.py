@@ -94,6 +94,9 @@ def test_musl_on_arm64_has_no_temurin_before_21(name: str, expected: list[str]) 
         ("ibm-semeru-runtimes:open-17-jdk-jammy", "ibm-semeru-runtimes:open-17-jre-jammy"),
         ("ibmjava:8-sdk", "ibmjava:8-jre"),
         ("sapmachine:21", "sapmachine:21-jre"),
+        ("tomcat:10-jdk17", "tomcat:10-jre17"),
+        ("tomcat:9.0-jdk11-temurin-jammy", "tomcat:9.0-jre11-temurin-jammy"),
+        ("tomcat:9.0.73-jdk17-temurin", "tomcat:9.0.73-jre17-temurin"),
         (
             "registry.access.redhat.com/ubi9/openjdk-21:1.21",
             "registry.access.redhat.com/ubi9/openjdk-21-runtime:1.21",
@@ -136,7 +139,9 @@ def test_a_jdk_for_a_retired_jdk(name: str, libc: str, first: str) -> None:
         "openjdk",
         "eclipse-temurin:latest",
         "java",
-        "tomcat:10-jdk17",
+        "tomcat:9-jdk11-corretto",
+        "tomcat:9.0.50-jdk11",
+        "tomcat:10",
         "jboss/wildfly",
         "ghcr.io/graalvm/jdk-community:21",
         "mcr.microsoft.com/windows/servercore:1809",
@@ -269,6 +274,8 @@ def test_mirrors_keep_their_prefix() -> None:
         True,
     )
     assert moved("public.ecr.aws/docker/library/openjdk:17", liberica)[1] is False
+    proxy = "gitlab.corp/team/dependency_proxy/containers"
+    assert moved(f"{proxy}/openjdk:17", jre) == (f"{proxy}/{jre}", True)
     assert moved("harbor.corp/library/openjdk:17", jre) == (f"harbor.corp/library/{jre}", False)
     assert moved("harbor.corp/library/openjdk:17", liberica) == (f"harbor.corp/{liberica}", False)
     assert moved("harbor.corp/azul/zulu-openjdk:17", jre) == (f"harbor.corp/library/{jre}", False)

@@ -284,6 +284,31 @@ def test_docker_hub_by_its_other_names(name: str, same_as: str) -> None:
             False,
         ),
         ("localhost:5000/eclipse-temurin:17-jre", "eclipse-temurin", "localhost:5000", False),
+        (
+            "gitlab.corp/team/dependency_proxy/containers/openjdk:17",
+            "openjdk",
+            "gitlab.corp/team/dependency_proxy/containers",
+            True,
+        ),
+        (
+            "123456789012.dkr.ecr.eu-central-1.amazonaws.com/docker-hub/library/openjdk:17",
+            "openjdk",
+            "123456789012.dkr.ecr.eu-central-1.amazonaws.com/docker-hub/library",
+            True,
+        ),
+        (
+            "harbor.corp/dockerhub-proxy/library/openjdk:17",
+            "openjdk",
+            "harbor.corp/dockerhub-proxy/library",
+            True,
+        ),
+        ("jfrog.corp/docker-remote/openjdk:17", "openjdk", "jfrog.corp/docker-remote", True),
+        (
+            "registry.cn-hangzhou.aliyuncs.com/dockerhub_mirror/java:8",
+            "java",
+            "registry.cn-hangzhou.aliyuncs.com/dockerhub_mirror",
+            False,
+        ),
         ("m.daocloud.io/docker.io/library/openjdk:17", "openjdk", "m.daocloud.io/docker.io/library", False),
         (
             "m.daocloud.io/gcr.io/distroless/java17-debian12",

@@ -63,6 +63,8 @@ def counterparts(base: Base, *, kind: Wanted, libc: Libc, platforms: Collection[
         if own.kind in (kind, "unknown") and own.libc in (libc, None):
             found.append(own)
     major = base.java_major
+    if base.family == "tomcat" and major is not None:
+        return (*found, *_tomcat(base, kind, libc, platforms))
     if (
         major is None
         or base.kind not in ("jdk", "jre", "build")
@@ -91,6 +93,28 @@ def counterparts(base: Base, *, kind: Wanted, libc: Libc, platforms: Collection[
     own_family = base.vendor or base.family
     candidates.sort(key=lambda candidate: _rank(candidate, base, own_family))
     return tuple(found + candidates)
+
+
+def _tomcat(base: Base, kind: Wanted, libc: Libc, platforms: Collection[str]) -> Iterator[Base]:
+    """The same Tomcat on the JRE: ``10-jdk17`` and ``10-jre17``, on Temurin since the openjdk images ended.
+
+    Tags of one release that name no vendor may be from before that, when not every Java version had a JRE.
+    """
+    tag = base.reference.tag or ""
+    on_temurin = "temurin" in tag or re.match(r"\d+(?:\.\d+)?-", tag)
+    swapped = re.sub(r"-jdk(?=\d)", "-jre", tag, count=1)
+    if (
+        kind != "jre"
+        or libc != "glibc"
+        or swapped == tag
+        or not on_temurin
+        or "corretto" in tag
+        or "openjdk" in tag
+    ):
+        return
+    candidate = identify(f"tomcat:{swapped}")
+    if candidate.kind == "jre" and set(platforms) <= set(candidate.platforms):
+        yield candidate
 
 
 def _rank(candidate: Base, base: Base, own_family: str) -> tuple[bool, bool, bool, int]:

@@ -14,6 +14,15 @@ from imgopt.errors import InputError
 
 # Docker's own copy of every official image on Amazon's registry.
 _WHOLE_LIBRARY = "public.ecr.aws/docker/library"
+# Prefixes that fetch whatever is asked for from Docker Hub: GitLab's dependency proxy, Amazon's
+# pull-through cache, and the names that Harbor's, Nexus's and Artifactory's manuals give to theirs. A "mirror" is
+# not among them: in most registries that is a folder of copies.
+_PULL_THROUGH = re.compile(
+    r"[^/]+(?:/[^/]+)*/dependency_proxy/containers(?:/library)?"
+    r"|\d+\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?/docker-hub(?:/library)?"
+    r"|[^/]+(?:/[^/]+)*/(?:(?:docker[-_]?hub|docker[-_]?io|docker|hub)[-_](?:proxy|remote|cache)|"
+    r"proxy[-_](?:docker[-_]?hub|docker[-_]?io|docker|cache)|remote[-_]docker[-_]?(?:hub|io))(?:/library)?"
+)
 # Vendors' second addresses of an image that Docker Hub has too: repository there -> (repository, prefix).
 _SECOND_ADDRESSES: Mapping[str, tuple[str, str | None]] = {
     "public.ecr.aws/amazoncorretto/amazoncorretto": ("amazoncorretto", "public.ecr.aws/amazoncorretto"),
@@ -90,7 +99,7 @@ def identify_public(name: str) -> Base:
 def _finished(base: Base) -> Base:
     if base.reference.digest is not None:
         base = replace(base, pinned=True)
-    if base.mirror == _WHOLE_LIBRARY:
+    if base.mirror is not None and (base.mirror == _WHOLE_LIBRARY or _PULL_THROUGH.fullmatch(base.mirror)):
         base = replace(base, mirror_complete=True)
     parts = base.reference.repository.split("/")
     if base.reference.on_docker_hub and len(parts) == 2 and parts[0] in _ARCHITECTURES:

@@ -175,7 +175,12 @@ def gradle(base: Base, tag: str) -> Base | None:
 
 
 def tomcat(base: Base, tag: str) -> Base | None:
-    return _server(base, tag, "tomcat", r"latest|\d+(?:\.\d+)*(?:-M\d+)?")
+    found = _server(base, tag, "tomcat", r"latest|\d+(?:\.\d+)*(?:-M\d+)?")
+    if found is None:
+        return None
+    return replace(
+        found, platforms=BOTH, entrypoint=(), cmd=("catalina.sh", "run"), has=found.has | {"catalina.sh"}
+    )
 
 
 def jetty(base: Base, tag: str) -> Base | None:
