@@ -115,6 +115,11 @@ def plan(picture: Picture) -> LayeringPlan:
         return LayeringPlan(line, line)
     instruction = artifact.instruction
     try:
+        if not artifact.started and (artifact.path or "").endswith(".war"):
+            raise _No(
+                "the war is not started by `java -jar`: the server that deploys it needs it whole, or unpacked into its own "
+                "directory"
+            )
         facts = _facts(picture, artifact)
         if facts is None:
             return LayeringPlan(instruction.line, instruction.end_line)
@@ -322,6 +327,9 @@ def _risk(picture: Picture, artifact: Artifact) -> str | None:
             return "unpacked, PropertiesLauncher no longer tells the application its Implementation-Version"
         if "java/security/CodeSource" in jar.references:
             return "the application asks for its own code source, which becomes a directory instead of a jar"
+    base = picture.base
+    if base.image == "java" and base.mirror is not None and "library" not in base.mirror.split("/"):
+        return f"{base.name} is taken for the public image java, whose JDK unpacks the jar"
     if not artifact.started:
         return "nothing in the Dockerfile shows that `java -jar` starts this jar"
     return None
@@ -481,7 +489,10 @@ def _extract_image(picture: Picture) -> tuple[str, str | None]:
                 continue
             flag = stage.stage.platform
             text = picture.document.text
-            return stage.stage.image.text, text[flag.span.start : flag.span.end] if flag is not None else None
+            written = stage.stage.image.text
+            # an ARG that holds the whole image or tag may get another default for the final stage
+            name = stage.image if re.search(r"\$\{?\w+\}?$", written) else written
+            return name, text[flag.span.start : flag.span.end] if flag is not None else None
     base = picture.base
     if base.java_major is not None and base.kind in ("jre", "jdk"):
         for libc in dict.fromkeys((base.libc or "glibc", "glibc")):
@@ -493,6 +504,10 @@ def _extract_image(picture: Picture) -> tuple[str, str | None]:
                 ):
                     return found.name, None
     what = picture.final.root.image or picture.final.root.stage.image.text
+    if picture.final.root.image is None:
+        raise _No(
+            f"the base comes from a build argument without a default ({what}); give it with --build-arg"
+        )
     raise _No(
         f"unpacking needs a JDK, and which one goes with {what} is not known; declare the image under [bases] in imgopt.toml"
     )

@@ -6,11 +6,12 @@ their fixes never contradict each other. The Java version never changes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from imgopt.dockerfile import Edit, Span, assignments
+from imgopt.dockerfile import Edit, Span, assignments, variables_used
 from imgopt.hazards import Doubt, Lack, base_needs, jdk_needs
 from imgopt.rule import Applicability, Declined
 
@@ -103,9 +104,17 @@ def _chosen(
     assert target is not None
     if GLIBC in reasons and target.libc == "glibc":
         declined = [*declined, Declined(GLIBC, line, reasons[GLIBC])]
-    risk = _risk(base, target) or doubt
+    from_edit = _from_edit(picture, target)
+    if from_edit is None:
+        text = picture.final.root.stage.image.text
+        obstacle = f"the base comes from a build argument ({text}) that other lines use too; change its default by hand"
+        wanted = [rule for rule in _wanted(picture, base) if picture.active(rule, line)]
+        return RuntimeChoice(
+            None, declined=tuple(Declined(rule, line, obstacle) for rule in wanted), obstacle=obstacle
+        )
+    risk = _risk(base, target, picture.final.root.stage.image.text) or doubt
     level = Applicability.UNSAFE if risk else Applicability.SAFE
-    edits = (*_edits(picture, base, target, pick), *pick.adaptation.edits)
+    edits = (from_edit, *_edits(picture, base, target, pick), *pick.adaptation.edits)
     return RuntimeChoice(target, edits, level, risk, tuple(declined))
 
 
@@ -128,10 +137,8 @@ def _obstacle(picture: Picture, base: Base) -> str | None:
     text = root.stage.image.text
     if picture.options.runtime in ("jlink", "distroless"):
         return f"a {picture.options.runtime} runtime is not offered yet; ask for auto, alpine or glibc"
-    if "{{" in picture.document.text:
-        return "the file is a template ({{ }}), which has to be filled in first"
-    if "$" in text:
-        return f"the base comes from a build argument ({text}); change its default by hand"
+    if root.image is None:
+        return f"the base comes from a build argument without a default ({text}); give it with --build-arg"
     if base.os == "windows":
         return "there is no smaller Windows base to change to"
     if base.reference.digest is not None:
@@ -238,19 +245,63 @@ def _hazard(
     return None, tuple(dict.fromkeys(packages)), doubt
 
 
-def _risk(base: Base, target: Base) -> str | None:
+def _risk(base: Base, target: Base, written: str) -> str | None:
     from imgopt.bases import mirror_has
 
     if base.mirror is not None and target.mirror is not None and not mirror_has(base, target):
         return f"{target.name} has to exist: {base.name} comes from {base.mirror}, and whether that registry has it is not known"
+    if "$" in written and target.family != base.family:
+        return f"a build that gives another value than the default of {written} gets an image that {target.family} may not have"
     if base.vendor_features and target.family != base.family:
         return f"{base.vendor_features}; {target.name} has none of it"
     return None
 
 
+def _from_edit(picture: Picture, target: Base) -> Edit | None:
+    """The edit that puts the new image behind FROM. A variable in the tag stays where the new tag begins with its value
+    (`eclipse-temurin:${JAVA}-jdk`); otherwise the default of its ARG changes, when nothing else uses it."""
+    image = picture.final.root.stage.image
+    match = re.fullmatch(r"([^$]*)(\$\{?(\w+)\}?)([^$]*)", image.text)
+    if "$" not in image.text:
+        return Edit(image.span, target.name)
+    if match is None or any(quote in image.text for quote in "\"'"):
+        return None
+    before, written, name, _ = match.groups()
+    value = picture.scope(picture.final.root.stage.from_).get(name)
+    tag = target.reference.tag or ""
+    if value and before.endswith(":") and re.match(re.escape(value) + r"(?![\w.])", tag):
+        return Edit(image.span, f"{target.name.removesuffix(tag)}{written}{tag[len(value) :]}")
+    if name in picture.options.build_args or _used_elsewhere(picture, name):
+        return None
+    default = next(
+        (a for argument in picture.document.global_args for a in assignments(argument) if a.name == name),
+        None,
+    )
+    if default is None or default.value_span is None or default.value != value:
+        return None
+    if image.text == written:
+        return Edit(default.value_span, target.name)
+    if image.text == before + written and target.name.startswith(before):
+        return Edit(default.value_span, target.name.removeprefix(before))
+    return None
+
+
+def _used_elsewhere(picture: Picture, name: str) -> bool:
+    """Whether a variable of the global scope means something to more than the final stage's FROM."""
+    root = picture.final.root.stage.from_
+    for instruction in picture.document.instructions:
+        if instruction is root:
+            continue
+        if instruction.keyword == "ARG" and instruction not in picture.document.global_args:
+            if any(assignment.name == name for assignment in assignments(instruction)):
+                return True
+        elif instruction.keyword in ("FROM", "ARG") and name in variables_used(instruction.text):
+            return True
+    return False
+
+
 def _edits(picture: Picture, base: Base, target: Base, pick: _Pick) -> Iterator[Edit]:
     stage = picture.final.root.stage
-    yield Edit(stage.image.span, target.name)
     text, newline = picture.document.text, picture.document.newline
     lower = text[stage.from_.keyword_span.start].islower()
     lines: list[str] = []

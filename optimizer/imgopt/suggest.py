@@ -11,6 +11,7 @@ from imgopt.analyze import analyze, findings
 from imgopt.contents import normal
 from imgopt.dockerfile import Dockerfile, apply_edits, expand, parse, scopes
 from imgopt.errors import DockerfileError, ImgoptError, InputError
+from imgopt.faults import Fault, first_fault
 from imgopt.picture import Jars, Picture, check_stages, take_picture
 from imgopt.result import (
     BASES,
@@ -108,7 +109,12 @@ def report_file(
     path: str, data: bytes, options: Options, rules: Sequence[Rule], jars: Jars, weigher: Weigher
 ) -> FileReport:
     """Everything about one Dockerfile. Raises ImgoptError when it cannot be read or understood."""
-    document = parse(data, path, strict_utf8=True)
+    try:
+        document = parse(data, path, strict_utf8=True)
+    except DockerfileError as error:
+        if b"{{" in data:
+            error.hint = "it looks like a template ({{ }}): fill it in first, then ask again"
+        raise
     check_stages(document)
     context, note = open_context_of(document, options)
     picture = take_picture(document, context, options, jars)
@@ -144,6 +150,9 @@ def _settled(
 ) -> RewriteResult:
     """The rewrite, and the rewrite of the rewrite, until nothing is left to do: of two fixes that touch the same
     lines the second has its turn when the first is in. So a rewritten file is never rewritten again."""
+    fault = first_fault(picture.document)
+    if fault is not None:
+        return _unbuildable(picture, said, fault)
     result = _rewritten(picture, said, level)
     latest = result
     for _ in range(MOST_ROUNDS):
@@ -154,6 +163,12 @@ def _settled(
         if latest.changed:
             result = _joined(result, latest)
     return result
+
+
+def _unbuildable(picture: Picture, said: Sequence[Finding | Declined], fault: Fault) -> RewriteResult:
+    rules = [entry for entry in said if isinstance(entry, Declined) or (entry.fix and entry.fix.applies)]
+    declined = dict.fromkeys(Declined(entry.rule, fault.line, fault.reason) for entry in rules)
+    return RewriteResult(False, "safe", picture.document.text, tuple(declined))
 
 
 def _rewritten(picture: Picture, said: Sequence[Finding | Declined], level: Applicability) -> RewriteResult:
@@ -335,6 +350,7 @@ def _java(picture: Picture) -> JavaInfo | None:
 def _warnings(picture: Picture) -> Iterable[str]:
     from imgopt.java.spring_boot import java_needed
 
+    yield from _start_warnings(picture)
     artifact = picture.artifact
     if artifact is not None and artifact.file is not None:
         problem = picture.jars.problem(artifact.file)
@@ -346,6 +362,29 @@ def _warnings(picture: Picture) -> Iterable[str]:
             needed = java_needed(artifact.jar)
             if major and needed > major:
                 yield f"{artifact.file} needs Java {needed}, and {picture.base.name} runs Java {major}: it will not start"
+
+
+def _start_warnings(picture: Picture) -> Iterable[str]:
+    """Start commands that do not do what they look like."""
+    fault = first_fault(picture.document)
+    if fault is not None:
+        yield fault.reason
+    for instruction in picture.start_commands:
+        words = instruction.json
+        if words is None:
+            if instruction.text.lstrip().startswith("[") and instruction.text.rstrip().endswith("]"):
+                yield (
+                    f"line {instruction.line}: {instruction.keyword} looks like a JSON list and is none, so a shell runs it "
+                    "and finds no such command; check commas and double quotes"
+                )
+            continue
+        if words and words[0].rsplit("/", 1)[-1] in ("java", "exec"):
+            name = next((word for word in words[1:] if word.startswith("$")), None)
+            if name is not None:
+                yield (
+                    f"line {instruction.line}: nothing expands {name} in the exec form; java gets the word as it stands. "
+                    f'["sh", "-c", "exec java {name} ..."] would'
+                )
 
 
 def _good(picture: Picture, found: Sequence[Finding], declined: Sequence[Declined]) -> str | None:
