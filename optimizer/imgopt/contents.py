@@ -282,7 +282,9 @@ class _Walker:
                     complete = False  # an archive that ADD unpacks
                     continue
                 where = join(base, item.target) if item.target else base
-                placed.append(File(where, item.bytes, origin=item.path))
+                placed.append(
+                    File(where, item.bytes, origin=item.path, releases=not _is_library(item.source))
+                )
         self._put(placed)
         self._layer(instruction, placed, complete=complete)
 
@@ -523,6 +525,20 @@ class _Run:
         ]
         directory = _option(arguments, "-d") or "."
         self._unpacked(self._jar_at(plain[0]) if plain else None, join(self.cwd, directory))
+
+
+#: Directories that builds copy an application's libraries to.
+_LIBRARY_DIRECTORY = re.compile(
+    r"(?:^|/)(?:libs?|dependency|dependencies|dependency-jars)(?:/[\w.-]+)*/[^/]+\.jar$"
+)
+
+
+def _is_library(path: str) -> bool:
+    """Whether a file of the context is a released library, by its place and name: no release of the application
+    changes it."""
+    return (
+        _LIBRARY_DIRECTORY.search(path) is not None and "SNAPSHOT" not in path and "build/libs/" not in path
+    )
 
 
 def _releases(jar: Jar, entry: Entry) -> bool:

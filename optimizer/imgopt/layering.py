@@ -97,7 +97,7 @@ class _Facts:
     extension: str
 
 
-class _No(Exception):
+class LayeringRefused(Exception):
     """Carries the reason why the application is not layered."""
 
 
@@ -116,7 +116,7 @@ def plan(picture: Picture) -> LayeringPlan:
     instruction = artifact.instruction
     try:
         if not artifact.started and (artifact.path or "").endswith(".war"):
-            raise _No(
+            raise LayeringRefused(
                 "the war is not started by `java -jar`: the server that deploys it needs it whole, or unpacked into its own "
                 "directory"
             )
@@ -126,7 +126,7 @@ def plan(picture: Picture) -> LayeringPlan:
         risk = _risk(picture, artifact)
         _require_untouched(picture, artifact)
         edits = _edits(picture, artifact, facts)
-    except _No as reason:
+    except LayeringRefused as reason:
         return LayeringPlan(instruction.line, instruction.end_line, why_not=str(reason))
     level = Applicability.UNSAFE if risk else Applicability.SAFE
     return LayeringPlan(instruction.line, instruction.end_line, edits, level, risk=risk)
@@ -171,7 +171,7 @@ def _facts(picture: Picture, artifact: Artifact) -> _Facts | None:
         return _facts_of_jar(picture, artifact.jar)
     problem = picture.jars.problem(artifact.file) if artifact.file is not None else None
     if problem is not None:
-        raise _No(f"{artifact.file}: {problem.message}")
+        raise LayeringRefused(f"{artifact.file}: {problem.message}")
     return _facts_of_build(picture, artifact)
 
 
@@ -185,24 +185,26 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
     )
 
     if jar.kind == "shaded":
-        raise _No(
+        raise LayeringRefused(
             "the jar is one flat tree of merged libraries (shaded), which cannot be split again; "
             "let the build keep libraries apart (thin jar with lib/) to gain layers"
         )
     if jar.kind not in ("spring-boot", "spring-boot-war"):
         return None
     if not is_known_launcher(jar.launcher) or jar.launcher is None:
-        raise _No(f"the archive starts through {jar.launcher or 'no launcher'}, not one of Spring Boot's own")
+        raise LayeringRefused(
+            f"the archive starts through {jar.launcher or 'no launcher'}, not one of Spring Boot's own"
+        )
     if jar.class_path:
-        raise _No("the jar's manifest has a Class-Path of its own, which would have to be merged")
+        raise LayeringRefused("the jar's manifest has a Class-Path of its own, which would have to be merged")
     if sum(library.bytes for library in jar.libraries) < SMALLEST_LIBRARIES:
         return None
     major = picture.base.java_major
     needed = java_needed(jar)
     if major is not None and needed > major:
-        raise _No(f"the jar needs Java {needed}, and {picture.base.name} runs Java {major}")
+        raise LayeringRefused(f"the jar needs Java {needed}, and {picture.base.name} runs Java {major}")
     if jar.unsafe_names:
-        raise _No(f"the jar has entries that lead out of it ({jar.unsafe_names[0]})")
+        raise LayeringRefused(f"the jar has entries that lead out of it ({jar.unsafe_names[0]})")
     can = extraction(jar)
     mode = can.mode if can.mode is not None and can.layers else "path"
     layers = layered(jar)
@@ -221,10 +223,10 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
         (name for name, entries in layers if any(e.name == "META-INF/MANIFEST.MF" for e in entries)), None
     )
     if manifest is None and mode != "path":
-        raise _No("the archive has no META-INF/MANIFEST.MF in any layer")
+        raise LayeringRefused("the archive has no META-INF/MANIFEST.MF in any layer")
     explicit = not keeps_library_order(jar)
     if explicit and (jar.kind == "spring-boot-war" or not jar.launcher.endswith(".JarLauncher")):
-        raise _No(
+        raise LayeringRefused(
             f"Spring Boot {jar.spring_boot or ''} would put the unpacked libraries in another order than the archive has them"
         )
     if explicit:
@@ -261,7 +263,7 @@ def _require_plain_root(jar: Jar) -> None:
             and not entry.is_directory
             and not entry.name.endswith(".idx")
         ):
-            raise _No(
+            raise LayeringRefused(
                 f"{entry.name} stands beside the classes in the archive, where Spring Boot {jar.spring_boot} would look for it"
             )
 
@@ -278,24 +280,26 @@ def _facts_of_build(picture: Picture, artifact: Artifact) -> _Facts | None:
     version = picture.options.spring_boot or (facts.spring_boot if facts else None)
     name = " ".join(artifact.sources)
     if len(artifact.matches) > 1:
-        raise _No(
+        raise LayeringRefused(
             f"{name} matches {len(artifact.matches)} files ({', '.join(artifact.matches[:3])}); name the application's own"
         )
     if version is None:
         if not artifact.started:
             return None
-        raise _No(
+        raise LayeringRefused(
             f"{name} is not there to be read, and no build file tells its Spring Boot version; "
             "build it first, or give --spring-boot VERSION"
         )
     if any(source.endswith(".war") for source in artifact.sources) or (facts and facts.packaging == "war"):
-        raise _No(f"{name} is not there to be read; a war is only layered from its bytes")
+        raise LayeringRefused(f"{name} is not there to be read; a war is only layered from its bytes")
     if facts and (facts.executable or facts.loader):
-        raise _No(
+        raise LayeringRefused(
             f"{facts.path} asks for {'a launch script' if facts.executable else 'the classic loader'}; build {name} first"
         )
     if _version(version) < (1, 4):
-        raise _No(f"Spring Boot {version} is only layered from the jar's bytes; build {name} first")
+        raise LayeringRefused(
+            f"Spring Boot {version} is only layered from the jar's bytes; build {name} first"
+        )
     mode = jarmode_for(version) or "path"
     if facts and facts.layered is False:
         mode = "path"
@@ -338,16 +342,18 @@ def _risk(picture: Picture, artifact: Artifact) -> str | None:
 def _require_untouched(picture: Picture, artifact: Artifact) -> None:
     """Nobody may look inside the jar at its path: the small jar that stands there holds only a manifest."""
     if artifact.path is None:
-        raise _No("where the jar stands in the image cannot be told from its COPY")
+        raise LayeringRefused("where the jar stands in the image cannot be told from its COPY")
     name = posixpath.basename(artifact.path)
     for call in picture.calls:
         if any(
             option.startswith("-javaagent:") and option.partition(":")[2].endswith(name)
             for option in call.options
         ):
-            raise _No(f"{name} is loaded as a Java agent, from the jar itself")
+            raise LayeringRefused(f"{name} is loaded as a Java agent, from the jar itself")
         if call.has_option("-XX:SharedArchiveFile") or call.has_option("-XX:AOTCache"):
-            raise _No("the start command uses a CDS or AOT archive that was made for this very class path")
+            raise LayeringRefused(
+                "the start command uses a CDS or AOT archive that was made for this very class path"
+            )
     after = [
         instruction
         for instruction in picture.final.instructions()
@@ -360,20 +366,22 @@ def _require_untouched(picture: Picture, artifact: Artifact) -> None:
         if name in text and re.search(
             rf"(unzip|jar\s+-?[xtu]|zipinfo|-javaagent:)\S*\s[^\n;&|]*{re.escape(name)}", text
         ):
-            raise _No(f"the script {file.path} looks inside {name}")
+            raise LayeringRefused(f"the script {file.path} looks inside {name}")
 
 
 def _require_harmless(text: str, name: str, line: int) -> None:
     script = shell.parse(text)
     if script.broken:
-        raise _No(f"line {line} names {name} in a way that could not be read")
+        raise LayeringRefused(f"line {line} names {name} in a way that could not be read")
     for command in script.commands:
         if not any(name in word.text for word in command.words) or command.program is None:
             continue
         if command.program in ("sh", "bash", "ash") and len(command.args) > 1:
             _require_harmless(command.args[-1].literal or command.args[-1].text.strip("\"'"), name, line)
         elif command.program not in _HARMLESS and not command.program.endswith(("java", ".sh")):
-            raise _No(f"line {line} uses {name} with `{command.program}`, which may look inside it")
+            raise LayeringRefused(
+                f"line {line} uses {name} with `{command.program}`, which may look inside it"
+            )
 
 
 # the new text
@@ -384,20 +392,24 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
     instruction = artifact.instruction
     unknown = {flag.name for flag in instruction.flags} - {"from", "chown", "chmod", "link"}
     if unknown:
-        raise _No(f"its {instruction.keyword} has --{min(unknown)}, which the layers would have to follow")
+        raise LayeringRefused(
+            f"its {instruction.keyword} has --{min(unknown)}, which the layers would have to follow"
+        )
     if len(artifact.sources) != 1:
-        raise _No(
+        raise LayeringRefused(
             f"its {instruction.keyword} copies other files in the same layer; give the jar a line of its own"
         )
     layer = next((layer for layer in picture.layers if layer.instruction is instruction), None)
     alone = layer is not None and len(layer.files) == 1 and layer.complete
     named = artifact.sources[0].endswith((".jar", ".war"))
     if not named or not (alone or (layer is not None and not layer.files)):
-        raise _No(f"its {instruction.keyword} brings more than the jar; give the jar a line of its own")
+        raise LayeringRefused(
+            f"its {instruction.keyword} brings more than the jar; give the jar a line of its own"
+        )
     if len(document.stages) > 1 and picture.final is not picture.stages[-1]:
-        raise _No("the stage asked for with --target is not the last one")
+        raise LayeringRefused("the stage asked for with --target is not the last one")
     image, platform = _extract_image(picture)
-    stage = _free_name(picture, "extract")
+    stage = free_name(picture, "extract")
     tree = _free_directory(picture)
     pointer = posixpath.basename(artifact.path or "app.jar")
     if not pointer.endswith((".jar", ".war")):
@@ -409,54 +421,56 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
         "# Added by imgopt: unpacks the jar into one tree per layer; a tree with the same content keeps its digest"
     ]
     lines.append(
-        _word("FROM", lower) + (f" {platform}" if platform else "") + f" {image} {_word('AS', lower)} {stage}"
+        word_in("FROM", lower)
+        + (f" {platform}" if platform else "")
+        + f" {image} {word_in('AS', lower)} {stage}"
     )
     unpacker = picture.base if _same_image(picture, image) else picture.identify(image)
     if unpacker.user not in (None, "root", "0"):
-        lines.append(_word("USER", lower) + " root")
-    lines.append(_word("WORKDIR", lower) + " /extract")
-    lines += _arguments(picture, instruction, lower)
+        lines.append(word_in("USER", lower) + " root")
+    lines.append(word_in("WORKDIR", lower) + " /extract")
+    lines += arguments_for(picture, instruction, lower)
     source = document.text[instruction.words[0].span.start : instruction.words[0].span.end]
     if instruction.json is not None or source != instruction.words[0].text:
         source = instruction.words[0].text
         if " " in source:
-            raise _No("the jar's path has a space in it")
+            raise LayeringRefused("the jar's path has a space in it")
     from_ = instruction.flag("from")
     origin = f"--from={from_.value} " if from_ is not None else ""
-    lines.append(f"{_word('COPY', lower)} {origin}{source} {fat}")
+    lines.append(f"{word_in('COPY', lower)} {origin}{source} {fat}")
     steps = [
         *_unpack(facts, fat),
         *_arrange(facts, tree, has_find=_has_find(picture, image)),
         *_small_jar(facts, tree, fat, pointer),
     ]
     joint = f" {document.escape}\n && "
-    lines.append(f"{_word('RUN', lower)} {joint.join(steps)}".replace(" \\\n", f" {document.escape}\n"))
+    lines.append(f"{word_in('RUN', lower)} {joint.join(steps)}".replace(" \\\n", f" {document.escape}\n"))
     lines.append("")
 
     newline = document.newline
     added = newline.join("\n".join(lines).split("\n")) + newline
-    edits = [Edit(_at(_stage_start(picture)), added)]
+    edits = [Edit(at(stage_start(picture)), added)]
 
     chown = instruction.flag("chown")
     owner = f" --chown={chown.value}" if chown is not None else ""
     copies = [
-        f"{_word('COPY', lower)} --from={stage}{owner} /extract/out/{layer}/ /" for layer in facts.layers
+        f"{word_in('COPY', lower)} --from={stage}{owner} /extract/out/{layer}/ /" for layer in facts.layers
     ]
     where = _layers_start(
         picture, instruction, named_owner=chown is not None and not re.fullmatch(r"[\d:]+", chown.value or "")
     )
     indent = _indent(document.text, where)
     copies.insert(0, f"# The layers of the jar, in /{tree}; {pointer} is a small jar that starts them")
-    edits.append(Edit(_at(where), "".join(indent + copy + newline for copy in copies)))
+    edits.append(Edit(at(where), "".join(indent + copy + newline for copy in copies)))
     edits += _pointer_edits(picture, instruction, stage, f"/extract/{pointer}")
     return tuple(edits)
 
 
-def _word(keyword: str, lower: bool) -> str:
+def word_in(keyword: str, lower: bool) -> str:
     return keyword.lower() if lower else keyword
 
 
-def _at(offset: int) -> Span:
+def at(offset: int) -> Span:
     return Span(offset, offset)
 
 
@@ -505,10 +519,10 @@ def _extract_image(picture: Picture) -> tuple[str, str | None]:
                     return found.name, None
     what = picture.final.root.image or picture.final.root.stage.image.text
     if picture.final.root.image is None:
-        raise _No(
+        raise LayeringRefused(
             f"the base comes from a build argument without a default ({what}); give it with --build-arg"
         )
-    raise _No(
+    raise LayeringRefused(
         f"unpacking needs a JDK, and which one goes with {what} is not known; declare the image under [bases] in imgopt.toml"
     )
 
@@ -517,7 +531,7 @@ def _has_find(picture: Picture, image: str) -> bool:
     return "find" in picture.identify(image).has
 
 
-def _free_name(picture: Picture, wanted: str) -> str:
+def free_name(picture: Picture, wanted: str) -> str:
     taken = {stage.name.lower() for stage in picture.stages}
     names = (wanted, "extract-layers", *(f"extract-{number}" for number in range(2, 100)))
     return next(name for name in names if name not in taken)
@@ -530,15 +544,15 @@ def _free_directory(picture: Picture) -> str:
             "/" + name
         ):
             return name
-    raise _No("/application and the other names for the unpacked tree are all in use")
+    raise LayeringRefused("/application and the other names for the unpacked tree are all in use")
 
 
-def _arguments(picture: Picture, instruction: Instruction, lower: bool) -> list[str]:
+def arguments_for(picture: Picture, instruction: Instruction, lower: bool) -> list[str]:
     """ARG lines that the extract stage needs to understand the COPY as the final stage did."""
     needed = list(variables_used(instruction.words[0].text))
     from_ = instruction.flag("from")
     if from_ is not None and variables_used(from_.value or ""):
-        raise _No("its COPY names the stage through a variable")
+        raise LayeringRefused("its COPY names the stage through a variable")
     defined: dict[str, tuple[str, str | None]] = {}
     for other in picture.final.instructions():
         if other is instruction:
@@ -561,7 +575,7 @@ def _arguments(picture: Picture, instruction: Instruction, lower: bool) -> list[
             return
         done.add(name)
         if name not in defined:
-            raise _No(f"its path uses ${name}, which the base image would have to define")
+            raise LayeringRefused(f"its path uses ${name}, which the base image would have to define")
         keyword, value = defined[name]
         for inner in variables_used(value or ""):
             if inner != name:
@@ -573,8 +587,8 @@ def _arguments(picture: Picture, instruction: Instruction, lower: bool) -> list[
             and name not in picture.options.build_args
             and name not in done
         ):
-            raise _No(f"its path uses the build argument {name}, which has no default")
-        lines.append(f"{_word(keyword, lower)} {name}" + (f"={value}" if value is not None else ""))
+            raise LayeringRefused(f"its path uses the build argument {name}, which has no default")
+        lines.append(f"{word_in(keyword, lower)} {name}" + (f"={value}" if value is not None else ""))
 
     for name in needed:
         add(name)
@@ -650,7 +664,7 @@ def _small_jar(facts: _Facts, tree: str, fat: str, pointer: str) -> list[str]:
     ]
 
 
-def _stage_start(picture: Picture) -> int:
+def stage_start(picture: Picture) -> int:
     """Where the extract stage goes: before the final stage's FROM and the comment that describes it."""
     document = picture.document
     from_ = picture.final.stage.from_
@@ -717,7 +731,7 @@ def _pointer_edits(picture: Picture, instruction: Instruction, stage: str, path:
     if from_ is not None:
         edits.append(Edit(from_.span, f"--from={stage}"))
     else:
-        edits.append(Edit(_at(instruction.keyword_span.end), f" --from={stage}"))
+        edits.append(Edit(at(instruction.keyword_span.end), f" --from={stage}"))
     word = instruction.words[0]
     edits.append(Edit(word.span, f'"{path}"' if instruction.json is not None else path))
     return edits

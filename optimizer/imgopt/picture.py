@@ -538,10 +538,10 @@ class Picture:
         return tuple(jarmode_calls(self))
 
     @cached_property
-    def steadying(self) -> SteadyingPlan:
-        from imgopt.steadying import plan
+    def steadying(self) -> tuple[SteadyingPlan, ...]:
+        from imgopt.steadying import plans
 
-        return plan(self)
+        return plans(self)
 
     @cached_property
     def layered_jar(self) -> LayeredJar | None:

@@ -9,15 +9,27 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt.contents import join
 from imgopt.dockerfile import Edit, Instruction, Span
-from imgopt.layering import FIXED_TIME, stamp_command
+from imgopt.layering import (
+    FIXED_TIME,
+    SMALLEST_LIBRARIES,
+    LayeringRefused,
+    arguments_for,
+    at,
+    free_name,
+    stage_start,
+    stamp_command,
+    word_in,
+)
 from imgopt.rule import Applicability
 
 if TYPE_CHECKING:
+    from imgopt.contents import Layer
     from imgopt.jarmode import JarmodeCall
     from imgopt.picture import Picture, StagePicture
 
@@ -48,12 +60,18 @@ class _No(Exception):
     """Carries the reason why the layers stay as they are."""
 
 
-def plan(picture: Picture) -> SteadyingPlan:
-    """The steady form of layers that the file unpacks with jarmode. Never raises."""
+def plans(picture: Picture) -> tuple[SteadyingPlan, ...]:
+    """The steady form of each group of layers that is not steady. Never raises."""
+    found = (_of_jarmode(picture), *_of_libraries(picture))
+    return tuple(plan for plan in found if plan.copies)
+
+
+def _of_jarmode(picture: Picture) -> SteadyingPlan:
+    """Layers that the file unpacks with jarmode."""
     for call, index in picture.extractions:
         stage = picture.stages[index]
         copies = _copies(picture, call, stage)
-        if not copies or all(_is_steady(copy) for copy in copies):
+        if not copies or all(_is_steady(picture, copy) for copy in copies):
             continue
         instructions = tuple(copy.instruction for copy in copies)
         try:
@@ -74,9 +92,28 @@ def _risk(copies: list[_Copy]) -> str | None:
     return None
 
 
-def _is_steady(copy: _Copy) -> bool:
+def _is_steady(picture: Picture, copy: _Copy) -> bool:
     """A tree copied to ``/`` from where its times were fixed; the application's own layer need not be."""
-    return copy.target == "/" or copy.layer == "application"
+    if copy.layer == "application":
+        return True
+    if copy.target != "/":
+        return False
+    layer = next((layer for layer in picture.layers if layer.instruction is copy.instruction), None)
+    if layer is not None and layer.files:
+        return layer.steady
+    return _stamps(picture, copy.source)
+
+
+def _stamps(picture: Picture, path: str) -> bool:
+    """Whether a RUN sets times below a path (seen from the text: the archive is not there to be followed)."""
+    parts = [part for part in path.split("/") if part]
+    return any(
+        instruction.keyword == "RUN"
+        and re.search(r"\btouch\b.*-d|\btouch\b.*-t|stamp", instruction.text, re.DOTALL)
+        and (not parts or any(part in instruction.text for part in parts))
+        for stage in picture.stages
+        for instruction in stage.stage.instructions
+    )
 
 
 def _copies(picture: Picture, call: JarmodeCall, stage: StagePicture) -> list[_Copy]:
@@ -107,7 +144,6 @@ def _copies(picture: Picture, call: JarmodeCall, stage: StagePicture) -> list[_C
 
 
 def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: list[_Copy]) -> tuple[Edit, ...]:
-    document = picture.document
     if call.instruction not in stage.stage.instructions:
         raise _No("the stage that unpacks the jar is built on another one that does")
     if any(copy.instruction not in picture.final.stage.instructions for copy in copies):
@@ -115,7 +151,7 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
     if len({copy.target for copy in copies}) > 1:
         raise _No("the layers are copied into different directories")
     target = copies[0].target
-    if target == "/" or posixpath.dirname(target) not in _ORDINARY:
+    if target != "/" and posixpath.dirname(target) not in _ORDINARY:
         raise _No(
             f"{posixpath.dirname(target)} may have an owner or mode of its own, which copying whole trees would change"
         )
@@ -140,7 +176,8 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
         raise _No(f"line {others[0].line} copies a layer as well")
     for instruction in picture.final.stage.instructions:
         if (
-            instruction.keyword in ("RUN", "COPY", "ADD")
+            target != "/"
+            and instruction.keyword in ("RUN", "COPY", "ADD")
             and instruction.line < copies[0].instruction.line
             and re.search(
                 rf"{re.escape(target)}(?![\w-])|{re.escape(posixpath.basename(target))}(?![\w.-])",
@@ -154,26 +191,232 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
     fixed = [copy.layer for copy in copies if copy.layer != "application"]
     parent = posixpath.dirname(target).strip("/")
     steps = []
-    for copy in copies:
+    for copy in copies if target != "/" else ():
         tree = f"/layers/{copy.layer}/{parent}".rstrip("/")
         steps.append(f"mkdir -p {tree} && mv {copy.source} {tree}/{posixpath.basename(target)}")
-    steps.append(stamp_command([f"/layers/{name}" for name in fixed], has_find=_has_find(picture, stage)))
-    newline = document.newline
-    keyword = "run" if document.text[call.instruction.keyword_span.start].islower() else "RUN"
-    lines = [
-        f"# One tree per layer, at a fixed time (@{FIXED_TIME}): what does not change keeps its digest",
-        f"{keyword} " + f" {document.escape}\n && ".join(steps),
-    ]
-    end = call.instruction.span.end
-    text = newline + newline.join("\n".join(lines).split("\n"))
-    edits = [Edit(Span(end, end), text)]
-    for copy in copies:
+    trees = (
+        [f"/layers/{name}" for name in fixed]
+        if target != "/"
+        else [copy.source for copy in copies if copy.layer in fixed]
+    )
+    steps.append(stamp_command(trees, has_find=_has_find(picture, stage)))
+    edits = [_run_behind(picture, call.instruction, steps)]
+    for copy in copies if target != "/" else ():
         source, destination = copy.instruction.words
         json = copy.instruction.json is not None
         path = f"/layers/{copy.layer}/"
         edits.append(Edit(source.span, f'"{path}"' if json else path))
         edits.append(Edit(destination.span, '"/"' if json else "/"))
     return tuple(edits)
+
+
+def _run_behind(picture: Picture, instruction: Instruction, steps: list[str]) -> Edit:
+    """The edit that adds a RUN with these steps right behind an instruction."""
+    document = picture.document
+    keyword = "run" if document.text[instruction.keyword_span.start].islower() else "RUN"
+    lines = [
+        f"# One tree per layer, at a fixed time (@{FIXED_TIME}): what does not change keeps its digest",
+        f"{keyword} " + f" {document.escape}\n && ".join(steps),
+    ]
+    end = instruction.span.end
+    return Edit(Span(end, end), document.newline + document.newline.join("\n".join(lines).split("\n")))
+
+
+# libraries in a directory of their own: unpacked by `jar xf`, or a lib/ of the build context
+
+#: First directories of a path that images have with an owner, a mode or links of their own.
+_TAKEN = frozenset(
+    (
+        "bin boot deployments dev etc home lib lib32 lib64 media mnt proc root run sbin sys tmp usr var jboss jetty"
+    ).split()
+)
+
+
+def _of_libraries(picture: Picture) -> Iterator[SteadyingPlan]:
+    for instruction in picture.final.stage.instructions:
+        if instruction.keyword not in ("COPY", "ADD") or len(instruction.words) != 2 or instruction.heredocs:
+            continue
+        layer = next((layer for layer in picture.layers if layer.instruction is instruction), None)
+        if layer is None or layer.steady:
+            continue
+        words = [picture.expand(instruction, word.text) for word in instruction.words]
+        if words[0] is None or words[1] is None:
+            continue
+        from_ = instruction.flag("from")
+        try:
+            if from_ is not None:
+                stage = _stage_named(picture, from_.value or "")
+                source = join("/", words[0])
+                if stage is None or not re.search(r"/(?:BOOT|WEB)-INF/lib$", source):
+                    continue
+                unpacking = _unpacking(stage)
+                if unpacking is None:
+                    continue
+                target = _library_target(picture, instruction, words[1])
+                edits = _from_stage(picture, stage, unpacking, instruction, source, target)
+            elif _is_library_directory(layer):
+                target = _library_target(picture, instruction, words[1])
+                edits = _from_context(picture, instruction, target)
+            else:
+                continue
+        except _No as reason:
+            yield SteadyingPlan((instruction,), why_not=str(reason))
+            continue
+        risk = _risk([_Copy(instruction, words[0], "lib", target)])
+        level = Applicability.UNSAFE if risk else Applicability.SAFE
+        yield SteadyingPlan((instruction,), edits, level, risk)
+
+
+def _stage_named(picture: Picture, name: str) -> StagePicture | None:
+    return next(
+        (stage for stage in picture.stages if name.lower() in (stage.name.lower(), str(stage.index))), None
+    )
+
+
+def _unpacking(stage: StagePicture) -> Instruction | None:
+    """The last RUN of a stage that unpacks an archive by `jar xf` or `unzip`."""
+    found = [
+        instruction
+        for instruction in stage.stage.instructions
+        if instruction.keyword == "RUN"
+        and not instruction.heredocs
+        and re.search(r"\bjar\s+-?-?x|\bunzip\b", instruction.text)
+    ]
+    return found[-1] if found else None
+
+
+def _is_library_directory(layer: Layer) -> bool:
+    """Only released jars of the build context, a megabyte of them or more, in a directory."""
+    return (
+        layer.complete
+        and len(layer.files) > 1
+        and all(file.origin is not None and not file.releases for file in layer.files)
+        and sum(file.bytes or 0 for file in layer.files) >= SMALLEST_LIBRARIES
+    )
+
+
+def _library_target(picture: Picture, instruction: Instruction, target: str) -> str:
+    """Where the directory's content goes, as an absolute path whose parents a tree may bring again."""
+    workdir = "/"
+    before: list[Instruction] = []
+    for other in picture.final.instructions():
+        if other is instruction:
+            break
+        before.append(other)
+        if other.keyword == "WORKDIR":
+            workdir = join(workdir, picture.expand(other, other.text) or ".")
+    path = join(workdir, target)
+    parents = [path]
+    while parents[-1] != "/":
+        parents.append(posixpath.dirname(parents[-1]))
+    own = [parent for parent in parents if parent not in _ORDINARY]
+    if (
+        not own
+        or (own[-1].strip("/").split("/")[0] in _TAKEN
+        and posixpath.dirname(own[-1]) not in _ORDINARY - {"/"})
+    ):
+        raise _No(
+            f"{path} may lie below a directory with an owner or mode of its own, which copying a whole tree would change"
+        )
+    for other in before:
+        if other.keyword != "RUN":
+            continue
+        for parent in own:
+            if re.search(rf"{re.escape(parent)}(?![\w.-])", other.text):
+                raise _No(
+                    f"line {other.line} prepares {parent}, whose owner or mode copying a whole tree would change"
+                )
+    if picture.final.root is not picture.final:
+        raise _No("the stage is built on another one of the file, which may have prepared the directory")
+    return path
+
+
+def _from_stage(
+    picture: Picture,
+    stage: StagePicture,
+    unpacking: Instruction,
+    copy: Instruction,
+    source: str,
+    target: str,
+) -> tuple[Edit, ...]:
+    if picture.base_of(stage).user not in (None, "root", "0") or stage.last("USER") is not None:
+        raise _No(f"stage {stage.name} does not unpack as root, which making /layers takes")
+    after = False
+    for instruction in stage.stage.instructions:
+        if after and instruction.keyword == "RUN" and "INF" in instruction.text:
+            raise _No(f"line {instruction.line} uses the unpacked libraries as well")
+        after = after or instruction is unpacking
+    for other in picture.stages:
+        for instruction in other.stage.instructions:
+            flag = instruction.flag("from")
+            if instruction is copy or flag is None or _stage_named(picture, flag.value or "") is not stage:
+                continue
+            for word in instruction.words[:-1]:
+                path = join("/", picture.expand(instruction, word.text) or "/")
+                if (
+                    path == "/"
+                    or source.startswith(path + "/")
+                    or path == source
+                    or path.startswith(source + "/")
+                ):
+                    raise _No(f"line {instruction.line} copies the libraries as well")
+    if any(other.parent is stage for other in picture.stages):
+        raise _No(f"another stage is built on {stage.name}")
+    name = posixpath.basename(target) or "lib"
+    tree = f"/layers/{name}"
+    steps = [
+        f"mkdir -p {tree}{posixpath.dirname(target)}".rstrip("/") + f" && mv {source} {tree}{target}",
+        stamp_command([tree], has_find=_has_find(picture, stage)),
+    ]
+    return (_run_behind(picture, unpacking, steps), *_tree_copy(copy, f"{tree}/"))
+
+
+def _from_context(picture: Picture, copy: Instruction, target: str) -> tuple[Edit, ...]:
+    """An added stage gives the libraries fixed times; the final stage copies the tree from there."""
+    if {flag.name for flag in copy.flags} - {"chown", "link"}:
+        raise _No(f"its COPY has --{copy.flags[0].name}, which the tree would have to follow")
+    document = picture.document
+    base = picture.base
+    runtime = picture.runtime
+    image = picture.final.root.stage.image.text
+    if runtime.target is not None and runtime.applicability is Applicability.SAFE and "$" not in image:
+        base, image = runtime.target, runtime.target.name
+    if "sh" in base.lacks or base.os in (None, "windows", "distroless") or picture.final.root.image is None:
+        raise _No(f"setting times takes a shell, and whether {image} has one is not known")
+    lower = document.text[picture.final.stage.from_.keyword_span.start].islower()
+    name = free_name(picture, "libraries")
+    source = document.text[copy.words[0].span.start : copy.words[0].span.end]
+    if copy.json is not None or source != copy.words[0].text:
+        raise _No("its COPY is written in a form that is not moved")
+    lines = [
+        "# Added by imgopt: gives the libraries fixed times, so that their layer keeps its digest",
+        f"{word_in('FROM', lower)} {image} {word_in('AS', lower)} {name}",
+    ]
+    if base.user not in (None, "root", "0"):
+        lines.append(word_in("USER", lower) + " root")
+    try:
+        lines += arguments_for(picture, copy, lower)
+    except LayeringRefused as reason:
+        raise _No(str(reason)) from reason
+    lines.append(f"{word_in('COPY', lower)} {source} /layers{target}/")
+    lines.append(f"{word_in('RUN', lower)} {stamp_command(['/layers'], has_find='find' in base.has)}")
+    lines.append("")
+    added = document.newline.join(lines) + document.newline
+    edits = [Edit(at(stage_start(picture)), added)]
+    keyword = document.text[copy.keyword_span.start : copy.keyword_span.end]
+    if copy.keyword == "ADD":
+        edits.append(Edit(copy.keyword_span, "copy" if keyword.islower() else "COPY"))
+    edits.append(Edit(at(copy.keyword_span.end), f" --from={name}"))
+    return (*edits, *_tree_copy(copy, "/layers/"))
+
+
+def _tree_copy(copy: Instruction, tree: str) -> tuple[Edit, Edit]:
+    source, destination = copy.words
+    json = copy.json is not None
+    return (
+        Edit(source.span, f'"{tree}"' if json else tree),
+        Edit(destination.span, '"/"' if json else "/"),
+    )
 
 
 def _has_find(picture: Picture, stage: StagePicture) -> bool:

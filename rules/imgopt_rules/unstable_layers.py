@@ -31,21 +31,22 @@ ID = "unstable-layers"
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
-    if not picture.extractions:
-        return
-    plan = picture.steadying
-    if not plan.copies:
-        return
-    first, last = plan.copies[0], plan.copies[-1]
-    if plan.edits:
-        fix = Fix("copy whole trees with fixed times", plan.applicability, plan.edits, plan.risk)
-    else:
-        fix = Fix(plan.why_not or "no safe form is known", Applicability.MANUAL)
-    yield Finding(
-        rule=ID,
-        severity=Severity.HIGH,
-        line=first.line,
-        end_line=last.end_line,
-        message=f"the {len(plan.copies)} layers copied here get new digests on every build without a cache",
-        fix=fix,
-    )
+    for plan in picture.steadying:
+        first, last = plan.copies[0], plan.copies[-1]
+        if plan.edits:
+            fix = Fix("copy whole trees with fixed times", plan.applicability, plan.edits, plan.risk)
+        else:
+            fix = Fix(plan.why_not or "no safe form is known", Applicability.MANUAL)
+        what = (
+            f"the {len(plan.copies)} layers copied here get"
+            if len(plan.copies) > 1
+            else "the libraries copied here get"
+        )
+        yield Finding(
+            rule=ID,
+            severity=Severity.HIGH,
+            line=first.line,
+            end_line=last.end_line,
+            message=f"{what} {'new digests' if len(plan.copies) > 1 else 'a new digest'} on every build without a cache",
+            fix=fix,
+        )

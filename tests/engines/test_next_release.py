@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,81 @@ def test_only_the_application_travels_with_the_next_release(
     saved = f"{new_bytes['Dockerfile']:,} bytes before, {new_bytes['Dockerfile.imgopt']:,} after"
     print(f"next release, {builder}, Spring Boot {spring_boot}: {saved}")
     assert new_bytes["Dockerfile.imgopt"] <= 0.005 * new_bytes["Dockerfile"], saved
+
+
+UNPACKED = """\
+FROM eclipse-temurin:17-jdk AS build
+COPY target/app.jar app.jar
+RUN mkdir -p target/dependency && (cd target/dependency; jar -xf /app.jar)
+
+FROM eclipse-temurin:17-jre-alpine
+ARG DEPENDENCY=/target/dependency
+COPY --from=build ${DEPENDENCY}/BOOT-INF/lib /app/lib
+COPY --from=build ${DEPENDENCY}/META-INF /app/META-INF
+COPY --from=build ${DEPENDENCY}/BOOT-INF/classes /app
+ENTRYPOINT ["java", "-cp", "app:app/lib/*", "example.web.Application"]
+"""
+LIBRARIES_BESIDE = """\
+FROM eclipse-temurin:17-jre-alpine
+WORKDIR /app
+COPY target/lib/ lib/
+COPY target/classes/ classes/
+ENTRYPOINT ["java", "-cp", "classes:lib/*", "example.web.Application"]
+"""
+
+
+@pytest.mark.parametrize("builder", ["classic", "buildkit"])
+@pytest.mark.parametrize(
+    "dockerfile", [UNPACKED, LIBRARIES_BESIDE], ids=["unpacked-by-jar", "libraries-beside"]
+)
+def test_layers_that_others_unpacked_become_steady(
+    dockerfile: str, builder: str, app: Callable[..., Path], engine: Engine, tmp_path: Path
+) -> None:
+    """Libraries that the file unpacks with `jar xf`, or that the build lays beside the classes: they kept no digest."""
+    first = app("3.5.16")
+    second = apps.next_release(first, tmp_path / first.name)
+    new_bytes: dict[str, int] = {}
+    for name in ("Dockerfile", "Dockerfile.imgopt"):
+        releases: list[dict[str, Layer]] = []
+        for number, jar in enumerate((first, second), 1):
+            project = tmp_path / f"{name}-{number}"
+            (project / "target").mkdir(parents=True)
+            (project / "target" / "app.jar").hardlink_to(jar)
+            (project / "Dockerfile").write_text(dockerfile)
+            if "target/lib/" in dockerfile:
+                _lay_beside(jar, project / "target")
+            rewrite(project)
+            provide_bases(engine, project / name)
+            tag = f"beside:{number}"
+            engine.build(project, tag, dockerfile=name, cache=False, buildkit=builder == "buildkit")
+            layers = engine.layers(tag, wanted=lambda index: index > 0)  # the first one is the base
+            releases.append({layer.diff_id: layer for layer in layers if layer})
+        before, after = releases
+        new_bytes[name] = sum(
+            layer.compressed_bytes for digest, layer in after.items() if digest not in before
+        )
+    service = engine.start("beside:2", ())
+    try:
+        service.wait()
+        answer = service.get("/hello?name=imgopt")
+    finally:
+        service.stop()
+    assert answer.status == 200
+    saved = f"{new_bytes['Dockerfile']:,} bytes before, {new_bytes['Dockerfile.imgopt']:,} after"
+    print(f"next release, {builder}: {saved}")
+    assert new_bytes["Dockerfile.imgopt"] <= 0.005 * new_bytes["Dockerfile"], saved
+
+
+def _lay_beside(jar: Path, target: Path) -> None:
+    """As `mvn package dependency:copy-dependencies` on a fresh agent: every file has the time of this build."""
+    with zipfile.ZipFile(jar) as archive:
+        for entry in archive.infolist():
+            for prefix, directory in (("BOOT-INF/lib/", "lib"), ("BOOT-INF/classes/", "classes")):
+                name = entry.filename.removeprefix(prefix)
+                if entry.filename.startswith(prefix) and name and not entry.is_dir():
+                    file = target / directory / name
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_bytes(archive.read(entry))
 
 
 def why(before: dict[str, Layer], new: list[Layer]) -> str:
