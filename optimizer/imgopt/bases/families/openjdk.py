@@ -70,7 +70,7 @@ def openjdk(base: Base, tag: str) -> Base | None:
             libc="musl",
             platforms=BOTH if major == 8 else (AMD64,),
             java_home=home,
-            env={"JAVA_HOME": home} if home else {},
+            env={"LANG": "C.UTF-8"} | ({"JAVA_HOME": home} if home else {}),
             has=ALPINE_HAS | awt,
             lacks=BARE_ALPINE_LACKS,
         )
@@ -183,6 +183,7 @@ def library_java(base: Base, tag: str) -> Base | None:
             vm="hotspot",
             os="alpine" if alpine else "debian",
             libc="musl" if alpine else "glibc",
+            env={"LANG": "C.UTF-8"},
             has=ALPINE_HAS if alpine else APT_HAS,
             lacks=ALPINE_LACKS if alpine else frozenset(),
             retired="java left the official images on 2017-05-17; openjdk, its successor, is deprecated too",
