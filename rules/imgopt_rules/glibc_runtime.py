@@ -4,13 +4,17 @@
 The operating system below the JRE: Temurin 17 is 94 MB compressed on Ubuntu noble and 68 MB on Alpine.
 
 ## What it does
-Changes the image of the final FROM to the Alpine JRE of the same Java version.
+Changes the image of the final FROM to the Alpine JRE of the same Java version, and what the RUN lines install with
+it: `apt-get install`, `yum install` and `dnf install` become `apk add --no-cache` by a table of known names,
+`useradd` and `groupadd` become `adduser` and `addgroup` with the same numbers. A package that only Alpine lacks
+(bash for a script, libstdc++ for a native library, fonts) joins an install that is there.
 
 ## Fix safety
 Safe only when the jar was read and nothing in it or in the final stage is made for glibc: native libraries
-without a musl build (from their ELF headers), native agents, programs copied or downloaded, bash scripts,
-package installs with apt or yum, commands that busybox does not have, locales other than UTF-8. Anything that
-cannot be read counts as made for glibc; `not_applied` says what it was.
+without a musl build (from their ELF headers), native agents, programs copied or downloaded, commands and options that
+busybox does not have, package names that are not in the table, versions pinned, mirrors edited, users without a
+number, locales other than UTF-8. Anything that cannot be read counts as made for glibc; `not_applied` says what it
+was. A build that reaches no package server today is not made to reach one, unless `--runtime alpine` asks for it.
 
 ## Example
     FROM eclipse-temurin:21-jre
