@@ -73,6 +73,14 @@ def manager_of(base: Base) -> Manager | None:
     return "rpm" if base.os in RPM else None
 
 
+def first_number(base: Base) -> str | None:
+    """The number that a base gives to the first ordinary user and group that a RUN makes; None where it is not known
+    (Ubuntu has a user of its own with 1000 from 23.04 on)."""
+    if base.os == "ubuntu":
+        return "1000" if base.os_version is not None and base.os_version < "23" else None
+    return "1000" if base.os in APT | RPM else None
+
+
 def adapt(picture: Picture, target: Base) -> Adaptation:
     """What the final stage's RUN lines become on ``target``. Never raises; reads only the picture."""
     state = _Adapting(picture, target, manager_of(target))
@@ -220,7 +228,8 @@ class _Adapting:
             self.append_at = self.append_at or Span(end, end)
 
     def _install(self, found: PackageCommand, line: str) -> str | None:
-        special = [option for option in found.special if option not in ("-t", "--virtual")]
+        virtual = ("-t", "--virtual") if found.manager == "apk" else ()
+        special = [option for option in found.special if option not in virtual]
         if special:
             raise _No(f"{line} gives {found.program} the option {special[0]}, which is not carried over")
         names = self._names(found, line)
@@ -290,12 +299,7 @@ class _Adapting:
             raise _No(f"{line} calls `{command.program}` under a condition")
 
     def _user(self, command: shell.Command, line: str, before: Sequence[shell.Command]) -> str:
-        base = self.base
-        first = (
-            "1000"
-            if base.os in APT | RPM and (base.os != "ubuntu" or (base.os_version or "99") < "23")
-            else None
-        )
+        first = first_number(self.base)
         if command.program == "groupadd":
             return _groupadd(command, line, first)
         bash = "bash" in self.target.has or "bash" in self.commands

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt import shell
-from imgopt.bases.families.common import APT
+from imgopt.adapting import first_number
+from imgopt.bases.families.common import APT, DEBIAN, UBUNTU
 from imgopt.contents import join
 from imgopt.java.command import is_java
-from imgopt.packages import MANAGERS, package_with
+from imgopt.packages import MANAGERS, commands_of, package_with
 from imgopt.picture import script_of
 
 if TYPE_CHECKING:
@@ -281,6 +282,7 @@ def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterat
             yield from check.script_needs(file.path, text)
         yield from _shell_needs(picture, check)
         yield from _exec_needs(picture, check)
+        yield from _system_needs(picture, base, target)
     if to_musl:
         yield from _musl_needs(picture, target, adaptation)
     yield from _font_needs(picture, base, target, adaptation)
@@ -406,6 +408,9 @@ class _Commands:
             return True
         if program in target.lacks:
             return False
+        manager = self.adaptation.manager
+        if manager is not None and any(program in commands_of(name, manager) for name in target.has):
+            return True
         if (
             program in _BUILTINS
             or program in target.has
@@ -469,13 +474,17 @@ class _Commands:
             "--disabled-password",
             "--gecos",
         }
-        numbered = False
-        for word in command.args:
-            option = word.text.partition("=")[0]
-            numbered = numbered or option in ("--uid", "--gid")
-            if option.startswith("-") and option not in both:
-                yield f"{where} gives `{program}` the option {option}, which means something else or nothing on Alpine"
-                return
+        options = {word.text.partition("=")[0] for word in command.args if word.text.startswith("-")}
+        unknown = sorted(options - both)
+        if unknown:
+            yield f"{where} gives `{program}` the option {unknown[0]}, which means something else or nothing on Alpine"
+        elif not options & {"--uid" if program == "adduser" else "--gid"} and (
+            "--system" in options or first_number(base) != "1000"
+        ):
+            yield (
+                f"{where} calls `{program}` without a number: Alpine would give another one, and files on volumes "
+                f"belong to numbers; add {'--uid' if program == 'adduser' else '--gid'} to keep it"
+            )
 
     def script_needs(self, path: str, text: str) -> Iterator[str]:
         target = self.target
@@ -537,6 +546,52 @@ def _shell_needs(picture: Picture, check: _Commands) -> Iterator[str]:
             program = instruction.json[0].rsplit("/", 1)[-1]
             if program not in ("sh", "ash") and not check.has(program):
                 yield f"line {instruction.line} runs commands in {program}, which {check.target.name} has not"
+
+
+#: Users and groups that Debian and Ubuntu have under one number.
+_DEBIAN_USERS = frozenset(
+    (
+        "root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc nobody nogroup adm tty disk "
+        "users staff audio video"
+    ).split()
+)
+
+
+def _system_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
+    """Users of the old base by name, its package sources, its directories, the name of its release."""
+    text = picture.document.text
+    releases = {**DEBIAN, **UBUNTU}
+    for instruction in picture.final.instructions():
+        line = f"line {instruction.line}"
+        owner = instruction.flag("chown")
+        names = [instruction.text] if instruction.keyword == "USER" else []
+        names += [owner.value or ""] if owner is not None else []
+        for name in (part.strip() for text_ in names for part in text_.split(":")):
+            made = re.search(rf"(?:user|group)(?:add|mod)?\b[^\n]*(?<![\w-]){re.escape(name)}(?![\w-])", text)
+            if not name or name.isdigit() or "$" in name or name == "root" or made:
+                continue
+            if base.os in APT and target.os in APT and name in _DEBIAN_USERS:
+                continue
+            yield f"{line} names {name}, a user or group of {base.name} that {target.name} is not known to have"
+        if instruction.keyword in ("COPY", "ADD") and re.search(
+            r"/etc/(?:apt|yum|dnf|apk)\b", instruction.text
+        ):
+            yield f"{line} brings package sources made for {base.os or base.name}"
+        if instruction.keyword == "RUN" and base.os_version != target.os_version:
+            named = re.search(rf"(?<![\w-])({'|'.join(releases)})(?!\w)", instruction.text)
+            if named is not None and re.search(r"deb |sources|apt", instruction.text):
+                yield f"{line} names the release {named.group()}, and {target.name} is another one"
+        if target.libc == "musl" and instruction.keyword in (
+            "RUN",
+            "ENV",
+            "COPY",
+            "ADD",
+            "CMD",
+            "ENTRYPOINT",
+        ):
+            named = re.search(r"(?:x86_64|aarch64)-linux-gnu|/lib64\b", instruction.text)
+            if named is not None and base.libc != "musl":
+                yield f"{line} names {named.group()}, a directory of glibc systems"
 
 
 def _exec_needs(picture: Picture, check: _Commands) -> Iterator[str]:

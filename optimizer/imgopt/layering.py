@@ -617,11 +617,16 @@ def _unpack(facts: _Facts, fat: str) -> list[str]:
         )
     for path in facts.library_directories:
         steps.append(f"mv layers/application/{path} layers/dependencies/{path}")
-        steps.append(
-            f"for jar in layers/dependencies/{path}/*SNAPSHOT*.jar; do \\\n"
-            f'      [ ! -e "$jar" ] || mv "$jar" layers/snapshot-dependencies/{path}/ || exit 1; done'
-        )
+        steps.append(snapshots_apart(f"layers/dependencies/{path}", f"layers/snapshot-dependencies/{path}"))
     return steps
+
+
+def snapshots_apart(libraries: str, snapshots: str) -> str:
+    """Shell text that moves the snapshots among the libraries to a directory of their own, should there be any."""
+    return (
+        f"for jar in {libraries}/*SNAPSHOT*.jar; do \\\n"
+        f'      [ ! -e "$jar" ] || mv "$jar" {snapshots}/ || exit 1; done'
+    )
 
 
 def _arrange(facts: _Facts, tree: str, *, has_find: bool) -> list[str]:

@@ -22,6 +22,7 @@ from imgopt.layering import (
     arguments_for,
     at,
     free_name,
+    snapshots_apart,
     stage_start,
     stamp_command,
     word_in,
@@ -256,7 +257,7 @@ def _of_libraries(picture: Picture) -> Iterator[SteadyingPlan]:
                 edits = _from_stage(picture, stage, unpacking, instruction, source, target)
             elif _is_library_directory(layer):
                 target = _library_target(picture, instruction, words[1])
-                edits = _from_context(picture, instruction, target)
+                edits = _from_context(picture, layer, instruction, target)
             else:
                 continue
         except _No as reason:
@@ -286,12 +287,14 @@ def _unpacking(stage: StagePicture) -> Instruction | None:
 
 
 def _is_library_directory(layer: Layer) -> bool:
-    """Only released jars of the build context, a megabyte of them or more, in a directory."""
+    """Only jars of the build context in a directory, a megabyte or more of released ones among them."""
+    released = [file for file in layer.files if not file.releases]
     return (
         layer.complete
-        and len(layer.files) > 1
-        and all(file.origin is not None and not file.releases for file in layer.files)
-        and sum(file.bytes or 0 for file in layer.files) >= SMALLEST_LIBRARIES
+        and len(released) > 1
+        and all(file.origin is not None and file.path.endswith(".jar") for file in layer.files)
+        and all("SNAPSHOT" in file.path for file in layer.files if file.releases)
+        and sum(file.bytes or 0 for file in released) >= SMALLEST_LIBRARIES
     )
 
 
@@ -310,10 +313,8 @@ def _library_target(picture: Picture, instruction: Instruction, target: str) -> 
     while parents[-1] != "/":
         parents.append(posixpath.dirname(parents[-1]))
     own = [parent for parent in parents if parent not in _ORDINARY]
-    if (
-        not own
-        or (own[-1].strip("/").split("/")[0] in _TAKEN
-        and posixpath.dirname(own[-1]) not in _ORDINARY - {"/"})
+    if not own or (
+        own[-1].strip("/").split("/")[0] in _TAKEN and posixpath.dirname(own[-1]) not in _ORDINARY - {"/"}
     ):
         raise _No(
             f"{path} may lie below a directory with an owner or mode of its own, which copying a whole tree would change"
@@ -371,8 +372,9 @@ def _from_stage(
     return (_run_behind(picture, unpacking, steps), *_tree_copy(copy, f"{tree}/"))
 
 
-def _from_context(picture: Picture, copy: Instruction, target: str) -> tuple[Edit, ...]:
-    """An added stage gives the libraries fixed times; the final stage copies the tree from there."""
+def _from_context(picture: Picture, layer: Layer, copy: Instruction, target: str) -> tuple[Edit, ...]:
+    """An added stage gives the libraries fixed times and sets snapshots apart, which change with each build; the
+    final stage copies the trees from there."""
     if {flag.name for flag in copy.flags} - {"chown", "link"}:
         raise _No(f"its COPY has --{copy.flags[0].name}, which the tree would have to follow")
     document = picture.document
@@ -399,7 +401,13 @@ def _from_context(picture: Picture, copy: Instruction, target: str) -> tuple[Edi
     except LayeringRefused as reason:
         raise _No(str(reason)) from reason
     lines.append(f"{word_in('COPY', lower)} {source} /layers{target}/")
-    lines.append(f"{word_in('RUN', lower)} {stamp_command(['/layers'], has_find='find' in base.has)}")
+    steps = [stamp_command(["/layers"], has_find="find" in base.has)]
+    snapshots = any(file.releases for file in layer.files)
+    if snapshots:
+        moved = snapshots_apart(f"/layers{target}", f"/snapshots{target}")
+        steps = [f"mkdir -p /snapshots{target}", moved, *steps]
+    run = f" {document.escape}\n && ".join(steps).replace("; do \\\n", f"; do {document.escape}\n")
+    lines += f"{word_in('RUN', lower)} {run}".split("\n")
     lines.append("")
     added = document.newline.join(lines) + document.newline
     edits = [Edit(at(stage_start(picture)), added)]
@@ -407,6 +415,11 @@ def _from_context(picture: Picture, copy: Instruction, target: str) -> tuple[Edi
     if copy.keyword == "ADD":
         edits.append(Edit(copy.keyword_span, "copy" if keyword.islower() else "COPY"))
     edits.append(Edit(at(copy.keyword_span.end), f" --from={name}"))
+    if snapshots:
+        owner = copy.flag("chown")
+        flags = f"--from={name}" + (f" --chown={owner.value}" if owner is not None else "")
+        word = "copy" if keyword.islower() else "COPY"
+        edits.append(Edit(at(copy.span.end), f"{document.newline}{word} {flags} /snapshots/ /"))
     return (*edits, *_tree_copy(copy, "/layers/"))
 
 

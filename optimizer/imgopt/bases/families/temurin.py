@@ -146,8 +146,11 @@ def temurin(base: Base, tag: str) -> Base | None:
             os_version=version_now,
             libc="glibc",
             platforms=tuple(platforms),
-            # Ubuntu's fontconfig cannot be installed without a DejaVu font.
-            has=APT_HAS | ca | {"curl", "wget", "gpg", "fontconfig", "fonts", "tzdata", "locales", "awt"},
+            # Ubuntu's fontconfig cannot be installed without a DejaVu font; its apt needed adduser up to 22.04.
+            has=APT_HAS
+            | (frozenset({"adduser", "addgroup"}) if variant in ("focal", "jammy") else frozenset())
+            | ca
+            | {"curl", "wget", "gpg", "fontconfig", "fonts", "tzdata", "locales", "awt"},
             note=None
             if variant or pinned
             else "a tag without an OS moves from one Ubuntu release to the next",
