@@ -71,9 +71,9 @@ def choose(picture: Picture) -> RuntimeChoice:
         pick = _first_safe(picture, base, kind, musl=base.libc == "musl", doubts=True)
         if _is_gain(pick.target, base) and (why or pick.doubt):
             rest = [entry for entry in declined if entry.rule != JDK]
-            doubt = why or pick.doubt or ""
-            more = "" if "cannot be seen" in doubt else ", so what it needs is not known"
-            return _chosen(picture, base, pick, rest, reasons, doubt + more)
+            unseen = why or pick.doubt or ""
+            more = "" if "cannot be seen" in unseen else ", so what it needs is not known"
+            return _chosen(picture, base, pick, rest, reasons, unseen + more)
     if "base" in reasons:
         declined += [
             Declined(rule, line, reasons["base"])
