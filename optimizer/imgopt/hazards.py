@@ -155,8 +155,12 @@ class Lack(str):
         return made
 
 
-def jdk_needs(picture: Picture) -> Iterator[str]:
-    """Why the final stage needs a JDK. Empty: a JRE of the same vendor line runs it just the same."""
+def jdk_needs(picture: Picture, *, keeps_jre_directory: bool = False) -> Iterator[str]:
+    """Why the final stage needs a JDK. Empty: a JRE of the same vendor line runs it just the same.
+
+    ``keeps_jre_directory``: the JRE lies where the JDK has it, below ``jre/`` for Java 8, as in packages; JRE images
+    and archives have no such directory.
+    """
     for instruction, text in picture.commands():
         for command in _commands(text):
             program = command.program
@@ -164,16 +168,18 @@ def jdk_needs(picture: Picture) -> Iterator[str]:
                 yield f"line {instruction.line} builds with `{program}` in the final stage; that belongs in a stage of its own"
             elif program in JDK_TOOLS:
                 yield f"line {instruction.line} calls `{program}`, which only a JDK has"
-        yield from _jdk_words(text, f"line {instruction.line}")
+            elif program == "java" and any((word.literal or "").endswith(".java") for word in command.args):
+                yield f"line {instruction.line} starts a source file, which java compiles with the JDK's compiler"
+        yield from _jdk_words(text, f"line {instruction.line}", keeps_jre_directory)
     for instruction in picture.final.instructions():
         if instruction.keyword in ("ENV", "COPY", "ADD", "LABEL", "ARG"):
-            yield from _jdk_words(instruction.text, f"line {instruction.line}")
+            yield from _jdk_words(instruction.text, f"line {instruction.line}", keeps_jre_directory)
     for file, text in picture.start_scripts:
         for command in _commands(text):
             if command.program in JDK_TOOLS | BUILD_TOOLS:
                 yield f"the script {file.path} calls `{command.program}`, which only a JDK has"
                 break
-        yield from _jdk_words(text, f"the script {file.path}")
+        yield from _jdk_words(text, f"the script {file.path}", keeps_jre_directory)
     for jar in picture.application_jars:
         for name in sorted(jar.references):
             for prefix, what in _JDK_CLASSES.items():
@@ -195,20 +201,24 @@ _ATTACHING = re.compile(r"(opentelemetry-runtime-attach|apm-agent-attach|jattach
 _COMPILING = re.compile(r"(liquor-|compileflow-|in-memory-java-compiler|InMemoryJavaCompiler)")
 
 
-def _jdk_words(text: str, where: str) -> Iterator[str]:
-    for pattern, what in (
-        (r"tools\.jar", "tools.jar"),
-        (r"arthas", "Arthas, which attaches with the JDK's tools"),
-        (
-            r"JAVA_HOME\}?/jre/|jdk[^\s/]*/jre/|/openjdk/jre/",
-            "a path below jre/ that a JRE image does not have",
-        ),
-        (r"jmods", "the JDK's jmods"),
-        (
-            r"(?<![\w./-])(?:jcmd|jstack|jmap|jps|jstat|jinfo|jhsdb|jconsole|javac|jshell)(?![\w.-])",
-            "a tool that only a JDK has",
-        ),
-    ):
+#: Words that only make sense with a JDK.
+_JDK_WORDS = (
+    (r"tools\.jar", "tools.jar"),
+    (r"arthas", "Arthas, which attaches with the JDK's tools"),
+    (r"jmods", "the JDK's jmods"),
+    (
+        r"(?<![\w./-])(?:jcmd|jstack|jmap|jps|jstat|jinfo|jhsdb|jconsole|javac|jshell)(?![\w.-])",
+        "a tool that only a JDK has",
+    ),
+)
+_JRE_DIRECTORY = (
+    r"JAVA_HOME\}?/jre/|jdk[^\s/]*/jre/|/openjdk/jre/",
+    "a path below jre/ that a JRE image does not have",
+)
+
+
+def _jdk_words(text: str, where: str, keeps_jre_directory: bool) -> Iterator[str]:
+    for pattern, what in _JDK_WORDS if keeps_jre_directory else (*_JDK_WORDS, _JRE_DIRECTORY):
         if re.search(pattern, text):
             yield f"{where} uses {what}"
 
@@ -225,6 +235,83 @@ def _unread_start(picture: Picture) -> Iterator[str]:
     line = picture.start_commands[0].line
     words = picture.start_commands[0].text[:60].replace("\n", " ")
     yield Doubt(f"line {line} starts `{words}`, which is not there to be read")
+
+
+#: What the JRE packages of the distributions lack beside `JDK_TOOLS`; JRE images have these.
+_NOT_IN_PACKAGES = frozenset({"jfr", "jjs", "jrunscript", "jwebserver"})
+#: What compiles native code, perhaps against the JDK's headers.
+_COMPILERS = frozenset({"make", "cmake", "gcc", "g++", "cc", "c++", "clang", "ninja", "scons"})
+_BUILD_PACKAGES = frozenset({"maven", "gradle", "ant", "sbt", "leiningen", "apache-maven", "visualvm"})
+#: Paths into a Java installation that a JRE lacks, whoever packaged it.
+_JDK_PATHS = re.compile(
+    rf"/bin/(?:{'|'.join(sorted(JDK_TOOLS | _NOT_IN_PACKAGES))})(?![\w.-])"
+    r"|(?:JAVA_HOME\}?|/jvm/[^/\s:\"']+|/openjdk)/(?:include|jmods|src\.zip|lib/(?:src\.zip|ct\.sym|dt\.jar))"
+)
+
+
+def installed_jdk_needs(picture: Picture, gone: str | None, *, package: bool) -> Iterator[str]:
+    """Why the JDK that the final stage installs itself cannot be a JRE. Empty: shown to be safe.
+
+    ``gone``: a pattern for paths that go with this JDK. ``package``: it comes from the system's packages, whose JREs
+    lack a few tools more and keep the place of the files they have.
+    """
+    yield from jdk_needs(picture, keeps_jre_directory=package)
+    if picture.base.kind == "unknown" and picture.final.last("ENTRYPOINT") is None:
+        yield Doubt(
+            f"the start command goes through the entrypoint of {picture.base.name}, which is not known"
+        )
+    for instruction, text in picture.commands():
+        yield from _installed_command_needs(text, f"line {instruction.line}", package=package)
+        if instruction.keyword in ("RUN", "HEALTHCHECK"):
+            yield from _unread_programs(picture, instruction, text)
+            yield from _unread_scripts(picture, instruction, text)
+    for file, text in picture.start_scripts:
+        yield from _installed_command_needs(text, f"the script {file.path}", package=package)
+    texts = [(f"line {instruction.line}", instruction.text) for instruction in picture.final.instructions()]
+    texts += [(f"the script {file.path}", text) for file, text in picture.start_scripts]
+    paths = _JDK_PATHS if gone is None else re.compile(f"{_JDK_PATHS.pattern}|{gone}")
+    for where, text in texts:
+        found = paths.search(text)
+        if found is not None:
+            yield f"{where} names {_word_around(text, found.start())}, which goes with the JDK"
+
+
+def _word_around(text: str, at: int) -> str:
+    """The path of ``text`` that the offset ``at`` lies in."""
+    start = max(text.rfind(char, 0, at + 1) for char in " \t\n\"'=:,;(") + 1
+    return re.split(r"[\s\"':,;)]", text[start:], maxsplit=1)[0]
+
+
+def _installed_command_needs(text: str, where: str, *, package: bool) -> Iterator[str]:
+    if shell.parse(text).broken:
+        yield f"{where} holds shell text that could not be read"
+    for command in _commands(text):
+        program = command.program
+        if package and program in _NOT_IN_PACKAGES:
+            yield f"{where} calls `{program}`, which the JRE package does not have"
+        elif program in _COMPILERS:
+            yield Doubt(f"{where} compiles with `{program}`, perhaps against the JDK's headers")
+        elif program == "update-java-alternatives":
+            yield f"{where} calls `update-java-alternatives`, which fails for tools that are not installed"
+        elif program in MANAGERS:
+            tools = [word.literal for word in command.args if word.literal in _BUILD_PACKAGES]
+            if tools:
+                yield f"{where} installs {tools[0]}, which builds with the JDK"
+
+
+def _unread_scripts(picture: Picture, instruction: Instruction, text: str) -> Iterator[str]:
+    """Scripts that a RUN gives to a shell and that were not read."""
+    scripts = {file.path.rsplit("/", 1)[-1] for file, _ in picture.start_scripts}
+    for command in _commands(text):
+        if command.program not in ("sh", "bash", "ash", "dash"):
+            continue
+        words = [word.text for word in command.args]
+        if any(re.fullmatch(r"-[a-z]*c", word) for word in words):
+            continue  # the script stands there, and `_commands` has its commands
+        name = next((word for word in words if not word.startswith("-")), None)
+        if name is None or name.strip("\"'").rsplit("/", 1)[-1] not in scripts:
+            what = name or "what it is fed"
+            yield Doubt(f"line {instruction.line} runs {what} in a shell, which is not there to be read")
 
 
 def _commands(text: str) -> tuple[shell.Command, ...]:
@@ -530,7 +617,7 @@ def _unread_programs(picture: Picture, instruction: Instruction, text: str) -> I
     scripts = {file.path.rsplit("/", 1)[-1] for file, _ in picture.start_scripts}
     for command in _commands(text):
         name, program = command.name, command.program
-        if name is None or program is None or "/" not in name or is_java(name):
+        if name is None or program is None or "/" not in name or is_java(name) or program == "keytool":
             continue
         if (
             program not in scripts

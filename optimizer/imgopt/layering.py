@@ -199,10 +199,10 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
         raise LayeringRefused("the jar's manifest has a Class-Path of its own, which would have to be merged")
     if sum(library.bytes for library in jar.libraries) < SMALLEST_LIBRARIES:
         return None
-    major = picture.base.java_major
+    major = picture.java_major
     needed = java_needed(jar)
     if major is not None and needed > major:
-        raise LayeringRefused(f"the jar needs Java {needed}, and {picture.base.name} runs Java {major}")
+        raise LayeringRefused(f"the jar needs Java {needed}, and {picture.java_name} runs Java {major}")
     if jar.unsafe_names:
         raise LayeringRefused(f"the jar has entries that lead out of it ({jar.unsafe_names[0]})")
     can = extraction(jar)
@@ -482,6 +482,7 @@ def _extract_image(picture: Picture) -> tuple[str, str | None]:
     """A JDK image for the extract stage, as written in FROM, with its --platform flag: one the file uses already
     if there is one, so that the build pulls nothing new."""
     from imgopt.bases import counterparts
+    from imgopt.installed_java import unpacking_image
 
     root = picture.final.root
     for stage in (root, *reversed(picture.stages)):
@@ -497,8 +498,8 @@ def _extract_image(picture: Picture) -> tuple[str, str | None]:
                 continue
             if (
                 base.java_major is not None
-                and picture.base.java_major is not None
-                and base.java_major < picture.base.java_major
+                and picture.java_major is not None
+                and base.java_major < picture.java_major
             ):
                 continue
             flag = stage.stage.platform
@@ -517,6 +518,9 @@ def _extract_image(picture: Picture) -> tuple[str, str | None]:
                     and found.family in (base.family, "eclipse-temurin")
                 ):
                     return found.name, None
+    image = unpacking_image(picture)
+    if image is not None:
+        return image.name, None
     what = picture.final.root.image or picture.final.root.stage.image.text
     if picture.final.root.image is None:
         raise LayeringRefused(

@@ -22,6 +22,7 @@ from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script, shell_
 if TYPE_CHECKING:
     from imgopt.bases import Base
     from imgopt.context import Context
+    from imgopt.installed_java import InstalledJava, JreInstead
     from imgopt.jarmode import JarmodeCall
     from imgopt.jarmode import LayeredJar as LayeredJar
     from imgopt.java.build_files import BuildFacts
@@ -218,6 +219,24 @@ class Picture:
     @cached_property
     def _declared(self) -> dict[str, dict[str, object]]:
         return {base.pattern: dict(base.facts) for base in self.options.bases}
+
+    @cached_property
+    def installed_java(self) -> tuple[InstalledJava, ...]:
+        """Java that the final stage brings itself, where its base image has none."""
+        from imgopt.installed_java import find
+
+        return find(self)
+
+    @cached_property
+    def java_major(self) -> int | None:
+        """The Java version of the final stage: the base image's, or that of the only Java it brings itself."""
+        majors = {java.major for java in self.installed_java}
+        return self.base.java_major or (majors.pop() if len(majors) == 1 else None)
+
+    @property
+    def java_name(self) -> str:
+        """What the Java of the final stage is called: the base image, or the package or archive it brings."""
+        return self.installed_java[0].name if self.installed_java else self.base.name
 
     def used_elsewhere(self, stage: StagePicture) -> tuple[str, ...]:
         """Names of stages other than the final one that build on this stage."""
@@ -557,6 +576,12 @@ class Picture:
         from imgopt.runtime import choose
 
         return choose(self)
+
+    @cached_property
+    def jre_instead(self) -> JreInstead:
+        from imgopt.installed_java import jre_instead
+
+        return jre_instead(self)
 
     @cached_property
     def layering(self) -> LayeringPlan:

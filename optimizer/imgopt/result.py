@@ -116,7 +116,8 @@ class StageInfo:
 
 @dataclass(frozen=True)
 class JavaInfo:
-    """``source``: where it was read ("jar", "pom.xml", "build.gradle", "option", "base image")."""
+    """``source``: where it was read ("jar", "pom.xml", "build.gradle", "option", "base image", or how the stage
+    brings its Java: "package", "archive", "copied")."""
 
     major: int | None
     artifact: str | None

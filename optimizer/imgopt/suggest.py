@@ -324,17 +324,17 @@ def _difference(before: Sum, after: Sum) -> int | None:
 
 def _java(picture: Picture) -> JavaInfo | None:
     artifact = picture.artifact
-    base = picture.base
+    major = picture.java_major
+    runtime = "base image" if picture.base.java_major else picture.installed_java[0].how if major else None
     if artifact is None:
         layered = picture.layered_jar
-        if base.java_major is None and layered is None:
+        if major is None and layered is None:
             return None
         version = layered.spring_boot if layered else None
-        source = layered.source if layered else "base image"
-        return JavaInfo(base.java_major, None, "spring-boot" if version else None, version, None, source)
+        source = layered.source if layered else runtime
+        return JavaInfo(major, None, "spring-boot" if version else None, version, None, source)
     name = " ".join(artifact.sources)
     jar = artifact.jar
-    major = base.java_major
     if jar is not None:
         return JavaInfo(major or jar.java_major, name, jar.kind, jar.spring_boot, jar.start_class, "jar")
     version = picture.options.spring_boot
@@ -344,7 +344,7 @@ def _java(picture: Picture) -> JavaInfo | None:
     if facts is not None:
         kind = "spring-boot" if facts.spring_boot else None
         return JavaInfo(major or facts.java_major, name, kind, facts.spring_boot, None, Path(facts.path).name)
-    return JavaInfo(major, name, None, None, None, "base image" if major else None)
+    return JavaInfo(major, name, None, None, None, runtime)
 
 
 def _warnings(picture: Picture) -> Iterable[str]:
@@ -358,10 +358,10 @@ def _warnings(picture: Picture) -> Iterable[str]:
             yield str(problem)
         if artifact.jar is not None:
             yield from (f"{artifact.file}: {text}" for text in artifact.jar.problems)
-            major = picture.base.java_major
+            major = picture.java_major
             needed = java_needed(artifact.jar)
             if major and needed > major:
-                yield f"{artifact.file} needs Java {needed}, and {picture.base.name} runs Java {major}: it will not start"
+                yield f"{artifact.file} needs Java {needed}, and {picture.java_name} runs Java {major}: it will not start"
 
 
 def _start_warnings(picture: Picture) -> Iterable[str]:
