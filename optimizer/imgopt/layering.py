@@ -453,15 +453,24 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
 
     chown = instruction.flag("chown")
     owner = f" --chown={chown.value}" if chown is not None else ""
-    copies = [
-        f"{word_in('COPY', lower)} --from={stage}{owner} /extract/out/{layer}/ /" for layer in facts.layers
-    ]
+    copies, moving = (
+        [
+            f"{word_in('COPY', lower)} --from={stage}{owner} /extract/out/{layer}/ /"
+            for layer in facts.layers
+            if (layer in facts.moving) is moves
+        ]
+        for moves in (False, True)
+    )
     where = _layers_start(
         picture, instruction, named_owner=chown is not None and not re.fullmatch(r"[\d:]+", chown.value or "")
     )
     indent = _indent(document.text, where)
     copies.insert(0, f"# The layers of the jar, in /{tree}; {pointer} is a small jar that starts them")
     edits.append(Edit(at(where), "".join(indent + copy + newline for copy in copies)))
+    # a release changes these: above a RUN they would make every build run it again, cache or not
+    beside = _before_comment(picture, instruction)
+    indent = _indent(document.text, beside)
+    edits.append(Edit(at(beside), "".join(indent + copy + newline for copy in moving)))
     edits += _pointer_edits(picture, instruction, stage, f"/extract/{pointer}")
     return tuple(edits)
 
@@ -714,8 +723,8 @@ def _line_starts(text: str) -> list[int]:
 
 
 def _layers_start(picture: Picture, copy: Instruction, *, named_owner: bool) -> int:
-    """Layers go before everything that makes a layer: what changes on every build must not lie below them.
-    An owner given by name has to exist first, so those layers stay where the jar was copied."""
+    """Where the layers go that a release does not change: before everything that makes a layer, because what
+    changes on every build must not lie below them. An owner given by name has to exist first, so those layers stay where the jar was copied."""
     for instruction in picture.final.stage.instructions:
         if instruction is copy or (
             not named_owner and instruction.keyword in ("RUN", "COPY", "ADD", "WORKDIR")
