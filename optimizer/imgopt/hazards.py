@@ -212,7 +212,7 @@ _JDK_WORDS = (
     ),
 )
 _JRE_DIRECTORY = (
-    r"JAVA_HOME\}?/jre/|jdk[^\s/]*/jre/|/openjdk/jre/",
+    r"(?:JAVA_HOME\}?|jdk[^\s/]*|/openjdk)/jre(?![\w.-])",
     "a path below jre/ that a JRE image does not have",
 )
 
