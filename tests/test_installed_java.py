@@ -92,7 +92,7 @@ def test_no_java_of_its_own(text: str) -> None:
         (
             "FROM eclipse-temurin:21 AS jdk\nWORKDIR /build\nRUN $JAVA_HOME/bin/jlink --add-modules java.se --output jre\n"
             "FROM alpine\nCOPY --from=jdk /build/jre /jre\n",
-            ("copied", "jlink", "jre", 21),
+            ("copied", "the runtime linked in stage jdk", "jre", 21),
         ),
         (
             "FROM debian:12 AS java\nRUN apt-get install -y openjdk-17-jdk\n"

@@ -226,7 +226,8 @@ def _copied(picture: Picture, stage: StagePicture, instruction: Instruction) -> 
     origin = _origin(picture, stage, flag.value)
     base = picture.base_of(origin) if origin is not None else picture.identify(flag.value)
     if origin is not None and source in _linked(picture, origin):
-        yield InstalledJava("copied", "jlink", "jre", base.java_major, stage, instruction)
+        name = f"the runtime linked in stage {origin.name}"
+        yield InstalledJava("copied", name, "jre", base.java_major, stage, instruction)
     elif base.kind in ("jdk", "jre") and _holds(base, source):
         name = flag.value if origin is None else origin.root.image or flag.value
         kind: JavaKind = "jre" if base.kind == "jre" else "jdk"
@@ -302,8 +303,12 @@ def jre_instead(picture: Picture) -> JreInstead:
     packages = [java for java in jdks if java.package is not None and java.how == "package"]
     jdk = packages[0] if packages else jdks[0]
     gone = [java.package.gone for java in packages if java.package is not None and java.package.gone]
+    if jdk.how == "copied":
+        target = picture.expand(jdk.instruction, jdk.instruction.words[-1].text) or ""
+        gone.append(re.escape(target.rstrip("/")) + r"/(?:jre|include|jmods)(?![\w.-])")
     needs = list(installed_jdk_needs(picture, "|".join(gone) or None, package=bool(packages)))
-    why = next((need for need in needs if not isinstance(need, Doubt)), None) or _used_elsewhere(picture, jdk)
+    certain = next((need for need in needs if not isinstance(need, Doubt)), None)
+    why = certain or _used_elsewhere(picture, jdk) or _named_elsewhere(picture, packages)
     if why is not None:
         return JreInstead(jdk, why_not=why)
     risk = f"{needs[0]}, so what it needs is not known" if needs else None
@@ -313,8 +318,10 @@ def jre_instead(picture: Picture) -> JreInstead:
             raise _Manual("the file is a template ({{ }}), which has to be filled in first")
         if packages:
             edits = tuple(_package_edit(picture, java) for java in packages)
-            jre = jdk.package.jre if jdk.package is not None else None
-            return JreInstead(jdk, jre, edits, level, risk=risk, waste=_package_waste(picture, packages))
+            jres = dict.fromkeys(java.package.jre or "" for java in packages if java.package is not None)
+            return JreInstead(
+                jdk, " and ".join(jres), edits, level, risk=risk, waste=_package_waste(picture, packages)
+            )
         if jdk.how == "copied":
             instead, edit = _copied_edit(picture, jdk)
             return JreInstead(jdk, instead, (edit,), level, risk=risk)
@@ -333,6 +340,20 @@ def _used_elsewhere(picture: Picture, jdk: InstalledJava) -> str | None:
             for reference in _references(instruction):
                 if _origin(picture, other, reference) in line:
                     return f"line {instruction.line} takes files from stage {reference}, which has the JDK"
+    return None
+
+
+def _named_elsewhere(picture: Picture, packages: list[InstalledJava]) -> str | None:
+    """A command that names a package beside its install: `apt-mark hold`, `dpkg -L`, `rpm -q`."""
+    for java in packages:
+        name = re.compile(rf"(?<![\w.-]){re.escape(java.name)}(?![\w-])")
+        for instruction, text in picture.commands():
+            own = sum(other.instruction is instruction and other.name == java.name for other in packages)
+            if len(name.findall(text)) > own:
+                return f"line {instruction.line} names {java.name} for something else than its install"
+        for file, text in picture.start_scripts:
+            if name.search(text):
+                return f"the script {file.path} names {java.name}"
     return None
 
 

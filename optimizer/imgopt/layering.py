@@ -138,7 +138,10 @@ def already_layered(picture: Picture) -> bool:
         str(stage.index): stage for stage in picture.stages
     }
     origins: list[StagePicture] = [*picture.final.lineage]
+    runtimes = {id(java.instruction) for java in picture.installed_java}
     for instruction in picture.final.instructions():
+        if id(instruction) in runtimes:
+            continue  # a Java from a stage that may look into the jar to link it
         flag = instruction.flag("from") if instruction.keyword in ("COPY", "ADD") else None
         if flag is not None and flag.value:
             stage = names.get(flag.value.lower())

@@ -50,7 +50,8 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
     if plan.waste is not None and plan.waste.first_push_bytes is not None:
         cost = f" ({plan.waste.first_push_bytes / 1e6:.1f} MB less by {plan.waste.source})"
     if plan.edits:
-        message = f"{jdk.name} is a full JDK; {plan.instead} is enough to run the application{cost}"
+        plural = " and " in (plan.instead or "")
+        message = f"{jdk.name} is a full JDK; {plan.instead} {'are' if plural else 'is'} enough to run the application{cost}"
         verb = "copy from" if jdk.how == "copied" else "install"
         fix = Fix(f"{verb} {plan.instead}", plan.applicability, plan.edits, plan.risk)
     else:

@@ -145,7 +145,7 @@ class _Size:
 
 
 def _debian(release: str, version: str, headless: int, jdk: int) -> _Size:
-    return _Size(headless, jdk, f"package index of Debian {release} on 2026-11-26, {version}")
+    return _Size(headless, jdk, f"the package index of Debian {release} on 2026-11-26, {version}")
 
 
 def _ubuntu(release: str, version: str, headless_kibibytes: float) -> _Size:
