@@ -26,7 +26,7 @@ from imgopt_rules import ALL_RULES
 BASES = st.sampled_from(
     ["eclipse-temurin:17-jdk", "eclipse-temurin:17-jre", "openjdk:17-jdk-slim", "openjdk:17", "amazoncorretto:17", "java:8",
      "openjdk:8-jdk-alpine", "eclipse-temurin:17-jre-alpine", "harbor.corp/library/openjdk:17-jdk", "mycorp/java:17", "alpine:3.20",
-     "registry.access.redhat.com/ubi9/openjdk-17:1.21", "gcr.io/distroless/java17-debian12", "${BASE}"]
+     "registry.access.redhat.com/ubi9/openjdk-17:1.21", "gcr.io/distroless/java17-debian12", "${BASE}", "debian:12"]
 )  # fmt: skip
 COPIES = st.sampled_from(
     ["COPY target/app.jar app.jar", "COPY target/app.jar /app.jar", "ADD target/*.jar /app/app.jar", "copy target/app.jar /srv/",
@@ -44,7 +44,8 @@ OTHERS = st.lists(
          "RUN ln -sf /usr/share/zoneinfo/$TZ /etc/localtime", "RUN apt-get update && apt-get install -y curl", "LABEL a=b c='d e'",
          "HEALTHCHECK CMD curl -f http://localhost/ || exit 1", "RUN touch /app.jar", "RUN chown -R 1000 /app", "STOPSIGNAL SIGTERM",
          "RUN useradd app", "ARG X=1", "MAINTAINER me", "", "RUN <<EOF\necho hi\nEOF", "ONBUILD RUN true", "RUN unzip app.jar",
-         "SHELL [\"/bin/bash\", \"-c\"]", "HEALTHCHECK NONE", "COPY conf /conf", "RUN jcmd 1 VM.version"]
+         "SHELL [\"/bin/bash\", \"-c\"]", "HEALTHCHECK NONE", "COPY conf /conf", "RUN jcmd 1 VM.version",
+         "RUN apt-get install -y openjdk-17-jdk", "RUN apk add openjdk17 \\\n # Java\n openjdk17-jre", "COPY --from=eclipse-temurin:17 /opt/java/openjdk /opt/java/openjdk"]
     ),
     max_size=6,
 )  # fmt: skip

@@ -301,14 +301,15 @@ def jre_instead(picture: Picture) -> JreInstead:
     if not jdks:
         return JreInstead()
     packages = [java for java in jdks if java.package is not None and java.how == "package"]
-    jdk = packages[0] if packages else jdks[0]
+    copied = [java for java in jdks if java.how == "copied"]
+    jdk = (packages or jdks)[0]
     gone = [java.package.gone for java in packages if java.package is not None and java.package.gone]
-    if jdk.how == "copied":
-        target = picture.expand(jdk.instruction, jdk.instruction.words[-1].text) or ""
+    for java in copied:
+        target = picture.expand(java.instruction, java.instruction.words[-1].text) or ""
         gone.append(re.escape(target.rstrip("/")) + r"/(?:jre|include|jmods)(?![\w.-])")
     needs = list(installed_jdk_needs(picture, "|".join(gone) or None, package=bool(packages)))
     certain = next((need for need in needs if not isinstance(need, Doubt)), None)
-    why = certain or _used_elsewhere(picture, jdk) or _named_elsewhere(picture, packages)
+    why = certain or _used_elsewhere(picture, packages + copied) or _named_elsewhere(picture, packages)
     if why is not None:
         return JreInstead(jdk, why_not=why)
     risk = f"{needs[0]}, so what it needs is not known" if needs else None
@@ -316,30 +317,31 @@ def jre_instead(picture: Picture) -> JreInstead:
     try:
         if "{{" in picture.document.text:
             raise _Manual("the file is a template ({{ }}), which has to be filled in first")
-        if packages:
-            edits = tuple(_package_edit(picture, java) for java in packages)
-            jres = dict.fromkeys(java.package.jre or "" for java in packages if java.package is not None)
-            return JreInstead(
-                jdk, " and ".join(jres), edits, level, risk=risk, waste=_package_waste(picture, packages)
-            )
-        if jdk.how == "copied":
-            instead, edit = _copied_edit(picture, jdk)
-            return JreInstead(jdk, instead, (edit,), level, risk=risk)
+        if packages or copied:
+            changes = [
+                *(_package_edit(picture, java) for java in packages),
+                *(_copied_edit(picture, java) for java in copied),
+            ]
+            instead = " and ".join(dict.fromkeys(name for name, _ in changes))
+            edits = tuple(edit for _, edit in changes)
+            return JreInstead(jdk, instead, edits, level, risk=risk, waste=_package_waste(picture, packages))
         raise _Manual(_archive_advice(picture, jdk))
     except _Manual as advice:
         return JreInstead(jdk, advice=str(advice))
 
 
-def _used_elsewhere(picture: Picture, jdk: InstalledJava) -> str | None:
+def _used_elsewhere(picture: Picture, jdks: list[InstalledJava]) -> str | None:
     """A stage that needs the JDK where it is: built on the stage that brings it, or copying from it."""
-    line = picture.final.lineage[picture.final.lineage.index(jdk.stage) :]
-    for other in picture.stages:
-        if jdk.stage in other.lineage and other not in picture.final.lineage:
-            return f"stage {jdk.stage.name} is also the base of stage {other.name}"
-        for instruction in other.stage.instructions:
-            for reference in _references(instruction):
-                if _origin(picture, other, reference) in line:
-                    return f"line {instruction.line} takes files from stage {reference}, which has the JDK"
+    lineage = picture.final.lineage
+    for jdk in jdks:
+        line = lineage[lineage.index(jdk.stage) :]
+        for other in picture.stages:
+            if jdk.stage in other.lineage and other not in lineage:
+                return f"stage {jdk.stage.name} is also the base of stage {other.name}"
+            for instruction in other.stage.instructions:
+                for reference in _references(instruction):
+                    if _origin(picture, other, reference) in line:
+                        return f"line {instruction.line} takes files from {reference}, which has the JDK"
     return None
 
 
@@ -366,7 +368,7 @@ def _references(instruction: Instruction) -> Iterator[str]:
             yield found[1]
 
 
-def _package_edit(picture: Picture, java: InstalledJava) -> Edit:
+def _package_edit(picture: Picture, java: InstalledJava) -> tuple[str, Edit]:
     package, span = java.package, java.span
     assert package is not None
     if package.jre is None:
@@ -374,7 +376,7 @@ def _package_edit(picture: Picture, java: InstalledJava) -> Edit:
     if span is None or java.gap is None:
         raise _Manual(f"install {package.jre} instead of {java.name}")
     if package.jre in java.beside:
-        return Edit(java.gap, "")
+        return package.jre, Edit(java.gap, "")
     written = picture.document.text[span.start : span.end]
     scope = picture.scope(java.instruction)
     value = shell.Word(written, 0, len(written)).value(scope)
@@ -387,7 +389,7 @@ def _package_edit(picture: Picture, java: InstalledJava) -> Edit:
         re.sub(r"(?=[\"']?$)", "-jre", written, count=1),
     ):
         if wanted and shell.Word(replacement, 0, len(replacement)).value(scope) == wanted:
-            return Edit(span, replacement)
+            return package.jre, Edit(span, replacement)
     raise _Manual(f"install {package.jre} instead of {java.name}")
 
 
