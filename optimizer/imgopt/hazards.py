@@ -766,9 +766,9 @@ def _native_needs(picture: Picture, jar: Jar, target: Base, adaptation: Adaptati
         yield Doubt(f"the libraries of {name} lie beside it and are not there to be read")
     architectures = {platform.split("/")[1] for platform in picture.platforms}
     for native in jar.natives:
-        if native.os != "linux" or native.arch not in architectures or native.libc == "musl":
+        if native.os != "linux" or native.arch not in architectures:
             continue
-        if native.musl_twin is not None:
+        if native.musl_twin is not None:  # musl loads that one; what it needs counts
             continue
         what = native.path.rsplit("/", 1)[-1]
         where = native.library or native.path.split("!")[0].rsplit("/", 1)[-1]
@@ -785,12 +785,14 @@ def _loading_needs(
     elif native.undefined:
         yield f"{subject}: it calls {native.undefined[0]}, which musl does not have"
     elif native.musl_verdict == "needs":
-        for package in native.musl_packages:
-            if package == "gcompat":
-                yield f"{subject}: {native.musl_reason or 'it is built for glibc'}"
-                return
-            if package not in target.has and package not in adaptation.installed:
-                yield Lack(f"{subject}: {native.musl_reason or 'it needs ' + package}", package)
+        there = target.has | adaptation.installed
+        absent = [package for package in native.musl_packages if package not in there]
+        if "gcompat" in absent:
+            yield f"{subject}: {native.musl_reason or 'it is built for glibc'}"
+            return
+        for package in absent:
+            packages = f"package{'s' if len(absent) > 1 else ''} {', '.join(absent)}"
+            yield Lack(f"{subject}: it needs the {packages}, which {target.name} has not", package)
 
 
 def _file_needs(shown: str, path: Path, line: int, target: Base, adaptation: Adaptation) -> Iterator[str]:
@@ -814,7 +816,7 @@ def _file_needs(shown: str, path: Path, line: int, target: Base, adaptation: Ada
     subject = f"{shown} is a native program or library (line {line})"
     if native is None:
         yield subject
-    elif native.os == "linux" and native.libc != "musl":
+    elif native.os == "linux":
         if native.interpreter is None and not native.needed:
             return  # static: it brings its own C library
         yield from _loading_needs(native, subject, target, adaptation)
