@@ -68,7 +68,7 @@ def build(spring_boot: str, layout: str = "jar", options: tuple[str, ...] = ()) 
         _install_libraries(Path(directory, "libs"))
         web = Path(directory, "web")
         shutil.copytree(SOURCE / "web", web)
-        _maven(web, f"-Dspring-boot.version={spring_boot}", *command, "package")
+        maven(web, f"-Dspring-boot.version={spring_boot}", *command, "package")
         target.mkdir(exist_ok=True)
         (web / "target" / jar.name).replace(jar)
     return jar
@@ -79,7 +79,7 @@ def _install_libraries(directory: Path) -> None:
     installed = MAVEN_REPOSITORY / f"example/{_source_key()}"
     if not installed.exists():
         shutil.copytree(SOURCE / "libs", directory)
-        _maven(directory, "install")
+        maven(directory, "install")
         installed.touch()
 
 
@@ -90,7 +90,7 @@ def _source_key() -> str:
     return digest.hexdigest()[:16]
 
 
-def _maven(directory: Path, *arguments: str) -> None:
+def maven(directory: Path, *arguments: str) -> None:
     command = ["mvn", "--quiet", "--batch-mode", f"-Dmaven.repo.local={MAVEN_REPOSITORY}", *arguments]
     for attempt in ("--offline", "--no-transfer-progress"):  # offline first: no look for newer snapshots
         done = subprocess.run(

@@ -16,6 +16,9 @@ want dockerd docker.io                                     # a real engine, on a
 want docker docker-cli docker.io
 want mmdebstrap mmdebstrap                                 # stand-ins for base images
 want dpkg-deb dpkg
+want cc gcc                                                # small libraries for glibc and musl, and musl's real loader
+want musl-gcc musl-tools
+[ -n "$(find /usr/lib -maxdepth 2 -name libc.a -path '*-gnu*' 2>/dev/null)" ] || wanted="$wanted libc=libc6-dev"
 [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || wanted="$wanted keyring=debian-archive-keyring"
 case $wanted in *dockerd=*) wanted="$wanted buildx=docker-buildx" ;; esac # newer releases have it apart
 

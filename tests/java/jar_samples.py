@@ -182,9 +182,14 @@ def elf(
     versions: Mapping[str, tuple[str, str]] | None = None,
     note: tuple[str, int, bytes] | None = None,
     dynamic: bool = True,
+    debug: bool = False,
+    run_path: str | None = None,
+    own_type: int = 2,
+    own_hidden: bool = False,
 ) -> bytes:
     """An ELF file. ``undefined``: (name, binding: "global" or "weak"); their symbol indices start at 1.
     ``relocations`` and ``plt``: (symbol index, type). ``versions``: symbol name -> (library, version).
+    The symbol behind the undefined ones is its own, of type ``own_type``, in an old version when ``own_hidden``.
     """
     order = ">" if big else "<"
     header_size, segment_size = (64, 56) if wide else (52, 32)
@@ -205,17 +210,19 @@ def elf(
         return struct.pack(order + "LLLBBH", name, 0, 0, info, 0, section)
 
     names = [text(name) for name in needed]
+    search = text(run_path or "")
     table = symbol(0, 0, 0)
     for name, binding in undefined:
         table += symbol(text(name), (1 if binding == "global" else 2) << 4 | 2, 0)
-    table += symbol(text("Java_defined_here"), 1 << 4 | 2, 1)
+    table += symbol(text("Java_defined_here"), 1 << 4 | own_type, 1)
     count = len(undefined) + 2
-    versym = struct.pack(f"{order}{count}H", *([0] * count))
+    own_version = 0x8002 if own_hidden else 1
+    versym = struct.pack(f"{order}{count}H", *([0] * (count - 1)), own_version)
     verneed = b""
     if versions:
         indices = {pair: 2 + number for number, pair in enumerate(dict.fromkeys(versions.values()))}
         listed = [indices.get(versions.get(name, ("", "")), 1) for name, _ in undefined]
-        versym = struct.pack(f"{order}{count}H", 0, *listed, 1)
+        versym = struct.pack(f"{order}{count}H", 0, *listed, own_version)
         files = list(dict.fromkeys(file for file, _ in indices))
         for number, file in enumerate(files):
             own = [(version, index) for (owner, version), index in indices.items() if owner == file]
@@ -265,8 +272,16 @@ def elf(
         tags += [(7, places["rela"]), (8, len(rela))]
     if jmprel:
         tags += [(23, places["jmprel"]), (2, len(jmprel)), (20, 7)]
+    if verneed or own_hidden:
+        tags.append((0x6FFFFFF0, places["versym"]))
     if verneed:
-        tags += [(0x6FFFFFF0, places["versym"]), (0x6FFFFFFE, places["verneed"]), (0x6FFFFFFF, len(files))]
+        tags += [(0x6FFFFFFE, places["verneed"]), (0x6FFFFFFF, len(files))]
+    if own_hidden:
+        tags.append((0x6FFFFFFC, places["versym"]))  # what the definitions are is not read
+    if run_path:
+        tags.append((29, search))
+    if debug:
+        tags.append((21, 0))
     tags += [(30, flags), (0x6FFFFFFB, flags1), (0, 0)]
     section = b"".join(struct.pack(order + word * 2, tag, value) for tag, value in tags)
     dynamic_at = place(section)

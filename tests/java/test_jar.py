@@ -295,7 +295,9 @@ def test_natives_are_found_by_content_wherever_they_lie(tmp_path: Path) -> None:
         )
     }
     entries = boot_entries(libraries=libraries, tools=None, layers=None)
-    entries["BOOT-INF/classes/linux-x86-64/libvendor.so"] = elf(needed=["libvendorbase.so", "libc.so.6"])
+    entries["BOOT-INF/classes/linux-x86-64/libvendor.so"] = elf(
+        needed=["libvendorbase.so", "libc.so.6"], run_path="$ORIGIN"
+    )
     entries["BOOT-INF/classes/linux-x86-64/libvendorbase.so.1"] = elf()
     jar = read_jar(write(tmp_path / "app.jar", entries))
     prefix = "BOOT-INF/lib/lz4-java-1.8.0.jar!/"
@@ -306,13 +308,32 @@ def test_natives_are_found_by_content_wherever_they_lie(tmp_path: Path) -> None:
         "darwin/liblz4-java.dylib": ("macos", "arm64", None),
         "linux/s390x/liblz4-java.so": ("linux", "s390x", "unknown"),
         "bin/ffmpeg-amd64": ("linux", "amd64", "fails"),
-        "BOOT-INF/classes/linux-x86-64/libvendor.so": ("linux", "amd64", "loads"),
+        "BOOT-INF/classes/linux-x86-64/libvendor.so": ("linux", "amd64", "unknown"),  # the name differs
         "BOOT-INF/classes/linux-x86-64/libvendorbase.so.1": ("linux", "amd64", "loads"),
     }
     assert found["linux/amd64/liblz4-java.so"].library == "lz4-java-1.8.0.jar"
     assert found["BOOT-INF/classes/linux-x86-64/libvendor.so"].library is None
     deep = read_jar(tmp_path / "app.jar", architectures=None)
     assert {n.musl_verdict for n in deep.natives if n.arch == "s390x"} == {"loads"}
+
+
+def test_natives_that_need_each_other(tmp_path: Path) -> None:
+    user = elf(needed=["libbase.so", "libc.so.6"], run_path="$ORIGIN")
+    base = elf(needed=["libc.so.6", "ld-linux-x86-64.so.2"])
+    libraries = {
+        "x-1.jar": library(**{"linux/libuser.so": user, "linux/libbase.so": base}),
+        "y-1.jar": library(**{"linux/libuser.so": user, "other/libbase.so": base}),
+        "z-1.jar": library(**{"linux/libuser.so": user}),
+    }
+    jar = read_jar(write(tmp_path / "app.jar", boot_entries(libraries=libraries, tools=None)))
+    users = [native for native in jar.natives if native.path.endswith("libuser.so")]
+    # only a file in the same directory of the same jar is the one that is needed
+    assert [(native.library, native.musl_verdict) for native in users] == [
+        ("x-1.jar", "fails"),
+        ("y-1.jar", "unknown"),
+        ("z-1.jar", "unknown"),
+    ]
+    assert users[0].musl_reason.startswith("needs libbase.so of the same archive: needs ld-linux-x86-64.so.2")
 
 
 def test_the_twin_for_musl_is_named(tmp_path: Path) -> None:

@@ -5,7 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jar_samples import class_file, elf, fat_macho, macho, pe
 
-from imgopt.java.natives import NativeLibrary, Platform, examine, musl_exports, musl_twins, platform
+from imgopt.java.natives import (
+    NativeLibrary,
+    Platform,
+    examine,
+    musl_exports,
+    musl_twins,
+    platform,
+    with_companions,
+)
 
 GETPID = ("getpid", "global")
 
@@ -76,6 +84,10 @@ def test_only_linux_libraries_get_a_verdict() -> None:
     assert look(elf(needed=["libc.so.7"])).os == "freebsd"
     assert look(elf(needed=["libm.so.2", "libstdc++.so.6"])).os == "solaris"
     assert look(elf(needed=["libc.so", "libm.so", "libdl.so"])).os == "android"
+    assert look(elf(needed=["libc.so.8"])).os == "dragonfly"
+    assert look(elf(needed=[], undefined=[("errno", "global")])).os == "dragonfly"
+    old = elf(undefined=[("errno", "global")], versions={"errno": ("libc.so.6", "GLIBC_2.0")})
+    assert look(old).os == "linux"
 
 
 def test_musl_answers_the_parts_of_glibc_itself() -> None:
@@ -103,10 +115,61 @@ def test_an_unknown_library_leaves_the_verdict_open() -> None:
     found = look(elf(needed=["libhcnetsdk.so.1", "libc.so.6"]))
     assert found.musl_verdict == "unknown"
     assert "libhcnetsdk.so.1" in found.musl_reason
-    assert (
-        look(elf(needed=["libhcnetsdk.so.1", "libc.so.6"]), beside=("libhcnetsdk.so",)).musl_verdict
-        == "loads"
-    )
+
+
+@pytest.mark.parametrize(
+    ("run_path", "beside", "verdict"),
+    [
+        ("$ORIGIN", "libbase.so.1", "loads"),
+        ("/usr/lib:${ORIGIN}/", "libbase.so.1", "loads"),
+        ("$ORIGIN", "libbase.so", "unknown"),
+        ("$ORIGIN/../lib", "libbase.so.1", "fails"),
+        ("$ORIGIN:$LIB", "libbase.so.1", "fails"),
+        ("/usr/lib", "libbase.so.1", "fails"),
+        (None, "libbase.so.1", "fails"),
+        (None, "libbase.so", "fails"),
+        ("$ORIGIN", "libother.so", "unknown"),
+    ],
+)
+def test_a_library_of_the_same_archive_is_found_on_the_run_path_only(
+    run_path: str | None, beside: str, verdict: str
+) -> None:
+    found = look(elf(needed=["libbase.so.1", "libc.so.6"], run_path=run_path), beside=(beside,))
+    assert found.musl_verdict == verdict
+    assert "libbase.so.1" in found.musl_reason
+
+
+def test_what_lies_beside_comes_before_the_package() -> None:
+    needed = ["libgcc_s.so.1", "libc.so.6"]
+    beside = ("libgcc_s.so.1",)
+    assert look(elf(needed=needed, run_path="$ORIGIN"), beside=beside).musl_packages == ()
+    assert look(elf(needed=needed), beside=beside).musl_packages == ("libgcc",)
+
+
+def test_a_library_is_no_better_than_those_it_needs_beside_it() -> None:
+    names = {"libtop.so": ["libmiddle.so"], "libmiddle.so": ["libbase.so"], "libbase.so": []}
+
+    def verdicts(*needed: str, machine: int = 62) -> list[tuple[str | None, tuple[str, ...]]]:
+        files = [
+            look(
+                elf(
+                    needed=[*own, *(needed if name == "libbase.so" else ())],
+                    run_path="$ORIGIN",
+                    machine=machine if name == "libbase.so" else 62,
+                ),
+                tuple(names),
+                f"x.jar!/lib/{name}",
+            )
+            for name, own in names.items()
+        ]
+        return [(native.musl_verdict, native.musl_packages) for native in with_companions(files)]
+
+    assert verdicts("libc.so.6") == [("loads", ())] * 3
+    assert verdicts("libgcc_s.so.1") == [("needs", ("libgcc",))] * 3
+    assert verdicts("ld-linux-x86-64.so.2") == [("fails", ())] * 3
+    assert verdicts("libhcnetsdk.so") == [("unknown", ())] * 3
+    # for another architecture: not the one that is needed
+    assert verdicts("ld-linux-aarch64.so.1", machine=183)[:2] == [("loads", ())] * 2
 
 
 def test_the_jvm_s_own_libraries_and_symbols_are_there() -> None:
@@ -198,6 +261,28 @@ def test_thread_local_variables_in_the_initial_exec_model_fail() -> None:
     assert look(elf(tls=False, flags=0x10, relocations=[(0, tpoff)])).musl_verdict == "loads"
 
 
+def test_initial_exec_variables_of_another_library_fail() -> None:
+    data = elf(undefined=[("x", "global")], flags=0x10, relocations=[(1, 18)], needed=["libz.so.1"])
+    assert look(data).musl_verdict == "fails"
+
+
+@pytest.mark.parametrize(("machine", "indirect"), [(62, 37), (183, 1032)])
+def test_functions_chosen_at_load_time_fail(machine: int, indirect: int) -> None:
+    found = look(elf(machine=machine, plt=[(0, indirect)]))
+    assert (found.musl_verdict, found.undefined) == ("fails", ())
+    assert "ifunc" in found.musl_reason
+
+
+@pytest.mark.parametrize("own", [{"own_hidden": True}, {"own_type": 10}])
+@pytest.mark.parametrize(("kind", "verdict"), [(PLT, "loads"), (POINTER, "fails")])
+def test_own_symbols_that_musl_does_not_see(own: dict[str, int], kind: int, verdict: str) -> None:
+    found = look(elf(undefined=[GETPID], plt=[(2, kind)], **own))  # type: ignore[arg-type]
+    assert (found.musl_verdict, found.undefined) == (verdict, ("Java_defined_here",))
+    assert "its own Java_defined_here" in found.musl_reason
+    assert look(elf(undefined=[GETPID], **own)).undefined == ()  # type: ignore[arg-type]
+    assert look(elf(undefined=[GETPID], plt=[(2, kind)])).undefined == ()
+
+
 def test_a_library_built_for_musl() -> None:
     found = look(
         elf(
@@ -214,12 +299,15 @@ def test_static_files_need_no_libc() -> None:
     found = look(elf(dynamic=False, kind=2))
     assert (found.libc, found.musl_verdict) == ("any", "loads")
     assert look(elf(needed=[])).libc == "any"
+    itself = look(elf(needed=[], debug=True, relocations=[(0, 37)]))  # a static PIE relocates itself
+    assert (itself.musl_verdict, itself.musl_reason) == ("loads", "statically linked")
 
 
 def test_a_program_for_glibc_s_loader_fails_and_a_library_with_an_interpreter_does_not() -> None:
     loader = "/lib64/ld-linux-x86-64.so.2"
     assert look(elf(kind=2, interpreter=loader)).musl_verdict == "fails"
     assert look(elf(kind=3, interpreter=loader, flags1=0x08000000)).musl_verdict == "fails"
+    assert look(elf(kind=3, interpreter=loader, debug=True)).musl_verdict == "fails"  # PIE of an old linker
     library = look(elf(kind=3, interpreter=loader))
     assert (library.musl_verdict, library.interpreter) == ("loads", loader)
     assert (

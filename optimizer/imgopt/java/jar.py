@@ -475,7 +475,11 @@ class _Xray:
         return highest, frozenset(references)
 
     def natives(self, suspects: list[_Suspect]) -> tuple[NativeLibrary, ...]:
-        beside = {suspect.entry.name.rpartition("/")[2] for suspect in suspects if suspect.certain}
+        beside: dict[tuple[int, str], set[str]] = {}
+        for suspect in suspects:
+            if suspect.certain:
+                directory, _, name = suspect.entry.name.rpartition("/")
+                beside.setdefault((id(suspect.holder), directory), set()).add(name)
         found: list[NativeLibrary] = []
         holder: Entry | None = None
         source: archive.ByteSource | None = self.source
@@ -497,13 +501,14 @@ class _Xray:
                     self.unseen("too many files of unknown kind; not all were looked at for native code")
                 if peeks >= _MAX_PEEKS:
                     continue
-            native = self.native(suspect, source, beside)
+            directory = suspect.entry.name.rpartition("/")[0]
+            native = self.native(suspect, source, beside.get((id(suspect.holder), directory), ()))
             if native is not None:
                 found.append(native)
         twins = natives.musl_twins(found)
         return tuple(
             replace(native, musl_twin=twins[native.path]) if native.path in twins else native
-            for native in found
+            for native in natives.with_companions(found)
         )
 
     def native(

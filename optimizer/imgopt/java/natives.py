@@ -3,14 +3,21 @@
 Headers decide, never file names: lz4-java ships a Windows DLL called ``liblz4-java.so``.
 
 The musl rules are those of musl's loader (``ldso/dynlink.c``) under ``dlopen(…, RTLD_LAZY)``, which is how a JVM
-opens a library. Each was tried with musl 1.2.3:
+opens a library. ``tests/java/test_musl_loader.py`` holds each against the real loader of Debian (12: musl 1.2.3,
+13: 1.2.5):
 
 * libc, libpthread, librt, libm, libdl, libutil and libxnet, with any suffix, are musl itself; every other needed
   name must be a file. glibc's ``ld-linux-*`` is none on Alpine.
+* A library that was opened by its path, as a JVM does, is not known by its soname: another one that needs it must
+  find it as a file of that name, on its own run path (``$ORIGIN``) or on the search path.
 * An undefined global symbol that nothing offers ends the load when the library asks for immediate binding, or when
   the reference is neither a PLT nor a GOT slot. Other references are left open: the library loads, and the process
-  dies when it calls that function. Weak symbols may stay undefined.
-* A library with thread-local variables of its own in the initial-exec model is refused by ``dlopen``.
+  dies when it calls that function. Weak symbols may stay undefined. Definitions of an old version (``name@VERSION``)
+  and functions that are chosen at load time (ifunc) are none to musl, not even for the library that has them.
+* Thread-local variables in the initial-exec model and functions chosen at load time are refused by ``dlopen``.
+
+Not seen here: a constructor that calls what was left open kills the process at load (such a library has
+``undefined`` symbols). Packed relocations (DT_RELR) need musl 1.2.4, Alpine 3.18.
 """
 
 from __future__ import annotations
@@ -46,7 +53,8 @@ class NativeLibrary:
     """``any``: needs no libc; None: not for Linux, or not examined."""
     needed: tuple[str, ...]
     undefined: tuple[str, ...]
-    """Undefined global symbols that musl does not have and that nothing else it needs is known to have."""
+    """Global symbols it refers to that musl does not have, or does not see, and that nothing else it needs is known
+    to have."""
     interpreter: str | None
     bytes: int
     musl_verdict: Literal["loads", "needs", "fails", "unknown"] | None
@@ -132,6 +140,11 @@ _INITIAL_EXEC: Mapping[str, frozenset[int]] = {
     "ppc64": frozenset({73}),
     "ppc64le": frozenset({73}),
 }
+# Relocations for functions that are chosen at load time; musl knows none of them on any architecture.
+_INDIRECT: Mapping[str, int] = {
+    "amd64": 37, "arm64": 1032, "386": 42, "arm": 160, "ppc64": 248, "ppc64le": 248, "s390x": 61, "riscv64": 58,
+    "loong64": 12,
+}  # fmt: skip
 _MAX_SYMBOLS = 400_000
 _MAX_TABLE_BYTES = 32 << 20
 
@@ -286,9 +299,15 @@ class _Dynamic:
     needed: tuple[str, ...]
     program: bool
     missing: tuple[str, ...]
+    unseen: tuple[str, ...]
+    """Symbols it defines itself in a way that musl passes over."""
     fatal: tuple[str, ...]
-    """Those of ``missing`` that end the load."""
+    """Those of ``missing`` and ``unseen`` that end the load."""
     initial_exec: bool
+    indirect: bool
+    """Has functions that are chosen at load time."""
+    looks_beside: bool
+    """Searches the directory it lies in for what it needs."""
     versions: frozenset[str]
     solaris: bool
 
@@ -298,7 +317,8 @@ def examine(
 ) -> NativeLibrary | None:
     """Looks at one file. None when it is no native library or program.
 
-    ``size`` is its length in bytes; ``beside`` are base names of the other native libraries in the archive.
+    ``size`` is its length in bytes; ``beside`` are base names of the other native libraries in the same directory.
+    What they need in turn is `with_companions`' part.
     ``deep=False`` stops at the header. Damaged files give verdict "unknown"; nothing is raised.
     """
     found = platform(read)
@@ -340,13 +360,15 @@ def examine(
     if other is not None:
         return result(other, None, None, f"for {other}", needed=dynamic.needed, interpreter=interpreter)
     libc = _libc(dynamic, interpreter)
-    if (
-        libc == "musl"
-    ):  # linked against musl: a symbol not in the list is one of another release or architecture
-        dynamic = replace(dynamic, missing=(), fatal=())
+    if libc == "musl":  # a symbol not in the list is one of another release or architecture
+        own = tuple(name for name in dynamic.fatal if name in dynamic.unseen)
+        dynamic = replace(dynamic, missing=(), fatal=own)
     program = layout.kind == 2 or dynamic.program
+    if program and interpreter is None and not dynamic.needed:  # it relocates itself
+        return result("linux", "any", "loads", "statically linked")
     verdict, packages, reason = _musl_verdict(dynamic, interpreter if program else None, beside)
-    return result("linux", libc, verdict, reason, packages, dynamic.needed, dynamic.missing, interpreter)
+    undefined = tuple(sorted({*dynamic.missing, *dynamic.unseen}))
+    return result("linux", libc, verdict, reason, packages, dynamic.needed, undefined, interpreter)
 
 
 def _interpreter(read: Read, layout: _Layout) -> str | None:
@@ -368,6 +390,9 @@ def _other_system(dynamic: _Dynamic, interpreter: str | None) -> str | None:
         return "solaris"
     if names & {"libc.so.7", "libm.so.5"}:
         return "freebsd"
+    # Its thread-local errno is a symbol of its own; Linux has a function in its place.
+    if "libc.so.8" in names or ("errno" in dynamic.missing and not dynamic.versions):
+        return "dragonfly"
     if "libc.so.12" in names:
         return "netbsd"
     if any(re.fullmatch(r"libc\.so\.\d+\.\d+", name) for name in names):
@@ -432,26 +457,42 @@ def _dynamic(read: Read, layout: _Layout, arch: str) -> _Dynamic | None:
     immediate = 24 in tags or bool(flags & 8) or bool(flags1 & 1)
     versions = _needed_versions(read, layout, tags, strings)
     missing = _missing_symbols(read, layout, tags, strings, needed, versions)
-    fatal: set[int] = set()
-    initial_exec = False
+    left_open = frozenset() if immediate else _LEFT_OPEN.get(arch, frozenset())
+    refused = _INITIAL_EXEC.get(arch, frozenset()) if flags & 0x10 else frozenset()  # DF_STATIC_TLS
+    indirect = _INDIRECT.get(arch)
     has_tls = any(kind == 7 for kind, _, _, _ in layout.segments)
-    if missing or (has_tls and flags & 0x10):
-        left_open = frozenset() if immediate else _LEFT_OPEN.get(arch, frozenset())
-        refused = _INITIAL_EXEC.get(arch, frozenset()) if has_tls else frozenset()
-        for symbol, kind in _relocations(read, layout, tags):
-            if symbol in missing and kind not in left_open:
-                fatal.add(symbol)
-            if kind in refused:
-                initial_exec = True
+    referred: set[int] = set()
+    firm: set[int] = set()
+    initial_exec = chosen = False
+    for symbol, kind in _relocations(read, layout, tags):
+        referred.add(symbol)
+        if kind not in left_open:
+            firm.add(symbol)
+        if kind in refused and (symbol or has_tls):  # its own variables, or those of another library
+            initial_exec = True
+        if kind == indirect:
+            chosen = True
+    unseen = _unseen_symbols(read, layout, tags, strings, referred) if arch in _INDIRECT else {}
+    search = tags.get(29, tags.get(15))  # DT_RUNPATH counts before DT_RPATH
     return _Dynamic(
         needed,
-        program=bool(flags1 & 0x08000000),  # DF_1_PIE
+        program=bool(flags1 & 0x08000000) or 21 in tags,  # DF_1_PIE; DT_DEBUG, which only programs have
         missing=tuple(sorted(set(missing.values()))),
-        fatal=tuple(sorted({missing[symbol] for symbol in fatal})),
+        unseen=tuple(sorted(set(unseen.values()))),
+        fatal=tuple(sorted({name for symbol, name in (missing | unseen).items() if symbol in firm})),
         initial_exec=initial_exec,
+        indirect=chosen,
+        looks_beside=search is not None and _looks_beside(_text(strings, search)),
         versions=frozenset(version for _, version in versions.values()),
         solaris=not tags.keys().isdisjoint((0x60000019, 0x6000001B)),  # DT_SUNW_STRPAD, DT_SUNW_LDMACH
     )
+
+
+def _looks_beside(search: str) -> bool:
+    """Whether a run path leads to the library's own directory. With any other variable in it musl drops it whole."""
+    if re.search(r"\$(?!ORIGIN|\{ORIGIN\})", search):
+        return False
+    return any(re.fullmatch(r"\$(ORIGIN|\{ORIGIN\})(/+\.?)*", place) for place in search.split(":"))
 
 
 def _needed_versions(
@@ -557,6 +598,35 @@ def _missing_symbols(
     return missing
 
 
+def _unseen_symbols(
+    read: Read, layout: _Layout, tags: Mapping[int, int], strings: bytes, referred: Collection[int]
+) -> dict[int, str]:
+    """Symbol index -> name of those among ``referred`` that the file defines, but that musl's look-up passes over.
+
+    A default version of the same name, which musl would take instead, is not looked for.
+    """
+    if 6 not in tags or not any(referred):
+        return {}
+    form = struct.Struct(layout.order + ("LBBHQQ" if layout.wide else "LLLBBH"))
+    last = max(referred)
+    if last > _MAX_SYMBOLS:
+        raise ValueError("too many symbols")
+    table = _table(read, layout, tags[6], (last + 1) * form.size)
+    versions: tuple[int, ...] = ()
+    if 0x6FFFFFF0 in tags and 0x6FFFFFFC in tags:  # it has versions, and defines some
+        size = 2 * (last + 1)
+        versions = struct.unpack(f"{layout.order}{last + 1}H", _table(read, layout, tags[0x6FFFFFF0], size))
+    found: dict[int, str] = {}
+    for index in referred:
+        fields = form.unpack_from(table, index * form.size)
+        name, info, section = fields[0], fields[1 if layout.wide else 3], fields[3 if layout.wide else 5]
+        if section == 0 or info >> 4 == 0:  # undefined, or local
+            continue
+        if info & 15 == 10 or (versions and versions[index] & 0x8000):  # STT_GNU_IFUNC; a hidden version
+            found[index] = _text(strings, name)
+    return found
+
+
 def _relocations(read: Read, layout: _Layout, tags: Mapping[int, int]) -> Iterator[tuple[int, int]]:
     """(symbol index, type) of all relocations but the relative ones that linkers sort to the front."""
     for address, length, addend, skipped in (
@@ -593,6 +663,11 @@ def _musl_verdict(
     fatal = [name for name in dynamic.missing if name in dynamic.fatal or name in _CALLED_AT_LOAD]
     if fatal:
         return "fails", (), f"musl has no {_some(fatal)}"
+    if dynamic.indirect:
+        return "fails", (), "chooses functions at load time (ifunc), which musl does not support"
+    unseen = [name for name in dynamic.unseen if name in dynamic.fatal]
+    if unseen:
+        return "fails", (), f"musl does not find its own {_some(unseen)} (an old version, or an ifunc)"
     if dynamic.initial_exec:
         return (
             "fails",
@@ -602,16 +677,25 @@ def _musl_verdict(
     stems = {_stem(name) for name in beside}
     packages: set[str] = set()
     own: list[str] = []
+    apart: list[str] = []
     unknown: list[str] = []
     for name in dynamic.needed:
         if _MUSL_ITSELF.match(name) or name in _JVM_LIBRARIES:
             continue
-        if name in _PACKAGES:
+        if name in beside and dynamic.looks_beside:
+            own.append(name)
+        elif name in _PACKAGES:
             packages.add(_PACKAGES[name])
         elif name in beside or _stem(name) in stems:
-            own.append(name)
+            apart.append(name)
         else:
             unknown.append(name)
+    if apart and not dynamic.looks_beside:
+        reason = f"needs {_some(apart)} of the same archive, but has no run path ($ORIGIN) to it"
+        return "fails", tuple(sorted(packages)), reason
+    if apart:
+        reason = f"needs {_some(apart)}, which lies beside it under another name"
+        return "unknown", tuple(sorted(packages)), reason
     if unknown:
         return (
             "unknown",
@@ -625,6 +709,8 @@ def _musl_verdict(
         notes.append(f"uses {_some(own)} of the same archive")
     if dynamic.missing:
         notes.append(f"would crash if it called {_some(dynamic.missing)}, which musl does not have")
+    if dynamic.unseen:
+        notes.append(f"would crash if it called its own {_some(dynamic.unseen)}, which musl does not find")
     return (
         ("needs" if packages else "loads"),
         tuple(sorted(packages)),
@@ -633,7 +719,7 @@ def _musl_verdict(
 
 
 def _stem(name: str) -> str:
-    """Jars often carry ``libx.so`` for the ``libx.so.1.2`` that is needed, and rename it when they unpack it."""
+    """Jars often carry ``libx.so`` for the ``libx.so.1.2`` that is needed."""
     return name.partition(".so")[0]
 
 
@@ -641,6 +727,41 @@ def _some(names: Collection[str]) -> str:
     """At most three of them."""
     listed = list(names)
     return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
+
+
+def with_companions(natives: Collection[NativeLibrary]) -> tuple[NativeLibrary, ...]:
+    """The same libraries, each no better than those of its directory that it needs, and needing what they need."""
+    found = {native.path: native for native in natives}
+    for _ in range(len(found)):
+        changed = {
+            path: joined for path, native in found.items() if (joined := _joined(native, found)) != native
+        }
+        if not changed:
+            break
+        found.update(changed)
+    return tuple(found[native.path] for native in natives)
+
+
+def _joined(native: NativeLibrary, found: Mapping[str, NativeLibrary]) -> NativeLibrary:
+    place = native.path[: -len(_base_name(native.path))]
+    for name in native.needed if native.musl_verdict in ("loads", "needs") else ():
+        other = found.get(place + name)
+        if other is None or other.arch != native.arch or other.musl_verdict is None:
+            continue
+        if name in _PACKAGES and _PACKAGES[name] in native.musl_packages:  # not that file, but Alpine's
+            continue
+        if other.musl_verdict in ("fails", "unknown"):
+            reason = f"needs {name} of the same archive: {other.musl_reason}"
+            return replace(native, musl_verdict=other.musl_verdict, musl_reason=reason)
+        packages = tuple(sorted({*native.musl_packages, *other.musl_packages}))
+        if packages != native.musl_packages:
+            reason = f"needs {name} of the same archive: {other.musl_reason}"
+            return replace(native, musl_verdict="needs", musl_packages=packages, musl_reason=reason)
+    return native
+
+
+def _base_name(path: str) -> str:
+    return path.rpartition("!/")[2].rpartition("/")[2]
 
 
 _MUSL_WORD = re.compile(r"[-_./]?(?:musl|alpine)", re.IGNORECASE)
