@@ -64,27 +64,46 @@ class OnMusl:
     """Whether the natives that one library has for one architecture load on musl (Alpine)."""
 
     library: str
+    """The jar that holds them; for those that no jar inside holds: the file's name."""
+    inside: bool
+    """In a jar inside."""
     arch: str
     libc: str
     verdict: str
     packages: tuple[str, ...]
-    reason: str
+    may_crash: bool
+    """It loads, but refers to symbols that musl does not have."""
+    reasons: tuple[str, ...]
+    """Why not all is well; none when it loads."""
 
 
 def on_musl(natives: Iterable[NativeLibrary]) -> Iterator[OnMusl]:
     """One row for each library and architecture of Linux: the worst verdict of the files that musl would load."""
     groups: dict[tuple[str, str], list[NativeLibrary]] = {}
-    for native in natives:
-        if native.os == "linux" and native.musl_verdict is not None:
-            name = native.library or native.path.rpartition("/")[2]
-            groups.setdefault((name, native.arch), []).append(native)
+    of_linux = [native for native in natives if native.os == "linux" and native.musl_verdict is not None]
+    glibc_file = {native.musl_twin: native for native in of_linux if native.musl_twin is not None}
+    for native in of_linux:
+        name = native.library or glibc_file.get(native.path, native).path.rpartition("/")[2]
+        groups.setdefault((name, native.arch), []).append(native)
     for (name, arch), group in sorted(groups.items()):
         # a file for glibc whose musl twin lies beside it is not the one that Alpine loads
         loaded = [native for native in group if native.musl_twin is None] or group
         worst = max(loaded, key=lambda native: _VERDICTS.index(native.musl_verdict or "unknown"))
         libcs = "+".join(sorted({native.libc or "unknown" for native in group}))
         packages = tuple(dict.fromkeys(package for native in loaded for package in native.musl_packages))
-        yield OnMusl(name, arch, libcs, worst.musl_verdict or "unknown", packages, worst.musl_reason)
+        verdict = worst.musl_verdict or "unknown"
+        bad = verdict in ("fails", "unknown")
+        telling = [worst] if bad else [each for each in loaded if each.musl_packages or each.undefined]
+        yield OnMusl(
+            name,
+            bool(group[0].library),
+            arch,
+            libcs,
+            verdict,
+            packages,
+            may_crash=not bad and any(native.undefined for native in loaded),
+            reasons=tuple(dict.fromkeys(native.musl_reason for native in telling)),
+        )
 
 
 def text(jar: Jar, *, width: int, quiet: bool, verbose: bool) -> list[Line]:
@@ -202,11 +221,14 @@ def _natives(jar: Jar, width: int) -> list[Line]:
         figures.append([_on_musl_cell(cells_.get((library, arch))) for arch in columns])
     if rows:
         room = max(20, width - width_of(table(figures, left=3)[0]) - 2)
-        labels: list[Line | str] = ["", *(head(visible(library), room) for library in libraries)]
+        # files of one jar often differ at the end of their names only
+        inside = {row.library for row in rows if row.inside}
+        labels: list[Line | str] = [
+            "",
+            *((head if library in inside else tail)(visible(library), room) for library in libraries),
+        ]
         lines += table([[label, *row] for label, row in zip(labels, figures, strict=True)], left=3)
-    reasons = {
-        (row.library, row.reason) for row in rows if row.verdict in ("fails", "unknown") and row.reason
-    }
+    reasons = {(row.library, reason) for row in rows for reason in row.reasons if reason}
     for library, reason in sorted(reasons):
         lines += wrapped(f"{library}: {reason}", width, first=line("  "), indent=4, style="dim")
     others = sorted(
@@ -220,11 +242,18 @@ def _natives(jar: Jar, width: int) -> list[Line]:
 def _on_musl_cell(row: OnMusl | None) -> Line:
     if row is None:
         return dim("-")
-    return (f"{row.libc}, ", ""), (_verdict(row), _STYLES[row.verdict])
+    if row.verdict == "needs":
+        verdict = "needs packages"
+    elif row.may_crash:
+        verdict = "may crash"
+    else:
+        verdict = row.verdict
+    return (f"{row.libc}, ", ""), (verdict, "warn" if row.may_crash else _STYLES[row.verdict])
 
 
 def _verdict(row: OnMusl) -> str:
-    return f"needs {' '.join(row.packages)}" if row.verdict == "needs" else row.verdict
+    verdict = f"needs {' '.join(row.packages)}" if row.verdict == "needs" else row.verdict
+    return f"{verdict}, may crash" if row.may_crash else verdict
 
 
 def markdown(jar: Jar) -> str:

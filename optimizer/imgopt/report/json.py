@@ -222,6 +222,7 @@ def jar_object(jar: Jar) -> Object:
                 else {
                     "verdict": native.musl_verdict,
                     "packages": list(native.musl_packages),
+                    "undefined": list(native.undefined),
                     "reason": native.musl_reason,
                 },
             }
