@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from stand_ins import ALPINE_JAVA, _unpack_java, _without_glibc_checks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CACHE = ROOT / ".cache" / "musl"
@@ -77,6 +78,23 @@ int JNI_CreateJavaVM(void **a, void **b, void *c) { return -1; }
 """
 
 
+JAVA_CLASS = """
+public class Load {
+    public static void main(String[] files) {
+        for (String file : files) {
+            String outcome = "loaded";
+            try {
+                System.load(file);
+            } catch (Throwable thrown) {
+                outcome = thrown.toString().replace("\\n", " ");
+            }
+            System.out.println(file + "\\t" + outcome);
+        }
+    }
+}
+"""
+
+
 class MuslError(Exception):
     """The loader could not be set up; the text says why."""
 
@@ -104,7 +122,12 @@ def missing() -> str | None:
     """Why the loader cannot be tried here; None when it can."""
     if (os.uname().sysname, os.uname().machine) != ("Linux", "x86_64"):
         return "the loader is tried on Linux x86-64 only"
-    for program, package in (("musl-gcc", "musl-tools"), ("cc", "gcc"), ("mvn", "maven")):
+    for program, package in (
+        ("musl-gcc", "musl-tools"),
+        ("cc", "gcc"),
+        ("mvn", "maven"),
+        ("javac", "openjdk-17-jdk-headless"),
+    ):
         if not shutil.which(program):
             return f"{program} is not installed (apt-get install {package})"
     if not LOADER.exists():
@@ -175,6 +198,33 @@ class Musl:
         if done.returncode:
             raise MuslError(f"{program.name} ended with {done.returncode}: {done.stderr}")
         return done.stdout
+
+    def system_load(self, files: Collection[Path]) -> dict[Path, str]:
+        """What `System.load` does with each file in a Java virtual machine for musl that has the packages.
+
+        The machine is the one that stands for Alpine's in other tests; it starts with Debian's loader itself.
+        """
+        home = self.root / "java"
+        if not home.exists():
+            _unpack_java(ALPINE_JAVA, home)
+            (zlib,) = Path("/usr/lib/x86_64-linux-gnu").glob("libz.so.1")
+            (home / "zlib").mkdir()
+            (home / "zlib" / zlib.name).write_bytes(_without_glibc_checks(zlib.read_bytes()))
+            (home / "Load.java").write_text(JAVA_CLASS)
+            subprocess.run(["javac", "--release", "17", "Load.java"], cwd=home, check=True)
+        places = [home / "zlib", *(self.root / "packages" / package for package in PACKAGES)]
+        done = subprocess.run(
+            [home / "bin" / "java", "-Xshare:off", "-cp", home, "Load", *files],
+            env={"LD_LIBRARY_PATH": ":".join(map(str, places))},
+            text=True,
+            capture_output=True,
+            timeout=300,
+        )
+        if done.returncode:
+            raise MuslError(f"java ended with {done.returncode}: {done.stdout[-4000:]}{done.stderr[-1000:]}")
+        return {
+            Path(file): text for file, _, text in (row.partition("\t") for row in done.stdout.splitlines())
+        }
 
 
 def musl(root: Path) -> Musl:

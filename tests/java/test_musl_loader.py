@@ -125,6 +125,25 @@ def test_natives_of_a_published_jar(
     assert [line for native in natives for line in differences(musl, native, files[native.path])] == []
 
 
+def test_a_virtual_machine_for_musl_agrees(jars: dict[str, Path], musl: Musl, tmp_path: Path) -> None:
+    """`System.load` in a real one, for all files that do not kill it: those that load do so with all symbols."""
+    expected: dict[Path, bool] = {}
+    for number, jar in enumerate(jars.values()):
+        natives = for_amd64(jar)
+        files = unpacked(jar, natives, tmp_path / str(number))
+        for native in natives:
+            loads = native.musl_verdict in ("loads", "needs")
+            if loads and not native.undefined:
+                expected[files[native.path]] = True
+            elif not loads and musl.open(files[native.path], packages=PACKAGES).kind == "refused":
+                expected[files[native.path]] = False
+    assert len([file for file, loads in expected.items() if loads]) > 20
+    found = musl.system_load(expected)
+    # other errors than this one come from JNI_OnLoad, which misses the classes of its jar: the library is loaded
+    loaded = {file: not text.startswith("java.lang.UnsatisfiedLinkError") for file, text in found.items()}
+    assert [(file, found.get(file)) for file, loads in expected.items() if loaded.get(file) != loads] == []
+
+
 def for_amd64(jar: Path) -> list[NativeLibrary]:
     found = [
         each for each in read_jar(jar, classes=False).natives if (each.os, each.arch) == ("linux", "amd64")
