@@ -446,8 +446,8 @@ def test_names_that_lie() -> None:
     [
         (
             "eclipse-temurin:17-jre-alpine",
-            "sh wget tzdata fontconfig fonts libgcc awt jfr adduser apk",
-            "bash curl jcmd jar useradd",
+            "sh wget tzdata fontconfig fonts awt jfr adduser apk",
+            "bash curl jcmd jar useradd libgcc",
         ),
         ("eclipse-temurin:17-jdk-alpine", "jcmd jar javac jstack", "bash curl"),
         (
@@ -461,7 +461,10 @@ def test_names_that_lie() -> None:
         ("openjdk:8-jdk", "bash curl wget git unzip fontconfig apt jcmd", ""),
         ("openjdk:8-jre", "curl wget fontconfig", "javac"),
         ("openjdk:17", "microdnf", "apt"),
-        ("eclipse-temurin:21-jdk-alpine", "jmods binutils", "bash"),
+        ("eclipse-temurin:21-jdk-alpine", "jmods binutils libgcc", "bash"),
+        ("eclipse-temurin:8-jdk-alpine", "jcmd", "libgcc"),
+        ("eclipse-temurin:11-jdk-alpine", "jcmd jmods", "libgcc"),
+        ("eclipse-temurin:17.0.8_7-jdk-alpine", "jcmd", "libgcc"),
         ("eclipse-temurin:25-jdk", "binutils", "jmods"),
         ("bellsoft/liberica-openjdk-alpine-musl:17", "javac", "jmods binutils"),
         ("amazoncorretto:25-al2023", "jmods javac", ""),

@@ -113,8 +113,8 @@ def temurin(base: Base, tag: str) -> Base | None:
 
     ca = frozenset({"ca-certificates"} if known_at >= "2024-04" else ())
     if re.fullmatch(r"alpine(?:-3\.\d+)?", variant):
-        has = ALPINE_HAS | {"tzdata", "locales", "libgcc", "awt"}
-        lacks = ALPINE_LACKS
+        has = ALPINE_HAS | {"tzdata", "locales", "awt"}
+        lacks = ALPINE_LACKS | {"libgcc"}
         if known_at >= "2023-04":
             has |= {"fontconfig", "fonts"}
         elif known_at and known_at <= "2022-04":
@@ -183,8 +183,10 @@ def temurin(base: Base, tag: str) -> Base | None:
         # From 24 on Temurin's JDK links from its own run-time image (JEP 493).
         jmods = frozenset({"jmods"})
         base = replace(base, has=base.has | jmods) if major < 24 else replace(base, lacks=base.lacks | jmods)
-    if base.kind == "jdk" and known_at >= "2025-04":
+    if base.kind == "jdk" and known_at >= "2025-04" and (major is None or major >= 13):  # jlink wants objcopy
         base = replace(base, has=base.has | {"binutils"})
+        if base.os == "alpine":  # Alpine's binutils depend on it
+            base = replace(base, has=base.has | {"libgcc"}, lacks=base.lacks - {"libgcc"})
     if base.kind == "jre":
         jfr = frozenset() if major == 8 else frozenset({"jfr"})
         return with_java(base, extra=jfr, lacks=_TEMURIN_JRE_LACKS)
