@@ -66,3 +66,9 @@ def test_shells_in_exec_form(argv: list[str]) -> None:
 def test_no_java_no_call() -> None:
     assert calls_in_script("nginx -g 'daemon off;'; javac X.java", {}) == ()
     assert calls_in_argv(["nginx"], {}) == ()
+
+
+def test_a_variable_that_makes_a_script_run_itself_is_read_once() -> None:
+    variables = {"X": 'java -jar a.jar; sh -c "$X"; sh -c "$X x"'}
+    assert [call.jar for call in calls_in_script('sh -c "$X"', variables)][:2] == ["a.jar"] * 2
+    assert len(calls_in_script('sh -c "$X"', variables)) < 100

@@ -94,3 +94,14 @@ def test_any_text_is_read_or_reported(text: str) -> None:
         for word in command.words:
             assert text[word.start : word.end] == word.text
             word.value({})
+
+
+@pytest.mark.parametrize("opening", ['"$(', '"${x:-', "$(", "(", "{ ", "if a; then ", "case a in b) "])
+def test_what_is_inside_each_other_too_deep_is_broken(opening: str) -> None:
+    assert shell.parse(opening * 5_000).broken
+
+
+def test_commands_in_backquotes_belong_to_the_word() -> None:
+    for text in (r"a `b \`c; d\` e` f", 'a "`b "c; d"`" f'):
+        (command,) = shell.parse(text).commands
+        assert [word.text for word in command.words] == ["a", text[2:-2], "f"]

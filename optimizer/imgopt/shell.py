@@ -15,6 +15,7 @@ from imgopt.dockerfile import expand
 
 _OPERATORS = ("&&", "||", ";;", "|&", ";", "&", "|", "(", ")", "\n")
 _REDIRECT = re.compile(r"\d*(?:<<<|<<-|<<|>>|>\||<>|<&|>&|&>>|&>|<|>)")
+_BACKQUOTED = re.compile(r"`(?:[^`\\]|\\.)*`", re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 _OPENERS = {
     "if": "fi",
@@ -25,6 +26,7 @@ _OPENERS = {
     "{": "}",
     "select": "done",
 }
+_MAX_DEPTH = 60  # of blocks, and of quotes and substitutions inside each other
 _SEPARATING = frozenset({"then", "else", "elif", "do", "!"})
 
 
@@ -221,14 +223,11 @@ def _word_end(text: str, start: int) -> int:
                 raise _Broken
             position = end + 1
         elif char == '"':
-            position = _double_quoted_end(text, position)
+            position = _double_quoted_end(text, position, 0)
         elif char == "`":
-            end = text.find("`", position + 1)
-            if end < 0:
-                raise _Broken
-            position = end + 1
+            position = _backquoted_end(text, position)
         elif char == "$" and text[position + 1 : position + 2] in ("(", "{"):
-            position = _balanced_end(text, position + 1)
+            position = _balanced_end(text, position + 1, 0)
         elif char in " \t\r\n;&|()<>":
             break
         else:
@@ -236,7 +235,9 @@ def _word_end(text: str, start: int) -> int:
     return min(position, length)
 
 
-def _double_quoted_end(text: str, start: int) -> int:
+def _double_quoted_end(text: str, start: int, depth: int) -> int:
+    if depth > _MAX_DEPTH:
+        raise _Broken
     position = start + 1
     while position < len(text):
         char = text[position]
@@ -244,14 +245,23 @@ def _double_quoted_end(text: str, start: int) -> int:
             position += 2
         elif char == '"':
             return position + 1
+        elif char == "`":
+            position = _backquoted_end(text, position)
         elif char == "$" and text[position + 1 : position + 2] in ("(", "{"):
-            position = _balanced_end(text, position + 1)
+            position = _balanced_end(text, position + 1, depth + 1)
         else:
             position += 1
     raise _Broken
 
 
-def _balanced_end(text: str, start: int) -> int:
+def _backquoted_end(text: str, start: int) -> int:
+    end = _BACKQUOTED.match(text, start)
+    if end is None:
+        raise _Broken
+    return end.end()
+
+
+def _balanced_end(text: str, start: int, depth: int) -> int:
     closing = {"(": ")", "{": "}"}
     stack = [closing[text[start]]]
     position = start + 1
@@ -265,7 +275,7 @@ def _balanced_end(text: str, start: int) -> int:
                 raise _Broken
             position = end
         elif char == '"':
-            position = _double_quoted_end(text, position) - 1
+            position = _double_quoted_end(text, position, depth) - 1
         elif char == stack[-1]:
             stack.pop()
             if not stack:
@@ -291,7 +301,7 @@ def _nodes(tokens: list[_Token]) -> tuple[Command | Loop, ...]:
 
 
 def _list(cursor: _Cursor, closing: str | None, depth: int) -> tuple[Command | Loop, ...]:
-    if depth > 60:
+    if depth > _MAX_DEPTH:
         raise _Broken
     found: list[Command | Loop] = []
     operator = ""

@@ -32,6 +32,8 @@ _WITH_VALUE = frozenset(
     }
 )
 _SHELLS = frozenset({"sh", "bash", "ash", "dash"})
+#: Scripts read for one start command, those in scripts (``sh -c 'sh -c …'``) included.
+_MAX_SCRIPTS = 50
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,14 @@ def shell_script(argv: Sequence[str]) -> str | None:
 
 def calls_in_script(text: str, variables: Mapping[str, str | None]) -> tuple[JavaCall, ...]:
     """All `java` calls of a shell script, in the order they stand."""
+    return tuple(_in_script(text, variables, set()))
+
+
+def _in_script(text: str, variables: Mapping[str, str | None], read: set[str]) -> list[JavaCall]:
+    """``read``: the scripts read so far. A variable can make a script run itself."""
+    if text in read or len(read) == _MAX_SCRIPTS:
+        return []
+    read.add(text)
     found: list[JavaCall] = []
     known = dict(variables)
     for command in shell.parse(text).commands:
@@ -72,8 +82,8 @@ def calls_in_script(text: str, variables: Mapping[str, str | None]) -> tuple[Jav
                 known[name] = shell.Word(value, 0, 0).value(known) if value else ""
             continue
         words = [part for word in command.words for part in _expanded(word, known)]
-        found.extend(_calls(words, variables, command.follows == "&"))
-    return tuple(found)
+        found += _calls(words, variables, command.follows == "&", read)
+    return found
 
 
 def _expanded(word: shell.Word, variables: Mapping[str, str | None]) -> list[str]:
@@ -86,20 +96,22 @@ def _expanded(word: shell.Word, variables: Mapping[str, str | None]) -> list[str
 
 def calls_in_argv(argv: Sequence[str], variables: Mapping[str, str | None]) -> tuple[JavaCall, ...]:
     """The `java` calls of an exec-form command."""
-    return tuple(_calls(argv, variables, False))
+    return tuple(_calls(argv, variables, False, set()))
 
 
-def _calls(argv: Sequence[str], variables: Mapping[str, str | None], background: bool) -> list[JavaCall]:
+def _calls(
+    argv: Sequence[str], variables: Mapping[str, str | None], background: bool, read: set[str]
+) -> list[JavaCall]:
     script = shell_script(argv)
     if script is not None:
-        return list(calls_in_script(script, variables))
+        return _in_script(script, variables, read)
     for position, word in enumerate(argv):
         if is_java(word):
             return [_call(argv[position + 1 :], background)]
         if word.rsplit("/", 1)[-1] in _SHELLS:
             inner = shell_script(argv[position:])
             if inner is not None:
-                return list(calls_in_script(inner, variables))
+                return _in_script(inner, variables, read)
     return []
 
 
