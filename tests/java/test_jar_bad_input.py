@@ -304,6 +304,14 @@ def test_a_zip_bomb_is_not_inflated(tmp_path: Path, name: str, first: bytes) -> 
         entry_data(jar, entry, 1 << 20)
 
 
+def test_a_manifest_of_continuation_lines_only(tmp_path: Path) -> None:
+    """The value of one attribute grows by a byte a line: 8 MiB of that, deflated a thousand to one."""
+    data = b"Manifest-Version: 1.0\nX: a\n" + b" a\n" * 2_700_000 + b"Main-Class: a.B\n"
+    with bounded(megabytes=400, seconds=10):  # tracing takes most of the time
+        jar = read_jar(write(tmp_path / "app.jar", {MANIFEST: data}))
+    assert (len(jar.manifest["X"]), jar.main_class) == (2_700_001, "a.B")
+
+
 def test_many_bombs_stay_within_the_budget(tmp_path: Path) -> None:
     """Nested archives and natives that each stay below their own limit."""
     names = [f"BOOT-INF/classes/lib{number}.so" for number in range(40)]

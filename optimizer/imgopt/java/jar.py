@@ -545,7 +545,7 @@ def _count(things: Collection[object], what: str) -> str:
 
 def _main_attributes(text: str) -> dict[str, str]:
     """The main section of a manifest: lines broken after 72 bytes go on behind a space."""
-    attributes: dict[str, str] = {}
+    attributes: dict[str, list[str]] = {}
     name = ""
     for line in text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         if not line:
@@ -554,15 +554,15 @@ def _main_attributes(text: str) -> dict[str, str]:
             continue
         if line.startswith(" "):
             if name:
-                attributes[name] += line[1:]
+                attributes[name].append(line[1:])
             continue
         name, colon, value = line.partition(":")
         name = name.strip()
         if not colon or not name:
             name = ""
             continue
-        attributes[name] = value.removeprefix(" ")
-    return {name: value.strip() for name, value in attributes.items()}
+        attributes[name] = [value.removeprefix(" ")]
+    return {name: "".join(parts).strip() for name, parts in attributes.items()}
 
 
 def _java_hint(attribute: Mapping[str, str]) -> int | None:
