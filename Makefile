@@ -1,6 +1,7 @@
 # make demo    a virtual environment, the package, then the main job on a real Spring Boot service
 # make test    what the tests need (with apt, when it may), then ruff, mypy and all tests
 # make bench   figures: start-up, many Dockerfiles, a large jar
+# make fuzz    looks for crashes, hangs and wrong rewrites, FUZZ_SECONDS (600) with each fuzzer of tests/fuzz
 # make clean   removes the virtual environment, downloads and caches
 
 PYTHON ?= python3
@@ -8,7 +9,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHELL := /bin/sh
 
-.PHONY: demo test bench clean prepare
+FUZZ_SECONDS ?= 600
+
+.PHONY: demo test bench fuzz clean prepare
 
 demo: $(VENV)/.demo
 	@$(BIN)/python fixtures/demo/fetch.py fixtures/demo/target/zipkin-server.jar
@@ -25,6 +28,11 @@ test: prepare $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python tests/benchmarks/bench.py
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	@status=0; for name in dockerfile jar; do \
+	  $(BIN)/python tests/fuzz/fuzz_$$name.py --seconds $(FUZZ_SECONDS) || status=1; done; exit $$status
 
 prepare:
 	@tests/prepare.sh
