@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import random
 import re
 import resource
@@ -35,7 +36,7 @@ ROOT = Path(__file__).parent.parent.parent
 SEEDS = Path(__file__).parent / "seeds"
 SECONDS = 2.0
 MEGABYTES = 256
-_CORPUS_BYTES = 16_000  # larger inputs are looked at once, and not changed any further: they take too long
+_CORPUS_BYTES = 16_000  # larger inputs are looked at once, and not changed further: that takes too long
 _PROBLEM = 9  # the exit status of a process that looked at one input and found a problem
 
 
@@ -73,8 +74,12 @@ class TooSlow(BaseException):
     """No Exception: the code under test must not catch it."""
 
 
+_running = False
+
+
 def _too_slow(_signal: int, _frame: FrameType | None) -> None:
-    raise TooSlow
+    if _running:
+        raise TooSlow
 
 
 def _where(error: BaseException) -> str:
@@ -88,12 +93,18 @@ def _where(error: BaseException) -> str:
 
 def look(check: Callable[[bytes], None], data: bytes, seconds: float = SECONDS) -> Problem | None:
     """Runs one check within the limits."""
+    global _running
     signal.signal(signal.SIGPROF, _too_slow)
     _forget_peak()
     before = _peak_megabytes()
-    signal.setitimer(signal.ITIMER_PROF, seconds, 0.5)
+    _running = True
+    signal.setitimer(signal.ITIMER_PROF, seconds, 0.5)  # again and again, should something catch the first
     try:
-        check(data)
+        try:
+            check(data)
+        finally:
+            _running = False
+            signal.setitimer(signal.ITIMER_PROF, 0)
     except TooSlow as error:
         return Problem("slow", _where(error), "".join(traceback.format_exception(error)))
     except MemoryError as error:
@@ -101,8 +112,6 @@ def look(check: Callable[[bytes], None], data: bytes, seconds: float = SECONDS) 
     except Exception as error:
         where = f"{type(error).__name__}-{_where(error)}"
         return Problem("crash", where, "".join(traceback.format_exception(error)[-12:]))
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
     more = _peak_megabytes() - before
     if more > MEGABYTES:
         return Problem("memory", "peak", f"{more} MB more than before\n")
@@ -213,15 +222,24 @@ def _worker(script: str, load: Callable[[], Target], given: argparse.Namespace) 
         for data in target.seeds():
             look(target.check, data)  # modules that are imported when first needed
 
-    def one(data: bytes) -> int:
+    def one(data: bytes) -> None:
         problem = look(target.check, data)
-        certain = problem is not None and (problem.kind == "crash" or _confirmed(script, target, data))
-        if problem is not None and certain and keep(target.name, problem, data):
+        if problem is None:
+            return
+        certain = problem.kind == "crash" or _confirmed(script, target, data)
+        if certain and keep(target.name, problem, data):
             print(f"FOUND {problem.name} ({len(data)} bytes)", flush=True)
-        return -1 if problem is not None or len(data) > _CORPUS_BYTES else 0  # -1: not into the corpus
+        if problem.kind != "crash":
+            os._exit(
+                _PROBLEM
+            )  # or libFuzzer would keep the input, and try what is like it for the rest of the time
 
     def mutate(data: bytes, most: int, seed: int) -> bytes:
-        return target.mutate(data, most, random.Random(seed), atheris.Mutate)[:most]
+        made = target.mutate(data, target.max_bytes, random.Random(seed), atheris.Mutate)
+        if len(made) <= most:
+            return made
+        one(made[: target.max_bytes])  # here, so that it does not get into the corpus
+        return bytes(atheris.Mutate(data, most))
 
     folder = home(target.name)
     atheris.Setup(
@@ -229,7 +247,7 @@ def _worker(script: str, load: Callable[[], Target], given: argparse.Namespace) 
             script,
             f"-max_total_time={given.seconds}",
             f"-seed={given.seed}",
-            f"-max_len={target.max_bytes}",
+            f"-max_len={_CORPUS_BYTES}",
             "-len_control=0",
             "-timeout=60",
             "-rss_limit_mb=4096",

@@ -413,7 +413,10 @@ def test_files_loaded_together_with_a_jar(tmp_path: Path) -> None:
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "a b.jar").write_bytes(library())
     entries = {
-        MANIFEST: manifest(Main_Class="a.B", Class_Path="lib/a%20b.jar lib/gone.jar http://x/y.jar lib/")
+        MANIFEST: manifest(
+            Main_Class="a.B",
+            Class_Path=f"lib/a%20b.jar lib/gone.jar http://x/y.jar lib/ {'x' * 300}.jar a%00b.jar",
+        )
     }
     assert companions(read_jar(write(tmp_path / "app.jar", entries))) == (tmp_path / "lib" / "a b.jar",)
     home = tmp_path / "quarkus-app"

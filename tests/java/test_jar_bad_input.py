@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import resource
 import struct
 import sys
@@ -305,11 +306,82 @@ def test_a_zip_bomb_is_not_inflated(tmp_path: Path, name: str, first: bytes) -> 
 
 
 def test_a_manifest_of_continuation_lines_only(tmp_path: Path) -> None:
-    """The value of one attribute grows by a byte a line: 8 MiB of that, deflated a thousand to one."""
-    data = b"Manifest-Version: 1.0\nX: a\n" + b" a\n" * 2_700_000 + b"Main-Class: a.B\n"
-    with bounded(megabytes=400, seconds=10):  # tracing takes most of the time
-        jar = read_jar(write(tmp_path / "app.jar", {MANIFEST: data}))
-    assert (len(jar.manifest["X"]), jar.main_class) == (2_700_001, "a.B")
+    """The value of one attribute grows by a byte a line: that took the square of their number."""
+    data = b"Manifest-Version: 1.0\nX: a\n" + b" a\n" * 2_500_000 + b"Main-Class: a.B\n"
+    path = write(tmp_path / "app.jar", {MANIFEST: data})
+    started = time.process_time()
+    jar = read_jar(path)
+    assert time.process_time() - started < 2
+    assert (len(jar.manifest["X"]), jar.main_class) == (2_500_001, "a.B")
+
+
+def sharing(entries: dict[str, bytes | None], name: str, pattern: str, times: int) -> bytes:
+    """The zip with so many records more, named by the pattern, that all claim the bytes of ``name``."""
+    base = zipped({**entries, "last": random.Random(1).randbytes(200)})
+    start, end = directory_start(base), base.rindex(b"PK\5\6")
+    at = start
+    while base[at + 46 : at + 46 + struct.unpack_from("<H", base, at + 28)[0]] != name.encode():
+        at = base.index(b"PK\1\2", at + 1)
+    more = bytearray()
+    for number in range(times):
+        copy = (pattern % number).encode()
+        record = bytearray(base[at : at + 46])
+        struct.pack_into("<H", record, 28, len(copy))
+        more += record + copy
+    count = struct.unpack_from("<H", base, end + 10)[0] + times
+    directory = base[start:end] + more
+    return (
+        base[:start]
+        + directory
+        + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(directory), start, 0)
+    )
+
+
+BIG_CLASS = class_file() + bytes(5 << 20)
+MANY_NAMES = elf(undefined=[("a" * 4000, "global")] * 1500, needed=["libc.so.6"])
+MANY_ENDS = b"PK\3\4" + (b"PK\5\6" + b"\0" * 8) * 4600
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "pattern", "times"),
+    [
+        ("BOOT-INF/classes/A.class", BIG_CLASS, "BOOT-INF/classes/A%d.class", 2000),
+        ("BOOT-INF/classes/a.so", elf(), "BOOT-INF/classes/a%d.so", 20_000),
+        ("BOOT-INF/classes/a.so", MANY_NAMES, "BOOT-INF/classes/a%d.so", 2000),
+        ("BOOT-INF/lib/a.jar", MANY_ENDS, "BOOT-INF/lib/a%d.jar", 4000),
+        ("BOOT-INF/lib/a.jar", zipped({f"{n}.so": elf() for n in range(90)}), "BOOT-INF/lib/a%d.jar", 4000),
+        ("META-INF/maven/g/a/pom.properties", b"\n" * 60_000, "META-INF/maven/g/a%d/pom.properties", 2000),
+    ],
+)
+def test_entries_that_share_bytes_cost_no_more_than_an_honest_jar(
+    tmp_path: Path, name: str, data: bytes, pattern: str, times: int
+) -> None:
+    entries = boot_entries(tools=None, layers=None)
+    if name.endswith(".properties"):
+        entries[MANIFEST] = manifest(Main_Class="com.example.Main")
+    path = write(tmp_path / "app.jar", sharing({**entries, name: data}, name, pattern, times))
+    assert path.stat().st_size < 2 << 20
+    started = time.process_time()
+    read_jar(path)
+    assert time.process_time() - started < 2
+
+
+def test_names_that_overlap_in_a_library_are_not_multiplied(tmp_path: Path) -> None:
+    """Ten thousand undefined symbols that share one name of 8,000 characters."""
+    data = elf(undefined=[("a" * 8000, "global")] * 10_000)
+    with bounded(megabytes=20, seconds=5):
+        jar = read_jar(write(tmp_path / "app.jar", boot_entries(extra={"BOOT-INF/classes/a.so": data})))
+    assert [native.musl_verdict for native in jar.natives] == ["unknown"]
+
+
+def test_an_index_of_many_folders_for_many_entries(tmp_path: Path) -> None:
+    layers = "".join(f'- "a{number}":\n  - "x{number}/"\n' for number in range(60_000))
+    extra: dict[str, bytes | None] = {f"BOOT-INF/classes/{number}/a": b"" for number in range(5_000)}
+    jar = read_jar(write(tmp_path / "app.jar", boot_entries(layers=layers, extra=extra)))
+    started = time.process_time()
+    assert len(layered(jar)) == 60_000
+    extraction(jar)
+    assert time.process_time() - started < 2
 
 
 def test_many_bombs_stay_within_the_budget(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ on a hundred nested archives. Every read is bounded: by the window it lies in, a
 
 from __future__ import annotations
 
+import re
 import stat
 import struct
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,6 +32,10 @@ _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR64 = struct.Struct("<4sLQL")
 _RECORD = struct.Struct("<4s6H3L5H2L")  # one central directory record, 46 bytes
 _LENGTHS = struct.Struct("<3H")
+# An end record of one disk, or of zip64; its two counts of entries are the same.
+_PLAUSIBLE_END = re.compile(rb"PK\x05\x06(?=(?:\0\0|\xff\xff){2}(..)\1)", re.DOTALL)
+_MOST_ENDS = 100
+MAX_SEARCH_BYTES = _END.size + 65535  # the end record may be followed by a comment of up to 65535 bytes
 _MASK32 = 0xFFFFFFFF
 _REBUILD = "build or download it again"
 _TOO_MANY = f"more than {MAX_ENTRIES} entries; that is no usable jar"
@@ -164,14 +170,15 @@ def find_directory(source: ByteSource, path: str) -> DirectoryRange:
     JarError when there is none, or when it does not lie where the end record says.
     """
     seen = False
-    for length in (4096, _END.size + 65535):  # the record may be followed by a comment of up to 65535 bytes
+    for length in (4096, MAX_SEARCH_BYTES):
         start = max(0, source.size - length)
         tail = source.read_at(start, source.size - start)
-        at = len(tail)
-        while (at := tail.rfind(b"PK\5\6", 0, at)) >= 0:
+        seen = seen or b"PK\5\6" in tail[: 4 - _END.size]
+        # the last ones first; a comment may hold any number of such signatures
+        for match in reversed(deque(_PLAUSIBLE_END.finditer(tail), _MOST_ENDS)):
+            at = match.start()
             if at + _END.size > len(tail):
                 continue
-            seen = True
             record = _END.unpack_from(tail, at)
             found = _directory_at(source, record, start + at)
             if found is not None:
@@ -461,8 +468,8 @@ class Content:
     """Random access to an entry's content with bounded memory and bounded work.
 
     Stored entries are read in place. A deflated one is inflated as far as needed: its first ``keep`` bytes stay in
-    memory; going back behind them inflates it again. ``work`` limits the bytes inflated over all reads; a read
-    beyond it, or one that meets damage, gives fewer bytes than asked for.
+    memory; going back behind them inflates it again. ``work`` limits the bytes read or inflated over all reads; a
+    read beyond it, or one that meets damage, gives fewer bytes than asked for.
     """
 
     __slots__ = (
@@ -497,17 +504,18 @@ class Content:
         self._at = 0  # inflated bytes so far
         self._tail = b""  # the last inflated piece; ends at _at
 
-    def _inflate(self) -> bytes:
-        """The next piece of content, empty at the end."""
+    def _inflate(self, wanted: int) -> bytes:
+        """The next piece of content, about as large as ``wanted``, empty at the end."""
         stream = self._stream
+        most = min(max(wanted, 8 << 10), 512 << 10)
         while not stream.eof and self.work > 0:
             packed = stream.unconsumed_tail
             if not packed:
-                size = min(256 << 10, self._entry.compressed_bytes - self._after)
+                size = min(most // 2, self._entry.compressed_bytes - self._after)
                 packed = self._source.read_at(self._start + self._after, size)
                 self._after += len(packed)
             try:
-                piece: bytes = stream.decompress(packed, 512 << 10)
+                piece: bytes = stream.decompress(packed, most)
             except _inflating()[1]:
                 return b""
             if piece:
@@ -522,8 +530,10 @@ class Content:
         if offset < 0 or size <= 0:
             return b""
         if self._entry.stored:
-            size = min(size, self._entry.compressed_bytes - offset)
-            return self._source.read_at(self._start + offset, size)
+            size = min(size, self._entry.compressed_bytes - offset, self.work)
+            data = self._source.read_at(self._start + offset, size)
+            self.work -= len(data)
+            return data
         end = min(offset + size, self._entry.bytes)
         parts = []
         while offset < end:
@@ -536,7 +546,7 @@ class Content:
             elif offset < self._at:
                 part = self._tail[offset - begin : end - begin]
             else:
-                piece = self._inflate()
+                piece = self._inflate(end - self._at)
                 if not piece:
                     break
                 if self._at == len(self._head) and self._at < self._keep:

@@ -105,12 +105,21 @@ class Jar:
 
 MAX_CLASSES = 20_000
 _MAX_CLASS_BYTES = 8 << 20
-_MAX_TEXT_BYTES = 8 << 20
+_MAX_MANIFEST_BYTES = 8 << 20  # signed jars list every file in it
+_MAX_INDEX_BYTES = 2 << 20
+_MAX_POM_BYTES = 4096
 _MAX_NESTED_BYTES = 96 << 20
 _MAX_INFLATED_BYTES = 1 << 30
 _MAX_NESTED = 5_000
 _MAX_NESTED_DIRECTORY_BYTES = 96 << 20
+# Within those limits, what may be read and inflated grows with the jar: an honest one's classes inflate to three
+# times their size, and archives whose entries share bytes, or are bombs, would take minutes.
+_LEAST_INFLATED_BYTES = 64 << 20
+_LEAST_DIRECTORY_BYTES = 8 << 20
 _MAX_PEEKS = 5_000
+_MAX_NATIVES = 5_000
+_MAX_SUSPECTS = 50_000
+_MAX_NATIVE_PATH = 4096  # characters, as in a file system
 _MAX_PROBLEMS = 50
 # Above it a nested archive is no jar anybody built (class files deflate to a half or a third).
 _BOMB_RATIO = 100
@@ -161,8 +170,8 @@ class _Xray:
         self.problems: list[str] = []
         self.unsafe: list[str] = []
         self.complete = True
-        self.budget = _MAX_INFLATED_BYTES
-        self.directory_budget = _MAX_NESTED_DIRECTORY_BYTES
+        self.budget = _inflatable(self.size)
+        self.directory_budget = min(_MAX_NESTED_DIRECTORY_BYTES, _LEAST_DIRECTORY_BYTES + 2 * self.size)
 
     def problem(self, text: str) -> None:
         if len(self.problems) < _MAX_PROBLEMS:
@@ -299,9 +308,9 @@ class _Xray:
                 self.problem(f"{archive.shown(entry.name)} declares more bytes than it can inflate to")
                 break
 
-    def text(self, entry: Entry) -> str | None:
+    def text(self, entry: Entry, most: int) -> str | None:
         try:
-            return archive.content(self.source, entry, _MAX_TEXT_BYTES, self.name).decode("utf-8", "replace")
+            return archive.content(self.source, entry, most, self.name).decode("utf-8", "replace")
         except JarError as error:
             self.problem(error.message)
             return None
@@ -310,7 +319,7 @@ class _Xray:
         entry = by_name.get("META-INF/MANIFEST.MF")
         if entry is None:  # Java looks for it whatever the case
             entry = next((entry for entry in entries if entry.name.upper() == "META-INF/MANIFEST.MF"), None)
-        text = self.text(entry) if entry is not None else None
+        text = self.text(entry, _MAX_MANIFEST_BYTES) if entry is not None else None
         return _main_attributes(text) if text is not None else {}
 
     def kind(self, entries: list[Entry], attribute: Mapping[str, str], has_loader: bool) -> Kind:
@@ -355,7 +364,7 @@ class _Xray:
             if entry is None:
                 self.problem(f"the manifest names {archive.shown(place)}, which is not there")
                 continue
-            text = self.text(entry)
+            text = self.text(entry, _MAX_INDEX_BYTES)
             if text is None:
                 continue
             try:
@@ -392,11 +401,14 @@ class _Xray:
         if source is None:
             return
         poms: list[tuple[str, str]] = []
+        cost = min(source.size, archive.MAX_SEARCH_BYTES)
         try:
-            found = archive.find_directory(source, holder.name)
-            if found.size > self.directory_budget:
+            if cost > self.directory_budget:
                 raise JarError("too many entries to look through")
-            self.directory_budget -= found.size
+            found = archive.find_directory(source, holder.name)
+            cost = found.size
+            if cost > self.directory_budget:
+                raise JarError("too many entries to look through")
             directory = source.read_at(found.start, found.size)
             for name, at in archive.records(directory):
                 if name.endswith((b".class", b"/")):
@@ -406,12 +418,15 @@ class _Xray:
                     if len(parts) == 5:
                         poms.append((parts[2], parts[3]))
                 elif _may_be_native(name, int.from_bytes(directory[at + 24 : at + 28], "little")):
+                    if len(suspects) >= _MAX_SUSPECTS:
+                        raise JarError("too many files that may be native code")
                     entry = archive.entry_at(directory, at, found, holder.name)
                     suspects.append(_Suspect(entry, holder, bool(_NATIVE_NAME.search(entry.name))))
         except JarError as error:
             self.unseen(f"{archive.shown(holder.name)}: {error.message}")
         except ValueError:
             self.unseen(f"{archive.shown(holder.name)}: damaged: its zip directory breaks off")
+        self.directory_budget -= min(cost, self.directory_budget)
         if poms:
             artifact = library_name(holder.name.rpartition("/")[2])[0]
             own = [group for group, name in poms if name == artifact]
@@ -425,9 +440,9 @@ class _Xray:
             parts = entry.name.split("/")
             if len(parts) != 5 or parts[:2] != ["META-INF", "maven"] or parts[4] != "pom.properties":
                 continue
-            if len(found) == 2000 or entry.bytes > 65536:
+            if len(found) == 2000 or entry.bytes > _MAX_POM_BYTES:
                 continue
-            text = self.text(entry) or ""
+            text = self.text(entry, _MAX_POM_BYTES) or ""
             version = next(
                 (line.partition("=")[2].strip() for line in text.splitlines() if line.startswith("version")),
                 None,
@@ -483,7 +498,7 @@ class _Xray:
         found: list[NativeLibrary] = []
         holder: Entry | None = None
         source: archive.ByteSource | None = self.source
-        peeks = 0
+        opened = peeks = 0
         for suspect in suspects:
             if suspect.holder is not holder:
                 holder = suspect.holder
@@ -491,11 +506,14 @@ class _Xray:
             if source is None:
                 continue
             if self.budget <= 0:
-                self.unseen(
-                    f"inflates to more than {_MAX_INFLATED_BYTES >> 20} MiB; not all native code was looked at"
-                )
+                self.unseen("inflates to many times its size; not all native code was looked at")
                 break
-            if not suspect.certain:
+            if suspect.certain:
+                opened += 1
+                if opened > _MAX_NATIVES:
+                    self.unseen(f"more than {_MAX_NATIVES} native libraries; not all were looked at")
+                    break
+            else:
                 peeks += 1
                 if peeks == _MAX_PEEKS:
                     self.unseen("too many files of unknown kind; not all were looked at for native code")
@@ -515,24 +533,33 @@ class _Xray:
         self, suspect: _Suspect, source: archive.ByteSource, beside: Collection[str]
     ) -> NativeLibrary | None:
         entry, holder = suspect.entry, suspect.holder
+        if len(entry.name) + (len(holder.name) if holder is not None else 0) > _MAX_NATIVE_PATH:
+            self.unseen(f"{archive.shown(entry.name)} has too long a name")
+            return None
         path = entry.name if holder is None else f"{holder.name}!/{entry.name}"
+        work = min(self.budget, 256 << 20)
         try:
-            content = archive.Content(source, entry, self.name, work=min(self.budget, 256 << 20))
+            content = archive.Content(source, entry, self.name, work=work)
         except JarError:
             self.unseen(f"{archive.shown(path)} is not where the zip directory says")
             return None
-        before = content.work
-        if not content.read(0, 4):
-            self.unseen(f"{archive.shown(path)} cannot be inflated")
-            return None
-        head = natives.platform(content.read)
-        if head is None:
-            return None
-        deep = self.architectures is None or head.arch in self.architectures
-        library = holder.name.rpartition("/")[2] if holder is not None else None
-        native = natives.examine(content.read, path, library, entry.bytes, beside, deep)
-        self.budget = max(0, self.budget - (before - content.work))
-        return native
+        try:
+            if not content.read(0, 4):
+                self.unseen(f"{archive.shown(path)} cannot be inflated")
+                return None
+            head = natives.platform(content.read)
+            if head is None:
+                return None
+            deep = self.architectures is None or head.arch in self.architectures
+            library = holder.name.rpartition("/")[2] if holder is not None else None
+            return natives.examine(content.read, path, library, entry.bytes, beside, deep)
+        finally:
+            self.budget = max(0, self.budget - (work - content.work))
+
+
+def _inflatable(size: int) -> int:
+    """The bytes that may be read and inflated of a jar of this size."""
+    return min(_MAX_INFLATED_BYTES, _LEAST_INFLATED_BYTES + 8 * size)
 
 
 def _by_offset(entry: Entry) -> int:
@@ -687,9 +714,11 @@ def _duplicates(libraries: Iterable[Library]) -> tuple[tuple[Library, ...], ...]
     found: dict[tuple[str, ...], tuple[Library, ...]] = {}
     for same in by_name.values():
         # "core" of two projects is no duplicate; a library that does not tell its group is taken for the same.
-        groups = {library.group for library in same} - {None}
-        for group in groups if len(groups) > 1 else {None}:
-            members = [library for library in same if group is None or library.group == group]
+        by_group: dict[str | None, list[Library]] = {}
+        for library in same:
+            by_group.setdefault(library.group, []).append(library)
+        by_group.pop(None, None)
+        for members in by_group.values() if len(by_group) > 1 else [same]:
             if len({library.version for library in members}) > 1:
                 found.setdefault(tuple(library.path for library in members), tuple(members))
     for same in by_bytes.values():
@@ -796,6 +825,7 @@ def references_of_library(jar: Jar, library: Library) -> frozenset[str]:
     if entry is None or entry.is_directory:
         return frozenset()
     found: set[str] = set()
+    budget = _inflatable(jar.bytes)
     with OpenJar(jar) as opened:
         source = opened._nested(entry)
         where = archive.find_directory(source, library.path)
@@ -804,6 +834,9 @@ def references_of_library(jar: Jar, library: Library) -> frozenset[str]:
             for name, at in archive.records(directory):
                 if name.endswith(b".class") and not name.startswith(b"META-INF/versions/"):
                     inner = archive.entry_at(directory, at, where, library.path)
+                    budget -= inner.bytes
+                    if budget < 0:
+                        raise JarError("its classes inflate to many times its size", path=library.path)
                     found |= classfile.references(
                         archive.content(source, inner, _MAX_CLASS_BYTES, library.path)
                     )
@@ -830,4 +863,11 @@ def companions(jar: Jar) -> tuple[Path, ...]:
         places = [home / unquote(name) for name in jar.class_path if ":" not in name]
     else:
         places = []
-    return tuple(place for place in places if place.is_file())
+    return tuple(place for place in places if _is_file(place))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for any file
+        return False

@@ -147,6 +147,11 @@ _INDIRECT: Mapping[str, int] = {
 }  # fmt: skip
 _MAX_SYMBOLS = 400_000
 _MAX_TABLE_BYTES = 32 << 20
+_MAX_NOTES = 64
+_MAX_VERSIONS = 4096
+# What is kept of one file. Real ones need some dozen libraries, and lack some dozen functions.
+_MAX_NEEDED = 256
+_MAX_KEPT_NAMES = 16_384  # characters
 
 
 @lru_cache(maxsize=1)
@@ -267,9 +272,11 @@ def _elf_platform(head: bytes) -> Platform:
     system = _ABIS.get(layout.abi)
     if system is None or system == "linux":
         # Several systems write ABI 0; their notes tell them apart. An Android library may say Linux.
+        notes = _MAX_NOTES
         for kind, offset, _, size in layout.segments:
             if kind == 4:
-                system = _noted_system(head[offset : offset + size], layout.order) or system
+                noted, notes = _noted_system(head[offset : offset + size], layout.order, notes)
+                system = noted or system
             elif kind == 0x65A3DBE6:
                 system = "openbsd"
             elif 0x6FFFFFFA <= kind <= 0x6FFFFFFD:  # PT_SUNWBSS, PT_SUNWSTACK …
@@ -277,19 +284,21 @@ def _elf_platform(head: bytes) -> Platform:
     return Platform("elf", system or "linux", arch)
 
 
-def _noted_system(notes: bytes, order: str) -> str | None:
+def _noted_system(notes: bytes, order: str, most: int) -> tuple[str | None, int]:
+    """The system that the first ``most`` notes tell, and how many more notes may be read."""
     at = 0
-    while at + 12 <= len(notes):
+    while at + 12 <= len(notes) and most > 0:
+        most -= 1
         name_size, data_size, kind = struct.unpack_from(order + "3L", notes, at)
         name = notes[at + 12 : at + 12 + name_size].rstrip(b"\0")
         at += 12 + (name_size + 3 & ~3)
         if name in _NOTES:
-            return _NOTES[name]
+            return _NOTES[name], most
         if name == b"GNU" and kind == 1 and data_size >= 16 and at + 4 <= len(notes):
             (system,) = struct.unpack_from(order + "L", notes, at)
-            return {0: "linux", 2: "solaris", 3: "freebsd"}.get(system)
+            return {0: "linux", 2: "solaris", 3: "freebsd"}.get(system), most
         at += data_size + 3 & ~3
-    return None
+    return None, most
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,11 +434,29 @@ def _table(read: Read, layout: _Layout, address: int, size: int) -> bytes:
     return data
 
 
-def _text(strings: bytes, at: int) -> str:
-    end = strings.find(b"\0", at, at + 8192)  # mangled C++ names get long
-    if end < 0:
-        raise ValueError("string outside its table")
-    return strings[at:end].decode("utf-8", "replace")
+class _Strings:
+    """A string table. No linker writes many names over the same bytes, so all that are read may be a few times as
+    long as the table; ValueError for more, and for what lies outside it.
+    """
+
+    def __init__(self, table: bytes) -> None:
+        self._table = table
+        self._left = 4 * len(table) + 4096
+
+    def at(self, place: int) -> str:
+        end = self._table.find(b"\0", place, place + 8192)  # mangled C++ names get long
+        if end < 0:
+            raise ValueError("string outside its table")
+        self._left -= end - place
+        if self._left < 0:
+            raise ValueError("names that overlap")
+        return self._table[place:end].decode("utf-8", "replace")
+
+
+def _kept(names: Collection[str]) -> None:
+    """ValueError when they are more than any linker writes."""
+    if sum(map(len, names)) > _MAX_KEPT_NAMES:
+        raise ValueError("names without end")
 
 
 def _dynamic(read: Read, layout: _Layout, arch: str) -> _Dynamic | None:
@@ -447,12 +474,15 @@ def _dynamic(read: Read, layout: _Layout, arch: str) -> _Dynamic | None:
             break
         if tag == 1:
             needed_at.append(value)
+            if len(needed_at) > _MAX_NEEDED:
+                raise ValueError("libraries without end")
         else:
             tags.setdefault(tag, value)
     if not tags:
         raise ValueError("empty dynamic section")
-    strings = _table(read, layout, tags[5], tags.get(10, 0)) if 5 in tags else b"\0"
-    needed = tuple(_text(strings, at) for at in needed_at)
+    strings = _Strings(_table(read, layout, tags[5], tags.get(10, 0)) if 5 in tags else b"\0")
+    needed = tuple(strings.at(place) for place in needed_at)
+    _kept(needed)
     flags, flags1 = tags.get(30, 0), tags.get(0x6FFFFFFB, 0)
     immediate = 24 in tags or bool(flags & 8) or bool(flags1 & 1)
     versions = _needed_versions(read, layout, tags, strings)
@@ -496,7 +526,7 @@ def _looks_beside(search: str) -> bool:
 
 
 def _needed_versions(
-    read: Read, layout: _Layout, tags: Mapping[int, int], strings: bytes
+    read: Read, layout: _Layout, tags: Mapping[int, int], strings: _Strings
 ) -> dict[int, tuple[str, str]]:
     """Version index -> (library file, version name), as written by GNU linkers."""
     if 0x6FFFFFFE not in tags:
@@ -506,13 +536,17 @@ def _needed_versions(
         raise ValueError("no version table")
     data = read(offset, 1 << 16)
     found: dict[int, tuple[str, str]] = {}
-    at = 0
+    at = total = 0
     for _ in range(min(tags.get(0x6FFFFFFF, 0), 1000)):
         _, count, file, first, step = struct.unpack_from(layout.order + "HHLLL", data, at)
         inner = at + first
-        for _ in range(min(count, 1000)):
+        library = strings.at(file)
+        for _ in range(count):
+            total += 1
+            if total > _MAX_VERSIONS:
+                raise ValueError("versions without end")
             _, _, index, name, next_inner = struct.unpack_from(layout.order + "LHHLL", data, inner)
-            found[index & 0x7FFF] = (_text(strings, file), _text(strings, name))
+            found[index & 0x7FFF] = (library, strings.at(name))
             if next_inner == 0:
                 break
             inner += next_inner
@@ -550,7 +584,7 @@ def _missing_symbols(
     read: Read,
     layout: _Layout,
     tags: Mapping[int, int],
-    strings: bytes,
+    strings: _Strings,
     needed: tuple[str, ...],
     versions: Mapping[int, tuple[str, str]],
 ) -> dict[int, str]:
@@ -575,7 +609,7 @@ def _missing_symbols(
             if section == 0 and info >> 4 == 1 and name
         ]
     exports = musl_exports()
-    absent = [(index, text) for index, at in undefined if (text := _text(strings, at)) not in exports]
+    absent = [(index, text) for index, at in undefined if (text := strings.at(at)) not in exports]
     if not absent:
         return {}
     version_of: tuple[int, ...] = ()
@@ -595,6 +629,7 @@ def _missing_symbols(
                 missing[index] = text
         elif _MUSL_ITSELF.match(file) or _GLIBC_LOADER.fullmatch(file):
             missing[index] = text
+    _kept(set(missing.values()))
     return missing
 
 
@@ -674,7 +709,7 @@ def _musl_verdict(
             (),
             "its thread-local variables use the initial-exec model, which musl's dlopen refuses",
         )
-    stems = {_stem(name) for name in beside}
+    stems = _stems(frozenset(beside))
     packages: set[str] = set()
     own: list[str] = []
     apart: list[str] = []
@@ -716,6 +751,11 @@ def _musl_verdict(
         tuple(sorted(packages)),
         "; ".join(notes) or "loads on musl as it is",
     )
+
+
+@lru_cache(maxsize=4)
+def _stems(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(_stem, names))
 
 
 def _stem(name: str) -> str:

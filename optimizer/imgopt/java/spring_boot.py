@@ -190,22 +190,24 @@ class _Places:
 
     def __init__(self, index: LayerIndex) -> None:
         self._exact: dict[str, tuple[int, str]] = {}
-        self._below: list[tuple[int, str, str]] = []
+        self._below: dict[str, tuple[int, str]] = {}
         number = 0
         for layer, paths in index:
             for path in paths:
                 self._exact.setdefault(path, (number, layer))
                 if path.endswith("/"):
-                    self._below.append((number, path, layer))
+                    self._below.setdefault(path, (number, layer))
                 number += 1
+        self._lengths = sorted({len(path) for path in self._below})
 
     def layer(self, name: str) -> str | None:
         best = self._exact.get(name)
-        for number, path, layer in self._below:
-            if best is not None and number > best[0]:
+        for length in self._lengths:
+            if length > len(name):
                 break
-            if name.startswith(path):
-                return layer
+            found = self._below.get(name[:length]) if name[length - 1] == "/" else None
+            if found is not None and (best is None or found[0] < best[0]):
+                best = found
         return best[1] if best is not None else None
 
 
