@@ -47,11 +47,11 @@ def _changed(data: bytes, most: int, chance: random.Random) -> bytes:
         return data[:at] + data[end:]
     if kind == 6:  # the same again, now and then as often as there is room for
         room = max(0, most - len(data)) // max(1, end - at)
-        times = chance.choice((1, 2, 10, 100, room if chance.random() < 0.2 else 3))
+        times = chance.choice((10, 100, 1000, room) if chance.random() < 0.1 else (1, 2, 3))
         return data[:at] + data[at:end] * min(times, room) + data[at:]
     if kind == 7:
         before, after = chance.choice(_NESTED)
-        depth = chance.choice((1, 2, 10, 100, 2000) if chance.random() < 0.3 else (1, 2))
+        depth = chance.choice((10, 100, 2000) if chance.random() < 0.1 else (1, 2))
         return data[:at] + before * depth + data[at:end] + after * depth + data[end:]
     if kind == 8:
         lines = data.split(b"\n")
