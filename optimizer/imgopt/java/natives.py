@@ -512,7 +512,7 @@ def _dynamic(read: Read, layout: _Layout, arch: str) -> _Dynamic | None:
         fatal=tuple(sorted({name for symbol, name in (missing | unseen).items() if symbol in firm})),
         initial_exec=initial_exec,
         indirect=chosen,
-        looks_beside=search is not None and _looks_beside(_text(strings, search)),
+        looks_beside=search is not None and _looks_beside(strings.at(search)),
         versions=frozenset(version for _, version in versions.values()),
         solaris=not tags.keys().isdisjoint((0x60000019, 0x6000001B)),  # DT_SUNW_STRPAD, DT_SUNW_LDMACH
     )
@@ -634,7 +634,7 @@ def _missing_symbols(
 
 
 def _unseen_symbols(
-    read: Read, layout: _Layout, tags: Mapping[int, int], strings: bytes, referred: Collection[int]
+    read: Read, layout: _Layout, tags: Mapping[int, int], strings: _Strings, referred: Collection[int]
 ) -> dict[int, str]:
     """Symbol index -> name of those among ``referred`` that the file defines, but that musl's look-up passes over.
 
@@ -658,7 +658,7 @@ def _unseen_symbols(
         if section == 0 or info >> 4 == 0:  # undefined, or local
             continue
         if info & 15 == 10 or (versions and versions[index] & 0x8000):  # STT_GNU_IFUNC; a hidden version
-            found[index] = _text(strings, name)
+            found[index] = strings.at(name)
     return found
 
 
