@@ -72,7 +72,7 @@ def choose(picture: Picture) -> RuntimeChoice:
         if _is_gain(pick.target, base) and (why or pick.doubt):
             rest = [entry for entry in declined if entry.rule != JDK]
             unseen = why or pick.doubt or ""
-            more = "" if "cannot be seen" in unseen else ", so what it needs is not known"
+            more = ", so what it needs is not known" if "not there to be read" in unseen else ""
             return _chosen(picture, base, pick, rest, reasons, unseen + more)
     if "base" in reasons:
         declined += [
@@ -102,6 +102,8 @@ def _chosen(
     line = picture.final.root.stage.line
     target = pick.target
     assert target is not None
+    if target.retired is not None and "base" in reasons and picture.active(RETIRED, line):
+        declined = [*declined, Declined(RETIRED, line, reasons["base"])]
     if GLIBC in reasons and target.libc == "glibc":
         declined = [*declined, Declined(GLIBC, line, reasons[GLIBC])]
     from_edit = _from_edit(picture, target)
@@ -229,17 +231,20 @@ def _hazard(
         if isinstance(need, Doubt) and doubts:
             doubt = doubt or str(need)
         elif isinstance(need, Lack):
-            if adaptation.append_at is None and not (
-                adaptation.manager == "apk" and picture.options.runtime == "alpine"
-            ):
-                # a build that reaches no package server today must not begin to need one
-                more = (
-                    f"; --runtime alpine installs {need.package}, which takes a build that reaches Alpine's servers"
-                    if adaptation.manager == "apk"
-                    else ""
-                )
-                return str(need) + more, (), None
             packages.append(need.package)
+            # a build that reaches no package server today must not begin to need one unasked
+            asked = picture.options.runtime == "alpine"
+            if adaptation.append_at is not None or (adaptation.manager == "apk" and asked):
+                continue
+            if adaptation.manager != "apk":
+                return str(need), (), None
+            if not doubts:
+                return (
+                    f"{need}; --runtime alpine installs it, in a build that reaches Alpine's servers",
+                    (),
+                    None,
+                )
+            doubt = doubt or f"the build has to reach Alpine's servers for {need.package} ({need})"
         else:
             return str(need), (), None
     return None, tuple(dict.fromkeys(packages)), doubt

@@ -59,7 +59,14 @@ def test_musl_on_amd64(name: str, first: str) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("openjdk:8-jdk-alpine", ["amazoncorretto:8-alpine-jre", "bellsoft/liberica-openjre-alpine-musl:8"]),
+        (
+            "openjdk:8-jdk-alpine",
+            [
+                "amazoncorretto:8-alpine-jre",
+                "bellsoft/liberica-openjre-alpine-musl:8",
+                "openjdk:8-jre-alpine",
+            ],
+        ),
         ("openjdk:11-jre-slim", ["bellsoft/liberica-openjre-alpine-musl:11"]),
         ("eclipse-temurin:17", ["bellsoft/liberica-openjre-alpine-musl:17"]),
         ("openjdk:18", []),

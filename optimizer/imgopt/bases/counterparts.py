@@ -118,9 +118,10 @@ def _tomcat(base: Base, kind: Wanted, libc: Libc, platforms: Collection[str]) ->
 
 
 def _rank(candidate: Base, base: Base, own_family: str) -> tuple[bool, bool, bool, int]:
+    """Maintained images first: a retired one only ever stands in for another of its family."""
     family = 0 if candidate.family == own_family else 1 if candidate.family == "eclipse-temurin" else 2
     other_os = candidate.libc == "glibc" and package_family(candidate.os) != package_family(base.os)
-    return not candidate.pinned, other_os, candidate.retired is not None, family
+    return candidate.retired is not None, not candidate.pinned, other_os, family
 
 
 def _names(base: Base, major: int, kind: Wanted, libc: Libc) -> Iterator[str]:
@@ -138,6 +139,16 @@ def _names(base: Base, major: int, kind: Wanted, libc: Libc) -> Iterator[str]:
         yield from _swapped(base, family, major, kind)
     elif family == "ibmjava" and libc == "glibc":
         yield "ibmjava:8-jre" if kind == "jre" else "ibmjava:8-sdk"
+    elif (
+        family == "openjdk"
+        and base.kind == "jdk"
+        and kind == "jre"
+        and base.libc == libc
+        and major in (8, 11)
+    ):
+        # as frozen as the JDK, on the very same system: for who cannot leave it
+        sibling = re.sub(r"^([\d.u]+)(?:-jdk)?(?=-|$)", r"\1-jre", base.reference.tag or "", count=1)
+        yield f"openjdk:{sibling}"
     elif family == "ubi-openjdk" and libc == "glibc":
         yield from _ubi_siblings(base, major, kind)
     if base.os == "distroless" and kind == "jre" and major in DISTROLESS_CURRENT:
