@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from imgopt import shell
 from imgopt.dockerfile import Dockerfile, Instruction, expand
@@ -62,6 +63,13 @@ _SMALL = frozenset(
         "install",
     }
 )
+#: What following one Dockerfile's instructions may cost: a look through the files of a stage counts as their number,
+#: a command, a word and a file written as `_STEP_COST`. Loops in loops, and directories copied into themselves,
+#: double with each line.
+_MOST_WORK = 5_000_000
+_STEP_COST = 200
+_MOST_LOOPS = 64
+_MOST_SHELLS = 10  # inside each other
 #: Bytes of a layer that holds only directory entries or links: one 512-byte tar header each, gzipped.
 SMALL_LAYER_BYTES = 150
 
@@ -95,29 +103,75 @@ class Layer:
 
 
 @dataclass
+class _Work:
+    """What is left of `_MOST_WORK`, for all stages together."""
+
+    left: int = _MOST_WORK
+
+    def spend(self, cost: int) -> bool:
+        self.left -= cost
+        return self.left >= 0
+
+
+@dataclass
 class StageContent:
+    """``directories`` holds those above every file and directory, too."""
+
     files: dict[str, File] = field(default_factory=dict)
     directories: set[str] = field(default_factory=lambda: {"/"})
     layers: list[Layer] = field(default_factory=list)
     workdir: str = "/"
-    dark: bool = False  # commands that may have made anything ran here
+    dark: bool = False  # commands that may have made anything ran here, or too many to follow
+    work: _Work = field(default_factory=_Work, repr=False, compare=False)
 
     def copy(self) -> StageContent:
+        if not self._may(4 * len(self.files)):
+            return StageContent(workdir=self.workdir, dark=True, work=self.work)
         return StageContent(
-            dict(self.files), set(self.directories), list(self.layers), self.workdir, self.dark
+            dict(self.files), set(self.directories), list(self.layers), self.workdir, self.dark, self.work
         )
+
+    def _may(self, cost: int) -> bool:
+        if self.work.spend(cost):
+            return True
+        self.dark = True
+        return False
 
     def below(self, path: str) -> list[File]:
         """The file at this path, or all files below it when it is a directory."""
         path = normal(path)
         if path in self.files:
             return [self.files[path]]
+        if path not in self.directories or not self._may(len(self.files)):
+            return []
         prefix = path.rstrip("/") + "/"
         return [file for name, file in self.files.items() if name.startswith(prefix)]
 
+    def matching(self, pattern: str) -> list[str]:
+        """Paths of files and directories that a name, or a pattern as COPY takes it, means."""
+        if not re.search(r"[*?\[]", pattern):
+            return [pattern] if pattern in self.files or pattern in self.directories else []
+        from imgopt.ignore import BadPattern, glob_match
+
+        names = {*self.files, *self.directories}
+        if not self._may(4 * len(names)):
+            return []
+        try:
+            return sorted(name for name in names if glob_match(pattern, name))
+        except BadPattern:
+            return []
+
     def is_directory(self, path: str) -> bool:
-        path = normal(path)
-        return path in self.directories or any(name.startswith(path.rstrip("/") + "/") for name in self.files)
+        return normal(path) in self.directories
+
+    def add(self, file: File) -> None:
+        self.files[file.path] = file
+        self.add_directory(posixpath.dirname(file.path))
+
+    def add_directory(self, path: str) -> None:
+        while path not in self.directories:
+            self.directories.add(path)
+            path = posixpath.dirname(path)
 
 
 def normal(path: str) -> str:
@@ -143,10 +197,11 @@ def stage_contents(
     contents: list[StageContent] = []
     names: dict[str, int] = {}
     index_of = {id(instruction): number for number, instruction in enumerate(document.instructions)}
+    work = _Work()
     for stage in document.stages:
         base = expand(stage.image.text, scopes[index_of[id(stage.from_)]], document.escape).value
         parent = names.get((base or "").lower())
-        content = contents[parent].copy() if parent is not None else StageContent()
+        content = contents[parent].copy() if parent is not None else StageContent(work=work)
         walker = _Walker(document, context, contents, names, content, read_jar, stage.index)
         for instruction in stage.instructions:
             walker.visit(instruction, scopes[index_of[id(instruction)]])
@@ -172,7 +227,7 @@ class _Walker:
             path = self._expanded(instruction.text, scope)
             self.content.workdir = join(self.content.workdir, path) if path else self.content.workdir
             if self.content.workdir not in self.content.directories:
-                self.content.directories.add(self.content.workdir)
+                self.content.add_directory(self.content.workdir)
                 self._layer(instruction, (), small=True)
         elif instruction.keyword in ("COPY", "ADD"):
             self._copy(instruction, scope)
@@ -231,7 +286,8 @@ class _Walker:
         complete = True
         base = join(self.content.workdir, target)
         for source in sources:
-            for match in _matches(stage, normal("/" + source)):
+            matches = stage.matching(normal("/" + source))
+            for match in matches:
                 if match in stage.files:
                     where = join(base, posixpath.basename(match)) if to_directory else base
                     placed.append(replace(stage.files[match], path=where))
@@ -242,8 +298,7 @@ class _Walker:
                         replace(file, path=normal(base + "/" + file.path[len(match.rstrip("/")) :]))
                         for file in below
                     ]
-            if not any(True for _ in _matches(stage, normal("/" + source))):
-                complete = False
+            complete = complete and bool(matches)
         self._put(placed)
         # the destination directory itself gets the time of the build on most builders; only "/" is no entry of the layer
         steady = complete and base == "/" and all(file.steady for file in placed)
@@ -290,11 +345,7 @@ class _Walker:
 
     def _put(self, files: Iterable[File]) -> None:
         for file in files:
-            self.content.files[file.path] = file
-            directory = posixpath.dirname(file.path)
-            while directory not in self.content.directories:
-                self.content.directories.add(directory)
-                directory = posixpath.dirname(directory)
+            self.content.add(file)
 
     # RUN
 
@@ -308,11 +359,10 @@ class _Walker:
             script = shell.parse(inner if inner is not None else " ".join(instruction.json))
         else:
             script = shell.parse(instruction.text)
-        run = _Run(self.content, dict(scope), self.read_jar, script.text)
-        if script.broken:
-            run.dark = True
-        else:
-            run.nodes(script.nodes, {})
+        variables = ChainMap({}, cast("dict[str, str | None]", scope))
+        run = _Run(self.content, variables, self.read_jar, script.text)
+        run.script(script)
+        run.dark = run.dark or self.content.work.left < 0
         self.content.dark = self.content.dark or run.dark
         self._put(run.written.values())
         self._layer(
@@ -323,53 +373,43 @@ class _Walker:
         )
 
 
-def _matches(stage: StageContent, pattern: str) -> list[str]:
-    """Paths of the stage that a COPY --from source names: files and directories."""
-    if not re.search(r"[*?\[]", pattern):
-        return (
-            [pattern]
-            if pattern in stage.files or pattern in stage.directories or stage.is_directory(pattern)
-            else []
-        )
-    wanted = re.compile("/".join(_segment(part) for part in pattern.split("/")) + r"\Z")
-    names = {name for name in stage.files if wanted.match(name)}
-    names |= {name for name in stage.directories if wanted.match(name)}
-    return sorted(names)
-
-
-def _segment(part: str) -> str:
-    return "".join(
-        "[^/]*" if char == "*" else "[^/]" if char == "?" else char if char in "[]^-" else re.escape(char)
-        for char in part
-    )
-
-
 @dataclass
 class _Run:
     """Follows one RUN. ``written`` is what its layer holds; ``dark`` when something was not understood."""
 
     content: StageContent
-    scope: dict[str, str | None]
+    scope: ChainMap[str, str | None]
     read_jar: ReadJar
     text: str
     written: dict[str, File] = field(default_factory=dict)
     dark: bool = False
+    shells: int = 0
 
     def __post_init__(self) -> None:
         self.cwd = self.content.workdir
-        self.stampers = set(re.findall(r"(\w+)\(\)\s*\{[^}]*\btouch\b", self.text))
+        self.stampers = set(re.findall(r"\b(\w+)\(\)\s*\{[^{}]*\btouch\b", self.text))
 
-    def nodes(self, nodes: Sequence[shell.Command | shell.Loop], loop: Mapping[str, str]) -> None:
+    def script(self, script: shell.Script) -> None:
+        if script.broken or self.shells > _MOST_SHELLS:
+            self.dark = True
+            return
+        self.shells += 1
+        self.nodes(script.nodes, self.scope)
+        self.shells -= 1
+
+    def nodes(self, nodes: Sequence[shell.Command | shell.Loop], scope: ChainMap[str, str | None]) -> None:
         for node in nodes:
+            if not self.content.work.spend(_STEP_COST * (1 + len(node.words))):
+                return
             if isinstance(node, shell.Loop):
-                values = [word.value({**self.scope, **loop}) for word in node.words]
-                for value in values[:64]:
+                self.dark = self.dark or len(node.words) > _MOST_LOOPS
+                for value in [word.value(scope) for word in node.words[:_MOST_LOOPS]]:
                     if value is None:
                         self.dark = True
                         continue
-                    self.nodes(node.body, {**loop, node.variable: value})
+                    self.nodes(node.body, scope.new_child({node.variable: value}))
             else:
-                self._command(node, {**self.scope, **loop})
+                self._command(node, scope)
 
     def _command(self, command: shell.Command, scope: Mapping[str, str | None]) -> None:
         words = [word.value(scope) for word in command.words]
@@ -386,7 +426,7 @@ class _Run:
         arguments = [word for word in words[1:] if word is not None]
         plain = [word for word in arguments if not word.startswith("-")]
         if name in ("sh", "bash") and "-c" in arguments and len(arguments) > arguments.index("-c") + 1:
-            self.nodes(shell.parse(arguments[arguments.index("-c") + 1]).nodes, {})
+            self.script(shell.parse(arguments[arguments.index("-c") + 1]))
         elif name in self.stampers:
             self._stamp(plain)
         elif name == "find" and "touch" in arguments:
@@ -395,7 +435,8 @@ class _Run:
         elif name == "cd" and plain:
             self.cwd = join(self.cwd, plain[0])
         elif name == "mkdir":
-            self.content.directories.update(join(self.cwd, path) for path in plain)
+            for path in plain:
+                self.content.add_directory(join(self.cwd, path))
         elif name == "mv" and len(plain) >= 2:
             self._move(plain[:-1], plain[-1], keep=False)
         elif name == "cp" and len(plain) >= 2:
@@ -417,8 +458,10 @@ class _Run:
             self.dark = True
 
     def _write(self, file: File) -> None:
+        if not self.content.work.spend(_STEP_COST):
+            return
         self.written[file.path] = file
-        self.content.files[file.path] = file
+        self.content.add(file)
 
     def _rewrite(self, paths: Sequence[str]) -> None:
         """A file whose time, mode or owner changes is stored again, whole, in this layer."""
@@ -429,7 +472,7 @@ class _Run:
     def _glob(self, path: str) -> list[File]:
         return [
             file
-            for match in _matches(self.content, join(self.cwd, path))
+            for match in self.content.matching(join(self.cwd, path.replace("[!", "[^")))
             for file in self.content.below(match)
         ]
 
@@ -442,7 +485,7 @@ class _Run:
         destination = join(self.cwd, target)
         into = target.endswith("/") or len(sources) > 1 or self.content.is_directory(destination)
         for source in sources:
-            for match in _matches(self.content, join(self.cwd, source)):
+            for match in self.content.matching(join(self.cwd, source.replace("[!", "[^"))):
                 base = join(destination, posixpath.basename(match)) if into else destination
                 for file in self.content.below(match):
                     suffix = file.path[len(match.rstrip("/")) :]
@@ -451,7 +494,7 @@ class _Run:
                         self.written.pop(file.path, None)
                     self._write(replace(file, path=normal(base + suffix)))
                 if match in self.content.directories:
-                    self.content.directories.add(base)
+                    self.content.add_directory(base)
 
     def _jar_at(self, path: str) -> Jar | None:
         found = self._glob(path)
@@ -477,7 +520,7 @@ class _Run:
         root = join(self.cwd, destination)
         for layer, entries in layered(jar):
             where = join(root, layer) if layers else root
-            self.content.directories.add(where)
+            self.content.add_directory(where)
             if launcher:
                 for entry in entries:
                     self._put_entry(jar, join(where, entry.name), entry)

@@ -77,11 +77,14 @@ class StagePicture:
 
     @property
     def root(self) -> StagePicture:
-        return self.parent.root if self.parent else self
+        return self.lineage[0]
 
-    @property
+    @cached_property
     def lineage(self) -> tuple[StagePicture, ...]:
-        return (*(self.parent.lineage if self.parent else ()), self)
+        found = [self]
+        while found[-1].parent:
+            found.append(found[-1].parent)
+        return tuple(reversed(found))
 
     @property
     def name(self) -> str:
@@ -481,17 +484,24 @@ class Picture:
         to read its facts from."""
         if self.context is None:
             return None
-        tail = re.search(r"(?:[^/]+/)?(?:target|build/libs)/[^/]+\.(?:jar|war)$", source)
+        tail = re.search(
+            r"(?:(?<![^/])[^/]+/)?(?:target|build/libs)/[^/]+\.(?:jar|war)$", normal("/" + source)
+        )
         if tail is None:
             return None
-        for relative in (tail.group(), re.sub(r"^[^/]+/(?=target/|build/libs/)", "", tail.group())):
-            matches = sorted(
-                path
-                for path in self.context.root.glob(relative)
-                if path.is_file()
-                and not path.is_symlink()
-                and not path.name.endswith(("-sources.jar", "-javadoc.jar", "-plain.jar", "-tests.jar"))
-            )
+        # Go takes ** in a name for *, and Python for a mistake
+        pattern = re.sub(r"\*{2,}", "*", tail.group())
+        for relative in (pattern, re.sub(r"^[^/]+/(?=target/|build/libs/)", "", pattern)):
+            try:
+                matches = sorted(
+                    path
+                    for path in self.context.root.glob(relative)
+                    if path.is_file()
+                    and not path.is_symlink()
+                    and not path.name.endswith(("-sources.jar", "-javadoc.jar", "-plain.jar", "-tests.jar"))
+                )
+            except (OSError, ValueError):  # a name that no file can have
+                return None
             if len(matches) == 1:
                 return matches[0]
         return None
@@ -692,26 +702,27 @@ def check_stages(document: Dockerfile) -> None:
         if parent is not None:
             wanted.add(parent.index)
     done: set[int] = set()
-    for start in needs:
-        _walk(document, needs, start, [], done)
+    path: list[int] = []
+    todo = [(start, False) for start in needs]
+    while todo:
+        index, needs_done = todo.pop()
+        if needs_done:
+            done.add(path.pop())
+        elif index in path:
+            raise _circle(document, path[path.index(index) :])
+        elif index not in done:
+            path.append(index)
+            todo += [(index, True), *((other, False) for other in needs[index])]
 
 
-def _walk(
-    document: Dockerfile, needs: Mapping[int, set[int]], stage: int, path: list[int], done: set[int]
-) -> None:
-    if stage in path:
-        names = [document.stages[index].name or str(index) for index in (*path[path.index(stage) :], stage)]
-        raise DockerfileError(
-            f"stages need each other in a circle ({' -> '.join(names)})",
-            "let one of them copy from a stage above it",
-            path=document.path,
-            line=document.stages[stage].line,
-        )
-    if stage in done:
-        return
-    for other in needs[stage]:
-        _walk(document, needs, other, [*path, stage], done)
-    done.add(stage)
+def _circle(document: Dockerfile, stages: list[int]) -> DockerfileError:
+    names = [document.stages[index].name or str(index) for index in (*stages, stages[0])]
+    return DockerfileError(
+        f"stages need each other in a circle ({' -> '.join(names)})",
+        "let one of them copy from a stage above it",
+        path=document.path,
+        line=document.stages[stages[0]].line,
+    )
 
 
 def take_picture(

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from imgopt.dockerfile import expand
 
-_OPERATORS = ("&&", "||", ";;", "|&", ";", "&", "|", "(", ")", "\n")
+_OPERATOR = re.compile(r"&&|\|\||;;|\|&|[;&|()\n]")
 _REDIRECT = re.compile(r"\d*(?:<<<|<<-|<<|>>|>\||<>|<&|>&|&>>|&>|<|>)")
 _BACKQUOTED = re.compile(r"`(?:[^`\\]|\\.)*`", re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
@@ -143,6 +144,7 @@ class _Broken(Exception):
     pass
 
 
+@lru_cache(maxsize=32)  # the pictures of a file before and after, and the rules, read the same scripts
 def parse(text: str) -> Script:
     """Splits shell text into commands. Never raises: unreadable text gives ``broken``."""
     try:
@@ -175,10 +177,10 @@ def _tokens(text: str) -> list[_Token]:
         elif match := _REDIRECT.match(text, position):
             tokens.append(_Token("redirect", match.group(), position, match.end()))
             position = match.end()
-        elif operator := next((o for o in _OPERATORS if text.startswith(o, position)), None):
-            tokens.append(_Token("operator", operator, position, position + len(operator)))
-            position += len(operator)
-            if operator == "\n" and pending:
+        elif match := _OPERATOR.match(text, position):
+            tokens.append(_Token("operator", match.group(), position, match.end()))
+            position = match.end()
+            if match.group() == "\n" and pending:
                 position = _skip_heredocs(text, position, pending)
                 pending = []
         else:

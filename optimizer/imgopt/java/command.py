@@ -6,8 +6,10 @@ start scripts of the build context. What depends on variables that are not known
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from imgopt import shell
 
@@ -74,7 +76,7 @@ def _in_script(text: str, variables: Mapping[str, str | None], read: set[str]) -
         return []
     read.add(text)
     found: list[JavaCall] = []
-    known = dict(variables)
+    known = ChainMap({}, cast("dict[str, str | None]", variables))
     for command in shell.parse(text).commands:
         if not command.words:
             for assignment in command.assignments:
