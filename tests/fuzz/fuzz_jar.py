@@ -7,6 +7,7 @@ How it works and where results go: `fuzzing.py`. What must hold: `checks.check_j
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import tempfile
@@ -100,7 +101,9 @@ def load() -> fuzzing.Target:
     from checks import check_jar
 
     folder = Path("/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir())
-    path = folder / f"imgopt-fuzz-{os.getpid()}.jar"
+    # the parent's number: workers that an input took down leave their file to the next one
+    path = folder / f"imgopt-fuzz-{os.getppid()}.jar"
+    atexit.register(path.unlink, missing_ok=True)
     return fuzzing.Target("jar", lambda data: check_jar(data, path), seeds, mutate, 200_000)
 
 

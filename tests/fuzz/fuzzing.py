@@ -3,8 +3,8 @@
     python tests/fuzz/fuzz_dockerfile.py --seconds 3600     fuzz for an hour; exits 1 when something was found
     python tests/fuzz/fuzz_dockerfile.py FILE...            look at these inputs only
 
-`fuzz_dockerfile.py` and `fuzz_jar.py` feed bytes, guided by coverage, and need the optional extra `fuzz` (atheris).
-`make fuzz` runs both.
+`fuzz_dockerfile.py` and `fuzz_jar.py` feed bytes, guided by coverage, and need the optional extra `fuzz` (atheris);
+`fuzz_rewrites.py` generates whole Dockerfiles and needs the extra `test` only. `make fuzz` runs all three.
 
 Everything lands in `.cache/fuzz/NAME`: `corpus` (inputs worth keeping between runs), `found` (the smallest input of
 every problem, named for it) and `log`. An input that showed a problem goes to `tests/fuzz/seeds/NAME` once that is
@@ -37,6 +37,7 @@ SEEDS = Path(__file__).parent / "seeds"
 SECONDS = 2.0
 MEGABYTES = 256
 _CORPUS_BYTES = 16_000  # larger inputs are looked at once, and not changed further: that takes too long
+_INSTRUMENTED = 2  # times as slow, at the least
 _PROBLEM = 9  # the exit status of a process that looked at one input and found a problem
 
 
@@ -146,8 +147,12 @@ def keep(name: str, problem: Problem, data: bytes) -> bool:
     return new
 
 
-def main(script: str, load: Callable[[], Target]) -> None:
-    """``load`` imports imgopt; it is called where that is instrumented."""
+def main(
+    script: str,
+    load: Callable[[], Target],
+    hunt: Callable[[Target, argparse.Namespace], int] | None = None,
+) -> None:
+    """``load`` imports imgopt; it is called where that is instrumented. ``hunt`` fuzzes instead of atheris."""
     arguments = argparse.ArgumentParser(prog=Path(script).name, description="See tests/fuzz/fuzzing.py.")
     arguments.add_argument("files", nargs="*", type=Path, help="look at these inputs, and do not fuzz")
     arguments.add_argument("--seconds", type=int, default=600)
@@ -163,7 +168,7 @@ def main(script: str, load: Callable[[], Target]) -> None:
     if given.worker:
         _worker(script, load, given)
         return
-    sys.exit(_drive(script, load(), given))
+    sys.exit(hunt(load(), given) if hunt is not None else _drive(script, load(), given))
 
 
 def _replay(target: Target, files: Iterable[Path]) -> int:
@@ -222,23 +227,24 @@ def _worker(script: str, load: Callable[[], Target], given: argparse.Namespace) 
         for data in target.seeds():
             look(target.check, data)  # modules that are imported when first needed
 
-    def one(data: bytes) -> None:
-        problem = look(target.check, data)
-        if problem is None:
-            return
-        certain = problem.kind == "crash" or _confirmed(script, target, data)
-        if certain and keep(target.name, problem, data):
+    def told(data: bytes) -> Problem | None:
+        problem = look(target.check, data, _INSTRUMENTED * SECONDS)
+        certain = problem is not None and (problem.kind == "crash" or _confirmed(script, target, data))
+        if problem is not None and certain and keep(target.name, problem, data):
             print(f"FOUND {problem.name} ({len(data)} bytes)", flush=True)
-        if problem.kind != "crash":
-            os._exit(
-                _PROBLEM
-            )  # or libFuzzer would keep the input, and try what is like it for the rest of the time
+        return problem
+
+    def one(data: bytes) -> None:
+        problem = told(data)
+        if problem is not None and problem.kind != "crash":
+            # or libFuzzer would keep the input, and try what is like it for the rest of the time
+            os._exit(_PROBLEM)
 
     def mutate(data: bytes, most: int, seed: int) -> bytes:
         made = target.mutate(data, target.max_bytes, random.Random(seed), atheris.Mutate)
         if len(made) <= most:
             return made
-        one(made[: target.max_bytes])  # here, so that it does not get into the corpus
+        told(made[: target.max_bytes])  # here, so that it does not get into the corpus
         return bytes(atheris.Mutate(data, most))
 
     folder = home(target.name)
