@@ -17,6 +17,7 @@ from imgopt import shell
 from imgopt.adapting import first_number
 from imgopt.bases.families.common import APT, DEBIAN, UBUNTU
 from imgopt.contents import join
+from imgopt.java.building import JAVA_TOOLS
 from imgopt.java.command import is_java
 from imgopt.packages import MANAGERS, commands_of, package_with
 from imgopt.picture import script_of
@@ -38,9 +39,7 @@ JDK_TOOLS = frozenset(
         "jpackage jps jshell jstack jstat jstatd native2ascii serialver jarsigner"
     ).split()
 )
-BUILD_TOOLS = frozenset(
-    {"mvn", "mvnw", "gradle", "gradlew", "ant", "sbt", "lein", "bazel", "javac", "jlink", "native-image"}
-)
+BUILD_TOOLS = JAVA_TOOLS | {"jlink", "native-image"}
 
 #: Class references of the application's own classes that need the JDK's modules.
 _JDK_CLASSES = {
@@ -162,7 +161,7 @@ def jdk_needs(picture: Picture, *, keeps_jre_directory: bool = False) -> Iterato
     and archives have no such directory.
     """
     for instruction, text in picture.commands():
-        for command in _commands(text):
+        for command in all_commands(text):
             program = command.program
             if program in BUILD_TOOLS:
                 yield f"line {instruction.line} builds with `{program}` in the final stage; that belongs in a stage of its own"
@@ -175,7 +174,7 @@ def jdk_needs(picture: Picture, *, keeps_jre_directory: bool = False) -> Iterato
         if instruction.keyword in ("ENV", "COPY", "ADD", "LABEL", "ARG"):
             yield from _jdk_words(instruction.text, f"line {instruction.line}", keeps_jre_directory)
     for file, text in picture.start_scripts:
-        for command in _commands(text):
+        for command in all_commands(text):
             if command.program in JDK_TOOLS | BUILD_TOOLS:
                 yield f"the script {file.path} calls `{command.program}`, which only a JDK has"
                 break
@@ -285,7 +284,7 @@ def _word_around(text: str, at: int) -> str:
 def _installed_command_needs(text: str, where: str, *, package: bool) -> Iterator[str]:
     if shell.parse(text).broken:
         yield f"{where} holds shell text that could not be read"
-    for command in _commands(text):
+    for command in all_commands(text):
         program = command.program
         if package and program in _NOT_IN_PACKAGES:
             yield f"{where} calls `{program}`, which the JRE package does not have"
@@ -302,7 +301,7 @@ def _installed_command_needs(text: str, where: str, *, package: bool) -> Iterato
 def _unread_scripts(picture: Picture, instruction: Instruction, text: str) -> Iterator[str]:
     """Scripts that a RUN gives to a shell and that were not read."""
     scripts = {file.path.rsplit("/", 1)[-1] for file, _ in picture.start_scripts}
-    for command in _commands(text):
+    for command in all_commands(text):
         if command.program not in ("sh", "bash", "ash", "dash"):
             continue
         words = [word.text for word in command.args]
@@ -314,7 +313,7 @@ def _unread_scripts(picture: Picture, instruction: Instruction, text: str) -> It
             yield Doubt(f"line {instruction.line} runs {what} in a shell, which is not there to be read")
 
 
-def _commands(text: str) -> tuple[shell.Command, ...]:
+def all_commands(text: str) -> tuple[shell.Command, ...]:
     """Commands of a shell text, those inside `sh -c` and behind `exec`, `nohup` … included."""
     found: list[shell.Command] = []
     for command in shell.parse(text).commands:
@@ -466,7 +465,7 @@ class _Commands:
             return
         runs = instruction is not None and instruction.keyword == "RUN"
         to_musl = target.libc == "musl" and base.libc != "musl"
-        for command in _commands(text):
+        for command in all_commands(text):
             program = command.program
             if program is None or (instruction is not None and self.adaptation.handles(instruction, command)):
                 continue
@@ -633,7 +632,7 @@ def _busybox_needs(command: shell.Command, where: str) -> Iterator[str]:
 def _unread_programs(picture: Picture, instruction: Instruction, text: str) -> Iterator[str]:
     """Programs called by path that are neither the system's nor scripts that were read."""
     scripts = {file.path.rsplit("/", 1)[-1] for file, _ in picture.start_scripts}
-    for command in _commands(text):
+    for command in all_commands(text):
         name, program = command.name, command.program
         if name is None or program is None or "/" not in name or is_java(name) or program == "keytool":
             continue

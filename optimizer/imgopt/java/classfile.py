@@ -21,6 +21,8 @@ WATCHED: tuple[str, ...] = (
     "java/security/CodeSource",
     "java/security/ProtectionDomain",
     "org/springframework/boot/system/ApplicationHome",
+    # other programs
+    "java/lang/Process",
     # gone or internal in later releases and smaller runtimes
     "com/sun/management/",
     "javafx/",
@@ -51,6 +53,8 @@ _HINTS = (
     b"security/ProtectionDomain",
     b"security.ProtectionDomain",
     b"ApplicationHome",
+    b"lang/Process",
+    b"lang.Process",
     b"javafx",
 )
 
