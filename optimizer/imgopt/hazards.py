@@ -163,7 +163,9 @@ def jdk_needs(picture: Picture, *, keeps_jre_directory: bool = False) -> Iterato
     for instruction, text in picture.commands():
         for command in all_commands(text):
             program = command.program
-            if program in BUILD_TOOLS:
+            if program in JAVA_TOOLS:
+                yield f"line {instruction.line} builds with `{program}` in the final stage (see build-tools)"
+            elif program in BUILD_TOOLS:
                 yield f"line {instruction.line} builds with `{program}` in the final stage; that belongs in a stage of its own"
             elif program in JDK_TOOLS:
                 yield f"line {instruction.line} calls `{program}`, which only a JDK has"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from imgopt.layering import LayeringPlan
     from imgopt.options import Options
     from imgopt.runtime import RuntimeChoice
+    from imgopt.splitting import CarriedBuild, SplittingPlan
     from imgopt.steadying import SteadyingPlan
 
 #: Start scripts larger than this are not read.
@@ -598,6 +599,27 @@ class Picture:
         from imgopt.layering import plan
 
         return plan(self)
+
+    @cached_property
+    def carried_builds(self) -> tuple[CarriedBuild, ...]:
+        from imgopt.splitting import carried_builds
+
+        return tuple(carried_builds(self))
+
+    @cached_property
+    def splitting(self) -> SplittingPlan:
+        from imgopt.splitting import plan
+
+        return plan(self)
+
+    @cached_property
+    def splits_first(self) -> bool:
+        """Whether the stage that builds is about to be split: its base is then decided for the stage that runs."""
+        from imgopt.rule import Applicability
+
+        plan = self.splitting
+        level = Applicability.UNSAFE if self.options.unsafe else Applicability.SAFE
+        return bool(plan.edits) and plan.applicability >= level and self.active("build-tools", plan.line)
 
     # comments
 

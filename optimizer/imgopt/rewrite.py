@@ -86,6 +86,8 @@ def _broken_promise(document: Dockerfile, text: str) -> str | None:
     except DockerfileError as error:
         return f"the rewrite would not be a Dockerfile ({error.message})"
     old, new = _promises(document.stages[-1]), _promises(after.stages[-1])
+    # a build argument is taken as long as any stage declares it
+    new["ARG"] = frozenset(name for stage in after.stages for name in _promises(stage).get("ARG", ()))
     for keyword, values in old.items():
         missing = values - new.get(keyword, frozenset())
         if missing:

@@ -46,6 +46,7 @@ class Fix:
     applicability: Applicability
     edits: tuple[Edit, ...] = ()
     risk: str | None = None  # what could change; always said when the fix is not SAFE
+    leaves_out: frozenset[str] = frozenset()  # files that the image no longer holds, on purpose
 
     @property
     def applies(self) -> bool:
@@ -84,11 +85,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Declined:
-    """A change that was considered and not made, and the reason. Ends up in ``not_applied``."""
+    """A change that was considered and not made, and the reason. Ends up in ``not_applied``.
+
+    ``solved_by`` names a rule whose fix, once applied, takes the reason away.
+    """
 
     rule: str
     line: int
     why: str
+    solved_by: str | None = None
 
 
 Check = Callable[["Picture"], Iterable["Finding | Declined"]]

@@ -37,6 +37,10 @@ class RuntimeChoice:
     def why_not(self, rule: str) -> str | None:
         return next((declined.why for declined in self.declined if declined.rule == rule), None)
 
+    def solved_by(self, rule: str) -> str | None:
+        """The rule whose fix takes away what stands against this one."""
+        return next((declined.solved_by for declined in self.declined if declined.rule == rule), None)
+
 
 def choose(picture: Picture) -> RuntimeChoice:
     """The base for the final stage. Pure: looks only at the picture."""
@@ -45,6 +49,11 @@ def choose(picture: Picture) -> RuntimeChoice:
     wanted = [rule for rule in _wanted(picture, base) if picture.active(rule, line)]
     if not wanted:
         return RuntimeChoice(None)
+    if picture.splits_first:
+        first = "the stage builds the application; what runs gets a stage of its own first"
+        return RuntimeChoice(
+            None, declined=tuple(Declined(rule, line, first, "build-tools") for rule in wanted)
+        )
     obstacle = _obstacle(picture, base)
     if obstacle:
         return RuntimeChoice(

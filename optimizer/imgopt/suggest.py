@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from imgopt.analyze import analyze, findings
 from imgopt.contents import normal
-from imgopt.dockerfile import Dockerfile, apply_edits, expand, parse, scopes
+from imgopt.dockerfile import Dockerfile, Instruction, apply_edits, expand, parse, scopes
 from imgopt.errors import DockerfileError, ImgoptError, InputError
 from imgopt.faults import Fault, first_fault
 from imgopt.picture import Jars, Picture, check_stages, take_picture
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 MAX_DOCKERFILE_BYTES = 4 * 1024 * 1024
 #: Rounds that a rewrite may take to settle; two are common (fixes of the same lines), more never came up.
 MOST_ROUNDS = 6
+#: The rule whose fix makes a final stage that the other rules did not see before.
+BUILD_TOOLS = "build-tools"
 
 
 def report_on(
@@ -121,7 +124,7 @@ def report_file(
     final = picture.final
     said = analyze(picture, rules)
     level = Applicability.UNSAFE if options.unsafe else Applicability.SAFE
-    result = _settled(picture, said, rules, level)
+    result, opened = _settled(picture, said, rules, level, weigher)
     prediction, savings = _weights(picture, said, result.text if result.changed else None, weigher)
     found = findings(said)
     warnings = [*_warnings(picture)]
@@ -135,7 +138,7 @@ def report_file(
             for stage in picture.stages
         ),
         java=_java(picture),
-        findings=tuple(zip(found, savings, strict=True)),
+        findings=(*zip(found, savings, strict=True), *opened),
         rewrite=result,
         prediction=prediction,
         original=document.text,
@@ -146,23 +149,75 @@ def report_file(
 
 
 def _settled(
-    picture: Picture, said: Sequence[Finding | Declined], rules: Sequence[Rule], level: Applicability
-) -> RewriteResult:
+    picture: Picture,
+    said: Sequence[Finding | Declined],
+    rules: Sequence[Rule],
+    level: Applicability,
+    weigher: Weigher,
+) -> tuple[RewriteResult, list[tuple[Finding, Saving | None]]]:
     """The rewrite, and the rewrite of the rewrite, until nothing is left to do: of two fixes that touch the same
-    lines the second has its turn when the first is in. So a rewritten file is never rewritten again."""
+    lines the second has its turn when the first is in. So a rewritten file is never rewritten again.
+
+    With it, what rules find in a stage that was split off and so was not there before, told of the final stage's FROM,
+    because the lines it stands in are not the original's.
+    """
     fault = first_fault(picture.document)
     if fault is not None:
-        return _unbuildable(picture, said, fault)
+        return _unbuildable(picture, said, fault), []
+    original = picture.document
+    from_ = picture.final.stage.from_
     result = _rewritten(picture, said, level)
     latest = result
+    opened: list[tuple[Finding, Saving | None]] = []
+    spoke = {entry.rule for entry in said if not (isinstance(entry, Declined) and entry.solved_by)}
     for _ in range(MOST_ROUNDS):
         if not latest.changed:
             break
         picture = _picture_of(picture, latest.text)
-        latest = _rewritten(picture, analyze(picture, rules), level)
-        if latest.changed:
-            result = _joined(result, latest)
-    return result
+        now = analyze(picture, rules)
+        latest = _rewritten(picture, now, level)
+        if BUILD_TOOLS not in result.applied:
+            result = _joined(result, replace(latest, not_applied=()))
+            continue
+        new = [entry for entry in findings(now) if entry.rule not in spoke]
+        _, savings = _weights(picture, new, None, weigher) if new else (None, [])
+        opened += [
+            (_told_of(from_, finding, picture.document, original), saving)
+            for finding, saving in zip(new, savings, strict=True)
+        ]
+        spoke |= {finding.rule for finding in new}
+        told = [
+            replace(entry, line=from_.line, why=_retold(entry.why, picture.document, original))
+            for entry in latest.not_applied
+        ]
+        result = _joined(result, replace(latest, not_applied=tuple(told)))
+    return result, opened
+
+
+def _told_of(from_: Instruction, finding: Finding, document: Dockerfile, original: Dockerfile) -> Finding:
+    fix = finding.fix
+    if fix is not None:
+        fix = replace(
+            fix,
+            description=_retold(fix.description, document, original),
+            risk=_retold(fix.risk, document, original) if fix.risk else fix.risk,
+        )
+    message = _retold(finding.message, document, original)
+    return replace(finding, line=from_.line, end_line=from_.end_line, message=message, fix=fix)
+
+
+def _retold(text: str, document: Dockerfile, original: Dockerfile) -> str:
+    """A sentence about a rewritten text with the original's lines, where that has the same instruction."""
+
+    def line(match: re.Match[str]) -> str:
+        number = int(match[1])
+        now = next((each for each in document.instructions if each.line == number), None)
+        for each in reversed(original.instructions):
+            if now is not None and (each.keyword, each.text) == (now.keyword, now.text):
+                return f"line {each.line}"
+        return f"line {number} of the rewrite"
+
+    return re.sub(r"\bline (\d+)\b", line, text)
 
 
 def _unbuildable(picture: Picture, said: Sequence[Finding | Declined], fault: Fault) -> RewriteResult:
@@ -173,29 +228,42 @@ def _unbuildable(picture: Picture, said: Sequence[Finding | Declined], fault: Fa
 
 def _rewritten(picture: Picture, said: Sequence[Finding | Declined], level: Applicability) -> RewriteResult:
     result = rewrite(picture.document, said, level)
-    return _without_losses(picture, result) if result.changed else result
+    return _without_losses(picture, said, result) if result.changed else result
 
 
 def _joined(first: RewriteResult, then: RewriteResult) -> RewriteResult:
-    """Two rounds as one. What was declined is told of the original's lines, as far as the later round did not do it."""
+    """Two rounds as one: what was declined, as far as the later round did not do it, and what only the later round
+    came to decline."""
     applied = tuple(dict.fromkeys((*first.applied, *then.applied)))
+    kept = [
+        entry
+        for entry in first.not_applied
+        if not (entry.why == CONTRADICTS and entry.rule in then.applied) and entry.solved_by not in applied
+    ]
+    settled = {entry.rule for entry in kept} | set(applied)
+    new = [entry for entry in then.not_applied if entry.rule not in settled]
     return RewriteResult(
         changed=True,
         applicability=min(first.applicability, then.applicability, key=("unsafe", "safe").index),
-        text=then.text,
-        not_applied=tuple(
-            entry
-            for entry in first.not_applied
-            if not (entry.why == CONTRADICTS and entry.rule in then.applied)
-        ),
+        text=then.text if then.changed else first.text,
+        not_applied=tuple(dict.fromkeys([*kept, *new])),
         applied=applied,
     )
 
 
-def _without_losses(picture: Picture, result: RewriteResult) -> RewriteResult:
-    """The last check before a rewrite is shown: every file that the final image is known to hold is still there."""
+def _without_losses(
+    picture: Picture, said: Sequence[Finding | Declined], result: RewriteResult
+) -> RewriteResult:
+    """The last check before a rewrite is shown: every file that the final image is known to hold is still there,
+    except those that a fix leaves out on purpose."""
     after = _picture_of(picture, result.text)
-    lost = sorted(set(picture.final.content.files) - set(after.final.content.files))
+    left_out = {
+        path
+        for finding in findings(said)
+        if finding.fix is not None and finding.rule in result.applied
+        for path in finding.fix.leaves_out
+    }
+    lost = sorted(set(picture.final.content.files) - set(after.final.content.files) - left_out)
     if not lost:
         return result
     why = f"the rewrite would lose {lost[0]}"

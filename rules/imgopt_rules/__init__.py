@@ -5,6 +5,7 @@ from __future__ import annotations
 from imgopt.rule import Rule
 from imgopt_rules import (
     broken_layering,
+    build_tools,
     fat_jar_layer,
     glibc_runtime,
     installed_jdk,
@@ -15,6 +16,7 @@ from imgopt_rules import (
 )
 
 ALL_RULES: tuple[Rule, ...] = (
+    build_tools.check,
     jdk_runtime.check,
     glibc_runtime.check,
     retired_base.check,

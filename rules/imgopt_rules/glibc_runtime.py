@@ -48,4 +48,4 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             fix=Fix(f"run on {target.name}", choice.applicability, choice.edits, choice.risk),
         )
     elif why := choice.why_not(ID):
-        yield Declined(ID, from_.line, why)
+        yield Declined(ID, from_.line, why, choice.solved_by(ID))

@@ -59,4 +59,4 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             fix=Fix(choice.obstacle, Applicability.MANUAL),
         )
     elif why := choice.why_not(ID):
-        yield Declined(ID, from_.line, why)
+        yield Declined(ID, from_.line, why, choice.solved_by(ID))

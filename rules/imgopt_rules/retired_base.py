@@ -38,6 +38,9 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         return
     choice = picture.runtime
     target = choice.target
+    if solved_by := choice.solved_by(ID):
+        yield Declined(ID, from_.line, choice.why_not(ID) or "", solved_by)
+        return
     message = f"{base.name} is no longer maintained ({base.retired})"
     if target is not None and target.retired is None:
         fix: Fix | None = Fix(f"move to {target.name}", choice.applicability, choice.edits, choice.risk)
