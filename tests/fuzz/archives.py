@@ -15,6 +15,7 @@ from functools import lru_cache
 Bytewise = Callable[[bytes, int], bytes]
 
 _END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
 _RECORD = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _FIELDS = (  # of a directory record: offset, width
@@ -63,6 +64,7 @@ class Archive:
     parts: tuple[Part, ...]
     before: bytes = b""
     behind: bytes = b""
+    wide: bool = False  # zip64, needed or not
     end_lies: tuple[tuple[int, int, int], ...] = field(default=())
 
 
@@ -109,6 +111,7 @@ def put_together(archive: Archive) -> bytes:
         method = 8 if source.deflated else 0
         offset = len(body) if shared is None else offsets[shared]
         offsets.append(offset)
+        extra = struct.pack("<HH3Q", 1, 24, size, len(packed), offset) if archive.wide else b""
         if shared is None:
             body += _LOCAL.pack(b"PK\3\4", 20, 0, method, 0, 33, crc, len(packed), size, len(part.name), 0)
             body += part.name + packed
@@ -118,12 +121,20 @@ def put_together(archive: Archive) -> bytes:
                 *(0, 0, 0, offset),
             )
         )  # fmt: skip
+        if archive.wide:
+            _lie(record, tuple((at, 4, 0xFFFFFFFF) for at in (20, 24, 42)))
+            _lie(record, ((30, 2, len(extra)),))
         _lie(record, part.lies)
-        directory += record + part.name + part.comment
+        directory += record + part.name + extra + part.comment
     count = min(len(archive.parts), 0xFFFF)
     end = bytearray(
         _END.pack(b"PK\5\6", 0, 0, count, count, len(directory), len(body), len(archive.behind) & 0xFFFF)
     )
+    if archive.wide:
+        end64 = len(body) + len(directory)
+        directory += _END64.pack(b"PK\6\6", 44, 45, 45, 0, 0, count, count, len(directory), len(body))
+        directory += struct.pack("<4sLQL", b"PK\6\7", 0, end64, 1)
+        _lie(end, ((8, 4, 0xFFFFFFFF), (12, 4, 0xFFFFFFFF), (16, 4, 0xFFFFFFFF)))
     _lie(end, archive.end_lies)
     return bytes(body + directory + end) + archive.behind
 
@@ -208,7 +219,7 @@ def changed(archive: Archive, most: int, chance: random.Random, bytewise: Bytewi
             (b"", b"#!/bin/sh\n", b"PK\3\4", b"PK\5\6" + b"\0" * 18, b"\x7fELF", b"\0" * 70)
         )
         behind = chance.choice((b"", b"\n", b"PK\5\6", b"PK\5\6" + b"\0" * 18, b"PK\1\2", b"\0" * 30))
-        return replace(archive, before=before, behind=behind)
+        return replace(archive, before=before, behind=behind, wide=chance.random() < 0.3)
     else:
         comment = chance.choice((b"UNPACK", b"UNPACK:aa", b"x" * 100, b"PK\1\2", b""))
         parts[number] = replace(part, comment=comment)
