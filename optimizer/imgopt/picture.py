@@ -416,7 +416,7 @@ class Picture:
             jar = None
             if file.entry is not None:
                 jar = file.entry[0]
-            elif file.origin is not None and file.path.endswith(".jar"):
+            elif file.origin is not None and _is_archive(file):
                 jar = self.jars(file.origin)
             if jar is not None:
                 found.setdefault(jar.path, jar)
@@ -442,7 +442,7 @@ class Picture:
             word if word is not None else instruction.words[n].text for n, word in enumerate(words[:-1])
         )
         layer = next((layer for layer in self.layers if layer.instruction is instruction), None)
-        jars = [file for file in layer.files if file.path.endswith((".jar", ".war"))] if layer else []
+        jars = [file for file in layer.files if _is_archive(file)] if layer else []
         if not any(source.endswith((".jar", ".war")) for source in sources) and not any(
             file.path in started for file in jars
         ):
@@ -651,6 +651,13 @@ class Picture:
         if rule in self.options.ignore:
             return False
         return not any(rule in silence.rules and silence.line == line for silence in self.silences)
+
+
+def _is_archive(file: File) -> bool:
+    """A jar or war, by the name it has in the image or in the context (``COPY target/app.jar /app``)."""
+    return any(
+        name.endswith((".jar", ".war")) for name in (file.path, file.origin.name if file.origin else "")
+    )
 
 
 def script_of(instruction: Instruction) -> str:
