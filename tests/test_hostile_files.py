@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
-from boot_jar import boot_jar
+from boot_jar import boot_jar, noise
 
 from imgopt.dockerfile import parse
 from imgopt.errors import DockerfileError
@@ -117,3 +119,36 @@ def test_stages_that_need_each_other() -> None:
     check_stages(parse("FROM x AS a\nFROM a AS b\nFROM a AS c\nCOPY --from=b x y\nCOPY --from=a x y\n"))
     needs = "".join(f"FROM x AS s{n}\nCOPY --from=s{n + 1} a b\n" for n in range(999))
     check_stages(parse(needs + "FROM x AS s999\n"))
+
+
+@pytest.mark.parametrize("deflated", [True, False])
+def test_a_jar_that_claims_more_than_it_holds(tmp_path: Path, deflated: bool) -> None:
+    """Two thousand entries that share the bytes of one."""
+    path = tmp_path / "target" / "app.jar"
+    data = bytes(5 << 20) if deflated else noise(1 << 20)
+    boot_jar(path, libraries={f"big-{number}.jar": b"" for number in range(2_000)} | {"big.jar": data})
+    share(path, "BOOT-INF/lib/big-", "BOOT-INF/lib/big.jar", deflated=deflated)
+    text = (
+        'FROM eclipse-temurin:17-jdk\nCOPY target/app.jar app.jar\nENTRYPOINT ["java", "-jar", "app.jar"]\n'
+    )
+    report = look(tmp_path, text)
+    assert any("share bytes" in warning for warning in report.warnings)
+
+
+def share(path: Path, prefix: str, name: str, *, deflated: bool) -> None:
+    """Makes all entries whose names begin so claim the bytes of another one."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(buffer, "w") as new:
+        for info in old.infolist():
+            content = old.read(info)
+            if deflated and info.filename == name:
+                info.compress_type = zipfile.ZIP_DEFLATED
+            new.writestr(info, content)
+        shared = new.getinfo(name)
+        for info in new.filelist:
+            if info.filename.startswith(prefix):
+                info.CRC, info.compress_type = shared.CRC, shared.compress_type
+                info.file_size, info.compress_size = shared.file_size, shared.compress_size
+                info.header_offset = shared.header_offset
+        new._didModify = True  # type: ignore[attr-defined]
+    path.write_bytes(buffer.getvalue())

@@ -100,7 +100,8 @@ def _check_rewrite(source: str, report: FileReport, folder: Path, options: Optio
     lost = _names(document) - _names(new)
     if lost:
         fail("lost-ENV", str(lost))
-    comments = [comment.text for comment in document.comments]
+    inside = {line for each in document.instructions for line in range(each.line, each.end_line + 1)}
+    comments = [comment.text for comment in document.comments if comment.line not in inside]
     kept = iter(comment.text for comment in new.comments)
     if not all(comment in kept for comment in comments):
         fail("lost-comment", str(comments))

@@ -27,6 +27,7 @@ __all__ = [
     "companions",
     "content_chunks",
     "entry_data",
+    "inflatable",
     "library_bytes",
     "library_name",
     "read_jar",
@@ -170,7 +171,7 @@ class _Xray:
         self.problems: list[str] = []
         self.unsafe: list[str] = []
         self.complete = True
-        self.budget = _inflatable(self.size)
+        self.budget = inflatable(self.size)
         self.directory_budget = min(_MAX_NESTED_DIRECTORY_BYTES, _LEAST_DIRECTORY_BYTES + 2 * self.size)
 
     def problem(self, text: str) -> None:
@@ -557,7 +558,7 @@ class _Xray:
             self.budget = max(0, self.budget - (work - content.work))
 
 
-def _inflatable(size: int) -> int:
+def inflatable(size: int) -> int:
     """The bytes that may be read and inflated of a jar of this size."""
     return min(_MAX_INFLATED_BYTES, _LEAST_INFLATED_BYTES + 8 * size)
 
@@ -825,7 +826,7 @@ def references_of_library(jar: Jar, library: Library) -> frozenset[str]:
     if entry is None or entry.is_directory:
         return frozenset()
     found: set[str] = set()
-    budget = _inflatable(jar.bytes)
+    budget = inflatable(jar.bytes)
     with OpenJar(jar) as opened:
         source = opened._nested(entry)
         where = archive.find_directory(source, library.path)

@@ -131,7 +131,7 @@ class Weigher:
         """Compresses everything large that was not compressed yet, in parallel."""
         tasks: dict[tuple[str, str], Callable[[], int]] = {}
         for layer in layers:
-            for file in layer.files:
+            for file in layer.files if _honest(layer.files) else ():
                 for key, task in self._large_parts(file):
                     if key not in self._large:
                         tasks[key] = task
@@ -150,12 +150,16 @@ class Weigher:
                 yield (str(file.origin), ""), functools.partial(_file_size, file.origin)
                 return
             parts = tuple(entry for entry in known.entries if entry.stored and entry.bytes >= LARGE_BYTES)
+            if sum(entry.compressed_bytes for entry in parts) > known.bytes:
+                parts = ()  # they share bytes
             for entry in parts:
                 yield (known.path, entry.name), functools.partial(_entry_size, known, entry)
             yield (known.path, ""), functools.partial(_rest_size, known, parts)
 
     def _packed(self, files: tuple[File, ...]) -> int | None:
         """Large files one by one, all small ones in one stream (gzip finds what they share)."""
+        if not _honest(files):
+            return None
         total = 0
         small: list[File] = []
         for file in files:
@@ -171,6 +175,21 @@ class Weigher:
             return total + (compressed(_small_stream(small)) if small else 0) + 20
         except (OSError, JarError):
             return None
+
+
+def _honest(files: tuple[File, ...]) -> bool:
+    """Whether the entries of each jar come to no more than a jar of its size holds: else they are zip bombs, or share
+    their bytes, and to compress them would take as long as what they claim."""
+    from imgopt.java.jar import inflatable
+
+    totals: dict[str, int] = {}
+    limits: dict[str, int] = {}
+    for file in files:
+        if file.entry is not None:
+            jar, entry = file.entry
+            totals[jar.path] = totals.get(jar.path, 0) + entry.bytes
+            limits[jar.path] = inflatable(jar.bytes)
+    return all(total <= limits[path] for path, total in totals.items())
 
 
 def _small_stream(files: list[File]) -> Iterator[bytes]:
