@@ -442,16 +442,20 @@ class Picture:
             word if word is not None else instruction.words[n].text for n, word in enumerate(words[:-1])
         )
         layer = next((layer for layer in self.layers if layer.instruction is instruction), None)
-        jars = [file for file in layer.files if _is_archive(file)] if layer else []
+        jars = [
+            (file, _place(file.path, file.origin.name if file.origin else "", started))
+            for file in (layer.files if layer else ())
+            if _is_archive(file)
+        ]
         if not any(source.endswith((".jar", ".war")) for source in sources) and not any(
-            file.path in started for file in jars
+            place in started for _, place in jars
         ):
             return None
-        path = jars[0].path if len(jars) == 1 else None
-        if path is None and words[-1] is not None and len(sources) == 1:
-            path = self._target(instruction, sources[0], words[-1])
-        files = [file for file in jars if file.path in started] or jars
-        file = files[0].origin if len(files) == 1 else None
+        path = None
+        if len(jars) != 1 and words[-1] is not None and len(sources) == 1:
+            path = self._target(instruction, sources[0], words[-1], started)
+        likely = [(file, place) for file, place in jars if place in started] or jars
+        file, path = (likely[0][0].origin, likely[0][1]) if len(likely) == 1 else (None, path)
         from_ = instruction.flag("from")
         if file is None and from_ is not None and len(sources) == 1:
             file = self._built(sources[0])
@@ -459,15 +463,15 @@ class Picture:
         return Artifact(
             instruction=instruction,
             sources=sources,
-            path=files[0].path if len(files) == 1 else path,
+            path=path,
             file=file,
             jar=jar,
             from_stage=from_.value if from_ is not None else None,
-            started=any(file.path in started for file in jars) or (path in started),
-            matches=tuple(file.origin.name for file in jars if file.origin is not None),
+            started=any(place in started for _, place in jars) or path in started,
+            matches=tuple(file.origin.name for file, _ in jars if file.origin is not None),
         )
 
-    def _target(self, instruction: Instruction, source: str, target: str) -> str | None:
+    def _target(self, instruction: Instruction, source: str, target: str, started: set[str]) -> str | None:
         workdir = "/"
         for other in self.final.instructions():
             if other is instruction:
@@ -478,7 +482,9 @@ class Picture:
         if target.endswith("/") or target in (".", "./"):
             return join(join(workdir, target), name) if not re.search(r"[*?\[$]", name) else None
         path = join(workdir, target)
-        return normal(path + "/" + name) if path in self.final.content.directories else path
+        if path in self.final.content.directories:
+            return normal(path + "/" + name)
+        return _place(path, name, started)
 
     def _built(self, source: str) -> Path | None:
         """A jar that another stage builds may lie in the context as well, built before: the same one, near enough
@@ -658,6 +664,15 @@ def _is_archive(file: File) -> bool:
     return any(
         name.endswith((".jar", ".war")) for name in (file.path, file.origin.name if file.origin else "")
     )
+
+
+def _place(path: str, name: str, started: set[str]) -> str | None:
+    """Where an archive stands that a COPY brings to ``path``. Without a suffix that may be a directory of the base
+    image as well as a file; a start command that names one of them tells."""
+    if path.endswith((".jar", ".war")) or path in started:
+        return path
+    inside = join(path, name)
+    return inside if inside in started else None
 
 
 def script_of(instruction: Instruction) -> str:
