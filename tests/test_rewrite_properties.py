@@ -15,10 +15,14 @@ from boot_jar import boot_jar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from imgopt.analyze import analyze, findings
+from imgopt.context import open_context
 from imgopt.dockerfile import parse
 from imgopt.options import Options
-from imgopt.picture import Jars
+from imgopt.picture import Jars, take_picture
 from imgopt.result import FileReport
+from imgopt.rewrite import rewrite
+from imgopt.rule import Applicability
 from imgopt.suggest import report_file
 from imgopt.weigh.layers import Weigher
 from imgopt_rules import ALL_RULES
@@ -45,7 +49,11 @@ OTHERS = st.lists(
          "HEALTHCHECK CMD curl -f http://localhost/ || exit 1", "RUN touch /app.jar", "RUN chown -R 1000 /app", "STOPSIGNAL SIGTERM",
          "RUN useradd app", "ARG X=1", "MAINTAINER me", "", "RUN <<EOF\necho hi\nEOF", "ONBUILD RUN true", "RUN unzip app.jar",
          "SHELL [\"/bin/bash\", \"-c\"]", "HEALTHCHECK NONE", "COPY conf /conf", "RUN jcmd 1 VM.version",
-         "RUN apt-get install -y openjdk-17-jdk", "RUN apk add openjdk17 \\\n # Java\n openjdk17-jre", "COPY --from=eclipse-temurin:17 /opt/java/openjdk /opt/java/openjdk"]
+         "RUN apt-get install -y openjdk-17-jdk", "RUN apk add openjdk17 \\\n # Java\n openjdk17-jre", "COPY --from=eclipse-temurin:17 /opt/java/openjdk /opt/java/openjdk",
+         "RUN apt-get update \\\n  && apt-get install -y \\\n    git # for the version", "RUN apt-get update",
+         "RUN apt-get install -y unzip", "RUN set -e; apk update; apk add -U curl", "RUN yum install -y tar && yum makecache",
+         "RUN curl -LO http://h/a.tgz && tar xzf a.tgz; ls", "RUN rm -rf /var/lib/apt/lists/*", "COPY target/*.jar /lib/",
+         "RUN <<EOF\nset -e\napt-get update\napt-get install -y wget\nEOF"]
     ),
     max_size=6,
 )  # fmt: skip
@@ -132,17 +140,24 @@ def test_a_rewrite_is_a_dockerfile_and_final(text: str, unsafe: bool) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(dockerfiles())
 def test_lines_outside_the_fixes_stay_in_order(text: str) -> None:
-    """Every line of the original that no applied edit touches is in the rewrite, in the same order."""
-    report = look(text, unsafe=True)
+    """Every line of the original that no applied edit touches is in the rewrite, in the same order. One round of the
+    rewrite: what a later round touches stands in the text that the one before it made."""
+    document = parse(text, str(context() / "Dockerfile"))
+    picture = take_picture(
+        document, open_context(context(), context() / "Dockerfile"), Options(context=context()), JARS
+    )
+    said = analyze(picture, ALL_RULES)
+    result = rewrite(document, said, Applicability.UNSAFE)
     touched: set[int] = set()
-    for finding, _ in report.findings:
-        if finding.fix is not None and finding.rule in report.rewrite.applied:
+    for finding in findings(said):
+        if finding.fix is not None and finding.rule in result.applied:
             for edit in finding.fix.edits:
                 first = text.count("\n", 0, edit.span.start)
                 last = text.count("\n", 0, max(edit.span.start, edit.span.end - 1))
-                if edit.span.start != edit.span.end or "--from" in edit.replacement:
+                starts_line = text[: edit.span.start].endswith("\n") or not edit.span.start
+                if edit.span.start != edit.span.end or "--from" in edit.replacement or not starts_line:
                     touched.update(range(first, last + 1))
-    left = iter(report.rewrite.text.split("\n"))
+    left = iter(result.text.split("\n"))
     for number, line in enumerate(text.split("\n")):
         if number not in touched:
             assert line in left, f"line {number + 1} is lost or out of order: {line!r}"

@@ -398,7 +398,7 @@ class Picture:
             for word in instruction.words
         ]
         source, target = words
-        return self._target(instruction, source, target) if source and target else None
+        return self._target(instruction, source, target, set()) if source and target else None
 
     @cached_property
     def artifact(self) -> Artifact | None:

@@ -40,13 +40,14 @@ class Severity(str, Enum):
 
 @dataclass(frozen=True)
 class Fix:
-    """A change that goes in whole or not at all. ``edits`` are spans of the original text."""
+    """A change that goes in whole or not at all. ``edits`` are spans of the original text; ``leaves_out`` are the paths
+    of the final image that it drops on purpose: a rewrite that loses another file is not shown."""
 
     description: str
     applicability: Applicability
     edits: tuple[Edit, ...] = ()
     risk: str | None = None  # what could change; always said when the fix is not SAFE
-    leaves_out: frozenset[str] = frozenset()  # files that the image no longer holds, on purpose
+    leaves_out: frozenset[str] = frozenset()
 
     @property
     def applies(self) -> bool:

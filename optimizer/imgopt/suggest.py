@@ -177,7 +177,7 @@ def _settled(
         now = analyze(picture, rules)
         latest = _rewritten(picture, now, level)
         if BUILD_TOOLS not in result.applied:
-            result = _joined(result, replace(latest, not_applied=()))
+            result = _joined(result, replace(latest, not_applied=()), now)
             continue
         new = [entry for entry in findings(now) if entry.rule not in spoke]
         _, savings = _weights(picture, new, None, weigher) if new else (None, [])
@@ -190,7 +190,7 @@ def _settled(
             replace(entry, line=from_.line, why=_retold(entry.why, picture.document, original))
             for entry in latest.not_applied
         ]
-        result = _joined(result, replace(latest, not_applied=tuple(told)))
+        result = _joined(result, replace(latest, not_applied=tuple(told)), now)
     return result, opened
 
 
@@ -231,14 +231,16 @@ def _rewritten(picture: Picture, said: Sequence[Finding | Declined], level: Appl
     return _without_losses(picture, said, result) if result.changed else result
 
 
-def _joined(first: RewriteResult, then: RewriteResult) -> RewriteResult:
+def _joined(first: RewriteResult, then: RewriteResult, now: Sequence[Finding | Declined]) -> RewriteResult:
     """Two rounds as one: what was declined, as far as the later round did not do it, and what only the later round
-    came to decline."""
+    came to decline. ``now`` is what was said before the later round: a fix that had to wait for another one is gone
+    when its waste went with that one."""
+    waiting = {finding.rule for finding in findings(now)} - set(then.applied)
     applied = tuple(dict.fromkeys((*first.applied, *then.applied)))
     kept = [
         entry
         for entry in first.not_applied
-        if not (entry.why == CONTRADICTS and entry.rule in then.applied) and entry.solved_by not in applied
+        if (entry.why != CONTRADICTS or entry.rule in waiting) and entry.solved_by not in applied
     ]
     settled = {entry.rule for entry in kept} | set(applied)
     new = [entry for entry in then.not_applied if entry.rule not in settled]
@@ -338,7 +340,8 @@ def _weights(
             alone = after if text == after_text else weigher.weigh(_picture_of(picture, text))
             known[text] = saving(before, alone)
         weighed = known[text]
-        savings.append(own if own is not None and weighed.first_push_bytes is None else weighed)
+        unknown = weighed.first_push_bytes is None or weighed.basis == "unknown"
+        savings.append(own if own is not None and unknown else weighed)
     return prediction, savings
 
 

@@ -11,6 +11,7 @@ from imgopt_rules import (
     installed_jdk,
     jar_stored_twice,
     jdk_runtime,
+    package_cache,
     retired_base,
     unstable_layers,
 )
@@ -25,4 +26,5 @@ ALL_RULES: tuple[Rule, ...] = (
     jar_stored_twice.check,
     broken_layering.check,
     unstable_layers.check,
+    package_cache.check,
 )
