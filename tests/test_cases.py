@@ -1,7 +1,8 @@
 """Every folder below fixtures/cases: a Dockerfile with its context, what the rules say, what the rewrite makes.
 
 A case is `before.Dockerfile`, `expected.json` (findings and what was declined) and `after.Dockerfile` when
-the rewrite changes it. `case.json` may describe jars (built by `boot_jar`), files and options. `pytest --update-cases`
+the rewrite changes it. `case.json` may describe jars (built by `boot_jar`), files by their text, files by their size
+in bytes (`sizes`) and options. `pytest --update-cases`
 writes the expected files anew; read that diff.
 """
 
@@ -46,6 +47,10 @@ def make_context(root: Path, spec: dict[str, Any]) -> None:
     for path, needed in spec.get("natives", {}).items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(elf(tuple(needed)))
+    for number, (path, size) in enumerate(spec.get("sizes", {}).items()):
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(noise(size, seed=number + 1))
     for path, jar in spec.get("jars", {}).items():
         jar = dict(jar)
         if jar.pop("shaded", False):

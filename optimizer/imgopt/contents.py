@@ -92,7 +92,12 @@ class File:
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer above the base image. ``complete`` is False when it may hold more than ``files``."""
+    """A layer above the base image. ``complete`` is False when it may hold more than ``files``.
+
+    ``reowned`` are those of ``files`` that lie in a layer below as well and are stored again only because a command
+    changed their owner or mode. ``removed`` are files of layers below that a command deletes or moves away: the
+    layers below keep them.
+    """
 
     instruction: Instruction
     stage: int
@@ -100,6 +105,8 @@ class Layer:
     complete: bool
     steady: bool = False
     small: bool = False  # nothing but names: directories, links, users
+    reowned: tuple[File, ...] = ()
+    removed: tuple[File, ...] = ()
 
 
 @dataclass
@@ -251,10 +258,7 @@ class _Walker:
     # COPY and ADD
 
     def _copy(self, instruction: Instruction, scope: Mapping[str, str | None]) -> None:
-        words = [
-            self._expanded(word.text, scope) if instruction.json is None else word.text
-            for word in instruction.words
-        ]
+        words = [self._expanded(word.text, scope) for word in instruction.words]
         if instruction.heredocs or len(words) < 2 or words[-1] is None:
             self._layer(instruction, (), complete=False)
             return
@@ -365,17 +369,54 @@ class _Walker:
         run.dark = run.dark or self.content.work.left < 0
         self.content.dark = self.content.dark or run.dark
         self._put(run.written.values())
-        self._layer(
-            instruction,
-            tuple(run.written.values()),
-            complete=not run.dark,
-            small=not run.dark and not run.written,
+        self.content.layers.append(
+            Layer(
+                instruction,
+                self.stage,
+                tuple(run.written.values()),
+                complete=not run.dark,
+                small=not run.dark and not run.written,
+                reowned=tuple(run.written[path] for path in run.reowned if path in run.written),
+                removed=tuple(file for path, file in run.removed.items() if path not in run.written),
+            )
         )
+
+
+@dataclass(frozen=True)
+class OwnerCommand:
+    """chown, chgrp or chmod: ``spec`` is the owner, group or mode, None when it is taken from a file."""
+
+    spec: str | None
+    paths: tuple[str, ...]
+    recursive: bool
+    options: tuple[str, ...]
+
+
+def owner_command(arguments: Sequence[str]) -> OwnerCommand:
+    """The arguments of chown, chgrp or chmod, options before and behind the paths."""
+    options: list[str] = []
+    plain: list[str] = []
+    for word in arguments:
+        # `chmod -x file`: a mode, no option
+        is_option = word.startswith("-") and len(word) > 1 and re.fullmatch(r"-[rwxXst,+=]+", word) is None
+        (options if is_option and "--" not in options else plain).append(word)
+    referenced = any(word.startswith("--reference") for word in options)
+    return OwnerCommand(
+        spec=None if referenced or not plain else plain[0],
+        paths=tuple(plain if referenced else plain[1:]),
+        recursive=any(
+            word == "--recursive" or re.fullmatch(r"-[a-zA-Z]*R[a-zA-Z]*", word) for word in options
+        ),
+        options=tuple(options),
+    )
 
 
 @dataclass
 class _Run:
-    """Follows one RUN. ``written`` is what its layer holds; ``dark`` when something was not understood."""
+    """Follows one RUN. ``written`` is what its layer holds; ``dark`` when something was not understood.
+
+    ``reowned`` and ``removed`` as in `Layer`, by path.
+    """
 
     content: StageContent
     scope: ChainMap[str, str | None]
@@ -383,10 +424,14 @@ class _Run:
     text: str
     written: dict[str, File] = field(default_factory=dict)
     dark: bool = False
+    reowned: set[str] = field(default_factory=set)
+    removed: dict[str, File] = field(default_factory=dict)
     shells: int = 0
 
     def __post_init__(self) -> None:
         self.cwd = self.content.workdir
+        self.before = dict(self.content.files)  # what the layers below hold
+        self.surely = True  # the command at hand runs whatever happens
         self.stampers = set(re.findall(r"\b(\w+)\(\)\s*\{[^{}]*\btouch\b", self.text))
 
     def script(self, script: shell.Script) -> None:
@@ -412,6 +457,7 @@ class _Run:
                 self._command(node, scope)
 
     def _command(self, command: shell.Command, scope: Mapping[str, str | None]) -> None:
+        self.surely = command.depth == 0 and command.operator != "||"
         words = [word.value(scope) for word in command.words]
         for operator, target in command.redirects:
             path = target.value(scope)
@@ -443,11 +489,12 @@ class _Run:
             self._move(plain[:-1], plain[-1], keep=True)
         elif name == "rm":
             for path in plain:
-                for file in self.content.below(join(self.cwd, path)):
-                    self.content.files.pop(file.path, None)
-                    self.written.pop(file.path, None)
-        elif name in ("touch", "chmod", "chown", "chgrp"):
-            self._rewrite(plain if name == "touch" else plain[1:])
+                for file in self._glob(path):
+                    self._forget(file.path)
+        elif name == "touch":
+            self._rewrite(plain)
+        elif name in ("chmod", "chown", "chgrp"):
+            self._reown(owner_command(arguments))
         elif name == "java" and any("jarmode" in word for word in arguments):
             self._jarmode(arguments)
         elif name == "jar":
@@ -463,11 +510,28 @@ class _Run:
         self.written[file.path] = file
         self.content.add(file)
 
+    def _forget(self, path: str) -> None:
+        """The file is gone from here on; a layer below that holds it keeps it."""
+        if self.surely and path in self.before:
+            self.removed[path] = self.before[path]
+        self.content.files.pop(path, None)
+        self.written.pop(path, None)
+
     def _rewrite(self, paths: Sequence[str]) -> None:
         """A file whose time, mode or owner changes is stored again, whole, in this layer."""
         for path in paths:
-            for file in self._glob(path):
-                self._write(replace(file, steady=False))
+            for match in self.content.matching(join(self.cwd, path.replace("[!", "[^"))):
+                if match in self.content.files:
+                    self._write(replace(self.content.files[match], steady=False))
+
+    def _reown(self, command: OwnerCommand) -> None:
+        for path in command.paths:
+            for match in self.content.matching(join(self.cwd, path.replace("[!", "[^"))):
+                if match in self.content.files or command.recursive:
+                    for file in self.content.below(match):
+                        if file.path not in self.written:
+                            self.reowned.add(file.path)
+                        self._write(replace(file, steady=False))
 
     def _glob(self, path: str) -> list[File]:
         return [
@@ -490,8 +554,7 @@ class _Run:
                 for file in self.content.below(match):
                     suffix = file.path[len(match.rstrip("/")) :]
                     if not keep:
-                        self.content.files.pop(file.path, None)
-                        self.written.pop(file.path, None)
+                        self._forget(file.path)
                     self._write(replace(file, path=normal(base + suffix)))
                 if match in self.content.directories:
                     self.content.add_directory(base)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -252,6 +253,54 @@ def context_bytes(context: Context) -> int:
         if not visit.is_directory and not visit.entry.is_symlink():
             total += _stat(visit.entry).st_size
     return total
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Bytes of the files below some directories, and of files by themselves. ``complete`` is False where the walk
+    was cut short: then it is at least so much.
+    """
+
+    bytes: int
+    complete: bool
+
+
+def measure(
+    context: Context,
+    part_of: Callable[[str], str | None],
+    *,
+    most_entries: int,
+    most_entries_a_part: int,
+    most_seconds: float,
+) -> tuple[dict[str, Measured], bool]:
+    """How much of what is not ignored lies in each part, ``part_of`` naming the part of a path; None counts nowhere.
+
+    A part with many entries is not looked at to its end, so that it hides no other. The second value is False when
+    the walk as a whole stopped early.
+    """
+    sizes: dict[str, int] = {}
+    entries: dict[str, int] = {}
+    cut: set[str] = set()
+    stop = time.monotonic() + most_seconds
+    complete = True
+    try:
+        for number, visit in enumerate(_walk(context, "", 0, ordered=False)):
+            if number >= most_entries or (number % 256 == 255 and time.monotonic() > stop):
+                complete = False
+                break
+            part = part_of(visit.path)
+            if part is None:
+                continue
+            entries[part] = entries.get(part, 0) + 1
+            if visit.is_directory:
+                if entries[part] > most_entries_a_part:
+                    visit.descend = False
+                    cut.add(part)
+            elif not visit.entry.is_symlink():
+                sizes[part] = sizes.get(part, 0) + _stat(visit.entry).st_size
+    except ContextError:
+        complete = False
+    return {part: Measured(size, complete and part not in cut) for part, size in sizes.items()}, complete
 
 
 def _stat(entry: os.DirEntry[str]) -> os.stat_result:

@@ -554,12 +554,21 @@ def free_name(picture: Picture, wanted: str) -> str:
 
 
 def _free_directory(picture: Picture) -> str:
+    from imgopt.ownership import stored_again_by
+
     texts = [picture.document.text, *(text for _, text in picture.start_scripts)]
+    changed: Instruction | None = None
     for name in ("application", "application-layers", "imgopt-application"):
-        if not any(f"/{name}" in text for text in texts) and not picture.final.content.is_directory(
-            "/" + name
-        ):
+        if any(f"/{name}" in text for text in texts) or picture.final.content.is_directory("/" + name):
+            continue
+        run = stored_again_by(picture, "/" + name)
+        if run is None:
             return name
+        changed = changed or run
+    if changed is not None:
+        raise LayeringRefused(
+            f"line {changed.line} changes the owner or mode of every directory that the layers could lie in, and would store them a second time"
+        )
     raise LayeringRefused("/application and the other names for the unpacked tree are all in use")
 
 

@@ -18,10 +18,12 @@ from imgopt.contents import File, Layer, StageContent, join, normal, stage_conte
 from imgopt.dockerfile import Dockerfile, Edit, Instruction, Span, Stage, assignments, expand, scopes
 from imgopt.errors import ContextError, DockerfileError, JarError
 from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script, shell_script
+from imgopt.rule import Applicability
 
 if TYPE_CHECKING:
     from imgopt.bases import Base
     from imgopt.context import Context
+    from imgopt.context_use import IdleContext, WholeCopy
     from imgopt.installed_java import InstalledJava, JreInstead
     from imgopt.jarmode import JarmodeCall
     from imgopt.jarmode import LayeredJar as LayeredJar
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from imgopt.java.jar import Jar
     from imgopt.layering import LayeringPlan
     from imgopt.options import Options
+    from imgopt.ordering import OrderPlan
+    from imgopt.ownership import Reowning
+    from imgopt.removals import Removal
     from imgopt.runtime import RuntimeChoice
     from imgopt.splitting import CarriedBuild, SplittingPlan
     from imgopt.steadying import SteadyingPlan
@@ -250,6 +255,19 @@ class Picture:
             if other is not self.final and other is not stage and stage in other.lineage
         )
 
+    def workdir_at(self, instruction: Instruction) -> str | None:
+        """The directory in which an instruction of the final stage's lineage works: None when a variable without
+        value is in it. Images from outside are taken to start in ``/``, as those with nothing but Java do."""
+        workdir: str | None = "/"
+        for other in self.final.instructions():
+            if other is instruction:
+                break
+            if other.keyword == "WORKDIR":
+                path = self.expand(other, other.text)
+                absolute = path is not None and path.startswith("/")
+                workdir = None if path is None or not (absolute or workdir) else join(workdir or "/", path)
+        return workdir
+
     # the application
 
     def final_instructions(self) -> tuple[Instruction, ...]:
@@ -434,10 +452,7 @@ class Picture:
         )
 
     def _artifact(self, instruction: Instruction, started: set[str]) -> Artifact | None:
-        words = [
-            self.expand(instruction, word.text) if instruction.json is None else word.text
-            for word in instruction.words
-        ]
+        words = [self.expand(instruction, word.text) for word in instruction.words]
         sources = tuple(
             word if word is not None else instruction.words[n].text for n, word in enumerate(words[:-1])
         )
@@ -580,6 +595,43 @@ class Picture:
         return plans(self)
 
     @cached_property
+    def reownings(self) -> tuple[Reowning, ...]:
+        """RUNs that store copied files again by changing their owner or mode."""
+        from imgopt.ownership import reownings
+
+        return reownings(self)
+
+    def reowning(self, instruction: Instruction) -> Reowning | None:
+        return next((found for found in self.reownings if found.instruction is instruction), None)
+
+    @cached_property
+    def removals(self) -> tuple[Removal, ...]:
+        """What RUNs remove though a layer below keeps it."""
+        from imgopt.removals import removals
+
+        return removals(self)
+
+    def advice(self, removal: Removal) -> str:
+        """What keeps the removed things out of the image."""
+        from imgopt.removals import advice
+
+        return advice(self, removal)
+
+    @cached_property
+    def whole_copies(self) -> tuple[WholeCopy, ...]:
+        """COPY lines that bring a project's directory into the final image."""
+        from imgopt.context_use import whole_copies
+
+        return whole_copies(self)
+
+    @cached_property
+    def idle_context(self) -> IdleContext | None:
+        """What is sent to the builder and used by nothing."""
+        from imgopt.context_use import idle_context
+
+        return idle_context(self)
+
+    @cached_property
     def layered_jar(self) -> LayeredJar | None:
         """The archive that the file unpacks itself with jarmode, as far as it is known."""
         from imgopt.jarmode import layered_jar
@@ -621,11 +673,23 @@ class Picture:
     @cached_property
     def splits_first(self) -> bool:
         """Whether the stage that builds is about to be split: its base is then decided for the stage that runs."""
-        from imgopt.rule import Applicability
-
         plan = self.splitting
         level = Applicability.UNSAFE if self.options.unsafe else Applicability.SAFE
         return bool(plan.edits) and plan.applicability >= level and self.active("build-tools", plan.line)
+
+    @property
+    def layers_the_jar(self) -> bool:
+        """Whether the rewrite unpacks the jar into layers (`fat-jar-layer`), with the options at hand."""
+        plan = self.layering
+        level = Applicability.UNSAFE if self.options.unsafe else Applicability.SAFE
+        return bool(plan.edits) and plan.applicability >= level and self.active("fat-jar-layer", plan.line)
+
+    @cached_property
+    def order(self) -> OrderPlan:
+        """Whether what changes with each release lies below what does not."""
+        from imgopt.ordering import plan
+
+        return plan(self)
 
     # comments
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from imgopt.dockerfile import Edit as Edit
 
 if TYPE_CHECKING:
+    from imgopt.contents import File
     from imgopt.picture import Picture
 
 
@@ -58,12 +59,17 @@ class Fix:
 class Waste:
     """Compressed bytes that a finding knows of itself, where weighing its fix cannot tell them (what a RUN
     downloads, say). None where nothing was measured or published; ``source`` is said in the finding's message.
+
+    ``files`` are of the picture and pushed for nothing: they are weighed as layers are, and the bytes given here
+    count no more. ``each_release``: their layer travels with the next push as well.
     """
 
     first_push_bytes: int | None
     next_push_bytes: int | None
     basis: Literal["measured", "catalogue", "predicted", "unknown"]
     source: str
+    files: tuple[File, ...] = ()
+    each_release: bool = True
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from imgopt.result import (
     total,
 )
 from imgopt.rewrite import CONTRADICTS, rewrite
-from imgopt.rule import Applicability, Declined, Finding, Rule
+from imgopt.rule import Applicability, Declined, Finding, Rule, Waste
 
 if TYPE_CHECKING:
     from imgopt.context import Context
@@ -304,9 +304,7 @@ def _sources(document: Dockerfile, options: Options) -> list[str]:
         ):
             continue
         for word in instruction.words[:-1]:
-            value = (
-                word.text if instruction.json is not None else expand(word.text, scope, document.escape).value
-            )
+            value = expand(word.text, scope, document.escape).value
             if value and "://" not in value and normal("/" + value) != "/":
                 sources.append(value)
     return sources
@@ -328,10 +326,7 @@ def _weights(
     known: dict[str, Saving] = {}
     for finding in findings(said):
         fix = finding.fix
-        waste = finding.waste
-        own = (
-            Saving(waste.first_push_bytes, waste.next_push_bytes, waste.basis) if waste is not None else None
-        )
+        own = _own_saving(finding.waste, weigher) if finding.waste is not None else None
         if fix is None or not fix.applies:
             savings.append(own)
             continue
@@ -343,6 +338,16 @@ def _weights(
         unknown = weighed.first_push_bytes is None or weighed.basis == "unknown"
         savings.append(own if own is not None and unknown else weighed)
     return prediction, savings
+
+
+def _own_saving(waste: Waste, weigher: Weigher) -> Saving:
+    if not waste.files:
+        return Saving(waste.first_push_bytes, waste.next_push_bytes, waste.basis)
+    packed = weigher.packed(waste.files)
+    if packed is None:
+        return Saving(None, None, "unknown")
+    measured = all(file.origin is not None or file.entry is not None for file in waste.files)
+    return Saving(packed, packed if waste.each_release else 0, "measured" if measured else "predicted")
 
 
 def _picture_of(picture: Picture, text: str) -> Picture:

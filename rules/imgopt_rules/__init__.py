@@ -6,14 +6,19 @@ from imgopt.rule import Rule
 from imgopt_rules import (
     broken_layering,
     build_tools,
+    deleted_later,
     fat_jar_layer,
     glibc_runtime,
     installed_jdk,
     jar_stored_twice,
     jdk_runtime,
+    layer_order,
     package_cache,
+    recursive_chown,
     retired_base,
     unstable_layers,
+    unused_context,
+    whole_context,
 )
 
 ALL_RULES: tuple[Rule, ...] = (
@@ -27,4 +32,9 @@ ALL_RULES: tuple[Rule, ...] = (
     broken_layering.check,
     unstable_layers.check,
     package_cache.check,
+    recursive_chown.check,
+    layer_order.check,
+    deleted_later.check,
+    whole_context.check,
+    unused_context.check,
 )

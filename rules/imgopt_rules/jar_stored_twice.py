@@ -6,10 +6,12 @@ layers are pushed.
 
 ## What it does
 Removes a RUN that does nothing but `touch` the jar: COPY gives it a time already. For the others the layered form
-of `fat-jar-layer` is the cure, because what they then change is a jar of a few hundred bytes.
+of `fat-jar-layer` is the cure, because what they then change is a jar of a few hundred bytes. Where the jar cannot be
+layered, its owner or mode moves into the COPY, as `recursive-chown` does it for directories.
 
 ## Fix safety
 Safe: a jar's modification time is not part of what a Spring Boot application does, and no other command is removed.
+An owner moves under the conditions of `recursive-chown`.
 
 ## Example
     COPY target/app.jar app.jar
@@ -43,6 +45,9 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             if layer
             else []
         )
+        reowning = picture.reowning(instruction)
+        if reowning is not None and not reowning.of_one_jar:
+            jars = [file for file in jars if file not in reowning.files]  # told by recursive-chown
         stored = sum(file.bytes or 0 for file in jars)
         only_touches = instruction in picture.touches
         if not (stored >= SMALLEST_BYTES or (only_touches and picture.artifact is not None and not jars)):
@@ -61,6 +66,8 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
                 Applicability.SAFE,
                 (picture.removal(instruction),),
             )
+        elif reowning is not None and reowning.edits and not picture.layers_the_jar:
+            fix = Fix("give the jar its owner in the COPY", reowning.applicability, reowning.edits)
         else:
             fix = Fix(
                 "set owner and mode in the COPY itself (--chown, --chmod), and copy to the final path",
@@ -73,5 +80,5 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             end_line=instruction.end_line,
             message=f"this RUN writes {name} a second time{size}: both copies are pushed",
             fix=fix,
-            solved_by=None if only_touches else "fat-jar-layer",
+            solved_by=None if fix.applies else "fat-jar-layer",
         )

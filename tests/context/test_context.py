@@ -20,6 +20,7 @@ from imgopt.context import (
     Context,
     context_bytes,
     find_context,
+    measure,
     missing_sources,
     names_directory,
     open_context,
@@ -266,6 +267,42 @@ def test_sockets_and_pipes_are_left_out(tmp_path: Path) -> None:
     assert targets(context, ".") == ["file"]
     assert context_bytes(context) == len("file")
     assert targets(context, "p*", "s*") == []
+
+
+def top(path: str) -> str:
+    return path.partition("/")[0]
+
+
+def test_parts_of_the_context_are_measured(tmp_path: Path) -> None:
+    files(tmp_path, "a/one", "a/b/three", "c/four", "ignored/x")
+    context = opened(tmp_path, "ignored\n")
+    sizes, complete = measure(context, top, most_entries=100, most_entries_a_part=100, most_seconds=60)
+    assert {part: (size.bytes, size.complete) for part, size in sizes.items()} == {
+        "a": (len("a/one") + len("a/b/three"), True),
+        "c": (len("c/four"), True),
+        ".dockerignore": (len("ignored\n"), True),
+    }
+    assert complete
+
+
+def test_a_part_with_many_entries_is_cut_short_and_hides_no_other(tmp_path: Path) -> None:
+    files(tmp_path, *(f"many/{number}/deep/file" for number in range(20)), "few/file")
+    sizes, complete = measure(
+        opened(tmp_path), top, most_entries=1000, most_entries_a_part=5, most_seconds=60
+    )
+    assert complete
+    assert sizes["few"].complete and sizes["few"].bytes == len("few/file")
+    assert "many" not in sizes or not sizes["many"].complete
+    everything = sum(len(f"many/{number}/deep/file") for number in range(20))
+    assert sizes.get("many", sizes["few"]).bytes < everything
+
+
+def test_the_walk_as_a_whole_is_cut_short(tmp_path: Path) -> None:
+    files(tmp_path, *(f"d{number}/file" for number in range(20)))
+    sizes, complete = measure(
+        opened(tmp_path), top, most_entries=10, most_entries_a_part=1000, most_seconds=60
+    )
+    assert not complete and not any(size.complete for size in sizes.values())
 
 
 @pytest.mark.parametrize("source", ["[a", "d/[", "*/[a-]"])

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -50,6 +50,13 @@ class Weigher:
         self._prepare(picture.layers)
         layers += [self._layer(picture, layer) for layer in picture.layers]
         return ImageWeight(tuple(layers))
+
+    def packed(self, files: tuple[File, ...]) -> int | None:
+        """Compressed bytes of some files, as one layer of them would be; None where one is unknown."""
+        if any(file.bytes is None for file in files) or not _honest(files):
+            return None
+        self._prepare_files(files)
+        return self._packed(files)
 
     def _base(self, picture: Picture) -> Iterator[LayerWeight]:
         from imgopt.bases import size_of
@@ -129,12 +136,14 @@ class Weigher:
 
     def _prepare(self, layers: tuple[Layer, ...]) -> None:
         """Compresses everything large that was not compressed yet, in parallel."""
+        self._prepare_files([file for layer in layers if _honest(layer.files) for file in layer.files])
+
+    def _prepare_files(self, files: Sequence[File]) -> None:
         tasks: dict[tuple[str, str], Callable[[], int]] = {}
-        for layer in layers:
-            for file in layer.files if _honest(layer.files) else ():
-                for key, task in self._large_parts(file):
-                    if key not in self._large:
-                        tasks[key] = task
+        for file in files:
+            for key, task in self._large_parts(file):
+                if key not in self._large:
+                    tasks[key] = task
         for key, size in zip(tasks, in_parallel(list(tasks.values())), strict=True):
             if size is not None:  # a part that cannot be read makes its layer unknown
                 self._large[key] = size

@@ -1,0 +1,57 @@
+"""A RUN removes what a layer below has stored: it is gone from sight, but stays in the image.
+
+## Why it costs
+A layer is never changed by the ones above it. `rm` of an archive of 50 MB that was copied, or `apt-get purge` of a
+compiler that an earlier RUN installed, adds a layer with a mark; the 50 MB are pushed and pulled all the same.
+
+## What it does
+Says where the bytes lie and which form keeps them out: `ADD` of a tar, `RUN --mount=type=bind`, a stage before, or
+removing in the RUN that makes them.
+
+## Fix safety
+Advice only: what else needs the file between the two lines is the author's to say.
+
+## Example
+    COPY dist.zip /tmp/
+    RUN unzip /tmp/dist.zip -d /opt && rm /tmp/dist.zip
+is, with BuildKit,
+    RUN --mount=type=bind,source=dist.zip,target=/tmp/dist.zip unzip /tmp/dist.zip -d /opt
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imgopt.picture import Picture
+from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, Waste, rule
+
+ID = "deleted-later"
+
+
+@rule(ID)
+def check(picture: Picture) -> Iterator[Finding | Declined]:
+    for removal in picture.removals:
+        names = ", ".join(removal.names[:3]) + (
+            f" and {len(removal.names) - 3} more" if len(removal.names) > 3 else ""
+        )
+        size = removal.bytes
+        amount = f"{size / 1e6:.1f} MB" if size is not None else "of unknown size"
+        verb = "moves" if removal.moved else "removes"
+        line = removal.stored_by.line
+        yield Finding(
+            rule=ID,
+            severity=_severity(size, removal.packages),
+            line=removal.instruction.line,
+            end_line=removal.instruction.end_line,
+            message=f"this RUN {verb} {names} ({amount}), which stays in the layer of line {line} and is pushed all the same",
+            fix=Fix(picture.advice(removal), Applicability.MANUAL),
+            waste=Waste(
+                None, None, "unknown", f"the layer of line {line}", removal.files, not removal.steady
+            ),
+        )
+
+
+def _severity(size: int | None, packages: bool) -> Severity:
+    if size is None:
+        return Severity.LOW if packages else Severity.MEDIUM
+    return Severity.HIGH if size > 20_000_000 else Severity.MEDIUM if size > 1_000_000 else Severity.LOW
