@@ -12,6 +12,8 @@ from imgopt.rule import Applicability, Declined, Finding, Fix
 
 #: Why a fix had to wait for another one.
 CONTRADICTS = "contradicts another fix of the same lines"
+#: How the reason begins where a fix was held back because it may change what the application does.
+NEEDS_UNSAFE = "needs --unsafe: "
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def rewrite(
             continue
         if fix.applicability < at_least:
             not_applied.append(
-                Declined(finding.rule, finding.line, f"needs --unsafe: {fix.risk or fix.description}")
+                Declined(finding.rule, finding.line, NEEDS_UNSAFE + (fix.risk or fix.description))
             )
             continue
         merged = [*edits, *(edit for edit in fix.edits if edit not in edits)]

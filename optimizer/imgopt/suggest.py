@@ -28,7 +28,7 @@ from imgopt.result import (
     Sum,
     total,
 )
-from imgopt.rewrite import CONTRADICTS, rewrite
+from imgopt.rewrite import CONTRADICTS, NEEDS_UNSAFE, rewrite
 from imgopt.rule import Applicability, Declined, Finding, Rule, Waste
 
 if TYPE_CHECKING:
@@ -233,14 +233,15 @@ def _rewritten(picture: Picture, said: Sequence[Finding | Declined], level: Appl
 
 def _joined(first: RewriteResult, then: RewriteResult, now: Sequence[Finding | Declined]) -> RewriteResult:
     """Two rounds as one: what was declined, as far as the later round did not do it, and what only the later round
-    came to decline. ``now`` is what was said before the later round: a fix that had to wait for another one is gone
-    when its waste went with that one."""
-    waiting = {finding.rule for finding in findings(now)} - set(then.applied)
+    came to decline. ``now`` is what was said before the later round: what a fix of the first one did not do for itself
+    is told no more when its waste went with another fix."""
+    waiting = {entry.rule for entry in now} - set(then.applied)
     applied = tuple(dict.fromkeys((*first.applied, *then.applied)))
     kept = [
         entry
         for entry in first.not_applied
-        if (entry.why != CONTRADICTS or entry.rule in waiting) and entry.solved_by not in applied
+        if (not entry.why.startswith((CONTRADICTS, NEEDS_UNSAFE)) or entry.rule in waiting)
+        and entry.solved_by not in applied
     ]
     settled = {entry.rule for entry in kept} | set(applied)
     new = [entry for entry in then.not_applied if entry.rule not in settled]
