@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from imgopt.rule import Rule
 from imgopt_rules import (
+    archive_kept,
     broken_layering,
     build_tools,
     deleted_later,
@@ -34,6 +35,7 @@ ALL_RULES: tuple[Rule, ...] = (
     unstable_layers.check,
     package_cache.check,
     recommended_packages.check,
+    archive_kept.check,
     recursive_chown.check,
     layer_order.check,
     deleted_later.check,
