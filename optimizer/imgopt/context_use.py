@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.builds import build_command, builds
@@ -20,7 +21,7 @@ from imgopt.dockerfile import Instruction
 
 if TYPE_CHECKING:
     from imgopt.contents import Layer
-    from imgopt.context import Context
+    from imgopt.context import Context, Measured
     from imgopt.picture import Picture, StagePicture
 
 #: Directories that serve the people and tools around a project, wherever they lie.
@@ -63,6 +64,9 @@ MOST_SECONDS = 0.15
 
 #: Patterns that are proposed for the ignore file.
 MOST_LINES = 8
+
+#: Looks that were taken: the rounds of a rewrite share one, and all Dockerfiles that are built in one directory.
+_LOOKS: dict[tuple[Path, str | None], tuple[dict[str, Measured], bool]] = {}
 
 
 @dataclass(frozen=True)
@@ -322,15 +326,7 @@ def _reads_git(context: Context, module: str) -> bool:
 
 def _parts_walked(picture: Picture, context: Context) -> tuple[list[Part], bool]:
     """Of a context of which single files are copied: all but those."""
-    from imgopt.context import measure
-
-    measured, complete = measure(
-        context,
-        _part_of,
-        most_entries=MOST_ENTRIES,
-        most_entries_a_part=MOST_ENTRIES_A_PART,
-        most_seconds=MOST_SECONDS,
-    )
+    measured, complete = _measured(context)
     root = os.fspath(context.root)
     used: dict[str, int] = {}
     for file in {
@@ -351,6 +347,21 @@ def _parts_walked(picture: Picture, context: Context) -> tuple[list[Part], bool]
         if size.bytes > used.get(part, 0) and not (anything and posixpath.basename(part) in _OUTPUT)
     ]
     return parts, complete
+
+
+def _measured(context: Context) -> tuple[dict[str, Measured], bool]:
+    from imgopt.context import measure
+
+    key = (context.root, context.ignore.file)
+    if key not in _LOOKS:
+        _LOOKS[key] = measure(
+            context,
+            _part_of,
+            most_entries=MOST_ENTRIES,
+            most_entries_a_part=MOST_ENTRIES_A_PART,
+            most_seconds=MOST_SECONDS,
+        )
+    return _LOOKS[key]
 
 
 def _part_of(path: str) -> str:

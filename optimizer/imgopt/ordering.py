@@ -41,6 +41,11 @@ _STABLE = re.compile(
     r"/(libs?|dependency|dependencies|snapshot-dependencies)$|agent|opentelemetry|newrelic|skywalking"
 )
 _LOCAL = re.compile(r"://(localhost|127\.|\[::1\])")
+#: Directories that every image has.
+_EVERYWHERE = frozenset(
+    {"/", "/etc", "/home", "/opt", "/root", "/srv", "/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local"}
+    | {"/usr/local/bin", "/usr/share", "/var", "/var/lib", "/var/log"}
+)
 #: Instructions that make no layer and that no COPY depends on.
 _FREE = frozenset(
     {"CMD", "ENTRYPOINT", "EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "SHELL", "STOPSIGNAL"}
@@ -220,32 +225,47 @@ def _depends(
     place = _place(picture, copy)
     if place is None:
         return "where it is copied to cannot be told"
-    layer = layer_of.get(id(copy))
-    own = _writes(copy, place, layer)
-    if not own:
-        return "what it brings is not known"
+    there = _there_before(picture, copy)
+    own = _territories(copy, place, layer_of.get(id(copy)), there)
     if keyword == "WORKDIR":
-        value = picture.expand(other, other.text)
-        workdir = picture.workdir_at(other)
-        target = copy.words[-1].text.strip("\"'")
-        if not target.startswith("/") and "$" not in target:
-            return f"{line} changes the directory that {target} is relative to"
-        if value is None or workdir is None or "$" in target:
-            return f"{line} changes the directory"
-        path = join(workdir, value)
-        owned = copy.flag("chown") is not None or copy.flag("chmod") is not None
-        if owned and any(related(path, written) for written in own):
-            return f"{line} would make {path} before the COPY gives it its owner"
-        return None
+        return _workdir_depends(picture, copy, other, own)
     if keyword == "VOLUME":
         paths = other.json or tuple(word.text for word in other.words)
-        clash = sorted(path for path in paths if any(related(normal("/" + path), written) for written in own))
+        clash = sorted(path for path in paths if any(related(normal("/" + path), mine) for mine in own))
         return f"{line} makes {clash[0]} a volume" if clash else None
     if keyword == "RUN":
-        return _run_depends(picture, copy, other, _territories(copy, place, layer))
+        return _run_depends(picture, copy, other, own)
     if keyword in ("COPY", "ADD"):
-        return _copy_depends(picture, copy, other, own, layer_of)
+        return _copy_depends(picture, copy, place, other, own, there, layer_of)
     return f"{line} is not known"
+
+
+def _workdir_depends(
+    picture: Picture, copy: Instruction, other: Instruction, own: Sequence[str]
+) -> str | None:
+    line = f"line {other.line}"
+    target = copy.words[-1].text.strip("\"'")
+    if not target.startswith("/"):
+        return f"{line} changes the directory that {target} is relative to"
+    value, workdir = picture.expand(other, other.text), picture.workdir_at(other)
+    if value is None or workdir is None:
+        return f"{line} changes the directory"
+    # BuildKit gives a directory that WORKDIR makes to the user in force, and COPY one that it makes to its own
+    same_owner = not _is_owned(copy) and _user_at(picture, other) in (None, "root", "0")
+    path = join(workdir, value)
+    if not same_owner and any(related(path, mine) for mine in own):
+        return f"{line} would make {path}, with another owner"
+    return None
+
+
+def _user_at(picture: Picture, instruction: Instruction) -> str | None:
+    user = picture.base.user
+    for other in picture.final.instructions():
+        if other is instruction:
+            break
+        if other.keyword == "USER":
+            user = picture.expand(other, other.text) or "?"
+    return user
 
 
 def _run_depends(picture: Picture, copy: Instruction, run: Instruction, own: Sequence[str]) -> str | None:
@@ -262,27 +282,53 @@ def _run_depends(picture: Picture, copy: Instruction, run: Instruction, own: Seq
 
 
 def _copy_depends(
-    picture: Picture, copy: Instruction, other: Instruction, own: Sequence[str], layer_of: Mapping[int, Layer]
+    picture: Picture,
+    copy: Instruction,
+    place: str,
+    other: Instruction,
+    own: Sequence[str],
+    there: frozenset[str],
+    layer_of: Mapping[int, Layer],
 ) -> str | None:
     line = f"line {other.line}"
-    place = _place(picture, other)
-    if place is None:
+    other_place = _place(picture, other)
+    if other_place is None:
         return f"where {line} copies to cannot be told"
-    theirs = _writes(other, place, layer_of.get(id(other)))
+    layer, other_layer = layer_of.get(id(copy)), layer_of.get(id(other))
     if _owner(copy) == _owner(other) and _are_layers_of_one_jar(picture, copy, other):
         return None
-    for path in theirs:
-        clash = next((mine for mine in own if related(mine, path)), None)
-        if clash is not None:
+    mine = _writes(copy, place, layer)
+    for path in _writes(other, other_place, other_layer):
+        if any(related(path, written) for written in mine):
             return f"{line} copies to {path} as well"
-    mine = _territories(copy, _place(picture, copy) or "/", layer_of.get(id(copy)))
-    if _owner(copy) != _owner(other) and any(
-        related(one, another)
-        for one in mine
-        for another in _territories(other, place, layer_of.get(id(other)))
+    shared = _inner_directories(place, layer) & _inner_directories(other_place, other_layer)
+    if shared:
+        return f"{line} brings {min(shared)} as well"
+    # who makes a directory gives it an owner
+    theirs = _territories(other, other_place, other_layer, there)
+    if (_is_owned(copy) or _is_owned(other)) and any(
+        related(one, another) and one not in there and another not in there
+        for one in own
+        for another in theirs
     ):
-        return f"{line} copies into the same directory with another owner"
+        return f"{line} copies into the same directory, and the first one makes it with its owner"
     return None
+
+
+def _inner_directories(place: str, layer: Layer | None) -> frozenset[str]:
+    """Directories that a COPY of a tree brings with a mode of their own; those of an unpacked jar are all alike."""
+    files = layer.files if layer is not None else ()
+    found: set[str] = set()
+    for file in files:
+        directory = posixpath.dirname(file.path)
+        while file.entry is None and contains(place, directory) and directory != place:
+            found.add(directory)
+            directory = posixpath.dirname(directory)
+    return frozenset(found)
+
+
+def _is_owned(copy: Instruction) -> bool:
+    return _owner(copy) != (None, None)
 
 
 def _owner(copy: Instruction) -> tuple[str | None, ...]:
@@ -327,26 +373,51 @@ def _writes(copy: Instruction, place: str, layer: Layer | None) -> tuple[str, ..
     return (place,)
 
 
-def _territories(copy: Instruction, place: str, layer: Layer | None) -> tuple[str, ...]:
-    """What a RUN must keep out of: the directory that is copied to, unless that is the root."""
+def _there_before(picture: Picture, copy: Instruction) -> frozenset[str]:
+    """Directories that are there when the COPY comes, as far as that is sure."""
+    found = set(_EVERYWHERE)
+    for other in picture.final.instructions():
+        if other is copy:
+            break
+        path = None
+        if other.keyword == "WORKDIR":
+            value, workdir = picture.expand(other, other.text), picture.workdir_at(other)
+            path = join(workdir, value) if value is not None and workdir is not None else None
+        elif other.keyword in ("COPY", "ADD"):
+            place = _place(picture, other)
+            path = posixpath.dirname(place) if place is not None else None
+        while path is not None and path not in found:
+            found.add(path)
+            path = posixpath.dirname(path)
+    return frozenset(found)
+
+
+def _territories(
+    copy: Instruction, place: str, layer: Layer | None, there: frozenset[str]
+) -> tuple[str, ...]:
+    """What others must keep out of: the directory that is copied to, from the topmost one that the COPY makes."""
     if layer is not None and layer.complete and layer.files:
         paths = {file.path for file in layer.files}
         if paths == {place}:
-            return _directory(place)
-        if place == "/":
+            directories = {posixpath.dirname(place)}
+        elif place == "/":
             return tuple(sorted({_below("/", path) for path in paths}))
-        return (place,)
-    if not _names_files(copy):
-        return (place,)
-    if place == "/":
+        else:
+            directories = {place}
+    elif place == "/":
         return _writes(copy, place, layer)
-    # without the image nobody knows whether the target is a file or a directory
-    return (place,) if _fills_directory(copy) else _directory(place)
-
-
-def _directory(file: str) -> tuple[str, ...]:
-    parent = posixpath.dirname(file)
-    return (file if parent == "/" else parent,)
+    elif _names_files(copy) and not _fills_directory(copy):
+        # without the image nobody knows whether the target is a file or a directory
+        directories = {posixpath.dirname(place)}
+    else:
+        directories = {place}
+    found: set[str] = set()
+    for directory in directories:
+        top = directory
+        while top not in there and posixpath.dirname(top) not in there:
+            top = posixpath.dirname(top)
+        found.add(place if top == "/" else top)
+    return tuple(sorted(found))
 
 
 def _names_files(copy: Instruction) -> bool:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SMALLEST_BYTES = 100_000
 
 _JARS = (".jar", ".war")
+_CHANGES = re.compile(r"\bch(own|grp|mod)\b")
 _PROGRAMS = ("chown", "chgrp", "chmod")
 #: What a build writes: of unknown size before it, but not small.
 _BUILT = re.compile(r"(?:^|/)(?:target|build|dist|out|libs?|dependency|dependencies|node_modules)(?:/|$)")
@@ -39,14 +40,14 @@ _EVERYWHERE = frozenset({"/", "/opt", "/srv"})
 
 @dataclass(frozen=True)
 class Reowning:
-    """One RUN of the final image and what it stores again. ``unknown``: besides, a COPY whose files are not there to
-    be read. ``edits`` say it in the COPY; without them ``why_not`` says what stands against it.
+    """One RUN of the final image and what it stores again: known ``files``, and what ``unread`` COPY lines bring, which
+    is not there to be read. ``edits`` say it in the COPY; without them ``why_not`` says what stands against it.
     """
 
     instruction: Instruction
     command: str
     files: tuple[File, ...]
-    unknown: bool
+    unread: tuple[Instruction, ...]
     edits: tuple[Edit, ...] = ()
     why_not: str | None = None
 
@@ -58,7 +59,9 @@ class Reowning:
     def of_one_jar(self) -> bool:
         """Whether a single jar is what weighs: that is told of the jar (`jar-stored-twice`)."""
         jars = [file for file in self.files if file.path.endswith(_JARS) and file.entry is None]
-        return len(jars) == 1 and self.bytes - (jars[0].bytes or 0) < SMALLEST_BYTES and not self.unknown
+        if self.unread:
+            return self.bytes < SMALLEST_BYTES and len(self.unread) == 1 and _brings_a_jar(self.unread[0])
+        return len(jars) == 1 and self.bytes - (jars[0].bytes or 0) < SMALLEST_BYTES
 
     @property
     def applicability(self) -> Applicability:
@@ -73,20 +76,19 @@ def reownings(picture: Picture) -> tuple[Reowning, ...]:
     """Every RUN that stores at least `SMALLEST_BYTES` again, or an unknown amount. Never raises."""
     found: list[Reowning] = []
     for layer in picture.layers:
-        if layer.instruction.keyword != "RUN" or not re.search(
-            r"\bch(own|grp|mod)\b", layer.instruction.text
-        ):
+        if layer.instruction.keyword != "RUN" or not _CHANGES.search(_script(layer.instruction)):
             continue
         commands = _commands(picture, layer.instruction)
         if not commands and not layer.reowned:
             continue
-        unknown = any(
-            _is_unread(picture, copy, command)
+        unread = {
+            id(copy): copy
             for command in commands
             for copy in _copies_below(picture, layer.instruction, command)
-        )
+            if _is_unread(picture, copy)
+        }
         size = sum(file.bytes or 0 for file in layer.reowned)
-        if size < SMALLEST_BYTES and not unknown:
+        if size < SMALLEST_BYTES and not unread:
             continue
         storing = [command for command in commands if _stores(picture, layer, command)]
         text = " && ".join(command.text for command in storing or commands) or "chown"
@@ -96,7 +98,8 @@ def reownings(picture: Picture) -> tuple[Reowning, ...]:
             edits = _edits(picture, layer.instruction, storing)
         except _No as reason:
             why_not = str(reason)
-        found.append(Reowning(layer.instruction, text, layer.reowned, unknown, edits, why_not))
+        copies = tuple(unread.values())
+        found.append(Reowning(layer.instruction, text, layer.reowned, copies, edits, why_not))
     return tuple(found)
 
 
@@ -104,7 +107,7 @@ def stored_again_by(picture: Picture, directory: str) -> Instruction | None:
     """A RUN of the final image that changes owner or mode of everything in a directory that it may not name:
     ``chown -R app /app*``."""
     for instruction in picture.final.instructions():
-        if instruction.keyword == "RUN" and re.search(r"\bch(own|grp|mod)\b", instruction.text):
+        if instruction.keyword == "RUN" and _CHANGES.search(_script(instruction)):
             for command in _commands(picture, instruction):
                 if command.parsed.recursive and any(
                     target is not None and (contains(target, directory) or fnmatchcase(directory, target))
@@ -126,12 +129,7 @@ class _Command:
 
 
 def _commands(picture: Picture, instruction: Instruction) -> tuple[_Command, ...]:
-    if instruction.heredocs:
-        script = shell.parse("\n".join(heredoc.body for heredoc in instruction.heredocs))
-    else:
-        from imgopt.picture import script_of
-
-        script = shell.parse(script_of(instruction))
+    script = shell.parse(_script(instruction))
     found: list[_Command] = []
     scope = dict(picture.scope(instruction))
     cwd = picture.workdir_at(instruction)
@@ -167,7 +165,7 @@ def _stores(picture: Picture, layer: Layer, command: _Command) -> bool:
         if any(target is None or _covers(command, target, file.path) for target in command.targets)
     )
     return known >= SMALLEST_BYTES or any(
-        _is_unread(picture, copy, command) for copy in _copies_below(picture, layer.instruction, command)
+        _is_unread(picture, copy) for copy in _copies_below(picture, layer.instruction, command)
     )
 
 
@@ -178,29 +176,39 @@ def _covers(command: _Command, target: str, path: str) -> bool:
 
 
 def _copies_below(picture: Picture, run: Instruction, command: _Command) -> Iterator[Instruction]:
-    """COPY and ADD lines before the RUN that bring something below a directory which the command changes wholly."""
-    if not command.parsed.recursive:
-        return
+    """COPY and ADD lines before the RUN that bring something below a directory which the command changes wholly, or
+    the jar that it names."""
+    jar = picture.artifact
     for instruction in picture.final.instructions():
         if instruction is run:
             return
         if instruction.keyword in ("COPY", "ADD"):
             place = _target(picture, instruction)
-            if place is not None and any(target and contains(target, place) for target in command.targets):
+            recursive = command.parsed.recursive and place is not None
+            named = jar is not None and jar.instruction is instruction and jar.path in command.targets
+            if named or (
+                recursive and any(target and contains(target, place or "/") for target in command.targets)
+            ):
                 yield instruction
 
 
-def _is_unread(picture: Picture, instruction: Instruction, command: _Command) -> bool:
-    """Whether a COPY brings a directory of unknown size: one that another stage makes, or the build."""
+def _is_unread(picture: Picture, instruction: Instruction) -> bool:
+    """Whether a COPY brings much of unknown size: the jar that is started, a directory that another stage or the build
+    makes."""
     layer = next((layer for layer in picture.layers if layer.instruction is instruction), None)
-    if layer is None or layer.complete or not command.targets:
+    if layer is None or layer.complete:
         return False
+    if _brings_a_jar(instruction):
+        jar = picture.artifact
+        return jar is not None and jar.instruction is instruction and jar.started and jar.jar is None
     sources = [word.text for word in instruction.words[:-1]]
-    if any(
-        source.strip("\"'").endswith((*_JARS, ".sh", ".yml", ".yaml", ".properties")) for source in sources
-    ):
+    if any(source.strip("\"'").endswith((".sh", ".yml", ".yaml", ".properties")) for source in sources):
         return False
     return instruction.flag("from") is not None or any(_BUILT.search(source) for source in sources)
+
+
+def _brings_a_jar(copy: Instruction) -> bool:
+    return any(word.text.strip("\"'").endswith(_JARS) for word in copy.words[:-1])
 
 
 def _target(picture: Picture, instruction: Instruction) -> str | None:
@@ -488,6 +496,9 @@ def _brings(
     if contains(target, place):
         if files and [file.path for file in files] == [place]:
             return (posixpath.dirname(place),)
+        is_file = _names_files(copy) and place not in picture.final.content.directories
+        if not known and is_file and not _fills_directory(copy):
+            return (posixpath.dirname(place),) if place != target else ()
         if not known and place != target and not _fills_directory(copy):
             raise _No(
                 f"whether {place} of line {copy.line} is a directory is not known; {_advice([command])}"

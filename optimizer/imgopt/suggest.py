@@ -236,12 +236,18 @@ def _joined(first: RewriteResult, then: RewriteResult, now: Sequence[Finding | D
     came to decline. ``now`` is what was said before the later round: what a fix of the first one did not do for itself
     is told no more when its waste went with another fix."""
     waiting = {entry.rule for entry in now} - set(then.applied)
+    unsettled = {
+        entry.rule
+        for entry in now
+        if isinstance(entry, Declined) or entry.fix is None or not entry.fix.applies
+    }
     applied = tuple(dict.fromkeys((*first.applied, *then.applied)))
     kept = [
         entry
         for entry in first.not_applied
         if (not entry.why.startswith((CONTRADICTS, NEEDS_UNSAFE)) or entry.rule in waiting)
         and entry.solved_by not in applied
+        and (entry.rule not in then.applied or entry.rule in unsettled)
     ]
     settled = {entry.rule for entry in kept} | set(applied)
     new = [entry for entry in then.not_applied if entry.rule not in settled]

@@ -50,7 +50,10 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             jars = [file for file in jars if file not in reowning.files]  # told by recursive-chown
         stored = sum(file.bytes or 0 for file in jars)
         only_touches = instruction in picture.touches
-        if not (stored >= SMALLEST_BYTES or (only_touches and picture.artifact is not None and not jars)):
+        unread = reowning is not None and reowning.of_one_jar and bool(reowning.unread)
+        if not (
+            stored >= SMALLEST_BYTES or unread or (only_touches and picture.artifact is not None and not jars)
+        ):
             continue
         name = (
             jars[0].path
@@ -66,8 +69,9 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
                 Applicability.SAFE,
                 (picture.removal(instruction),),
             )
-        elif reowning is not None and reowning.edits and not picture.layers_the_jar:
-            fix = Fix("give the jar its owner in the COPY", reowning.applicability, reowning.edits)
+        elif reowning is not None and reowning.of_one_jar and not picture.layers_the_jar:
+            advice = reowning.why_not or "give the jar its owner in the COPY"
+            fix = Fix(advice, reowning.applicability, reowning.edits)
         else:
             fix = Fix(
                 "set owner and mode in the COPY itself (--chown, --chmod), and copy to the final path",

@@ -42,7 +42,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         if found.of_one_jar and not picture.layering.layered:
             continue
         amount = f"{found.bytes / 1e6:.1f} MB" if found.files else "of unknown size"
-        if found.files and found.unknown:
+        if found.files and found.unread:
             amount = f"at least {amount}"
         if found.edits:
             fix = Fix("give owner and mode in the COPY", Applicability.SAFE, found.edits)
@@ -53,7 +53,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             severity=Severity.HIGH
             if found.bytes > 20_000_000
             else Severity.MEDIUM
-            if found.unknown or found.bytes > 1_000_000
+            if found.unread or found.bytes > 1_000_000
             else Severity.LOW,
             line=found.instruction.line,
             end_line=found.instruction.end_line,
