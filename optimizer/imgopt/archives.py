@@ -19,7 +19,7 @@ from imgopt.rule import Applicability
 from imgopt.runs import Run, appended, in_place, runs_of, script_called
 
 if TYPE_CHECKING:
-    from imgopt.contents import Layer
+    from imgopt.contents import File, Layer
     from imgopt.dockerfile import Edit, Instruction
     from imgopt.picture import Picture
 
@@ -41,13 +41,13 @@ _DECOMPRESSORS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive at a path of the final image. ``bytes`` is None where it is not there to be measured; ``unpacked``
+    """An archive at a path of the final image. ``file`` is None where it is not there to be measured; ``unpacked``
     is the RUN that unpacks it, ``word`` its path there. ``edits`` remove it where that can be done."""
 
     path: str
     brought: Instruction
     kind: str  # "downloaded" by a RUN, "copied" by COPY or ADD, "added" from a URL
-    bytes: int | None
+    file: File | None
     unpacked: Run | None = None
     command: shell.Command | None = None
     word: shell.Word | None = None
@@ -110,7 +110,7 @@ class _Follower:
             return
         files = [file for file in layer.files if file.path.endswith(ARCHIVES)] if layer is not None else []
         for file in files:
-            measured = file.bytes if file.origin is not None else None
+            measured = file if file.origin is not None else None
             self.found[file.path] = Archive(file.path, instruction, "copied", measured)
         if files:
             return

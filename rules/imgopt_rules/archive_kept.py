@@ -36,7 +36,8 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
     from imgopt.units import megabytes
 
     for archive in kept_archives(picture):
-        size = archive.bytes
+        file = archive.file
+        size = file.bytes if file is not None else None
         if size is not None and size < SMALLEST_BYTES:
             continue
         assert archive.unpacked is not None
@@ -57,7 +58,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
                 frozenset({archive.path}),
             ),
             waste=Waste(
-                size, size, "measured" if size is not None else "unknown", "the archive in the context"
+                None, None, "unknown", "the archive in the context", (file,) if file is not None else ()
             ),
         )
 
