@@ -378,20 +378,20 @@ def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterat
 
 
 def _java_8_needs(base: Base, target: Base, adaptation: Adaptation) -> Iterator[str]:
-    """Temurin 8 for Alpine opens its elliptic curves (libsunec.so) with libgcc, which the image has not.
+    """On Alpine, Temurin 8 opens its elliptic curves (libsunec.so) with libgcc, which the image has not; of other
+    builds nobody knows.
 
     Without it Java goes on, and TLS connections to hosts that want such a curve fail (reported from 8u332 to 8u492).
     """
-    on_alpine = target.family == "eclipse-temurin" and target.libc == "musl" and target.java_major == 8
-    if (
-        on_alpine
-        and (base.family, base.libc) != (target.family, "musl")
-        and ("libgcc" not in target.has | adaptation.installed)
-    ):
-        yield Lack(
-            f"{target.name} lacks libgcc, without which Java 8 has no elliptic curves there and TLS connections fail",
-            "libgcc",
-        )
+    if target.libc != "musl" or target.java_major != 8 or (base.family, base.libc) == (target.family, "musl"):
+        return
+    if "libgcc" in target.has | adaptation.installed:
+        return
+    lacks = "lacks" if target.family == "eclipse-temurin" else "is not known to have"
+    yield Lack(
+        f"{target.name} {lacks} libgcc, without which Java 8 has no elliptic curves there and TLS connections fail",
+        "libgcc",
+    )
 
 
 def _start_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
