@@ -262,7 +262,10 @@ def test_every_counterpart_is_what_was_asked_for(
             assert candidate.java_version.startswith(base.java_version.partition("_")[0])
         if base.retired is None:
             assert candidate.retired is None
-    pinned = [candidate.pinned for candidate in found]
+    maintained = [candidate for candidate in found if candidate.retired is None]
+    assert found[: len(maintained)] == tuple(maintained)  # a frozen one of the same family comes last
+    assert all(candidate.family == base.family for candidate in found[len(maintained) :])
+    pinned = [candidate.pinned for candidate in maintained]
     assert pinned == sorted(pinned, reverse=True)
 
 
