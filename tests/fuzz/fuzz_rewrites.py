@@ -116,6 +116,7 @@ def hunt(target: fuzzing.Target, given: argparse.Namespace) -> int:
             hypothesis.seed(seed)(attempt)()
         except (Wrong, hypothesis.errors.Flaky):
             keep()
+        print(f"{int(time.time() - begin)} s, {tried} samples", flush=True)
     print(f"rewrites: {tried} samples, {len(known)} problems")
     for name in sorted(known):
         print(f"  {fuzzing.home(target.name) / 'found' / name}")
