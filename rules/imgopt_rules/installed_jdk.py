@@ -43,7 +43,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         return
     line, end_line = jdk.instruction.line, jdk.instruction.end_line
     if plan.why_not is not None:
-        yield Declined(ID, line, plan.why_not)
+        yield Declined(ID, line, plan.why_not, "build-tools" if picture.splits_first else None)
         return
     size = f" of {jdk.bytes / 1e6:.1f} MB" if jdk.bytes else ""
     cost = ""

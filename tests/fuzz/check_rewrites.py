@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import contexts
@@ -9,10 +10,11 @@ import dockerfile as buildkit
 from fuzz_rewrites import wrong
 from grammar import Sample
 
+from imgopt.context import open_context
 from imgopt.dockerfile import Dockerfile, assignments, parse
 from imgopt.errors import ImgoptError
 from imgopt.options import Options
-from imgopt.picture import Jars
+from imgopt.picture import Jars, take_picture
 from imgopt.report import json, markdown, text
 from imgopt.result import FileReport, Report
 from imgopt.suggest import report_file
@@ -92,6 +94,9 @@ def _check_rewrite(source: str, report: FileReport, folder: Path, options: Optio
             "not-final", f"rules of the second run: {again.rewrite.applied}\n--- second\n{again.rewrite.text}"
         )
     document, new = parse(source), parse(after)
+    if "build-tools" in report.rewrite.applied:
+        _check_split(document, new, folder, fail)
+        return
     changed_start = "broken-layering" in report.rewrite.applied
     for keyword in (*_KEPT, *(() if changed_start else _STARTS)):
         if _texts(document, keyword) != _texts(new, keyword):
@@ -114,6 +119,37 @@ def _check_rewrite(source: str, report: FileReport, folder: Path, options: Optio
     if names != [stage.name for stage in new.stages if stage.name in names]:
         fail("stages", f"{names}\n{[stage.name for stage in new.stages]}")
     _check_sizes(report, fail)
+
+
+def _check_split(
+    document: Dockerfile, new: Dockerfile, folder: Path, fail: Callable[[str, str], None]
+) -> None:
+    """A stage that is split takes over what its own lines and those below it promise; lines that only the build
+    needs, or that a later one replaces, stay behind."""
+    pictures = [
+        take_picture(each, open_context(folder, folder / "Dockerfile"), Options(), _JARS)
+        for each in (document, new)
+    ]
+    before, after = (list(picture.final.instructions()) for picture in pictures)
+    for keyword in ("USER", "STOPSIGNAL", "HEALTHCHECK", "SHELL", *_STARTS):
+        texts = [[each.text for each in found if each.keyword == keyword] for found in (before, after)]
+        if texts[0][-1:] != texts[1][-1:]:
+            fail(f"lost-{keyword}", f"{texts[0]}\n{texts[1]}")
+    if pictures[0].final.content.workdir != pictures[1].final.content.workdir:
+        fail("lost-WORKDIR", "")
+    for keyword in ("EXPOSE", "VOLUME", "LABEL", "ENV"):
+        words = [
+            {word.text for each in found if each.keyword == keyword for word in each.words}
+            for found in (before, after)
+        ]
+        if not words[0] <= words[1]:
+            fail(f"lost-{keyword}", str(words[0] - words[1]))
+    comments = [{comment.text for comment in each.comments} for each in (document, new)]
+    if not comments[0] <= comments[1]:
+        fail("lost-comment", str(comments[0] - comments[1]))
+    names = {stage.name for stage in document.stages} - {stage.name for stage in new.stages}
+    if names:
+        fail("stages", str(names))
 
 
 def _check_sizes(report: FileReport, fail: object) -> None:

@@ -188,6 +188,12 @@ BUILDS = some(
     "FROM node:20 AS ui\nWORKDIR /ui\nCOPY . .\nRUN npm ci && npm run build", "FROM build AS test\nRUN mvn verify", "FROM scratch AS extract\nCOPY conf /", "FROM eclipse-temurin:17-jdk AS jre\nRUN jlink --output /jre --add-modules java.base",
     "FROM --platform=$BUILDPLATFORM maven:3 AS build\nARG TARGETARCH\nRUN mvn package", "FROM alpine AS Base\nRUN apk add tzdata", "FROM base", "FROM nobody AS x",
 )  # fmt: skip
+BUILT_HERE = some(
+    "WORKDIR /app\nCOPY . .\nRUN mvn -q package -DskipTests", "COPY . /app\nWORKDIR /app\nRUN ./mvnw package && mv target/*.jar app.jar", "COPY . .\nRUN ./gradlew bootJar --no-daemon",
+    "WORKDIR /src\nCOPY pom.xml mvnw ./\nCOPY .mvn .mvn\nRUN chmod +x mvnw && ./mvnw dependency:go-offline\nCOPY src src\nRUN ./mvnw package", "WORKDIR /app\nADD . .\nRUN mvn package && cp target/app.jar /app.jar && rm -rf ~/.m2 src",
+    "RUN git clone https://example.org/app.git /app && cd /app && mvn package", "COPY --chown=app . /app\nRUN cd /app && mvn -f pom.xml package", "WORKDIR /app\nCOPY . .\nRUN npm ci && npm run build\nRUN mvn package\nRUN rm -rf node_modules",
+    "WORKDIR /app\nCOPY . .\nRUN ./mvnw package\nWORKDIR /opt\nRUN mv /app/target/app.jar app.jar", "RUN mvn -v", "WORKDIR /app\nCOPY . .\nRUN <<EOF\nmvn package\nEOF",
+)  # fmt: skip
 FROM_STAGE = some(
     "COPY --from=build /src/target/app.jar app.jar", "COPY --from=build /src/target/*.jar /app.jar", "COPY --from=0 /src/target/app.jar /app/app.jar", "COPY --from=build /src/build/libs/*.jar /app/", "COPY --chown=app --from=build /src/target/app.jar .",
     "COPY --from=BUILD /src/target/*-exec.jar app.jar", "COPY --from=ui /ui/dist /static", "COPY --from=jre /jre /opt/jre", "COPY --from=build /src/target/app-${VERSION}.jar app.jar", "COPY --from=build src/target/app.jar ./",
@@ -284,6 +290,8 @@ def texts(draw: st.DrawFn) -> str:
     lines.append(f"{draw(some('FROM', 'FROM', 'FROM', 'from'))} {flag}{image}{name}")
     others = st.one_of(SETTINGS, SETTINGS, COMMANDS, packages(), EXTRA)
     body = draw(st.lists(others, max_size=5))
+    if draw(st.integers(0, 5)) == 0:
+        body += draw(BUILT_HERE).split("\n") if draw(st.booleans()) else [draw(BUILT_HERE)]
     copies = [jar_copies(), jar_copies(), FROM_STAGE] if builds else [jar_copies()]
     body += draw(st.lists(st.one_of(copies), min_size=0, max_size=2))
     body += draw(st.lists(st.one_of(SETTINGS, TOUCHING, TOUCHING, COMMANDS), max_size=4))

@@ -101,6 +101,8 @@ _INPUT_FILES = re.compile(
     | sonar-project\.properties
     """
 )
+#: Scripts that fetch the build tool and run it: of no other use, wherever they are.
+WRAPPERS = frozenset({"mvnw", "mvnw.cmd", "gradlew", "gradlew.bat"})
 #: What a build makes, relative to its project.
 _OUTPUT = re.compile(r"(?:^|/)(?:target|build/libs)/[^/]+\.(?:jar|war)$")
 

@@ -194,7 +194,9 @@ class Project:
 
     def for_the_build(self, path: str) -> bool:
         """Whether a path is the build's own: its inputs, its output, its tools and what those download."""
-        if path in self._named or building.TOOL_DIRECTORIES.search(path):
+        if path in self._named or posixpath.basename(path) in building.WRAPPERS:
+            return True
+        if building.TOOL_DIRECTORIES.search(path):
             return True
         if not self.inside(path) or path in self.homes:
             return False
