@@ -542,6 +542,7 @@ class Picture:
                     module = re.split(r"(?:^|/)(?:target|build/libs)/", source)[0]
                     if module and module != source and ".." not in module:
                         candidates.insert(0, root / module)
+                    candidates[:0] = self._project_in_stage(instruction, "/" + source)
         names = ("pom.xml", "build.gradle", "build.gradle.kts")
         for directory in candidates:
             if any((directory / name).is_file() for name in names):
@@ -554,6 +555,20 @@ class Picture:
                 if facts is not None and facts.packaging != "pom":
                     return facts
         return None
+
+    def _project_in_stage(self, instruction: Instruction, source: str) -> Iterator[Path]:
+        """Where the context has the project that another stage builds, of which a COPY takes the jar at ``source``."""
+        from imgopt.java.building import BUILD_FILES, is_output, project_of
+
+        flag = instruction.flag("from")
+        if flag is None or not is_output(source):
+            return
+        for stage in self.stages:
+            if (flag.value or "").lower() in (stage.name.lower(), str(stage.index)):
+                for name in sorted(BUILD_FILES):
+                    file = stage.content.files.get(join(project_of(source), name))
+                    if file is not None and file.origin is not None:
+                        yield file.origin.parent
 
     @cached_property
     def touches(self) -> tuple[Instruction, ...]:
