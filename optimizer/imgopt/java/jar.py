@@ -496,6 +496,7 @@ class _Xray:
             if suspect.certain:
                 directory, _, name = suspect.entry.name.rpartition("/")
                 beside.setdefault((id(suspect.holder), directory), set()).add(name)
+        names = {place: frozenset(found) for place, found in beside.items()}
         found: list[NativeLibrary] = []
         holder: Entry | None = None
         source: archive.ByteSource | None = self.source
@@ -521,7 +522,7 @@ class _Xray:
                 if peeks >= _MAX_PEEKS:
                     continue
             directory = suspect.entry.name.rpartition("/")[0]
-            native = self.native(suspect, source, beside.get((id(suspect.holder), directory), ()))
+            native = self.native(suspect, source, names.get((id(suspect.holder), directory), frozenset()))
             if native is not None:
                 found.append(native)
         twins = natives.musl_twins(found)
