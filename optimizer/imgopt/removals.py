@@ -64,9 +64,13 @@ class Removal:
         return sum(file.bytes or 0 for file in self.files) if self.files else None
 
 
+#: An image cannot have more than 127 layers; a file that would make many more is not looked through.
+MOST_LAYERS = 256
+
+
 def removals(picture: Picture) -> tuple[Removal, ...]:
     """In the order of the RUNs; silent for a stage that builds the application, whose cure is another one."""
-    if build_command(picture) is not None:
+    if build_command(picture) is not None or len(picture.layers) > MOST_LAYERS:
         return ()
     found: list[Removal] = []
     for at, layer in enumerate(picture.layers):
@@ -120,6 +124,8 @@ def _unread(picture: Picture, layer: Layer, below: Sequence[Layer]) -> Iterator[
     if layer.removed:
         return
     paths = [path for path in _removed_paths(picture, run) if path not in ("/", "/tmp", "/var", "/root")]
+    if not paths:
+        return
     for stored in below:
         instruction = stored.instruction
         if stored.complete or stored.files:

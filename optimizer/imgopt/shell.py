@@ -42,9 +42,7 @@ class Word:
     @property
     def literal(self) -> str | None:
         """The word without its quotes, or None when its value depends on the environment."""
-        if _dynamic(self.text):
-            return None
-        return expand(self.text, {}).value
+        return _literal(self.text)
 
     def value(self, variables: Mapping[str, str | None]) -> str | None:
         """The word expanded with what is known, or None when something in it is not known."""
@@ -120,6 +118,12 @@ def _flatten(nodes: tuple[Command | Loop, ...]) -> Iterator[Command]:
             yield from _flatten(node.body)
         else:
             yield node
+
+
+@lru_cache(maxsize=8192)
+def _literal(text: str) -> str | None:
+    """Asked again and again: every rule looks at the same words."""
+    return None if _dynamic(text) else expand(text, {}).value
 
 
 def _unquoted_single(text: str) -> str:
