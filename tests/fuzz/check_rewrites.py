@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,8 +107,12 @@ def _check_rewrite(source: str, report: FileReport, folder: Path, options: Optio
         fail("lost-ENV", str(lost))
     inside = {line for each in document.instructions for line in range(each.line, each.end_line + 1)}
     comments = [comment.text for comment in document.comments if comment.line not in inside]
-    kept = iter(comment.text for comment in new.comments)
-    if not all(comment in kept for comment in comments):
+    left = [comment.text for comment in new.comments]
+    kept = iter(left)
+    if "layer-order" in report.rewrite.applied:  # a comment goes with its instruction
+        if not Counter(comments) <= Counter(left):
+            fail("lost-comment", str(comments))
+    elif not all(comment in kept for comment in comments):
         fail("lost-comment", str(comments))
     if (
         (document.newline == "\r\n")
