@@ -61,7 +61,8 @@ def _faults(instruction: Instruction) -> Iterator[str]:
     if keyword in ("COPY", "ADD"):
         # a here-document is a source whose word stands in the line too
         if len(words) < 2:
-            yield f"gives {keyword} one path; it takes a source and a destination"
+            count = "one path" if words else "no path"
+            yield f"gives {keyword} {count}; it takes a source and a destination"
         elif (
             len(words) > 2
             and not words[-1].text.strip("\"'").endswith(("/", ".", "}"))

@@ -113,8 +113,11 @@ _ALPINE_PATHS = frozenset(
 USER_TOOLS = frozenset({"useradd", "groupadd", "usermod", "groupmod", "adduser", "addgroup"})
 
 _BASHISMS = re.compile(
-    r"\[\[|<<<|<\(|\$\{!|\$\{\w+(?:\^\^?|,,?)|\bdeclare\b|\bshopt\b|\bfunction\s+\w+|\w+=\(|\$\{\w+\[|\bsource\b|BASH_SOURCE|\{\d+\.\.\d+\}|\$\{\w+:\d|\$\{\w+/|&>"
+    r"\[\[|<<<|<\(|\$\{!|\$\{\w+(?:\^\^?|,,?)|\bdeclare\b|\bshopt\b|\bfunction\s+\w+|\w=\(|\$\{\w+\[|\bsource\b|BASH_SOURCE|\{\d+\.\.\d+\}|\$\{\w+:\d|\$\{\w+/|&>"
 )
+#: Looked for one after the other: one expression for both takes the square of the text's length.
+_LOCALE_VARIABLE = re.compile(r"(?:LANG|LC_ALL|LC_CTYPE)[= ]", re.IGNORECASE)
+_OTHER_CHARSET = re.compile(r"GBK|GB2312|GB18030|Big5|ISO-?8859|SJIS|EUC", re.IGNORECASE)
 _TEXT = re.compile(
     r"\.(jar|war|ya?ml|properties|xml|json|html?|css|js|txt|md|conf|cfg|ini|sql|crt|pem|cer|key|jks|p12|ttf|ttc|otf|csv|"
     r"env|toml|ftl|png|jpe?g|gif|svg|ico|sh|bash|groovy|policy|lic|license|cer|pfx|keystore|zip|gz|tgz)$",
@@ -727,11 +730,8 @@ def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Itera
     for instruction in picture.final.instructions():
         if instruction.keyword == "ENV" and re.search(r"LD_PRELOAD|LD_LIBRARY_PATH", instruction.text):
             yield f"line {instruction.line} loads native libraries (LD_PRELOAD or LD_LIBRARY_PATH)"
-        if instruction.keyword == "ENV" and re.search(
-            r"(LANG|LC_ALL|LC_CTYPE)[= ].*(GBK|GB2312|GB18030|Big5|ISO-?8859|SJIS|EUC)",
-            instruction.text,
-            re.IGNORECASE,
-        ):
+        variable = _LOCALE_VARIABLE.search(instruction.text) if instruction.keyword == "ENV" else None
+        if variable and _OTHER_CHARSET.search(instruction.text, variable.end()):
             yield f"line {instruction.line} sets a locale that is not UTF-8; musl turns every locale into UTF-8"
     asked = picture.environment.get("LC_ALL") or picture.environment.get("LANG")
     there = {"c.utf-8", "c.utf8", "c", "posix", (picture.base.env.get("LANG") or "c").lower()}

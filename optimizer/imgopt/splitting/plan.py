@@ -170,7 +170,7 @@ def _require_made_here(project: Project, built_in: int) -> None:
         if instruction.keyword not in ("COPY", "ADD"):
             continue
         target = project.destination(line)
-        archive = instruction.words[0].text.endswith((".jar", ".war"))
+        archive = bool(instruction.words) and instruction.words[0].text.endswith((".jar", ".war"))
         named = target == jar or (archive and target == posixpath.dirname(jar))
         if named or (line in project.after and any(file.path == jar for file in project.files(line))):
             raise Obstacle(f"{jar} is copied in {line.where}; what line {built_in} builds is not what starts")

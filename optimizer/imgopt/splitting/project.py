@@ -99,8 +99,10 @@ class Project:
         return layer.files if layer is not None else ()
 
     def destination(self, line: Line) -> str | None:
-        """Where a COPY puts what it names; of a directory, that directory."""
+        """Where a COPY puts what it names; of a directory, that directory. Nothing of a COPY without arguments."""
         instruction = line.instruction
+        if not instruction.words:
+            return None
         last = instruction.words[-1].text
         target = last if instruction.json is not None else self.picture.expand(instruction, last)
         return join(line.workdir, target) if target is not None else None
