@@ -62,11 +62,12 @@ class OpenImage(Protocol):
 
     def open_blob(self, index: int) -> BinaryIO:
         """The layer as the source holds it: the compressed blob if it has one, else the plain tar.
-        Raises MeasureError when the bytes are missing or cut short."""
+        Seekable. Raises InputError when the bytes are missing, cut short or not those of the digest."""
         ...
 
     def open_tar(self, index: int) -> BinaryIO:
-        """The layer's plain tar (decompressed as it is read: gzip or zstd)."""
+        """The layer's plain tar (decompressed as it is read: gzip or zstd). Forward only, as ``tarfile`` reads it in
+        mode ``r|``. InputError as above, and when the bytes are not those of the diff ID."""
         ...
 
     def close(self) -> None: ...

@@ -1,0 +1,114 @@
+"""A daemon's image, as `docker save` streams it, through the docker SDK.
+
+The daemon is found as Docker's command line finds it: DOCKER_HOST, DOCKER_CONTEXT, the current context, the
+default socket; with TLS where they say so.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import IO, Any
+
+from imgopt.errors import MeasureError
+
+_TIMEOUT_S = 600
+
+
+def connect(timeout: float = _TIMEOUT_S) -> Any:
+    """A `docker.DockerClient`. MeasureError when no daemon answers; the sentence names its address."""
+    import docker
+    from docker.errors import DockerException
+
+    address = None
+    try:
+        settings = _settings()
+        address = settings.get("base_url")
+        client = docker.DockerClient(
+            **settings, timeout=timeout, use_ssh_client=str(address).startswith("ssh://")
+        )
+        client.ping()
+    except (DockerException, OSError, ValueError) as error:
+        raise MeasureError(
+            f"no Docker daemon answers at {address or 'the default socket'}: {_reason(error)}",
+            "start it, or set DOCKER_HOST; a tar or an OCI layout needs no daemon",
+        ) from error
+    return client
+
+
+def _settings() -> dict[str, Any]:
+    from docker.context import ContextAPI
+    from docker.utils import kwargs_from_env
+
+    settings: dict[str, Any] = kwargs_from_env()
+    if os.environ.get("DOCKER_HOST"):
+        return settings
+    name = os.environ.get("DOCKER_CONTEXT") or None
+    context = ContextAPI.get_context(name)
+    if context is None:
+        raise ValueError(f"there is no Docker context {name!r}")
+    if context.name == "default":
+        return settings or {"base_url": "unix:///var/run/docker.sock"}
+    settings = {"base_url": context.Host}
+    if context.TLSConfig:
+        settings["tls"] = context.TLSConfig
+    return settings
+
+
+def save(name: str, platform: str | None) -> IO[bytes]:
+    """The image as `docker save` writes it, in an unnamed temporary file that ends with its handle.
+
+    MeasureError when the daemon does not answer, has no such image or stops in the middle, or the disk is full.
+    """
+    import requests
+    from docker.errors import APIError, DockerException, ImageNotFound
+
+    from imgopt.images.open import write_spool
+
+    client = connect()
+    spool = tempfile.TemporaryFile(prefix="imgopt-")  # noqa: SIM115
+    try:
+        for block in client.api.get_image(name):
+            write_spool(spool, block)
+        if not spool.tell():
+            raise MeasureError(f"the daemon sent nothing for {name}", "look at the daemon's log")
+        spool.flush()
+    except ImageNotFound as error:
+        spool.close()
+        raise MeasureError(
+            f"the daemon has no image {name}", "build or pull it, or give a tar or an OCI layout"
+        ) from error
+    except APIError as error:
+        spool.close()
+        if error.status_code == 404:
+            raise MeasureError(
+                f"the daemon has no image {name}", "build or pull it, or give a tar or an OCI layout"
+            ) from error
+        raise MeasureError(f"the daemon does not give {name}: {_reason(error)}", "look at its log") from error
+    except (DockerException, requests.RequestException, OSError) as error:
+        spool.close()
+        raise MeasureError(f"the daemon stopped giving {name}: {_reason(error)}", "try again") from error
+    except BaseException:
+        spool.close()
+        raise
+    finally:
+        client.close()
+    return spool
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause: the SDK wraps requests', which wraps urllib3's, which wraps the system's."""
+    explanation = getattr(error, "explanation", None)
+    if explanation:
+        return " ".join(str(explanation).split())[:300]
+    while True:
+        inner = (
+            error.__cause__
+            or error.__context__
+            or next((a for a in error.args if isinstance(a, Exception)), None)
+        )
+        if inner is None:
+            break
+        error = inner
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split())[:300]

@@ -1,0 +1,149 @@
+"""OCI layouts: from ``index.json`` over nested indexes to the manifest of one platform."""
+
+from __future__ import annotations
+
+import platform as machine
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from imgopt.errors import InputError
+from imgopt.images import documents as doc
+from imgopt.images.model import Descriptor
+from imgopt.images.stores import Store
+from imgopt.images.streams import Extent
+
+_MOST_DEPTH = 4
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+_NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A manifest that an index leads to. ``platform`` is "" where only its config says it."""
+
+    descriptor: Descriptor
+    platform: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An image's parts: the config's bytes, and for each layer its descriptor and where it lies."""
+
+    name: str | None
+    config: bytes
+    label: str
+    layers: tuple[tuple[Descriptor, Extent | None], ...]
+
+
+def find_manifest(store: Store, tag: str | None, platform: str | None) -> Found:
+    """The one image of a layout that the tag and the platform (``os/arch[/variant]``) choose.
+
+    InputError when there is none, or more than one.
+    """
+    label = f"{store.name} (index.json)"
+    index = doc.mapping(doc.parsed(doc.read_file(store, "index.json"), label), label)
+    candidates = list(dict.fromkeys(_candidates(store, index, (), label, 0)))
+    present = [each for each in candidates if store.find(_path(each, store)) is not None]
+    if not present:
+        hint = "save the image again" if candidates else "it holds no image"
+        raise InputError("no image's manifest lies in it", hint, path=store.name)
+    if tag is not None:
+        present = [each for each in present if any(_named(name, tag) for name in each.names)]
+        if not present:
+            names = ", ".join(sorted({name for each in candidates for name in each.names})) or "none"
+            raise InputError(f"no image in it is named {tag!r}", f"its names: {names}", path=store.name)
+    chosen = _choose(store, present, platform)
+    return _read(store, chosen)
+
+
+def _path(candidate: Candidate, store: Store) -> str:
+    return doc.blob_path(candidate.descriptor.digest, store.name)
+
+
+def _named(name: str, tag: str) -> bool:
+    return name == tag or name.endswith(f":{tag}")
+
+
+def _candidates(
+    store: Store, index: Mapping[str, Any], names: tuple[str, ...], label: str, depth: int
+) -> Iterator[Candidate]:
+    for value in doc.items(index, "manifests", label):
+        entry = doc.mapping(value, label)
+        described = doc.descriptor(entry, label)
+        annotations = entry.get("annotations")
+        annotations = annotations if isinstance(annotations, dict) else {}
+        if annotations.get("vnd.docker.reference.type"):  # provenance, not an image
+            continue
+        own = tuple(str(annotations[key]) for key in _NAMES if annotations.get(key)) or names
+        if described.media_type in doc.INDEX_TYPES:
+            path = doc.blob_path(described.digest, label)
+            if depth < _MOST_DEPTH and store.find(path) is not None:
+                nested = doc.parsed(doc.read_blob(store, described.digest), label)
+                inside = f"{store.name} ({path})"
+                yield from _candidates(store, doc.mapping(nested, inside), own, inside, depth + 1)
+        elif described.media_type in doc.MANIFEST_TYPES:
+            yield Candidate(described, _platform(entry.get("platform")), own)
+
+
+def _platform(value: Any) -> str:
+    if not isinstance(value, dict):
+        return ""
+    parts = [str(value.get(key) or "") for key in ("os", "architecture", "variant")]
+    return "/".join(part for part in parts if part)
+
+
+def _choose(store: Store, candidates: list[Candidate], platform: str | None) -> Candidate:
+    by_digest = {each.descriptor.digest: each for each in candidates}
+    if len(by_digest) == 1 and platform is None:
+        return candidates[0]
+    known = [(each, each.platform or _configured(store, each)) for each in by_digest.values()]
+    wanted = platform
+    if wanted is None and len({name for _, name in known}) > 1:
+        wanted = f"linux/{_ARCHITECTURES.get(machine.machine(), machine.machine().lower())}"
+    chosen = [each for each, name in known if wanted is None or matches(name, wanted)]
+    if len(chosen) == 1:
+        return chosen[0]
+    platforms = ", ".join(sorted({name for _, name in known if name}))
+    if not chosen:
+        raise InputError(
+            f"it holds no image for {wanted}",
+            f"it has {platforms or 'none'}: give --platform",
+            path=store.name,
+        )
+    names = ", ".join(sorted({name for each in chosen for name in each.names}))
+    raise InputError(
+        f"it holds {len(chosen)} images",
+        f"name one as oci:{store.name}:NAME ({names or 'they have no names'})",
+        path=store.name,
+    )
+
+
+def _configured(store: Store, candidate: Candidate) -> str:
+    return _platform(doc.parsed(_read(store, candidate).config, store.name))
+
+
+def matches(name: str, wanted: str) -> bool:
+    """Whether a platform is the wanted one; without a variant any does, and arm64's only one is v8."""
+    have, want = (text.removesuffix("/v8") if "/arm64" in text else text for text in (name, wanted))
+    return have == want or (want.count("/") == 1 and have.startswith(f"{want}/"))
+
+
+def _read(store: Store, candidate: Candidate) -> Found:
+    label = f"{store.name} ({_path(candidate, store)})"
+    manifest = doc.mapping(doc.parsed(doc.read_blob(store, candidate.descriptor.digest), label), label)
+    config = doc.descriptor(manifest.get("config"), label)
+    layers: list[tuple[Descriptor, Extent | None]] = []
+    for value in doc.items(manifest, "layers", label):
+        described = doc.descriptor(value, label)
+        extent = store.find(doc.blob_path(described.digest, label))
+        if extent is not None and extent.size != described.size:
+            raise InputError(
+                f"it has {extent.size:,} bytes, not the {described.size:,} of its manifest",
+                "the image is damaged: save it again",
+                path=extent.label,
+            )
+        layers.append((described, extent))
+    name = candidate.names[0] if candidate.names else None
+    return Found(name, doc.read_blob(store, config.digest), label, tuple(layers))

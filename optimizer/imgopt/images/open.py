@@ -1,0 +1,282 @@
+"""One door to a built image, wherever it lies: ``open_image("app.tar")``, ``open_image("docker:shop/api:7")``."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import IO, Any, BinaryIO, cast
+
+from imgopt.errors import InputError, MeasureError
+from imgopt.images import documents as doc
+from imgopt.images.layout import find_manifest, matches
+from imgopt.images.model import Descriptor, Image, OpenImage
+from imgopt.images.stores import Directory, Store, Tar
+from imgopt.images.streams import (
+    BLOCK_BYTES,
+    Checked,
+    Compression,
+    Extent,
+    PartOfFile,
+    Unpacked,
+    buffered,
+    compression_of,
+    sha256_of,
+    unpacker,
+)
+
+GZIP_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+ZSTD_LAYER = "application/vnd.oci.image.layer.v1.tar+zstd"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a layer's bytes lie (None: nowhere) and what they are compressed with."""
+
+    extent: Extent | None
+    compression: Compression | None
+
+
+class StoredImage:
+    """An image in a store, which is closed with it."""
+
+    def __init__(self, image: Image, places: tuple[_Place, ...], store: Store) -> None:
+        self._image, self._places, self._store = image, places, store
+
+    @property
+    def image(self) -> Image:
+        return self._image
+
+    def open_blob(self, index: int) -> BinaryIO:
+        """The layer as it lies here; seekable. Checked when it is read from start to end."""
+        layer = self._image.layers[index]
+        return buffered(Checked(self._extent(index), layer.blob.digest if layer.blob else layer.diff_id))
+
+    def open_tar(self, index: int) -> BinaryIO:
+        """The plain tar; forward only where it has to be unpacked."""
+        compression = self._places[index].compression
+        if compression is None:
+            return self.open_blob(index)
+        label = self._extent(index).label
+        diff_id = self._image.layers[index].diff_id
+        return buffered(Unpacked(self.open_blob(index), compression, diff_id, label))
+
+    def _extent(self, index: int) -> Extent:
+        extent = self._places[index].extent
+        if extent is None:
+            layer = self._image.layers[index]
+            digest = layer.blob.digest if layer.blob else layer.diff_id
+            raise InputError(
+                f"layer {index + 1} ({digest[:19]}…) is missing",
+                "save the image again",
+                path=self._store.name,
+            )
+        return extent
+
+    def close(self) -> None:
+        self._store.close()
+
+
+@contextlib.contextmanager
+def open_image(spec: str, platform: str | None = None) -> Iterator[OpenImage]:
+    """Opens an image to read its layers.
+
+    ``spec``: a tar (``docker save``, kaniko's ``--tar-path``, an OCI archive; also gzip or zstd around it), an OCI
+    layout's directory, ``oci:DIR[:TAG]`` for one image of a layout, ``docker:NAME`` or just the name of a daemon's
+    image. ``platform`` (``linux/arm64``) chooses among several; without it this machine's.
+
+    InputError when the file is no image, damaged or cut short; MeasureError when the daemon does not give it.
+    """
+    opened = _open(spec, platform)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _open(spec: str, platform: str | None) -> StoredImage:
+    scheme, colon, rest = spec.partition(":")
+    if colon and scheme == "docker":
+        return _from_daemon(rest, platform)
+    if colon and scheme == "oci":
+        return _from_oci(rest, platform)
+    path = Path(spec)
+    try:
+        if path.is_dir():
+            return _from_directory(path, None, platform)
+        if path.exists():
+            return from_archive(path.open("rb"), spec, None, platform)
+    except OSError as error:
+        raise InputError(f"it cannot be read: {error.strerror or error}", path=spec) from error
+    except ValueError as error:  # a NUL in the name
+        raise InputError(f"{spec!r} is no path and no image's name") from error
+    if spec.startswith((".", "/", "~")) or spec.endswith((".tar", ".tgz", ".gz", ".zst")):
+        raise InputError("there is no such file", "give a tar, an OCI layout or an image's name", path=spec)
+    return _from_daemon(spec, platform)
+
+
+def _from_oci(rest: str, platform: str | None) -> StoredImage:
+    path, tag = rest, None
+    if not Path(path).exists() and ":" in rest:
+        path, _, tag = rest.rpartition(":")
+    if not Path(path).exists():
+        raise InputError("there is no such directory or file", "give oci:DIR or oci:DIR:TAG", path=path)
+    if Path(path).is_dir():
+        return _from_directory(Path(path), tag, platform)
+    return from_archive(Path(path).open("rb"), path, tag, platform)
+
+
+def _from_directory(path: Path, tag: str | None, platform: str | None) -> StoredImage:
+    store = Directory(path)
+    with _closed_on_failure(store):
+        if store.find("index.json") is None:
+            raise InputError(
+                "this directory is no OCI layout (it has no index.json)",
+                f"for the image of that name write docker:{path}",
+                path=str(path),
+            )
+        return _image_of_layout(store, tag, platform)
+
+
+def _from_daemon(name: str, platform: str | None) -> StoredImage:
+    from imgopt.images.daemon import save
+
+    return from_archive(save(name, platform), f"docker:{name}", None, platform, reference=name)
+
+
+def from_archive(
+    file: IO[bytes], name: str, tag: str | None, platform: str | None, *, reference: str | None = None
+) -> StoredImage:
+    """The image in an open tar, which is closed with it. ``name`` is what errors call the tar."""
+    store: Store | None = None
+    try:
+        store = Tar(_plain(file, name), name)
+    finally:
+        if store is None:
+            file.close()
+    with _closed_on_failure(store):
+        if store.find("index.json") is not None and store.find("oci-layout") is not None:
+            return _image_of_layout(store, tag, platform, reference=reference)
+        if store.find("manifest.json") is not None:
+            return _image_of_archive(store, tag, platform, reference=reference)
+        raise InputError(
+            "it holds no image (neither manifest.json nor index.json)",
+            "give what docker save, kaniko's --tar-path or an OCI export wrote",
+            path=name,
+        )
+
+
+def _plain(file: IO[bytes], name: str) -> IO[bytes]:
+    """The tar itself; one that is compressed as a whole is unpacked into a file that nobody else sees."""
+    size = file.seek(0, 2)
+    compression = compression_of(PartOfFile(file, Lock(), 0, size, name))
+    file.seek(0)
+    if compression is None:
+        return file
+    spool = tempfile.TemporaryFile(prefix="imgopt-")  # noqa: SIM115
+    plain, failures = unpacker(cast("BinaryIO", file), compression)
+    try:
+        while block := plain.read(BLOCK_BYTES):
+            write_spool(spool, block)
+    except InputError:
+        spool.close()
+        raise
+    except failures as error:
+        spool.close()
+        raise InputError(f"its compressed bytes are damaged ({error})", path=name) from error
+    file.close()
+    return spool
+
+
+def write_spool(spool: IO[bytes], block: bytes) -> None:
+    """Writes into a temporary file. MeasureError when the disk is full."""
+    try:
+        spool.write(block)
+    except OSError as error:
+        raise MeasureError(
+            f"the image does not fit into {tempfile.gettempdir()}: {error.strerror or error}",
+            "free some space, or set TMPDIR to a larger disk",
+        ) from error
+
+
+@contextlib.contextmanager
+def _closed_on_failure(store: Store) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        store.close()
+        raise
+
+
+def _image_of_layout(
+    store: Store, tag: str | None, platform: str | None, *, reference: str | None = None
+) -> StoredImage:
+    found = find_manifest(store, tag, platform)
+    layers: list[tuple[Descriptor | None, int | None]] = []
+    places = []
+    for described, extent in found.layers:
+        compression = compression_of(extent) if extent is not None else None
+        if described.media_type in doc.PLAIN_TYPES and compression is None:
+            layers.append((None, described.size))
+        else:
+            layers.append((described, None))
+        places.append(_Place(extent, compression))
+    image = doc.make_image(reference or found.name or store.name, found.config, layers, found.label)
+    return StoredImage(image, tuple(places), store)
+
+
+def _image_of_archive(
+    store: Store, tag: str | None, platform: str | None, *, reference: str | None = None
+) -> StoredImage:
+    label = f"{store.name} (manifest.json)"
+    listed = doc.parsed(doc.read_file(store, "manifest.json"), label)
+    if not isinstance(listed, list) or not listed:
+        raise InputError("it lists no image", "save the image again", path=label)
+    entry = _one_entry([doc.mapping(each, label) for each in listed], tag, store.name)
+    names = [str(each) for each in entry.get("RepoTags") or ()]
+    config = doc.read_file(store, _text(entry.get("Config"), label))
+    layers: list[tuple[Descriptor | None, int | None]] = []
+    places = []
+    for value in doc.items(entry, "Layers", label):
+        path = _text(value, label)
+        extent = store.find(path)
+        if extent is None:
+            raise InputError(f"its layer {path[:100]} is missing", "save the image again", path=store.name)
+        compression = compression_of(extent)
+        if compression is None:
+            layers.append((None, extent.size))
+        else:
+            # a file's name need not be its digest
+            media_type = GZIP_LAYER if compression == "gzip" else ZSTD_LAYER
+            layers.append((Descriptor(media_type, sha256_of(extent), extent.size), None))
+        places.append(_Place(extent, compression))
+    image = doc.make_image(reference or (names[0] if names else store.name), config, layers, label)
+    if platform is not None and not matches(image.platform, platform):
+        raise InputError(f"it holds an image for {image.platform}, not {platform}", path=store.name)
+    return StoredImage(image, tuple(places), store)
+
+
+def _text(value: Any, label: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise InputError("it does not name its files", "save the image again", path=label)
+    return value
+
+
+def _one_entry(entries: list[Any], tag: str | None, name: str) -> Any:
+    if tag is not None:
+        entries = [
+            each
+            for each in entries
+            if any(known == tag or str(known).endswith(f":{tag}") for known in each.get("RepoTags") or ())
+        ]
+    if len({str(each.get("Config")) for each in entries}) == 1:
+        return entries[0]
+    names = ", ".join(str(known) for each in entries for known in each.get("RepoTags") or ())
+    raise InputError(
+        f"it holds {len(entries) or 'no'} images{f' of the name {tag}' if tag else ''}",
+        f"save one alone, or name it as oci:{name}:TAG ({names or 'no names'})",
+        path=name,
+    )

@@ -1,0 +1,118 @@
+"""Where an image's files lie: a directory, or a tar that is read in place and never unpacked.
+
+A tar's names are only keys of a table: ``..``, absolute names and links lead nowhere outside of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Protocol
+
+from imgopt.errors import InputError
+from imgopt.images.streams import Extent, PartOfFile
+
+#: No engine saves an image with more files than this; a hostile archive shall not fill the memory.
+MOST_ENTRIES = 200_000
+_MOST_LINKS = 8
+
+
+class Store(Protocol):
+    """``name`` is what errors call it."""
+
+    name: str
+
+    def find(self, path: str) -> Extent | None:
+        """The file at a path with slashes, or None."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Directory:
+    """An OCI layout on disk. Files are opened when they are asked for and closed with the store."""
+
+    def __init__(self, directory: Path) -> None:
+        self.name = str(directory)
+        self._directory = directory
+        self._open = contextlib.ExitStack()
+
+    def find(self, path: str) -> Extent | None:
+        place = self._directory / path
+        try:
+            file = self._open.enter_context(place.open("rb"))
+            size = file.seek(0, 2)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except OSError as error:
+            raise InputError(f"it cannot be read: {error.strerror or error}", path=str(place)) from error
+        return PartOfFile(file, threading.Lock(), 0, size, str(place))
+
+    def close(self) -> None:
+        self._open.close()
+
+
+class Tar:
+    """A tar of which only the headers were read; ``file`` is closed with the store."""
+
+    def __init__(self, file: IO[bytes], name: str) -> None:
+        self.name = name
+        self._file, self._lock = file, threading.Lock()
+        self._places: dict[str, tuple[int, int]] = {}
+        self._links: dict[str, str] = {}
+        length = file.seek(0, 2)
+        file.seek(0)
+        for member in self._members():
+            path = _normal(member.name)
+            if member.isreg() and not member.issparse():
+                if member.offset_data + member.size > length:
+                    raise InputError(
+                        f"the archive ends within {member.name[:80]!r}", "save the image again", path=name
+                    )
+                self._places[path] = (member.offset_data, member.size)
+                self._links.pop(path, None)
+            elif member.issym() or member.islnk():
+                base = posixpath.dirname(path) if member.issym() else ""
+                self._links[path] = _normal(posixpath.join(base, member.linkname))
+                self._places.pop(path, None)
+
+    def _members(self) -> Iterator[tarfile.TarInfo]:
+        try:
+            with tarfile.open(fileobj=self._file, mode="r:") as archive:
+                for number, member in enumerate(archive):
+                    if number >= MOST_ENTRIES:
+                        raise InputError(
+                            f"the archive has more than {MOST_ENTRIES} files",
+                            "it is no image",
+                            path=self.name,
+                        )
+                    yield member
+                    archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every header
+        except (tarfile.TarError, OSError, ValueError, OverflowError, EOFError) as error:
+            raise InputError(
+                f"it is no readable tar ({error})",
+                "give what docker save or an OCI export wrote",
+                path=self.name,
+            ) from error
+
+    def find(self, path: str) -> Extent | None:
+        path = _normal(path)
+        for _ in range(_MOST_LINKS):
+            if path in self._places:
+                offset, size = self._places[path]
+                return PartOfFile(self._file, self._lock, offset, size, f"{self.name} ({path})")
+            if path not in self._links:
+                return None
+            path = self._links[path]
+        return None
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _normal(path: str) -> str:
+    return posixpath.normpath("/" + path).lstrip("/")
