@@ -256,6 +256,21 @@ def context_bytes(context: Context) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """What is sent to a builder: a file, directory or link. ``name``: slash form, relative to the context's root."""
+
+    name: str
+    path: Path
+    stat: os.stat_result
+
+
+def sent(context: Context) -> Iterator[Sent]:
+    """All that is not ignored, in order of names, directories before what they hold. ContextError."""
+    for visit in _walk(context, "", 0):
+        yield Sent(visit.path, Path(visit.entry.path), _stat(visit.entry))
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """Bytes of the files below some directories, and of files by themselves. ``complete`` is False where the walk
     was cut short: then it is at least so much.

@@ -1,0 +1,361 @@
+"""Docker: the classic builder through the Engine API, the daemon's BuildKit through Docker's command line.
+
+Which of the two: DOCKER_BUILDKIT decides where it is set; else what the Dockerfile needs; else what the daemon
+prefers, as `docker build` does it. Only images, containers and files that this engine made are removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from imgopt.engines.classic import Stopped, classic_build
+from imgopt.engines.command import ask, run
+from imgopt.engines.docker_endpoint import Endpoint, find
+from imgopt.engines.engine import BuildError, BuildRequest, BuiltImage, EngineError, Runner
+from imgopt.engines.needs import needs_buildkit
+from imgopt.engines.output import build_error, timed_out
+
+if TYPE_CHECKING:
+    from imgopt.engines.containers import ContainerRunner
+    from imgopt.images.model import OpenImage
+
+CONNECT_SECONDS = 10
+READ_SECONDS = 300
+_LACKS_CLASSIC_BUILDER = re.compile(r"(?:legacy|classic) builder|builder\b.*\bnot supported", re.IGNORECASE)
+
+
+class DockerEngine:
+    """See `imgopt.engines.engine.Engine`."""
+
+    name = "docker"
+    steady: str | None = None
+
+    def __init__(self, client: Any, endpoint: Endpoint) -> None:
+        """`connect` makes one: `client` answers."""
+        self.client = client
+        self.endpoint = endpoint
+        self._version: dict[str, Any] = client.version()
+        self._prefers_buildkit = _builder_version(client) == "2"
+        self._cli: str | None = None
+        self._repository = f"imgopt-{secrets.token_hex(4)}"
+        self._made: list[str] = []  # IDs of images, in the order they were made
+        self._references: set[str] = set()
+        self._open: list[OpenImage] = []
+        self._runner: ContainerRunner | None = None
+        self._lock = threading.Lock()
+
+    # --- what it is ---------------------------------------------------------------------------------------
+
+    @property
+    def description(self) -> str:
+        product = "Podman's Docker API" if self.is_podman else "Docker"
+        builder = "" if self.is_podman else (", BuildKit" if self._wants_buildkit() else ", classic builder")
+        return f"{product} {self._version.get('Version', '?')}{builder}"
+
+    @property
+    def is_podman(self) -> bool:
+        return any(
+            "podman" in str(part.get("Name", "")).lower() for part in self._version.get("Components") or ()
+        )
+
+    @property
+    def gzip(self) -> str:
+        return "docker"
+
+    def has_base(self, name: str) -> str | None:
+        from docker.errors import DockerException
+
+        try:
+            return str(self.client.images.get(name).id)
+        except (DockerException, OSError):
+            return None
+
+    # --- building -----------------------------------------------------------------------------------------
+
+    def build(self, request: BuildRequest, tag: str) -> BuiltImage:
+        reference = f"{self._repository}:{re.sub(r'[^A-Za-z0-9_.-]', '-', tag)[:120]}"
+        before = self._image_id(reference)
+        begin = time.monotonic()
+        why = needs_buildkit(request.dockerfile)
+        if self._wants_buildkit(why):
+            self._build_by_cli(request, reference, why)
+        else:
+            self._build_classic(request, reference)
+        seconds = time.monotonic() - begin
+        identifier = self._image_id(reference)
+        if identifier is None:
+            raise EngineError(
+                f"{self.description} built {request.dockerfile}, but has no image of it", "try again"
+            )
+        self._references.add(reference)
+        self._remember(identifier)
+        if before not in (None, identifier):
+            self._remove_images([before])
+        return BuiltImage(reference, identifier, seconds)
+
+    def _wants_buildkit(self, why: str | None = None) -> bool:
+        asked = os.environ.get("DOCKER_BUILDKIT", "")
+        if self.is_podman:
+            return False
+        if asked:
+            return asked.lower() not in ("0", "false") or why is not None
+        return why is not None or (self._prefers_buildkit and self._buildkit_cli() is not None)
+
+    def _build_classic(self, request: BuildRequest, reference: str) -> None:
+        made: list[str] = []
+        try:
+            known = set(self.client.api.images(all=True, quiet=True))
+            try:
+                classic_build(self.client, request, reference, made, known)
+            except Stopped as stopped:
+                raise timed_out(request, stopped.output) from None
+            except BuildError as error:
+                if error.step or not _LACKS_CLASSIC_BUILDER.search(error.message):
+                    raise
+                self._build_by_cli(request, reference, "the daemon has no classic builder")
+        except BaseException:
+            self._remove_images(made)
+            raise
+        for identifier in made:
+            self._remember(identifier)
+
+    def _build_by_cli(self, request: BuildRequest, reference: str, why: str | None) -> None:
+        cli = self._buildkit_cli()
+        if cli is None:
+            needs = (
+                f"{request.dockerfile} needs BuildKit ({why})"
+                if why
+                else "DOCKER_BUILDKIT=1 asks for BuildKit"
+            )
+            raise EngineError(
+                f"{needs}, and no docker command line with BuildKit was found",
+                "install Docker's buildx plugin, or take --engine buildkit",
+            )
+        command = [cli, "build", "--progress", "plain", "-t", reference, "-f", str(request.dockerfile)]
+        command += [f"--build-arg={name}={value}" for name, value in request.build_args.items()]
+        command += [] if request.cache else ["--no-cache"]
+        command += ["--target", request.target] if request.target else []
+        command += ["--platform", request.platform] if request.platform else []
+        command += self._network()
+        done = run(
+            [*command, str(request.context)],
+            seconds=request.seconds,
+            line=request.line,
+            environment=self._environment(),
+        )
+        if done.timed_out:
+            raise timed_out(request, done.output)
+        if done.code:
+            self._ping(done.output)
+            raise build_error(request, done.output)
+
+    def _network(self) -> list[str]:
+        """BuildKit insists on the bridge network; the classic builder does without where a daemon has none."""
+        with contextlib.suppress(Exception):
+            if not any(network.get("Driver") == "bridge" for network in self.client.api.networks()):
+                return ["--network", "none"]
+        return []
+
+    def _environment(self) -> dict[str, str]:
+        # the daemon's own BuildKit, whatever builder `docker buildx use` chose; an image, not an index
+        return {
+            **os.environ,
+            "DOCKER_BUILDKIT": "1",
+            "BUILDKIT_PROGRESS": "plain",
+            "BUILDX_BUILDER": self.endpoint.context,
+            "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+        }
+
+    def _buildkit_cli(self) -> str | None:
+        """A docker command line that can speak with BuildKit: one with buildx, or one before 23.0."""
+        if self._cli is None:
+            self._cli = next((cli for cli in _on_path("docker") if _speaks_buildkit(cli)), "")
+        return self._cli or None
+
+    def _ping(self, output: tuple[str, ...]) -> None:
+        """EngineError when the daemon is gone: then that is why the build failed."""
+        try:
+            self.client.ping()
+        except Exception as error:
+            raise EngineError(
+                f"the Docker daemon at {self.endpoint.host} went away in the middle of the build",
+                "start it again; `docker info` must answer",
+            ) from error
+
+    # --- its images ---------------------------------------------------------------------------------------
+
+    def open(self, built: BuiltImage) -> OpenImage:
+        from imgopt.images.open import from_archive, write_spool
+
+        with contextlib.ExitStack() as on_failure:
+            spool = on_failure.enter_context(tempfile.TemporaryFile(prefix="imgopt-"))
+            with _errors(self.endpoint, "docker save"):
+                for chunk in self.client.images.get(built.reference).save(chunk_size=1 << 20):
+                    write_spool(spool, chunk)
+            opened = from_archive(spool, built.reference, None, None, reference=built.reference)
+            on_failure.pop_all()
+        self._open.append(opened)
+        return opened
+
+    def runner(self) -> Runner | None:
+        if self._runner is None:
+            from imgopt.engines.containers import ContainerRunner
+
+            self._runner = ContainerRunner(self.client)
+        return self._runner
+
+    def _image_id(self, reference: str) -> str | None:
+        from docker.errors import ImageNotFound
+
+        with _errors(self.endpoint, "docker image inspect"):
+            try:
+                return str(self.client.images.get(reference).id)
+            except ImageNotFound:
+                return None
+
+    def _remember(self, identifier: str) -> None:
+        with self._lock:
+            if identifier not in self._made:
+                self._made.append(identifier)
+
+    def _remove_images(self, identifiers: list[str]) -> None:
+        """Those that nothing else uses: an image that somebody named or built upon stays."""
+        for identifier in reversed(identifiers):
+            with contextlib.suppress(Exception):
+                self.client.api.remove_image(identifier)
+
+    def close(self) -> None:
+        for image in self._open:
+            with contextlib.suppress(Exception):
+                image.close()
+        self._open.clear()
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            with contextlib.suppress(Exception):
+                runner.close()
+        for reference in self._references:
+            with contextlib.suppress(Exception):
+                self.client.api.remove_image(reference, force=True)
+        self._references.clear()
+        self._remove_images(self._made)
+        self._made.clear()
+        with contextlib.suppress(Exception):
+            self.client.close()
+
+    def __enter__(self) -> DockerEngine:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def connect(endpoint: Endpoint | None = None) -> DockerEngine:
+    """The Docker daemon that docker's command line would use. EngineError when it does not answer."""
+    endpoint = endpoint or find()
+    return DockerEngine(client_for(endpoint), endpoint)
+
+
+def client_for(endpoint: Endpoint) -> Any:
+    """An SDK client for a daemon that has answered. EngineError."""
+    import docker
+    from docker.errors import DockerException
+    from docker.tls import TLSConfig
+
+    try:
+        tls: Any = None
+        if endpoint.tls:
+            pair = (
+                (str(endpoint.certificate), str(endpoint.key))
+                if endpoint.certificate and endpoint.key
+                else None
+            )
+            tls = TLSConfig(
+                client_cert=pair, ca_cert=str(endpoint.ca) if endpoint.ca else None, verify=endpoint.verify
+            )
+        client = docker.DockerClient(
+            base_url=endpoint.host,
+            tls=tls or False,
+            timeout=CONNECT_SECONDS,
+            version="auto",
+            use_ssh_client=endpoint.host.startswith("ssh://"),
+        )
+        client.ping()
+        client.api.timeout = READ_SECONDS
+        return client
+    except (DockerException, OSError, ValueError) as error:
+        raise _unreachable(endpoint, error) from error
+
+
+def _unreachable(endpoint: Endpoint, error: Exception) -> EngineError:
+    text = str(error)
+    if "PermissionError" in text or "Permission denied" in text:
+        why, what = "may not be used by this user", "join the group docker, or run as root"
+    elif "FileNotFoundError" in text or "No such file" in text:
+        why, what = (
+            "is not there",
+            "start Docker (`systemctl start docker`), or say where it is with DOCKER_HOST",
+        )
+    elif "Connection refused" in text or "ConnectionRefused" in text:
+        why, what = "refuses connections", "start Docker (`systemctl start docker`), or correct DOCKER_HOST"
+    elif "certificate" in text.lower() or "SSL" in text or "TLS" in text:
+        why, what = "cannot be trusted over TLS", "see DOCKER_TLS_VERIFY and DOCKER_CERT_PATH"
+    elif "timed out" in text.lower():
+        why, what = f"does not answer within {CONNECT_SECONDS} s", "correct DOCKER_HOST, or restart Docker"
+    else:
+        why, what = "gives no Docker daemon's answer", "correct DOCKER_HOST; `docker info` must answer"
+    return EngineError(f"the Docker daemon at {endpoint.host} ({endpoint.source}) {why}", what)
+
+
+@contextlib.contextmanager
+def _errors(endpoint: Endpoint, what: str) -> Iterator[None]:
+    from docker.errors import DockerException, NotFound
+
+    try:
+        yield
+    except NotFound:
+        raise
+    except DockerException as error:
+        said = getattr(error, "explanation", None) or str(error)
+        raise EngineError(f"{what} failed: {said}", "see the daemon's log") from error
+    except OSError as error:  # requests' errors too
+        if error.errno == 28:
+            raise EngineError(
+                f"{what}: no room in {tempfile.gettempdir()}", "make room, or set TMPDIR"
+            ) from error
+        raise EngineError(
+            f"the Docker daemon at {endpoint.host} went away during {what}", "start it again and try again"
+        ) from error
+
+
+def _builder_version(client: Any) -> str:
+    with contextlib.suppress(Exception):
+        api = client.api
+        return str(api._get(api._url("/_ping")).headers.get("Builder-Version", "1"))
+    return "1"
+
+
+def _on_path(program: str) -> Iterator[str]:
+    for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        if found := shutil.which(program, path=directory or "."):
+            yield found
+
+
+def _speaks_buildkit(cli: str) -> bool:
+    with contextlib.suppress(EngineError):
+        ask([cli, "buildx", "version"])
+        return True
+    with contextlib.suppress(EngineError, ValueError):
+        version = ask([cli, "version", "--format", "{{.Client.Version}}"])
+        return int(version.split(".")[0]) < 23
+    with contextlib.suppress(EngineError, ValueError, IndexError):  # `docker version` fails without a daemon
+        return int(ask([cli, "--version"]).split("version ")[1].split(".")[0]) < 23
+    return False

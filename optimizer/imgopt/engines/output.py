@@ -1,0 +1,151 @@
+"""What builders print: the step at which a build failed, and why, in a sentence that says what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from imgopt.engines.engine import BuildError, BuildRequest
+
+SHOWN_LINES = 40
+
+# "Step 3/7 : RUN …" (classic), "STEP 3/7: RUN …" or "[1/2] STEP 3/7: RUN …" (buildah)
+_NUMBERED = re.compile(r"^(?:\[[^\]]*\] )?(?:Step|STEP) \d+(?:/\d+)? ?: (.*)$")
+# "#7 [builder 2/3] RUN …" and " > [builder 2/3] RUN …:" (BuildKit)
+_BUILDKIT = re.compile(r"^#(\d+) (\[[^\]]*\] .*)$")
+_BUILDKIT_ERROR = re.compile(r"^#(\d+) (?:[\d.]+ )?ERROR: ?(.*)$")
+_BUILDKIT_FAILED = re.compile(r"^ > \[[^\]]*\] (.*?):?$")
+# "INFO[0001] RUN …" (kaniko)
+_KANIKO = re.compile(
+    r"^\x1b?(?:\[\d+m)?INFO(?:\x1b\[0m)?\[\d+\] ((?:FROM|RUN|COPY|ADD|WORKDIR|USER|ENV|LABEL|ARG|CMD|ENTRYPOINT|EXPOSE"
+    r"|VOLUME|HEALTHCHECK|STOPSIGNAL|SHELL|ONBUILD|MAINTAINER)\b.*)$"
+)
+
+
+def failing_step(output: Sequence[str]) -> str | None:
+    """The instruction that failed, as the builder printed it; None when the output does not tell."""
+    steps: dict[str, str] = {}
+    last = None
+    failed = None
+    for line in output:
+        if found := _BUILDKIT_ERROR.match(line):
+            failed = steps.get(found[1], failed)
+        elif found := _BUILDKIT_FAILED.match(line):
+            failed = found[1]
+        elif found := _BUILDKIT.match(line):
+            steps[found[1]] = re.sub(r"^\[[^\]]*\] ", "", found[2])
+        elif found := _NUMBERED.match(line) or _KANIKO.match(line):
+            last = found[1].strip()
+    if steps and failed and failed.startswith("load "):  # "[internal] load metadata for …": no instruction
+        return None
+    return failed or last
+
+
+_REFUSED = re.compile(
+    r"pull access denied|manifest unknown|manifest for \S+ not found|MANIFEST_UNKNOWN|NAME_UNKNOWN|name unknown|not found: manifest"
+    r"|failed to resolve source metadata|failed to do request|unable to (?:retrieve|pull|copy)|error creating build container"
+    r"|short-name|initializing source docker|repository does not exist|error resolving source context"
+    r"|lookup \S+(?: on \S+)?: |requested access to the resource is denied|unauthorized|i/o timeout",
+    re.IGNORECASE,
+)
+_REASONS = (
+    (r"no space left on device|disk quota exceeded|ENOSPC", "the disk is full", "make room and try again"),
+    (
+        r"exec format error|does not match the specified platform|no match for platform",
+        "an image of another processor architecture",
+        "name this machine's with --platform, or install emulation (binfmt)",
+    ),
+    (
+        r"cannot allocate memory|\bOOM\b|signal: killed|exit(?:ed with)? (?:code|status):? 137|non-zero code: 137",
+        "a step was killed, probably for want of memory",
+        "give the builder more memory",
+    ),
+    (
+        r"(?:network bridge not found|Could not resolve|Temporary failure (?:in name resolution|resolving)|UnknownHostException)",
+        "a step has no network",
+        "builds need what the Dockerfile downloads: check the builder's network and proxy",
+    ),
+)
+_NEWS = re.compile(r"error|fail|cannot|denied|not found|unknown|invalid|no such|no space", re.IGNORECASE)
+
+
+# what stands before the reason itself
+_MARKS = (
+    r"ERROR: ?|Error: ?|error: ?|failed to solve: |failed to solve with frontend dockerfile\.v0: |rpc error: code = \w+ desc = "
+    r"|failed to create LLB definition: |error building at STEP \"[^\"]*\": |failed to compute cache key: "
+)
+
+
+def build_error(request: BuildRequest, output: Sequence[str], said: str | None = None) -> BuildError:
+    """The error of a failed build: one sentence with what the builder gave as its reason (`said`, else its output)."""
+    step = failing_step(output)
+    reason = (said or _reason(output)).strip()
+    text = "\n".join([*output[-SHOWN_LINES:], said or ""])
+    shown = f": {_short(reason)}" if reason else ""
+    at = f" at {_short(step)}" if step else ""
+    message, hint = f"the build of {request.dockerfile} failed{at}{shown}", None
+    for pattern, why, what in _REASONS:
+        if re.search(pattern, text, re.IGNORECASE):
+            message, hint = (
+                f"the build of {request.dockerfile} failed{at}: {why}{shown.replace(': ', ' (', 1)})",
+                what,
+            )
+            break
+    else:
+        base = _base(step, text)
+        if base is not None:
+            message = f"the base image {base} cannot be had{shown}"
+            hint = "check its name, log in to its registry, or pull it beforehand"
+    return BuildError(message, hint, step=step, output=output)
+
+
+def timed_out(request: BuildRequest, output: Sequence[str]) -> BuildError:
+    """The error of a build that was stopped because its time was up."""
+    step = failing_step([line for line in output if not _BUILDKIT_ERROR.match(line)]) or _running(output)
+    at = f" at {_short(step)}" if step else ""
+    return BuildError(
+        f"the build of {request.dockerfile} was stopped after {request.seconds:g} s{at}",
+        "give it more time, or see what the step waits for",
+        step=step,
+        output=output,
+    )
+
+
+def _running(output: Sequence[str]) -> str | None:
+    """The step that BuildKit was at: the last that began and did not end."""
+    begun: dict[str, str] = {}
+    for line in output:
+        if found := _BUILDKIT.match(line):
+            begun[found[1]] = re.sub(r"^\[[^\]]*\] ", "", found[2])
+        elif found := re.match(r"^#(\d+) (?:DONE|CACHED)", line):
+            begun.pop(found[1], None)
+    return next(reversed(begun.values()), None)
+
+
+def _base(step: str | None, text: str) -> str | None:
+    """The image that could not be pulled, when that is why the build failed."""
+    if not _REFUSED.search(text):
+        return None
+    if step and (found := re.match(r"(?i)FROM\s+(?:--\S+\s+)*(\S+)", step)):
+        return found[1]
+    # BuildKit resolves all bases before the first step
+    if found := re.search(
+        r"(?:load metadata for |failed to resolve source metadata for |Resolving \"?|pull(?:ing)? (?:from )?image:? )\"?([\w./:@-]+)",
+        text,
+    ):
+        return found[1].removeprefix("docker.io/library/").rstrip(":")
+    return None
+
+
+def _reason(output: Sequence[str]) -> str:
+    """The line that says why: the last that speaks of an error, without a builder's marks."""
+    for line in reversed(output):
+        if _NEWS.search(line) and not line.startswith((" > ", "---")):
+            line = re.sub(r"^#\d+ (?:[\d.]+ )?", "", line.strip())
+            return re.sub(rf"^(?:{_MARKS})+", "", line)
+    return next((line for line in reversed(output) if line.strip()), "")
+
+
+def _short(text: str, most: int = 300) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,179 @@
+"""Every engine: what goes wrong is said in a sentence, and nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from builders import Builder, project
+
+from imgopt.engines import BuildError, BuildRequest, EngineError
+
+BASE = "eclipse-temurin:17-jre-alpine"
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing(builder: Builder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
+    """Whatever a test does with an engine that it closes: images, containers, processes and files are as before."""
+    builder.provide(BASE)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    before = builder.remains()
+    yield
+    assert builder.remains() - before == set()
+    assert [path.name for path in temporary.iterdir()] == []
+
+
+def request(context: Path, **options: object) -> BuildRequest:
+    return BuildRequest(context, context / "Dockerfile", **options)  # type: ignore[arg-type]
+
+
+def test_lines_come_as_the_build_goes_and_an_image_comes_out(builder: Builder, tmp_path: Path) -> None:
+    context = project(
+        tmp_path / "app",
+        f"FROM {BASE} AS first\nARG WORD\nRUN echo said-$WORD > /word\nFROM {BASE}\nCOPY --from=first /word /\nCOPY in.txt /\n",
+        **{"in.txt": "in", "out.txt": "out", ".dockerignore": "out.txt\n.dockerignore\nDockerfile\n"},
+    )
+    lines: list[str] = []
+    with builder.open() as engine:
+        built = engine.build(request(context, build_args={"WORD": "hello"}, line=lines.append), "one")
+        again = engine.build(request(context, build_args={"WORD": "goodbye"}, cache=False), "one")
+    assert any("COPY --from=first" in line for line in lines)
+    assert built.seconds > 0
+    assert built.image_id.startswith("sha256:")
+    assert again.image_id != built.image_id
+    assert again.reference == built.reference
+
+
+def test_what_is_ignored_is_not_sent(builder: Builder, tmp_path: Path) -> None:
+    context = project(
+        tmp_path / "app",
+        f"FROM {BASE}\nCOPY out.txt /\n",
+        **{"out.txt": "out", ".dockerignore": "out.txt\n"},
+    )
+    with builder.open() as engine, pytest.raises(BuildError) as failed:
+        engine.build(request(context), "one")
+    assert failed.value.step == "COPY out.txt /"
+
+
+def test_a_dockerfile_outside_of_its_context(builder: Builder, tmp_path: Path) -> None:
+    context = project(tmp_path / "app", "", **{"in.txt": "in"})
+    outside = project(tmp_path / "elsewhere", f"FROM {BASE}\nCOPY in.txt /\n") / "Dockerfile"
+    (context / "Dockerfile").unlink()
+    with builder.open() as engine:
+        assert engine.build(BuildRequest(context, outside), "one").image_id
+
+
+def test_a_step_that_fails_is_named_with_its_output(builder: Builder, tmp_path: Path) -> None:
+    context = project(
+        tmp_path / "app", f"FROM {BASE}\nRUN true\nRUN echo it-is-said && exit 3\nRUN echo never\n"
+    )
+    with builder.open() as engine, pytest.raises(BuildError) as failed:
+        engine.build(request(context, cache=False), "one")
+    assert failed.value.exit_code == 3
+    assert failed.value.step == "RUN echo it-is-said && exit 3"
+    assert any(line.endswith("it-is-said") for line in failed.value.output)
+    assert "RUN echo it-is-said && exit 3" in str(failed.value)
+    assert "\n" not in str(failed.value)
+
+
+def test_a_dockerfile_that_no_builder_reads(builder: Builder, tmp_path: Path) -> None:
+    context = project(tmp_path / "app", f"FROM {BASE}\nFETCH everything\n")
+    with builder.open() as engine, pytest.raises(BuildError) as failed:
+        engine.build(request(context), "one")
+    assert "unknown instruction" in str(failed.value).lower()
+    assert "FETCH" in str(failed.value).upper()
+
+
+def test_a_base_image_that_is_not_to_be_had(builder: Builder, tmp_path: Path) -> None:
+    context = project(tmp_path / "app", "FROM no.such.registry.invalid/base:1\nRUN true\n")
+    with builder.open() as engine, pytest.raises(BuildError) as failed:
+        engine.build(request(context), "one")
+    assert failed.value.message.startswith("the base image no.such.registry.invalid/base:1 cannot be had")
+    assert failed.value.hint
+
+
+def test_a_build_is_stopped_when_its_time_is_up(builder: Builder, tmp_path: Path) -> None:
+    context = project(tmp_path / "app", f"FROM {BASE}\nRUN sleep 1\nRUN sleep 600\n")
+    begin = time.monotonic()
+    with builder.open() as engine, pytest.raises(BuildError) as failed:
+        engine.build(request(context, cache=False, seconds=8), "one")
+    assert time.monotonic() - begin < 40
+    assert "was stopped after 8 s" in str(failed.value)
+    assert failed.value.step == "RUN sleep 600"
+
+
+INTERRUPTED = """
+import json, sys
+from pathlib import Path
+from imgopt.engines import BuildRequest, open_engine
+name, options, context = json.loads(sys.argv[1])
+say = lambda line: print(line, flush=True)
+try:
+    with open_engine(name, **options) as engine:
+        engine.build(BuildRequest(Path(context), Path(context, "Dockerfile"), cache=False, line=say), "one")
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_ctrl_c_leaves_nothing(builder: Builder, tmp_path: Path) -> None:
+    context = project(
+        tmp_path / "app",
+        f"FROM {BASE} AS first\nRUN echo one > /one\nFROM {BASE}\nCOPY --from=first /one /\nRUN echo asleep && sleep 600\n",
+    )
+    environment = {
+        **builder.environment,
+        "PYTHONPATH": str(ROOT / "optimizer"),
+        "TMPDIR": str(tmp_path / "temporary"),
+    }
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            INTERRUPTED,
+            json.dumps([builder.engine, dict(builder.options), str(context)]),
+        ],
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        for line in process.stdout:
+            if line.strip().endswith("asleep") and "echo" not in line:
+                break
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+    assert process.wait(60) == 130
+
+
+def test_an_engine_that_is_not_there(
+    builder: Builder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = tmp_path / "nobody.sock"
+    if builder.engine != "docker":
+        pytest.skip("told in its own test")
+    with builder.here():
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{nowhere}")
+        with pytest.raises(EngineError) as failed:
+            open_docker()
+    assert failed.value.exit_code == 3
+    assert str(failed.value) == (
+        f"the Docker daemon at unix://{nowhere} (DOCKER_HOST) is not there; "
+        "start Docker (`systemctl start docker`), or say where it is with DOCKER_HOST"
+    )
+
+
+def open_docker() -> None:
+    from imgopt.engines import open_engine
+
+    with open_engine("docker"):
+        pass
