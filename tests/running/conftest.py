@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from private_docker import Engine
 
 from imgopt.engines.containers import ContainerRunner
 from imgopt.engines.network import in_network_of
+
+# the forms of Dockerfiles, and how one is rewritten, are those of the engines' tests
+sys.path.append(str(Path(__file__).parent.parent / "engines"))
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from imgopt.engines.docker_archive import docker_archive
-from imgopt.engines.engine import Container, EngineError, RunRequest
+from imgopt.engines.engine import Container, EngineError, RunRequest, StartError
 from imgopt.engines.network import address_answers, in_network_of
 from imgopt.engines.processes import descendants, resident_bytes
 from imgopt.images.model import OpenImage
@@ -108,7 +108,7 @@ class ContainerRunner:
         return reference
 
     def start(self, reference: str, request: RunRequest) -> RunningContainer:
-        """Creates and starts; removed again when that fails. EngineError."""
+        """Creates and starts; removed again when that fails. EngineError; StartError when it is the image's fault."""
         enter = self.local and sys.platform == "linux" and os.geteuid() == 0
         if not self._bridge and not enter:
             raise EngineError(
@@ -125,6 +125,8 @@ class ContainerRunner:
         return self._start(reference, request, published=False)
 
     def _start(self, reference: str, request: RunRequest, *, published: bool) -> RunningContainer:
+        import docker
+
         name = f"imgopt-{secrets.token_hex(6)}"
         options: dict[str, Any] = {
             "name": name,
@@ -149,7 +151,12 @@ class ContainerRunner:
                 container = self._client.containers.create(
                     reference, list(request.arguments) or None, **options
                 )
-                container.start()
+                try:
+                    container.start()
+                except docker.errors.APIError as error:
+                    raise StartError(
+                        f"{reference} does not start: {str(error.explanation or error).strip()}"
+                    ) from error
                 return RunningContainer(
                     container, self, self._host or "127.0.0.1", by_namespace=not published
                 )

@@ -20,6 +20,10 @@ class EngineError(MeasureError):
     """An engine that is not there, does not answer, or did something unforeseen."""
 
 
+class StartError(EngineError):
+    """The engine is there, but cannot start this image's command: no such program, no permission, another platform."""
+
+
 class BuildError(EngineError):
     """A build that failed. ``step``: the instruction that failed, as the builder printed it, or None.
     ``output``: the end of the build's own output (lines)."""

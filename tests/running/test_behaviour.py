@@ -1,0 +1,205 @@
+"""Two images started one after the other: alike, or different in the way that was put into them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from daemons import Daemon
+from private_docker import Engine
+from start_forms import ENVIRONMENT, FORMS, context, provide_bases
+from test_rewrites_run import rewrite
+from tiny_image import TinyImage, shell
+
+from imgopt.behaviour import Behaviour, compare_at_rest, compare_running
+from imgopt.checks import Check
+from imgopt.engines.containers import LABEL, ContainerRunner
+from imgopt.engines.engine import EngineError
+from imgopt.observing import RunOptions, Subject, smoke_of
+
+# a server that answers /index.html and /time; ends on SIGTERM with the given code
+SERVER = "mkdir -p /www/actuator; echo '%s' > /www/index.html; httpd -p %d -h /www; trap 'exit %s' TERM; while :; do sleep 0.05; done"
+DEAF = "echo hi > /www/index.html; httpd -p 8080 -h /www; trap '' TERM; while :; do sleep 0.05; done"
+OPTIONS = RunOptions(start_seconds=20, stop_seconds=3)
+
+
+def server(text: str = "hello", port: int = 8080, code: int = 143) -> dict[str, Any]:
+    return shell(SERVER % (text, port, code))
+
+
+def behaviour(
+    runner: ContainerRunner, before: dict[str, Any], after: dict[str, Any], options: RunOptions = OPTIONS
+) -> Behaviour:
+    subjects = []
+    for name, config in (("before", before), ("after", after)):
+        image = TinyImage(config)
+        subjects.append(Subject(runner.load(image, f"tiny-{name}:1"), image.image.config))
+    return compare_running(runner, subjects[0], subjects[1], options)
+
+
+def by_name(found: Behaviour) -> dict[str, Check]:
+    return {each.name: each for each in found.checks}
+
+
+def test_alike_on_every_daemon(daemon: Daemon) -> None:
+    config = {**server(), "Healthcheck": {"Test": ["CMD-SHELL", "wget -q -O - localhost:8080"]}}
+
+    def compared() -> Behaviour:
+        with ContainerRunner(daemon.client) as runner:
+            return behaviour(runner, config, config)
+
+    found: Behaviour = daemon.inside(compared)
+    assert found.alike and found.ran and found.notes == ()
+    checks = by_name(found)
+    assert checks["start"].before == "the image's health check"
+    assert checks["answer: GET /"].before == "200 text/html: hello"
+    assert str(checks["end on SIGTERM"].after).startswith("exit code 143 after ")
+    assert checks["Java"].verdict == "unknown"  # there is none in busybox
+    for figures in (found.before, found.after):
+        assert 0 < figures.start_seconds[0] < 20
+        assert 100_000 < figures.memory_bytes[0] < 100_000_000
+    assert found.as_json()["alike"] is True
+    assert daemon.client.containers.list(all=True, filters={"label": LABEL}) == []
+
+
+def test_another_answer(runner: ContainerRunner) -> None:
+    found = by_name(behaviour(runner, server("hello world"), server("hello moon")))
+    answer = found["answer: GET /"]
+    assert (answer.verdict, answer.reason) == (
+        "different",
+        'the text after "hello": "world" became "moon"',
+    )
+
+
+def test_another_exit_code_on_sigterm(runner: ContainerRunner) -> None:
+    found = behaviour(runner, server(code=143), server(code=0))
+    assert not found.alike
+    assert by_name(found)["end on SIGTERM"].verdict == "different"
+
+
+@pytest.mark.parametrize("worse", [True, False], ids=["worse", "better"])
+def test_sigterm_ignored(runner: ContainerRunner, worse: bool) -> None:
+    pair = (server("hi"), shell(DEAF)) if worse else (shell(DEAF), server("hi"))
+    # their entry points differ, which is a fault of its own
+    stop = by_name(behaviour(runner, *pair))["end on SIGTERM"]
+    assert stop.verdict == ("different" if worse else "expected")
+    assert ("killed" in str(stop.after)) is worse
+    assert stop.reason is not None and ("better" in stop.reason) is not worse
+
+
+def test_a_rewrite_that_dies_at_start(runner: ContainerRunner) -> None:
+    dying = shell("echo booting; echo 'Error: Unable to access jarfile app.jar' >&2; exit 1")
+    found = behaviour(runner, server(), dying)
+    start = by_name(found)["start"]
+    assert (start.verdict, start.after) == ("different", "it ended by itself with exit code 1")
+    assert found.before_log is None
+    assert found.after_log is not None and "Unable to access jarfile app.jar" in found.after_log
+
+
+def test_a_start_command_that_is_not_there(runner: ContainerRunner) -> None:
+    found = behaviour(runner, server(), {"Entrypoint": ["/no/such/java"]})
+    assert by_name(found)["start"].after == "it could not be started with exit code 127"
+    assert found.after_log is not None and "/no/such/java" in found.after_log
+
+
+DATABASE = (
+    'echo "$(date -u +%%Y-%%m-%%dT%%H:%%M:%%S) ERROR $$ --- [main] cannot connect to database %s"; exit 1'
+)
+
+
+def test_both_need_a_database_that_is_not_here(runner: ContainerRunner) -> None:
+    pair = shell(DATABASE % "db:5432"), shell(f"sleep 0.1; {DATABASE % 'db:5432'}")
+    found = behaviour(runner, *pair)
+    checks = by_name(found)
+    assert (checks["exit code"].verdict, checks["first error"].verdict) == ("same", "same")
+    assert "does not start here either" in found.notes[0]
+    other = behaviour(runner, pair[0], shell(DATABASE % "other:5432"))
+    assert by_name(other)["first error"].verdict == "different"
+
+
+def test_a_batch_job(runner: ContainerRunner) -> None:
+    job = shell('echo "$(date) start"; echo "rows: $1"; echo "took $$ ms"; exit 0')
+    found = behaviour(runner, job, job, RunOptions(arguments=("x", "5"), start_seconds=20))
+    checks = by_name(found)
+    assert found.alike and not found.notes
+    assert (checks["exit code"].before, checks["output"].verdict) == (0, "same")
+    other = shell('echo "$(date) start"; echo "rows: 6"; echo "took $$ ms"; exit 0')
+    found = behaviour(runner, job, other, RunOptions(arguments=("x", "5"), start_seconds=20))
+    assert by_name(found)["output"].reason == "the output lacks: rows: 5"
+    failing = behaviour(runner, job, shell("exit 3"))
+    assert by_name(failing)["exit code"].verdict == "different" and not failing.notes
+
+
+def test_what_never_answers_is_not_taken_for_alike(runner: ContainerRunner) -> None:
+    silent = shell("trap 'exit 143' TERM; while :; do sleep 0.05; done")
+    found = behaviour(runner, silent, silent, RunOptions(start_seconds=1, stop_seconds=3))
+    assert found.notes == (
+        "neither answered: nothing answered within 1 s; give --smoke URL or CMD, or a longer time",
+    )
+    assert by_name(found)["start"].verdict == "unknown"
+
+
+def test_smoke_and_ports(runner: ContainerRunner) -> None:
+    options = RunOptions(
+        smoke=(smoke_of(":9000/index.html"), smoke_of("cat /www/index.html")), start_seconds=20, stop_seconds=3, runs=2
+    )  # fmt: skip
+    found = behaviour(runner, server("hello", port=9000), server("hello", port=9000), options)
+    checks = by_name(found)
+    assert found.alike
+    assert checks["answer: GET /index.html on port 9000"].before == "200 text/html: hello"
+    assert checks["answer: command cat /www/index.html"].before == "0 output: hello"
+    assert len(found.before.start_seconds) == 2
+    silent = behaviour(runner, server(), server(), RunOptions(smoke=options.smoke, start_seconds=1))
+    assert "neither answered" in silent.notes[0]
+
+
+def test_an_engine_that_went_away_is_an_error_not_a_result(engine: Engine) -> None:
+    runner = ContainerRunner(engine.client)
+    client = docker.DockerClient(base_url="unix:///no/such/socket", version="1.41")
+    runner._client = client  # what a daemon leaves that is stopped meanwhile
+    subject = Subject("tiny:1", {"config": {}})
+    with pytest.raises(EngineError, match="does not answer"):
+        compare_running(runner, subject, subject, OPTIONS)
+
+
+def test_nothing_is_started_on_request() -> None:
+    found = compare_at_rest({"config": {"Cmd": ["a"]}}, {"config": {"Cmd": ["b"]}})
+    assert not found.ran and not found.alike
+    assert found.as_json()["before"] == {
+        "start_seconds": None,
+        "memory_bytes": None,
+        "starts": 0,
+        "basis": "unknown",
+    }
+
+
+def test_the_demo_application_and_its_rewrite(
+    app: Callable[..., Path], engine: Engine, runner: ContainerRunner, tmp_path: Path
+) -> None:
+    project = context(tmp_path / "project", app("3.5.16"), FORMS[0], "eclipse-temurin:17-jdk")
+    rewrite(project)
+    subjects = []
+    for tag, dockerfile in {"demo-before": "Dockerfile", "demo-after": "Dockerfile.imgopt"}.items():
+        provide_bases(engine, project / dockerfile)
+        engine.build(project, tag, dockerfile=dockerfile)
+        attributes = engine.client.images.get(tag).attrs
+        config = {
+            "os": attributes["Os"],
+            "architecture": attributes["Architecture"],
+            "config": attributes["Config"],
+        }
+        subjects.append(Subject(tag, config))
+    options = RunOptions(
+        environment=ENVIRONMENT, smoke=(smoke_of("/actuator/health"), smoke_of("/hello?name=x"))
+    )
+    found = compare_running(runner, subjects[0], subjects[1], options)
+    checks = by_name(found)
+    assert found.alike, [each for each in found.checks if not each.fine]
+    assert checks["Java"].before == checks["Java"].after == 17
+    assert checks["Java vendor"].verdict == "expected"
+    assert checks["answer: GET /hello?name=x"].verdict == "same"
+    assert str(checks["end on SIGTERM"].before).startswith("exit code 143")
+    assert all(100e6 < memory < 1e9 for memory in (*found.before.memory_bytes, *found.after.memory_bytes))
