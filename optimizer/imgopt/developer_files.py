@@ -276,7 +276,7 @@ def _read_parts(archive: str, size: int, changed: int) -> tuple[frozenset[str], 
                         yield chunk
 
     try:
-        weight = compressed(chunks(), already_compressed=True)
+        weight = compressed(chunks(), "jar")
     except (OSError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError):
         return frozenset(), None
     return frozenset(names), weight

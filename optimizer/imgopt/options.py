@@ -77,6 +77,7 @@ class Options:
     bandwidth_source: str = DEFAULT_BANDWIDTH_SOURCE
     bases: tuple[DeclaredBase, ...] = ()
     fail_on: Severity | None = None
+    engine: str | None = None  # whose gzip sizes are predicted for: a key of imgopt.weigh.compress.ENGINES
     progress: Callable[[str], None] | None = field(default=None, compare=False)
 
 

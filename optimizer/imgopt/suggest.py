@@ -58,7 +58,7 @@ def report_on(
     reports: list[FileReport] = []
     errors: list[ImgoptError] = []
     jars = Jars()
-    weigher = Weigher(jars)
+    weigher = Weigher(jars, options.engine)
     names: list[str] = []
     for path in paths:
         if path == "-":
@@ -353,8 +353,7 @@ def _own_saving(waste: Waste, weigher: Weigher) -> Saving:
     packed = weigher.packed(waste.files)
     if packed is None:
         return Saving(None, None, "unknown")
-    measured = all(file.origin is not None or file.entry is not None for file in waste.files)
-    return Saving(packed, packed if waste.each_release else 0, "measured" if measured else "predicted")
+    return Saving(packed, packed if waste.each_release else 0, weigher.basis(waste.files))
 
 
 def _picture_of(picture: Picture, text: str) -> Picture:

@@ -17,6 +17,15 @@ FailOn = Annotated[
     typer.Option("--fail-on", help="Exit with 1 when there is a finding of this severity or a higher one."),
 ]
 
+EngineOption = Annotated[
+    Literal["docker", "buildkit", "podman", "kaniko"] | None,
+    typer.Option(
+        "--engine",
+        help="Predict sizes for what this engine's gzip makes of the layers.  [default: sizes as compressed here]",
+    ),
+]
+_GZIP = {"docker": "docker", "buildkit": "buildkit", "podman": "buildah", "kaniko": "kaniko"}
+
 
 def suggest(
     path: a.Paths = None,
@@ -32,6 +41,7 @@ def suggest(
     select: a.Select = None,
     ignore: a.Ignore = None,
     bandwidth: a.BandwidthOption = None,
+    engine: EngineOption = None,
     config: a.ConfigFile = None,
     output_file: a.OutputFile = None,
     no_color: a.NoColor = False,
@@ -59,7 +69,7 @@ def suggest(
         config,
         fail_on,
     )
-    options = a.options(paths, given)
+    options = replace(a.options(paths, given), engine=_GZIP[engine] if engine else None)
     report = examine(paths, options, quiet=quiet)
     view_again = replace(given, unsafe=None) if options.unsafe and not given.unsafe else given
     _print(

@@ -17,9 +17,12 @@ from imgopt.result import Basis, ImageWeight, LayerWeight
 from imgopt.weigh.compress import (
     CHUNK_BYTES,
     LARGE_BYTES,
-    compressed,
+    Packed,
     header,
     in_parallel,
+    kind_of,
+    packed,
+    predicted_bytes,
     read_chunks,
     tar_bytes,
 )
@@ -27,22 +30,24 @@ from imgopt.weigh.compress import (
 if TYPE_CHECKING:
     from imgopt.java.jar import Entry, Jar
 
-_JARS = (".jar", ".war", ".zip", ".gz", ".tgz", ".xz", ".bz2", ".zst", ".png", ".jpg", ".jpeg", ".woff2")
-
-
 #: Larger entries of a jar are not inflated to be weighed: their layer's size is unknown.
 MOST_BYTES = 1 << 30
-#: What a file's tar header comes to when gzip compresses it.
-HEADER_BYTES = 90
+#: What a file's tar header comes to when gzip compresses it, and the end of a tar with gzip's own frame.
+HEADER = Packed.of("other", 512, 90, entries=1)
+END = Packed.of("other", 20, 20)
 
 
 class Weigher:
     """Weighs pictures. Files and jar entries are compressed once and their sizes kept; a jar that `jars` has read
-    is weighed by its entries, so that copying it whole and copying it unpacked cost one compression."""
+    is weighed by its entries, so that copying it whole and copying it unpacked cost one compression.
 
-    def __init__(self, jars: Jars | None = None) -> None:
+    ``engine``: a key of `imgopt.weigh.compress.ENGINES`, whose gzip the sizes are predicted for; None: they are what
+    compressing them here gave. It may be changed between pictures; nothing is compressed again."""
+
+    def __init__(self, jars: Jars | None = None, engine: str | None = None) -> None:
         self._jars = jars
-        self._large: dict[tuple[str, str], int] = {}
+        self._large: dict[tuple[str, str], Packed] = {}
+        self.engine = engine
 
     def weigh(self, picture: Picture) -> ImageWeight:
         """The final image's layers, base first. Raises nothing: what cannot be read is unknown."""
@@ -56,7 +61,8 @@ class Weigher:
         if any(file.bytes is None for file in files) or not _honest(files):
             return None
         self._prepare_files(files)
-        return self._packed(files)
+        together = self._packed(files)
+        return None if together is None else predicted_bytes(together, self.engine)
 
     def _base(self, picture: Picture) -> Iterator[LayerWeight]:
         from imgopt.bases import size_of
@@ -117,15 +123,24 @@ class Weigher:
                 note="directory entries",
             )
         size = sum(tar_bytes(file.bytes or 0) for file in layer.files)
-        packed = self._packed(layer.files)
-        if packed is None:
+        together = self._packed(layer.files)
+        if together is None:
             return LayerWeight(
                 text, instruction.line, None, size, changes, "unknown", note="a file could not be read"
             )
-        measured = all(file.origin is not None or file.entry is not None for file in layer.files)
         return LayerWeight(
-            text, instruction.line, packed, size, changes, "measured" if measured else "predicted"
+            text,
+            instruction.line,
+            predicted_bytes(together, self.engine),
+            size,
+            changes,
+            self.basis(layer.files),
         )
+
+    def basis(self, files: Sequence[File]) -> Basis:
+        """How the size of these files is known: compressed here, or modelled."""
+        read = all(file.origin is not None or file.entry is not None for file in files)
+        return "measured" if read and self.engine is None else "predicted"
 
     @staticmethod
     def _changes(layer: Layer) -> bool:
@@ -139,7 +154,7 @@ class Weigher:
         self._prepare_files([file for layer in layers if _honest(layer.files) for file in layer.files])
 
     def _prepare_files(self, files: Sequence[File]) -> None:
-        tasks: dict[tuple[str, str], Callable[[], int]] = {}
+        tasks: dict[tuple[str, str], Callable[[], Packed]] = {}
         for file in files:
             for key, task in self._large_parts(file):
                 if key not in self._large:
@@ -148,7 +163,7 @@ class Weigher:
             if size is not None:  # a part that cannot be read makes its layer unknown
                 self._large[key] = size
 
-    def _large_parts(self, file: File) -> Iterator[tuple[tuple[str, str], Callable[[], int]]]:
+    def _large_parts(self, file: File) -> Iterator[tuple[tuple[str, str], Callable[[], Packed]]]:
         if file.entry is not None:
             jar, entry = file.entry
             if entry.bytes >= LARGE_BYTES:
@@ -165,11 +180,12 @@ class Weigher:
                 yield (known.path, entry.name), functools.partial(_entry_size, known, entry)
             yield (known.path, ""), functools.partial(_rest_size, known, parts)
 
-    def _packed(self, files: tuple[File, ...]) -> int | None:
-        """Large files one by one, all small ones in one stream (gzip finds what they share)."""
+    def _packed(self, files: tuple[File, ...]) -> Packed | None:
+        """Large files one by one, all small ones in one stream (gzip finds what they share); of text, where there is
+        enough of it to matter, a stream of its own."""
         if not _honest(files):
             return None
-        total = 0
+        total = END
         small: list[File] = []
         for file in files:
             parts = list(self._large_parts(file))
@@ -179,9 +195,17 @@ class Weigher:
                 if key not in self._large:
                     return None
                 total += self._large[key]
-            total += HEADER_BYTES if parts else 0
+            total += HEADER if parts else Packed()
+        text = [file for file in small if kind_of(file.path) == "text"]
+        if sum(file.bytes or 0 for file in text) < LARGE_BYTES:
+            text = []
+        other = [file for file in small if kind_of(file.path) != "text"] if text else small
         try:
-            return total + (compressed(_small_stream(small)) if small else 0) + 20
+            if text:
+                total += packed(_small_stream(text), "text")
+            if other:
+                total += packed(_small_stream(other))
+            return total + Packed(entries=len(small))
         except (OSError, JarError):
             return None
 
@@ -216,11 +240,11 @@ def _small_stream(files: list[File]) -> Iterator[bytes]:
         yield data + b"\0" * (-len(data) % 512)
 
 
-def _file_size(path: Path) -> int:
-    return compressed(read_chunks(path), already_compressed=path.name.lower().endswith(_JARS))
+def _file_size(path: Path) -> Packed:
+    return packed(read_chunks(path), kind_of(path.name))
 
 
-def _rest_size(jar: Jar, parts: tuple[Entry, ...]) -> int:
+def _rest_size(jar: Jar, parts: tuple[Entry, ...]) -> Packed:
     """What lies between the large stored entries of a jar: deflated classes, small libraries, the directory."""
 
     def chunks() -> Iterator[bytes]:
@@ -232,7 +256,7 @@ def _rest_size(jar: Jar, parts: tuple[Entry, ...]) -> int:
                 position = entry.data_offset + 30 + len(entry.name) + entry.compressed_bytes
             yield from _range(file, position, jar.bytes)
 
-    return compressed(chunks(), already_compressed=True)
+    return packed(chunks(), "jar")
 
 
 def _range(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
@@ -243,11 +267,12 @@ def _range(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _entry_size(jar: Jar, entry: Entry) -> int:
+def _entry_size(jar: Jar, entry: Entry) -> Packed:
     from imgopt.java.jar import content_chunks, library_bytes
 
     if entry.bytes > MOST_BYTES:
         raise JarError(f"{entry.name} is too large to be compressed here", path=jar.path)
+    kind = kind_of(entry.name)
     if entry.stored:
-        return compressed(library_bytes(jar, entry), already_compressed=entry.name.lower().endswith(_JARS))
-    return compressed(content_chunks(jar, entry))
+        return packed(library_bytes(jar, entry), kind)
+    return packed(content_chunks(jar, entry), "text" if kind == "text" else "other")
