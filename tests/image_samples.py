@@ -60,7 +60,10 @@ def docker_archive(
         "rootfs": {"type": "layers", "diff_ids": [_digest(each) for each in layers]},
         "history": [
             {"created_by": command}
-            for command in (*commands, *(f"COPY {n}" for n in range(len(commands), len(layers))))
+            for command in (
+                *commands[: len(layers)],
+                *(f"COPY {n}" for n in range(len(commands), len(layers))),
+            )
         ],
     }
     data = json.dumps(document).encode()

@@ -16,6 +16,7 @@ from imgopt.errors import ConfigError, UsageError
 from imgopt.spelling import choose_from
 
 if TYPE_CHECKING:
+    from imgopt.gate.budgets import BudgetTable, Limit
     from imgopt.options import DeclaredBase, Runtime
     from imgopt.rule import Severity
 
@@ -42,6 +43,8 @@ class Config:
     ignore: tuple[str, ...] = ()
     bases: tuple[DeclaredBase, ...] = ()
     build_args: Mapping[str, str] = field(default_factory=dict)
+    budgets: tuple[BudgetTable, ...] = ()
+    baseline: str | None = None
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def where(self, key: str) -> str:
@@ -191,9 +194,11 @@ class _Reader:
 
     def config(self, document: object) -> Config:
         top = self.table(document, ())
-        self.known(top, (), (*_TOP, "rules", "bases", "build-args", "gate", "image"))
+        self.known(top, (), (*_TOP, "rules", "bases", "build-args", "budgets", "gate"))
         rules = self.table(top.get("rules", {}), ("rules",))
         self.known(rules, ("rules",), ("select", "ignore"))
+        gate = self.table(top.get("gate", {}), ("gate",))
+        self.known(gate, ("gate",), ("baseline",))
         values: dict[str, Any] = {}
         for key, read in _TOP.items():
             if key in top:
@@ -204,6 +209,8 @@ class _Reader:
             ignore=self.strings(rules.get("ignore", []), ("rules", "ignore")),
             bases=tuple(self.bases(self.table(top.get("bases", {}), ("bases",)))),
             build_args=self.build_args(self.table(top.get("build-args", {}), ("build-args",))),
+            budgets=tuple(self.budgets(self.table(top.get("budgets", {}), ("budgets",)))),
+            baseline=self.string(gate["baseline"], ("gate", "baseline")) if "baseline" in gate else None,
             lines={
                 ".".join(key[len(self.prefix) :]): line
                 for key, line in self.lines.items()
@@ -233,6 +240,31 @@ class _Reader:
             except ConfigError as error:
                 raise ConfigError(error.message, error.hint, path=self.path, line=self.line(key)) from error
             yield base
+
+    def budgets(self, table: Mapping[str, object]) -> Iterator[BudgetTable]:
+        """The default table first; a table below it, unless it is a budget's own, is for the images of its name."""
+        if not table:
+            return
+        from imgopt.gate.budgets import NAMES, BudgetTable
+
+        own = {name: value for name, value in table.items() if name in NAMES or not isinstance(value, dict)}
+        if own:
+            yield BudgetTable(None, tuple(self.limits(own, ("budgets",))))
+        for pattern, value in table.items():
+            if pattern not in own:
+                key = ("budgets", pattern)
+                yield BudgetTable(pattern, tuple(self.limits(self.table(value, key), key)))
+
+    def limits(self, table: Mapping[str, object], key: tuple[str, ...]) -> Iterator[Limit]:
+        from imgopt.gate.budgets import NAMES, parse_limit
+
+        self.known(table, key, NAMES)
+        for name, value in table.items():
+            line = self.line((*key, name))
+            try:
+                yield parse_limit(name, value, f"{Path(self.path).name}:{line}")
+            except UsageError as error:
+                raise ConfigError(error.message, error.hint, path=self.path, line=line) from error
 
     def build_args(self, table: Mapping[str, object]) -> dict[str, str]:
         values = {}

@@ -39,10 +39,10 @@ JAR_FILE = "target/app.jar"
 PORT = 8080
 
 [gate]
-max-size = "200MB"
+baseline = "ci/baseline.json"
 
-[[image]]
-name = "order"
+[budgets]
+max-size = "200MB"
 """
 
 
@@ -72,6 +72,8 @@ def test_everything_it_may_say(tmp_path: Path) -> None:
     assert config.fail_on is Severity.MEDIUM
     assert config.select == ("jdk-runtime", "fat-jar-layer")
     assert config.build_args == {"JAR_FILE": "target/app.jar", "PORT": "8080"}
+    assert config.baseline == "ci/baseline.json"
+    assert [limit.name for table in config.budgets for limit in table.limits] == ["max-size"]
     like, alone = config.bases
     assert like.pattern == "harbor.corp/base/jdk17:*" and like.source == "imgopt.toml:14"
     assert like.facts == {"like": "eclipse-temurin:17-jdk", "counterpart": "harbor.corp/base/jre17:1"}

@@ -1,0 +1,1 @@
+"""The gate: images against budgets, and against what they were."""

@@ -1,0 +1,419 @@
+"""Judging: limits against a subject. Pure; what cannot be measured is told and never passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from imgopt.gate.budgets import Growth, Limit
+from imgopt.gate.subject import MOST_PARTS, Advice, Layer, Subject
+from imgopt.report.commands import shown_command
+from imgopt.result import Basis, Sum
+from imgopt.units import duration, megabytes, rate
+
+if TYPE_CHECKING:
+    from imgopt.gate.baseline import Entry
+
+#: Layers and files named with a broken budget.
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One budget's verdict. ``passed`` None: it could not be measured, and ``message`` says why and what to do.
+
+    ``actual`` has the limit's unit; names for `forbid`. ``over`` in words: "12.3 MB over". ``details``: the layers and
+    files that make it, or that grew. ``remedies``: what would bring it back. ``allowed``: for growth, the bytes that
+    the limit comes to.
+    """
+
+    limit: Limit
+    actual: int | float | tuple[str, ...] | None
+    passed: bool | None
+    basis: Basis
+    message: str
+    details: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+    allowed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``skipped``: budgets that only a built image can be held against, where it was predicted."""
+
+    subject: Subject
+    budgets: tuple[Judged, ...]
+    baseline: Entry | None = None
+    skipped: tuple[Limit, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.budgets) and all(each.passed for each in self.budgets)
+
+    @property
+    def broken(self) -> tuple[Judged, ...]:
+        return tuple(each for each in self.budgets if each.passed is False)
+
+    @property
+    def unmeasured(self) -> tuple[Judged, ...]:
+        return tuple(each for each in self.budgets if each.passed is None)
+
+
+def judge(subject: Subject, limits: Sequence[Limit], baseline: Entry | None, slowest: int) -> Verdict:
+    """Every limit's verdict. ``slowest``: bytes a second for budgets of time that name no rate."""
+    judged = []
+    for limit in limits:
+        if limit.unit == "seconds" and limit.rate is None:
+            limit = replace(limit, rate=slowest)
+        found = _JUDGES[limit.name](subject, limit, baseline)
+        if found.passed is False:
+            found = replace(found, remedies=tuple(_remedies(subject, found)))
+        judged.append(found)
+    if baseline is not None:
+        _tell_growth(judged, growth(subject, baseline))
+    return Verdict(subject, tuple(judged), baseline)
+
+
+def _tell_growth(judged: list[Judged], grew: tuple[str, ...]) -> None:
+    """What grew is said once: with the last broken budget of a size, which is the growth's if it is."""
+    broken = [at for at, each in enumerate(judged) if each.passed is False and each.limit.name in _SIZES]
+    if broken and grew:
+        judged[broken[-1]] = replace(judged[broken[-1]], details=(*judged[broken[-1]].details, *grew))
+
+
+_SIZES = frozenset(("max-size", "max-unpacked", "max-layer", "max-first-push", "max-growth"))
+
+
+def _size(subject: Subject, limit: Limit, _: object) -> Judged:
+    return _amount(limit, subject.compressed, "compressed", subject)
+
+
+def _unpacked(subject: Subject, limit: Limit, _: object) -> Judged:
+    return _amount(limit, subject.uncompressed, "unpacked", subject)
+
+
+def _first_push(subject: Subject, limit: Limit, _: object) -> Judged:
+    return _amount(limit, subject.compressed, "on the first push", subject)
+
+
+def _next_push(subject: Subject, limit: Limit, baseline: Entry | None) -> Judged:
+    if baseline is not None and baseline.layers and not subject.predicted:
+        known = {layer.diff_id for layer in baseline.layers}
+        new = [layer for layer in subject.layers if layer.diff_id not in known]
+        parts = [layer.compressed_bytes for layer in new]
+        value = sum(part for part in parts if part is not None)
+        found = _amount(limit, Sum(value, "measured", None not in parts), "on the next push", subject)
+        return replace(
+            found, details=(*_largest(new), "counted: the layers that the baseline's release does not have")
+        )
+    changing = subject.next_push
+    if changing is None:
+        return _unknown(
+            limit,
+            "no layer is known to hold the application, so nobody can say what a release changes",
+            "record the release before with --baseline FILE --update-baseline",
+        )
+    found = _amount(limit, changing, "on the next push", subject)
+    layers = [layer for layer in subject.layers if layer.changes_each_release]
+    basis = (
+        "the prediction" if subject.predicted else "what the layers hold; a baseline would show what changes"
+    )
+    return replace(
+        found, details=(*_largest(layers), f"counted: the layers with the application, by {basis}")
+    )
+
+
+def _layer(subject: Subject, limit: Limit, _: object) -> Judged:
+    known = [layer for layer in subject.layers if layer.compressed_bytes is not None]
+    largest = max(known, key=lambda layer: layer.compressed_bytes or 0, default=None)
+    complete = len(known) == len(subject.layers)
+    size = (largest.compressed_bytes if largest else 0) if known or complete else None
+    basis = largest.basis if largest else "unknown"
+    found = _amount(limit, Sum(size, basis, complete), "in one layer", subject)
+    over = [layer for layer in known if (layer.compressed_bytes or 0) > limit.value]  # type: ignore[operator]
+    return replace(found, details=tuple(_largest(over)) if found.passed is False else ())
+
+
+def _layers(subject: Subject, limit: Limit, _: object) -> Judged:
+    count, most = len(subject.layers), int(limit.value)  # type: ignore[arg-type]
+    complete = all(layer.compressed_bytes is not None for layer in subject.layers) or not subject.predicted
+    if count > most:
+        return Judged(limit, count, False, "measured", f"{count} layers, {count - most} more than {most}")
+    if not complete:
+        return _unknown(
+            limit, "the base image is not known, so its layers cannot be counted", "gate the built image"
+        )
+    return Judged(limit, count, True, "measured", f"{count} layers")
+
+
+def _waste(subject: Subject, limit: Limit, _: object) -> Judged:
+    if subject.wasted_bytes is None:
+        return _unknown(limit, "the layers were not read", "give the image itself")
+    details = tuple(f"{path}: {megabytes(size)}" for path, size in subject.wasted)
+    whole = subject.uncompressed.value or 0
+    if limit.unit == "share":
+        share = subject.wasted_bytes / whole if whole else 0.0
+        passed = share <= limit.value  # type: ignore[operator]
+        message = f"{megabytes(subject.wasted_bytes)} wasted, {share:.1%} of the unpacked bytes".replace(
+            "%", " %"
+        )
+        if not passed:
+            message += f", more than {limit.text}"
+        return Judged(limit, share, passed, "measured", message, () if passed else details)
+    found = _amount(limit, Sum(subject.wasted_bytes, "measured", True), "wasted", subject)
+    return replace(found, details=() if found.passed else details)
+
+
+def _efficiency(subject: Subject, limit: Limit, _: object) -> Judged:
+    if subject.efficiency is None:
+        return _unknown(limit, "the layers were not read", "give the image itself")
+    passed = subject.efficiency >= float(limit.value)  # type: ignore[arg-type]
+    shown = f"{int(subject.efficiency * 1000) / 10:.1f} %"
+    message = f"efficiency {shown}" + ("" if passed else f", less than {limit.text}")
+    details = () if passed else tuple(f"{path}: {megabytes(size)} wasted" for path, size in subject.wasted)
+    return Judged(limit, subject.efficiency, passed, "measured", message, details)
+
+
+def _forbid(subject: Subject, limit: Limit, _: object) -> Judged:
+    names: tuple[str, ...] = limit.value  # type: ignore[assignment]
+    there = [name for name in names if subject.forbidden.get(name)]
+    basis: Basis = "predicted" if subject.predicted else "measured"
+    if there:
+        details = tuple(f"{name}: {subject.forbidden[name]}" for name in there)
+        return Judged(limit, tuple(there), False, basis, f"it has {', '.join(there)}", details)
+    unknown = [name for name in names if name not in subject.forbidden]
+    if unknown:
+        return _unknown(
+            limit, f"whether it has {', '.join(unknown)} cannot be told", "give the built image itself"
+        )
+    return Judged(limit, (), True, basis, f"it has no {', '.join(names)}")
+
+
+def _growth(subject: Subject, limit: Limit, baseline: Entry | None) -> Judged:
+    if baseline is None:
+        return _unknown(
+            limit,
+            f"there is no baseline of {subject.name}",
+            "record it with --baseline FILE --update-baseline",
+        )
+    if subject.compressed.value is None or not subject.compressed.complete:
+        return _unknown(limit, "its size is not known", "give the built image itself")
+    assert isinstance(limit.value, Growth)
+    grown = subject.compressed.value - baseline.compressed_bytes
+    allowed = limit.value.allowed(baseline.compressed_bytes)
+    passed = grown <= allowed
+    share = (
+        f" ({grown / baseline.compressed_bytes:+.1%})".replace("%", " %") if baseline.compressed_bytes else ""
+    )
+    sign = "+" if grown >= 0 else "-"
+    message = (
+        f"{sign}{megabytes(abs(grown))}{share} against the baseline's {megabytes(baseline.compressed_bytes)}"
+    )
+    if not passed:
+        message += f", {megabytes(grown - allowed)} more than the {megabytes(allowed)} allowed"
+    return Judged(limit, grown, passed, subject.compressed.basis, message, allowed=allowed)
+
+
+def _unknown(limit: Limit, why: str, hint: str) -> Judged:
+    return Judged(limit, None, None, "unknown", f"{why}; {hint}")
+
+
+def _amount(limit: Limit, found: Sum, what: str, subject: Subject) -> Judged:
+    """A sum of bytes against bytes or seconds. A known part that is over already is enough to fail."""
+    if found.value is None:
+        return _unknown(limit, f"how much it is {what} is not known", "give the built image itself")
+    most = float(limit.value)  # type: ignore[arg-type]
+    at_least = "" if found.complete else "at least "
+    if limit.unit == "seconds":
+        from imgopt.weigh.push import push_seconds
+
+        assert limit.rate is not None
+        actual: float = push_seconds(found, limit.rate) or 0.0
+        said = f"{at_least}{duration(actual)} {what} at {rate(limit.rate)} ({megabytes(found.value)})"
+        over = duration(actual - most)
+    else:
+        actual = found.value
+        said = f"{at_least}{megabytes(found.value)} {what}"
+        over = megabytes(round(actual - most))
+    if actual > most:
+        limit_text = replace(limit, rate=None).text if limit.unit == "seconds" else limit.text
+        return Judged(limit, actual, False, found.basis, f"{said}, {over} over {limit_text}")
+    if not found.complete:
+        return _unknown(limit, f"it is {said}, the rest is not known", "gate the built image")
+    return Judged(limit, actual, True, found.basis, said)
+
+
+def _largest(layers: Sequence[Layer]) -> tuple[str, ...]:
+    largest = sorted(layers, key=lambda layer: -(layer.compressed_bytes or 0))[:MOST_NAMED]
+    return tuple(f"{label(layer)}: {_size_text(layer.compressed_bytes)}" for layer in largest)
+
+
+def label(layer: Layer) -> str:
+    command = shown_command(layer.command)
+    command = command if len(command) <= 60 else f"{command[:57]}..."
+    place = f"line {layer.line}" if layer.line else f"layer {layer.number}"
+    return f"{place} {command}"
+
+
+def _size_text(count: int | None) -> str:
+    return "unknown" if count is None else megabytes(count)
+
+
+# what grew
+
+
+def growth(subject: Subject, baseline: Entry) -> tuple[str, ...]:
+    """The layers and files that are larger than the baseline's, largest growth first."""
+    return (*_grown_layers(subject, baseline), *_grown_parts(subject, baseline))
+
+
+def _grown_layers(subject: Subject, baseline: Entry) -> list[str]:
+    known = {layer.diff_id for layer in baseline.layers}
+    now = {layer.diff_id for layer in subject.layers}
+    gone = [layer for layer in baseline.layers if layer.diff_id not in now]
+    grown: list[tuple[int, str]] = []
+    for layer in subject.layers:
+        if layer.compressed_bytes is None or (layer.diff_id is not None and layer.diff_id in known):
+            continue
+        command = shown_command(layer.command)
+        old = next((each for each in gone if shown_command(each.command) == command), None)
+        if old is not None:
+            gone.remove(old)
+        before = old.compressed_bytes if old is not None else 0
+        more = layer.compressed_bytes - before
+        if more >= LEAST_GROWTH:
+            was = f"was {megabytes(before)}" if old is not None else "new"
+            grown.append((more, f"grew: {label(layer)}: {megabytes(layer.compressed_bytes)}, {was}"))
+    return [text for _, text in sorted(grown, key=lambda each: -each[0])[:MOST_NAMED]]
+
+
+LEAST_GROWTH = 10_000
+
+
+def _grown_parts(subject: Subject, baseline: Entry) -> list[str]:
+    if not subject.parts or not baseline.parts:
+        return []
+    # what is smaller than the smallest one that was recorded may have been there before
+    least = min(baseline.parts.values()) if len(baseline.parts) >= MOST_PARTS else 0
+    gone = {path: size for path, size in baseline.parts.items() if path not in subject.parts}
+    grown: list[tuple[int, str]] = []
+    for path, size in subject.parts.items():
+        before = baseline.parts.get(path)
+        name = path
+        if before is None:
+            old = _other_version(path, gone)
+            if old is not None:
+                before = gone.pop(old)
+                name = f"{path} (was {old.rpartition('/')[2]})"
+        if before is None and size <= least:
+            continue
+        more = size - (before or 0)
+        if more >= LEAST_GROWTH:
+            was = f"was {megabytes(before)}" if before is not None else "new"
+            grown.append((more, f"grew: {name}: {megabytes(size)} unpacked, {was}"))
+    return [text for _, text in sorted(grown, key=lambda each: -each[0])[:MOST_NAMED]]
+
+
+def _other_version(path: str, gone: Mapping[str, int]) -> str | None:
+    """The same library in the version that is not there any more."""
+    if not path.endswith(".jar"):
+        return None
+    from imgopt.java.jar import library_name
+
+    directory, _, file = path.rpartition("/")
+    artifact = library_name(file)[0]
+    if artifact is None:
+        return None
+    for other in gone:
+        there, _, name = other.rpartition("/")
+        if there == directory and library_name(name)[0] == artifact:
+            return other
+    return None
+
+
+# what would bring it back
+
+
+def _remedies(subject: Subject, broken: Judged) -> list[str]:
+    name = broken.limit.name
+    if name == "forbid":
+        rules = {
+            "jdk": "jdk-runtime",
+            "build-tools": "build-tools",
+            "package-cache": "package-cache",
+        }
+        there = broken.actual if isinstance(broken.actual, tuple) else ()
+        told = [f"{rules[each]}: imgopt suggest shows the fix" for each in there if each in rules]
+        if "root-user" in there:
+            told.append("set USER to a number other than 0 at the end of the Dockerfile")
+        return told
+    if subject.predicted:
+        return _predicted_remedies(subject, broken)
+    wanted = {"max-next-push": ("next",), "max-waste": ("unpacked",), "min-efficiency": ("unpacked",)}
+    when = wanted.get(name, ("unpacked",))
+    advice = [each for each in subject.advice if each.when in when]
+    if name in ("max-waste", "min-efficiency"):
+        advice = [
+            each for each in advice if each.rule in ("deleted-later", "recursive-chown", "jar-stored-twice")
+        ]
+    if name == "max-layers":
+        advice = []
+    merged: dict[str, Advice] = {}
+    for each in advice:
+        merged.setdefault(each.rule, each)
+    told = []
+    for each in sorted(merged.values(), key=lambda each: -(each.bytes or 0))[:3]:
+        size = f", {megabytes(each.bytes)} unpacked" if each.bytes is not None else ""
+        told.append(f"{each.rule}: {each.message}{size}; imgopt suggest shows the fix")
+    return told
+
+
+def _predicted_remedies(subject: Subject, broken: Judged) -> list[str]:
+    name = broken.limit.name
+    when = "next" if name == "max-next-push" else "first"
+    advice = sorted(
+        (each for each in subject.advice if each.when == when), key=lambda each: -(each.bytes or 0)
+    )
+    told = []
+    for each in advice[:3]:
+        saves = f" saves {megabytes(each.bytes)} ({each.basis})" if each.bytes is not None else ""
+        told.append(
+            f"{each.rule}, line {each.line},{saves}"
+            if saves
+            else f"{each.rule}, line {each.line}: {each.message}"
+        )
+    if subject.rewritten is not None and name in _OF_WEIGHT:
+        after = _OF_WEIGHT[name](subject.rewritten)
+        if after.value is not None:
+            holds = _amount(broken.limit, after, "", subject).passed
+            fits = {True: ", within the budget", False: ", still over the budget", None: ""}[holds]
+            at_least = "" if after.complete else "at least "
+            told.append(f"imgopt rewrite {subject.path} makes it {at_least}{megabytes(after.value)}{fits}")
+    return told
+
+
+_OF_WEIGHT: Mapping[str, Callable[..., Sum]] = {
+    "max-size": lambda weight: weight.compressed,
+    "max-unpacked": lambda weight: weight.uncompressed,
+    "max-first-push": lambda weight: weight.first_push,
+    "max-next-push": lambda weight: weight.next_push,
+}
+
+_JUDGES: Mapping[str, Callable[..., Judged]] = {
+    "max-size": _size,
+    "max-unpacked": _unpacked,
+    "max-layer": _layer,
+    "max-first-push": _first_push,
+    "max-next-push": _next_push,
+    "max-layers": _layers,
+    "max-waste": _waste,
+    "min-efficiency": _efficiency,
+    "forbid": _forbid,
+    "max-growth": _growth,
+}
+#: What only a built image can be held against.
+ONLY_BUILT = frozenset(("max-waste", "min-efficiency"))
+#: What cannot be told without reading the layers.
+NEED_CONTENTS = frozenset(("max-unpacked", "max-waste", "min-efficiency", "forbid", "max-next-push"))

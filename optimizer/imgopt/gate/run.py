@@ -1,0 +1,181 @@
+"""Targets in, verdicts out: opens each image (or asks suggest for a Dockerfile), and judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from imgopt.errors import ImgoptError, UsageError
+from imgopt.gate import baseline as kept
+from imgopt.gate.budgets import RATCHET, RATCHET_SOURCE, BudgetTable, Limit, limits_for
+from imgopt.gate.judge import NEED_CONTENTS, ONLY_BUILT, Judged, Verdict, judge
+from imgopt.gate.subject import Subject, of_dockerfile, of_image
+from imgopt.result import FileReport
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the images are held against. ``given`` are the command line's limits, which win over ``tables``.
+
+    ``baseline`` is the file's path, None where there is none; ``slowest`` bytes a second for budgets of time.
+    """
+
+    tables: Sequence[BudgetTable] = ()
+    given: Sequence[Limit] = ()
+    baseline: str | None = None
+    slowest: int = 500_000
+    platform: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GateReport:
+    """``errors``: targets that could not be looked at at all. ``stale``: entries of the baseline that no target of
+    this run stands for. ``updated``: what an update of the baseline did."""
+
+    verdicts: tuple[Verdict, ...]
+    errors: tuple[ImgoptError, ...]
+    baseline: str | None = None
+    stale: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.verdicts) and not self.errors and all(each.passed for each in self.verdicts)
+
+    @property
+    def exit_code(self) -> int:
+        """1 where a budget is broken, 3 where one could not be measured, the errors' own; the highest wins."""
+        codes = [error.exit_code for error in self.errors]
+        codes += [3 for each in self.verdicts if each.unmeasured]
+        codes += [1 for each in self.verdicts if each.broken]
+        return max(codes, default=0)
+
+
+def named(target: str) -> tuple[str | None, str]:
+    """``NAME=TARGET`` split; a path that exists stays whole."""
+    name, equals, rest = target.partition("=")
+    if not equals or not name or not rest or "://" in name or _exists(target):
+        return None, target
+    return name, rest
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def gate_images(
+    targets: Sequence[str],
+    rules: Rules,
+    *,
+    record: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> GateReport:
+    """Judges images. ``record``: their contents will go into the baseline, so layers are read whatever is judged.
+
+    An image that cannot be had becomes an error of the report; the others are still judged.
+    """
+    from imgopt.inspection.target import look_at
+
+    baseline = kept.load(rules.baseline) if rules.baseline is not None else {}
+    verdicts: list[Verdict] = []
+    errors: list[ImgoptError] = []
+    for each in targets:
+        name, target = named(each)
+        try:
+            contents = record or _needs_contents(rules)
+            subject = of_image(look_at(target, rules.platform, download=contents, progress=progress), name)
+            verdicts.append(_judged(subject, rules, baseline))
+        except UsageError:
+            raise
+        except ImgoptError as error:
+            if error.path is None:
+                error.path = target
+            errors.append(error)
+    return GateReport(tuple(verdicts), tuple(errors), rules.baseline, _stale(baseline, verdicts))
+
+
+def gate_dockerfiles(
+    reports: Sequence[tuple[str | None, FileReport]], errors: Sequence[ImgoptError], rules: Rules
+) -> GateReport:
+    """Judges what Dockerfiles would make, each with the name that the user gave it."""
+    baseline = kept.load(rules.baseline) if rules.baseline is not None else {}
+    verdicts = [
+        _judged(of_dockerfile(report, name), rules, baseline)
+        for name, report in reports
+        if report.skipped is None
+    ]
+    return GateReport(tuple(verdicts), tuple(errors), rules.baseline, _stale(baseline, verdicts))
+
+
+def _needs_contents(rules: Rules) -> bool:
+    limits = [*rules.given, *(limit for table in rules.tables for limit in table.limits)]
+    names = {
+        limit.name
+        for limit in limits
+        if limit.name in NEED_CONTENTS and not (limit.name == "forbid" and limit.value == ("root-user",))
+    }
+    return bool(names - ({"max-next-push"} if rules.baseline is not None else set()))
+
+
+def _judged(subject: Subject, rules: Rules, baseline: kept.Baseline) -> Verdict:
+    entry = baseline.get(subject.name)
+    limits = list(limits_for(subject.names, rules.tables, rules.given))
+    if rules.baseline is not None and not any(limit.name == "max-growth" for limit in limits):
+        limits.append(Limit("max-growth", RATCHET, "growth", RATCHET_SOURCE))
+    skipped: list[Limit] = []
+    if subject.predicted:
+        for limit in [*limits]:
+            needs_more = limit.name in ONLY_BUILT or (limit.name == "max-growth" and entry is None)
+            if needs_more and limit.source.startswith("--"):
+                raise UsageError(
+                    f"{limit.source} judges a built image", "leave --predict away, or the budget"
+                )
+            if needs_more:
+                limits.remove(limit)
+                skipped.append(limit)
+    if not limits:
+        raise UsageError(
+            f"no budget applies to {subject.target}",
+            "give one (--max-size 200MB), or write [budgets] in imgopt.toml",
+        )
+    return replace(judge(subject, limits, entry, rules.slowest), skipped=tuple(skipped))
+
+
+def _stale(baseline: kept.Baseline, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    names = {verdict.subject.name for verdict in verdicts}
+    return tuple(sorted(name for name in baseline if name not in names))
+
+
+def record(
+    report: GateReport, rules: Rules, accept: Mapping[str, str], date: str
+) -> tuple[GateReport, bytes]:
+    """The report as it is after the baseline was updated, and the new file's bytes."""
+    assert rules.baseline is not None
+    old = kept.load(rules.baseline)
+    judged = [(verdict.subject, _within(verdict)) for verdict in report.verdicts]
+    new, said = kept.updated(old, judged, accept, date)
+    verdicts = tuple(
+        _judged(verdict.subject, rules, _for_judging(verdict, old, new)) for verdict in report.verdicts
+    )
+    return replace(report, verdicts=verdicts, updated=tuple(said)), kept.rendered(new)
+
+
+def _for_judging(verdict: Verdict, old: kept.Baseline, new: kept.Baseline) -> kept.Baseline:
+    """The next push goes on top of the release that was recorded before; growth is judged by the new limit."""
+    name = verdict.subject.name
+    before, after = old.get(name), new.get(name)
+    if after is None:
+        return {}
+    if before is None:
+        return {name: after}
+    return {name: replace(before, compressed_bytes=max(before.compressed_bytes, after.compressed_bytes))}
+
+
+def _within(verdict: Verdict) -> bool:
+    found: list[Judged] = [each for each in verdict.budgets if each.limit.name == "max-growth"]
+    return all(each.passed for each in found)

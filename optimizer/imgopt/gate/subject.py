@@ -1,0 +1,324 @@
+"""What the gate judges: an image that was measured, or one that a Dockerfile would make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from imgopt.gate.budgets import Forbidden
+from imgopt.inspection.places import NAMES, What
+from imgopt.result import Basis, Sum, total
+from imgopt.units import megabytes
+
+if TYPE_CHECKING:
+    from imgopt.inspection.image import Contents, InspectedLayer, Inspection
+    from imgopt.result import FileReport, ImageWeight
+
+#: The parts of an image that are remembered to say what grew; smaller ones are not worth a name.
+LEAST_PART_BYTES = 100_000
+MOST_PARTS = 100
+#: So little is left by tools that clean up behind themselves.
+_TRACES: Mapping[Forbidden, int] = {"jdk": 0, "build-tools": 100_000, "package-cache": 64_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """``line`` is the Dockerfile's, 0 where there is none. ``changes_each_release`` None: nobody can tell."""
+
+    number: int
+    command: str
+    diff_id: str | None
+    digest: str | None
+    compressed_bytes: int | None
+    uncompressed_bytes: int | None
+    basis: Basis
+    changes_each_release: bool | None
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A rule of ``suggest`` that would save bytes, and how many. ``when``: of which budget ("first", "next",
+    "unpacked")."""
+
+    rule: str
+    bytes: int | None
+    when: str
+    basis: Basis
+    message: str
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """``name`` is its key in the baseline; ``names`` is what globs are held against. ``forbidden`` has, of what can
+    be told, a sentence for what is there and None for what is not. ``parts``: the largest files (and libraries in
+    jars) with their bytes. ``path``: a Dockerfile, where it is predicted."""
+
+    target: str
+    name: str
+    names: tuple[str, ...]
+    layers: tuple[Layer, ...]
+    compressed: Sum
+    uncompressed: Sum
+    wasted_bytes: int | None = None
+    efficiency: float | None = None
+    forbidden: Mapping[str, str | None] = field(default_factory=dict)
+    parts: Mapping[str, int] = field(default_factory=dict)
+    advice: tuple[Advice, ...] = ()
+    wasted: tuple[tuple[str, int], ...] = ()
+    path: str | None = None
+    rewritten: ImageWeight | None = None
+    compressed_here: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def predicted(self) -> bool:
+        return self.path is not None
+
+    @property
+    def next_push(self) -> Sum | None:
+        """By what the layers hold; None where it cannot be told which of them a release changes."""
+        if any(layer.changes_each_release is None for layer in self.layers) or not self.layers:
+            return None
+        changing = [layer for layer in self.layers if layer.changes_each_release]
+        if not changing:
+            return None
+        found = total([(layer.compressed_bytes, layer.basis) for layer in changing])
+        return Sum(found.value, "predicted" if found.value is not None else "unknown", found.complete)
+
+
+def image_name(target: str, reference: str) -> str:
+    """What an image is called in a baseline: without tag and digest, which change with each release."""
+    if reference == target and not target.startswith("docker:") and _is_path(target):
+        return target
+    name = reference.removeprefix("docker:")
+    last = name.rpartition("/")[2]
+    if "@" in last or ":" in last or reference != target:
+        name = name.partition("@")[0]
+        head, slash, last = name.rpartition("/")
+        bare = head + slash + last.partition(":")[0]
+        if "/" in bare or ":" in name or target.startswith("docker:"):
+            return bare
+        return target  # a layout's tag alone names nothing
+    return name
+
+
+def _is_path(target: str) -> bool:
+    from pathlib import Path
+
+    try:
+        return Path(target).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def of_image(found: Inspection, name: str | None) -> Subject:
+    contents = found.contents
+    key = name or image_name(found.target, found.reference)
+    names = (
+        key,
+        found.target,
+        found.target.removeprefix("docker:"),
+        found.reference,
+        found.target.rpartition("/")[2],
+    )
+    forbidden: dict[str, str | None] = {
+        "root-user": f"it runs as {'root' if not found.user else found.user}"
+        + ("" if found.user else ": no USER is set")
+        if found.root
+        else None
+    }
+    if contents is not None:
+        for what, least in _TRACES.items():
+            forbidden[what] = _there(contents, found.layers, what, least)  # type: ignore[arg-type]
+    return Subject(
+        found.target,
+        key,
+        tuple(dict.fromkeys(names)),
+        tuple(
+            Layer(
+                layer.number,
+                layer.command,
+                layer.diff_id,
+                layer.digest,
+                layer.compressed_bytes,
+                layer.uncompressed_bytes,
+                layer.basis,
+                layer.changes_each_release,
+            )
+            for layer in found.layers
+        ),
+        found.compressed,
+        found.uncompressed,
+        contents.wasted_bytes if contents is not None else None,
+        contents.efficiency if contents is not None else None,
+        forbidden,
+        _parts(found),
+        tuple(_advice(found)),
+        tuple((each.path, each.bytes) for each in contents.wasted[:5]) if contents is not None else (),
+        compressed_here=found.compressed_here,
+        notes=found.notes,
+    )
+
+
+def _there(contents: Contents, layers: tuple[InspectedLayer, ...], what: What, least: int) -> str | None:
+    size = contents.stored.get(what, 0)
+    if size <= least:
+        return None
+    numbers = [
+        layer.number for layer in layers if any(each.what == what and each.bytes for each in layer.holds)
+    ]
+    where = f"layer {', '.join(map(str, numbers))}"
+    if what == "jdk":
+        homes = ", ".join(home.path for home in contents.homes if home.jdk)
+        return f"a JDK ({megabytes(size)}) lies in {homes}, {where}"
+    return f"{NAMES[what]} ({megabytes(size)}) lie in {where}"
+
+
+def _parts(found: Inspection) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    contents = found.contents
+    if contents is None:
+        return sizes
+    for path, node in contents.files.files():
+        if node.size >= LEAST_PART_BYTES:
+            sizes[path] = node.size
+    for each in contents.jars:
+        if each.jar is not None:
+            sizes |= {
+                f"{each.path}!/{library.path}": library.bytes
+                for library in each.jar.libraries
+                if library.bytes >= LEAST_PART_BYTES
+            }
+    largest = sorted(sizes, key=lambda path: (-sizes[path], path))[:MOST_PARTS]
+    return {path: sizes[path] for path in sorted(largest)}
+
+
+def _advice(found: Inspection) -> list[Advice]:
+    """The rules whose waste is seen in the image itself; ``suggest`` on the Dockerfile says more exactly."""
+    contents = found.contents
+    if contents is None:
+        return []
+    advice: list[Advice] = []
+
+    def add(rule: str, size: int, when: str, message: str) -> None:
+        if size >= 1_000_000:
+            advice.append(Advice(rule, size, when, "measured", message))
+
+    stored = contents.stored
+    add("jdk-runtime", stored.get("jdk", 0), "unpacked", "a JDK is in the image, a JRE is enough to run")
+    add("build-tools", stored.get("build-tools", 0), "unpacked", "build tools are in the image")
+    add("package-cache", stored.get("package-cache", 0), "unpacked", "package caches are in the image")
+    for each in contents.wasted:
+        last = found.layers[each.layers[-1]]
+        command = last.command
+        if each.removed:
+            add(
+                "deleted-later",
+                each.bytes,
+                "unpacked",
+                f"{each.path} is removed in layer {last.number}, and stays below",
+            )
+        elif any(word in command for word in ("chown", "chmod", "chgrp")):
+            add(
+                "recursive-chown", each.bytes, "unpacked", f"layer {last.number} stores {each.path} once more"
+            )
+        elif each.path.endswith((".jar", ".war")):
+            add(
+                "jar-stored-twice",
+                each.bytes,
+                "unpacked",
+                f"layer {last.number} stores {each.path} once more",
+            )
+    for jar in contents.jars:
+        if jar.jar is not None and jar.jar.kind in ("spring-boot", "spring-boot-war"):
+            libraries = sum(library.bytes for library in jar.jar.libraries)
+            add(
+                "fat-jar-layer",
+                libraries,
+                "next",
+                f"the libraries in {jar.path} are pushed again with each release",
+            )
+    return advice
+
+
+def of_dockerfile(report: FileReport, name: str | None) -> Subject:
+    """What a Dockerfile as it stands would make, by suggest's prediction."""
+    prediction = report.prediction
+    weight = prediction.before if prediction is not None else None
+    found_rules = {finding.rule: finding for finding, _ in report.findings}
+    forbidden: dict[str, str | None] = {}
+    for what, rules in (
+        ("jdk", ("jdk-runtime", "installed-jdk")),
+        ("build-tools", ("build-tools",)),
+        ("package-cache", ("package-cache",)),
+    ):
+        hit = next((found_rules[rule] for rule in rules if rule in found_rules), None)
+        forbidden[what] = f"line {hit.line}: {hit.message}" if hit is not None else None
+    user = _user(report)
+    if user is not None:
+        root = user.partition(":")[0] in ("root", "0", "")
+        forbidden["root-user"] = (
+            "no USER is set after FROM" if not user else f"USER is {user}" if root else None
+        )
+    advice = []
+    for finding, saving in report.findings:
+        for when in ("first", "next"):
+            count = None if saving is None else getattr(saving, f"{when}_push_bytes")
+            if count is not None and count <= 0:
+                continue
+            basis: Basis = saving.basis if saving is not None and count is not None else "unknown"
+            advice.append(Advice(finding.rule, count, when, basis, finding.message, finding.line))
+    key = name or report.path
+    layers = weight.layers if weight is not None else ()
+    unknown = Sum(None, "unknown", False)
+    return Subject(
+        report.path,
+        key,
+        tuple(dict.fromkeys((key, report.path))),
+        tuple(
+            Layer(
+                number,
+                layer.instruction,
+                None,
+                None,
+                layer.compressed_bytes,
+                layer.uncompressed_bytes,
+                layer.basis,
+                layer.changes_each_release,
+                layer.line,
+            )
+            for number, layer in enumerate(layers, 1)
+        ),
+        weight.compressed if weight is not None else unknown,
+        weight.uncompressed if weight is not None else unknown,
+        forbidden=forbidden,
+        advice=tuple(advice),
+        path=report.path,
+        rewritten=prediction.after if prediction is not None and report.rewrite.changed else None,
+        notes=report.warnings,
+    )
+
+
+def _user(report: FileReport) -> str | None:
+    """The final stage's USER, "" where neither it nor the stages it builds on set one; None where the base image may."""
+    from imgopt.bases import identify
+    from imgopt.dockerfile import parse
+
+    document = parse(report.original, report.path)
+    stages = {stage.name.lower(): stage for stage in document.stages if stage.name}
+    stage = document.stages[-1]
+    for _ in document.stages:
+        users = [each.text.strip() for each in stage.instructions if each.keyword == "USER"]
+        if users:
+            return users[-1]
+        base = stages.get(stage.image.text.lower())
+        if base is None or base is stage:
+            break
+        stage = base
+    found = identify(next(each.base for each in report.stages if each.final))
+    if found.user:
+        return found.user
+    return "" if found.kind in ("jdk", "jre", "build", "os") else None

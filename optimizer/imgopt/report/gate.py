@@ -1,0 +1,209 @@
+"""What the gate says: text, Markdown (a comment that is updated in place) and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from imgopt.gate.budgets import Growth
+from imgopt.report.figures import amount, plural
+from imgopt.report.layout import Line, Style, line, table, visible, wrapped
+from imgopt.report.markdown import code, escaped, markdown_table
+
+if TYPE_CHECKING:
+    from imgopt.gate.judge import Judged, Verdict
+    from imgopt.gate.run import GateReport
+    from imgopt.gate.subject import Layer
+
+#: By which the comment is found again.
+MARKER = "<!-- imgopt: gate -->"
+
+
+def outcome(passed: bool | None) -> str:
+    return {True: "ok", False: "over", None: "not measured"}[passed]
+
+
+def headline(report: GateReport) -> str:
+    broken = sum(bool(each.broken) for each in report.verdicts)
+    unknown = sum(bool(each.unmeasured) for each in report.verdicts) + len(report.errors)
+    if report.passed:
+        return f"the gate holds: {plural(len(report.verdicts), 'image')} within budget"
+    parts = []
+    if broken:
+        parts.append(f"{plural(broken, 'image')} over budget")
+    if unknown:
+        parts.append(f"{unknown} not measured")
+    return f"the gate fails: {', '.join(parts) or 'nothing was looked at'}"
+
+
+def text(report: GateReport, *, width: int, quiet: bool, verbose: bool) -> list[Line]:
+    lines: list[Line] = []
+    for verdict in report.verdicts:
+        if not quiet or not verdict.passed:
+            lines += _verdict(verdict, width, quiet=quiet, verbose=verbose)
+            lines.append(())
+    if report.baseline is not None and not quiet:
+        if report.stale:
+            shown = report.stale if verbose else report.stale[:5]
+            more = f" and {len(report.stale) - len(shown)} more" if len(shown) < len(report.stale) else ""
+            names = ", ".join(shown)
+            lines += wrapped(
+                f"in {report.baseline}, but not among these images: {names}{more}", width, style="dim"
+            )
+        for each in report.updated:
+            lines += wrapped(f"{report.baseline}: {each}", width)
+    lines.append(line((headline(report), "good" if report.passed else "bad")))
+    return lines
+
+
+def _verdict(verdict: Verdict, width: int, *, quiet: bool, verbose: bool) -> list[Line]:
+    subject = verdict.subject
+    name = visible(subject.target)
+    if subject.name not in (subject.target, subject.target.removeprefix("docker:")):
+        name += f" ({visible(subject.name)})"
+    size = f"  {amount(subject.compressed)} compressed, {amount(subject.uncompressed)} unpacked"
+    lines: list[Line] = [line((name, "strong"), (size, "dim"))]
+    shown = [each for each in verdict.budgets if not quiet or each.passed is not True]
+    rows: list[list[Line | str]] = []
+    for each in shown:
+        style: Style = "good" if each.passed else "bad" if each.passed is False else "warn"
+        rows.append([line((outcome(each.passed), style)), each.limit.name, _limit(each)])
+    for each, row in zip(shown, table(rows, left=3), strict=True):
+        lines.append((*row, (f"  {each.limit.source}", "dim")))
+        lines += wrapped(each.message, width, first=line("      "), indent=6)
+        details = each.details if verbose or each.passed is not True else ()
+        for detail in details:
+            lines += wrapped(detail, width, first=line("      - "), indent=8, style="dim")
+        for remedy in each.remedies:
+            lines += wrapped(remedy, width, first=line("      ", ("> ", "good")), indent=8)
+    if verdict.skipped and not quiet:
+        names = ", ".join(limit.name for limit in verdict.skipped)
+        lines += wrapped(
+            f"only a built image can be held against: {names}", width, first=line("  "), style="dim"
+        )
+    if not quiet:
+        for note in subject.notes:
+            lines += wrapped(note, width, first=line("  "), indent=2, style="dim")
+    return lines
+
+
+def _limit(each: Judged) -> str:
+    return visible(each.limit.text)
+
+
+def markdown(report: GateReport) -> str:
+    parts = [MARKER, f"### imgopt: {escaped(headline(report))}"]
+    for verdict in report.verdicts:
+        subject = verdict.subject
+        sign = {True: "✅", False: "❌", None: "⚠️"}
+        rows = [
+            [
+                f"{sign[each.passed]} {code(each.limit.name)}",
+                escaped(each.limit.text),
+                escaped(each.message),
+                each.basis,
+            ]
+            for each in verdict.budgets
+        ]
+        sizes = f"{amount(subject.compressed)} compressed, {amount(subject.uncompressed)} unpacked"
+        parts += [
+            f"#### {code(subject.target)}: {sizes}",
+            markdown_table(
+                ["budget", "limit", "measured" if not subject.predicted else "predicted", "basis"],
+                rows,
+                left=4,
+            ),
+        ]
+        for each in (*verdict.broken, *verdict.unmeasured):
+            items = [f"- {escaped(text)}" for text in each.details]
+            items += [f"- **{escaped(text)}**" for text in each.remedies]
+            if items:
+                parts.append("\n".join([f"**{escaped(each.limit.name)}**", "", *items]))
+    parts += [f"- **error** {escaped(str(error))}" for error in report.errors]
+    parts += [f"- {escaped(each)}" for each in report.updated]
+    if report.stale:
+        parts.append(f"<sub>In the baseline, not looked at: {escaped(', '.join(report.stale))}</sub>")
+    return "\n\n".join(parts) + "\n"
+
+
+def gate_object(report: GateReport) -> dict[str, Any]:
+    """What stands beside ``schema_version``, ``tool`` and ``errors``."""
+    return {
+        "passed": report.passed,
+        "targets": [_target(verdict) for verdict in report.verdicts],
+        "baseline": None
+        if report.baseline is None
+        else {"path": report.baseline, "stale": list(report.stale), "updated": list(report.updated)},
+    }
+
+
+def _target(verdict: Verdict) -> dict[str, Any]:
+    subject = verdict.subject
+    return {
+        "target": subject.target,
+        "name": subject.name,
+        "predicted": subject.predicted,
+        "passed": verdict.passed,
+        "compressed_bytes": subject.compressed.value,
+        "uncompressed_bytes": subject.uncompressed.value,
+        "complete": subject.compressed.complete,
+        "basis": subject.compressed.basis,
+        "uncompressed_basis": subject.uncompressed.basis,
+        "wasted_bytes": subject.wasted_bytes,
+        "efficiency": None if subject.efficiency is None else round(subject.efficiency, 6),
+        "layers": [_layer(layer) for layer in subject.layers],
+        "budgets": [_budget(each) for each in verdict.budgets],
+        "skipped": [limit.name for limit in verdict.skipped],
+        "notes": list(subject.notes),
+    }
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    from imgopt.report.commands import shown_command
+
+    return {
+        "number": layer.number,
+        "instruction": shown_command(layer.command) if layer.command else "",
+        "line": layer.line,
+        "diff_id": layer.diff_id,
+        "digest": layer.digest,
+        "compressed_bytes": layer.compressed_bytes,
+        "uncompressed_bytes": layer.uncompressed_bytes,
+        "changes_each_release": layer.changes_each_release,
+        "basis": layer.basis,
+    }
+
+
+def _budget(each: Judged) -> dict[str, Any]:
+    value = each.limit.value
+    limit: Any = (
+        each.allowed if isinstance(value, Growth) else list(value) if isinstance(value, tuple) else value
+    )
+    actual: Any = list(each.actual) if isinstance(each.actual, tuple) else each.actual
+    if isinstance(actual, float):
+        actual = round(actual, 6)
+    return {
+        "name": each.limit.name,
+        "limit": limit,
+        "limit_text": each.limit.text,
+        "unit": each.limit.unit if each.limit.unit != "growth" else "bytes",
+        "bandwidth_bytes_per_s": each.limit.rate,
+        "actual": actual,
+        "passed": each.passed is True,
+        "measured": each.passed is not None,
+        "basis": each.basis,
+        "source": each.limit.source,
+        "message": each.message,
+        "details": list(each.details),
+        "remedies": list(each.remedies),
+    }
+
+
+def lines_of(verdicts: Sequence[Verdict]) -> list[str]:
+    """One sentence for each budget that is not kept, for errors and summaries."""
+    return [
+        f"{verdict.subject.target}: {each.limit.name}: {each.message}"
+        for verdict in verdicts
+        for each in verdict.budgets
+        if each.passed is not True
+    ]
