@@ -26,6 +26,7 @@ HEAVY = {
     "tomllib",
     "unittest",
     "xml.etree",
+    "yaml",
     "zipfile",
 }
 RUN = """

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from imgopt.errors import InputError
+from imgopt.pipelines.names import system_of
 
 _SKIPPED = frozenset({".git", "node_modules", "target", "build"})
 
@@ -20,8 +21,9 @@ def is_dockerfile_name(name: str) -> bool:
     return name == "dockerfile" or name.startswith("dockerfile.") or name.endswith(".dockerfile")
 
 
-def discover(paths: Sequence[Path]) -> tuple[Path, ...]:
+def discover(paths: Sequence[Path], *, pipelines: bool = False) -> tuple[Path, ...]:
     """The Dockerfiles that `paths` name: a file as it is, whatever it is called, a directory by its contents.
+    With `pipelines` the CI files of a directory as well, by their names.
 
     Directories called ``.git``, ``node_modules``, ``target`` or ``build`` are skipped below a given one, and
     directories that may not be read are passed over. Links to directories are not followed; a link to a file is
@@ -42,12 +44,12 @@ def discover(paths: Sequence[Path]) -> tuple[Path, ...]:
             raise InputError(f"cannot be read: {reason}", "check the path", path=str(path)) from error
         if not exists:
             raise InputError("no such file or directory", "check the path", path=str(path))
-        for dockerfile in _search(path) if is_directory else (path,):
+        for dockerfile in _search(path, pipelines) if is_directory else (path,):
             found.setdefault(dockerfile)
     return tuple(sorted(found, key=lambda path: path.parts))
 
 
-def _search(top: Path) -> Iterator[Path]:
+def _search(top: Path, pipelines: bool) -> Iterator[Path]:
     files: set[str] = set()
     links: list[Path] = []
     todo = [str(top)]
@@ -59,7 +61,7 @@ def _search(top: Path) -> Iterator[Path]:
                     if entry.is_dir(follow_symlinks=False):
                         if entry.name not in _SKIPPED:
                             todo.append(entry.path)
-                    elif is_dockerfile_name(entry.name):
+                    elif is_dockerfile_name(entry.name) or (pipelines and system_of(Path(entry.path))):
                         if entry.is_symlink():
                             links.append(Path(entry.path))
                         elif entry.is_file():

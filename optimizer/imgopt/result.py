@@ -6,7 +6,7 @@ Bytes are bytes, seconds are seconds; formatting belongs to `imgopt.report`. ``N
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from imgopt.errors import ImgoptError
 from imgopt.rule import Declined, Finding
@@ -138,9 +138,44 @@ class RewriteResult:
     applied: tuple[str, ...] = ()  # rule ids, in report order
 
 
+class BeforeAfter(Protocol):
+    """Bytes before and after the rewrite of a Dockerfile."""
+
+    @property
+    def before(self) -> Sum: ...
+    @property
+    def after(self) -> Sum: ...
+
+
+@dataclass(frozen=True)
+class PipelinePush:
+    """A push that a CI file makes. ``unknown`` says why its bytes are not known; ``timeout_s`` is the shortest limit
+    around it; ``at_once``: how many others may run at the same time."""
+
+    line: int
+    tool: str
+    dockerfile: str | None
+    unknown: str | None
+    first_push: BeforeAfter
+    next_push: BeforeAfter
+    timeout_s: float | None
+    at_once: int
+
+
+@dataclass(frozen=True)
+class PipelineSummary:
+    """What a CI file pushes; ``system`` is "Jenkins", "GitLab CI" or "GitHub Actions"."""
+
+    system: str
+    pushes: tuple[PipelinePush, ...]
+
+
 @dataclass(frozen=True)
 class FileReport:
-    """All of one Dockerfile's answer. ``original`` is the text as read (surrogate-escaped UTF-8)."""
+    """All of one Dockerfile's answer, or a CI file's. ``original`` is the text as read (surrogate-escaped UTF-8).
+
+    A CI file has a ``pipeline``, no stages and no prediction of its own, and is never rewritten.
+    """
 
     path: str
     context: str
@@ -155,6 +190,7 @@ class FileReport:
     warnings: tuple[str, ...] = ()
     good: str | None = None  # a word that the file is good, when nothing was found
     skipped: str | None = None  # `# imgopt: ignore-file`, with its reason
+    pipeline: PipelineSummary | None = None
 
 
 @dataclass(frozen=True)

@@ -106,15 +106,11 @@ class Declined:
 Check = Callable[["Picture"], Iterable["Finding | Declined"]]
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A check with its id; the documentation is the docstring of the module that defines it."""
+class Documented:
+    """What has an id and a check, documented by the docstring of the module that defines the check."""
 
     id: str
-    check: Check
-
-    def __call__(self, picture: Picture) -> Iterator[Finding | Declined]:
-        yield from self.check(picture)
+    check: Callable[..., object]
 
     @property
     def documentation(self) -> str:
@@ -125,6 +121,17 @@ class Rule:
     def summary(self) -> str:
         """The first line of the documentation: the README's table row."""
         return self.documentation.partition("\n")[0]
+
+
+@dataclass(frozen=True)
+class Rule(Documented):
+    """A check with its id; the documentation is the docstring of the module that defines it."""
+
+    id: str
+    check: Check
+
+    def __call__(self, picture: Picture) -> Iterator[Finding | Declined]:
+        yield from self.check(picture)
 
 
 def rule(rule_id: str) -> Callable[[Check], Rule]:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from imgopt.rule import Rule
+from imgopt.pipelines.rule import PipelineRule
+from imgopt.rule import Documented, Rule
 from imgopt_rules import (
     archive_kept,
     broken_layering,
     build_tools,
+    ci_archived_kaniko,
+    ci_fresh_agent_push,
+    ci_kaniko_timestamps,
+    ci_parallel_pushes,
+    ci_push_timeout,
+    ci_push_without_retry,
+    ci_single_snapshot,
+    ci_uncached_build,
+    ci_unlayered_build,
+    ci_unused_stages,
     deleted_later,
     developer_files,
     fat_jar_layer,
@@ -44,3 +55,19 @@ ALL_RULES: tuple[Rule, ...] = (
     whole_context.check,
     unused_context.check,
 )
+
+#: Those that look at a CI file.
+PIPELINE_RULES: tuple[PipelineRule, ...] = (
+    ci_push_timeout.check,
+    ci_parallel_pushes.check,
+    ci_fresh_agent_push.check,
+    ci_kaniko_timestamps.check,
+    ci_single_snapshot.check,
+    ci_unlayered_build.check,
+    ci_archived_kaniko.check,
+    ci_push_without_retry.check,
+    ci_uncached_build.check,
+    ci_unused_stages.check,
+)
+
+EVERY_RULE: tuple[Documented, ...] = (*ALL_RULES, *PIPELINE_RULES)

@@ -198,9 +198,9 @@ def _rules(option: str, given: Sequence[str] | None, config: Config) -> tuple[st
     wanted = tuple(dict.fromkeys(names)) if given is not None else configured
     if not wanted:
         return ()
-    from imgopt_rules import ALL_RULES
+    from imgopt_rules import EVERY_RULE
 
-    known = [rule.id for rule in ALL_RULES]
+    known = [rule.id for rule in EVERY_RULE]
     for name in wanted:
         if name in known:
             continue

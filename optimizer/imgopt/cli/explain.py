@@ -21,11 +21,11 @@ def explain(
     from imgopt.report import rules as report
     from imgopt.report.terminal import width
     from imgopt.spelling import choose_from
-    from imgopt_rules import ALL_RULES
+    from imgopt_rules import EVERY_RULE
 
-    found = next((each for each in ALL_RULES if each.id == rule), None)
+    found = next((each for each in EVERY_RULE if each.id == rule), None)
     if found is None:
-        raise UsageError(f"there is no rule {rule!r}", choose_from(rule, [each.id for each in ALL_RULES]))
+        raise UsageError(f"there is no rule {rule!r}", choose_from(rule, [each.id for each in EVERY_RULE]))
     if format == "json":
         from imgopt.report import json
 

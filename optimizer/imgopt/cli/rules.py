@@ -14,15 +14,15 @@ def rules(
     from imgopt.cli.output import emit, emit_lines
     from imgopt.report import rules as report
     from imgopt.report.terminal import width
-    from imgopt_rules import ALL_RULES
+    from imgopt_rules import EVERY_RULE
 
     if format == "json":
         from imgopt.report import json
 
-        objects = [json.rule_object(rule) for rule in ALL_RULES]
+        objects = [json.rule_object(rule) for rule in EVERY_RULE]
         emit(json.rendered(json.envelope((), rules=objects)), output_file)
     elif format == "markdown":
-        emit(report.listed_markdown(ALL_RULES).encode(), output_file)
+        emit(report.listed_markdown(EVERY_RULE).encode(), output_file)
     else:
-        emit_lines(report.listed(ALL_RULES, width()), output_file, no_color=no_color)
+        emit_lines(report.listed(EVERY_RULE, width()), output_file, no_color=no_color)
     return 0

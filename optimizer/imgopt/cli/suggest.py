@@ -50,7 +50,7 @@ def suggest(
 ) -> int:
     """Say what is wasted, what it costs in bytes and push minutes, and what would mend it.
 
-    Nothing is changed and nothing is built. Formats: text, json, markdown (for a pull-request comment).
+    Looks at Dockerfiles and at CI files (Jenkinsfile, .gitlab-ci.yml, GitHub workflows). Nothing is changed and nothing is built. Formats: text, json, markdown (for a pull-request comment).
     """
     from dataclasses import replace
 
@@ -70,7 +70,7 @@ def suggest(
         fail_on,
     )
     options = replace(a.options(paths, given), engine=_GZIP[engine] if engine else None)
-    report = examine(paths, options, quiet=quiet)
+    report = examine(paths, options, quiet=quiet, pipelines=True)
     view_again = replace(given, unsafe=None) if options.unsafe and not given.unsafe else given
     _print(
         report,
@@ -88,17 +88,23 @@ def suggest(
     return max(exit_code(report), _verdict(report, options.fail_on))
 
 
-def examine(paths: Sequence[str], options: Options, *, quiet: bool) -> Report:
-    """The engine's report on every Dockerfile that the paths stand for."""
+def examine(paths: Sequence[str], options: Options, *, quiet: bool, pipelines: bool = False) -> Report:
+    """The engine's report on every Dockerfile that the paths stand for, and with `pipelines` on CI files."""
     from dataclasses import replace
 
     from imgopt.report.terminal import waiting
     from imgopt.suggest import MAX_DOCKERFILE_BYTES, report_on
-    from imgopt_rules import ALL_RULES
+    from imgopt_rules import ALL_RULES, PIPELINE_RULES
 
     stdin = a.read_standard_input(MAX_DOCKERFILE_BYTES) if "-" in paths else None
     with waiting(quiet) as work_on:
-        return report_on(paths, replace(options, progress=work_on), stdin, rules=ALL_RULES)
+        return report_on(
+            paths,
+            replace(options, progress=work_on),
+            stdin,
+            rules=ALL_RULES,
+            pipeline_rules=PIPELINE_RULES if pipelines else (),
+        )
 
 
 def exit_code(report: Report) -> int:

@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING, Any
 from imgopt import __version__
 from imgopt.errors import ImgoptError
 from imgopt.report.figures import weakest
-from imgopt.result import FileReport, ImageWeight, JavaInfo, Prediction, Report, Saving, Sum
+from imgopt.result import (
+    FileReport,
+    ImageWeight,
+    JavaInfo,
+    PipelineSummary,
+    Prediction,
+    Report,
+    Saving,
+    Sum,
+)
 
 if TYPE_CHECKING:
     from imgopt.java.jar import Jar
-    from imgopt.rule import Finding, Rule
+    from imgopt.rule import Documented, Finding
 
 Object = dict[str, Any]
 
@@ -80,6 +89,27 @@ def file_object(file: FileReport) -> Object:
         "warnings": warnings,
         "good": file.good,
         "skipped": file.skipped,
+        **({} if file.pipeline is None else {"pipeline": _pipeline(file.pipeline)}),
+    }
+
+
+def _pipeline(pipeline: PipelineSummary) -> Object:
+    """Only a CI file has it: what it pushes, before and after the rewrite of the Dockerfile."""
+    return {
+        "system": pipeline.system,
+        "pushes": [
+            {
+                "line": push.line,
+                "tool": push.tool,
+                "dockerfile": push.dockerfile,
+                "unknown": push.unknown,
+                "first_push_bytes": _sums(push.first_push.before, push.first_push.after),
+                "next_push_bytes": _sums(push.next_push.before, push.next_push.after),
+                "timeout_s": push.timeout_s,
+                "at_once": push.at_once,
+            }
+            for push in pipeline.pushes
+        ],
     }
 
 
@@ -244,5 +274,5 @@ def _library(library: Any) -> Object:
     }
 
 
-def rule_object(rule: Rule) -> Object:
+def rule_object(rule: Documented) -> Object:
     return {"id": rule.id, "summary": rule.summary, "documentation": rule.documentation}

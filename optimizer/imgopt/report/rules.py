@@ -9,10 +9,10 @@ from imgopt.report.layout import Line, line, visible, wrapped
 from imgopt.report.markdown import escaped, markdown_table
 
 if TYPE_CHECKING:
-    from imgopt.rule import Rule
+    from imgopt.rule import Documented
 
 
-def listed(rules: Sequence[Rule], width: int) -> list[Line]:
+def listed(rules: Sequence[Documented], width: int) -> list[Line]:
     """Every rule with the first line of its documentation."""
     indent = 4 + max((len(rule.id) for rule in rules), default=0)
     lines: list[Line] = []
@@ -22,7 +22,7 @@ def listed(rules: Sequence[Rule], width: int) -> list[Line]:
     return [*lines, (), line("  imgopt explain RULE says more")]
 
 
-def explained(rule: Rule, width: int) -> list[Line]:
+def explained(rule: Documented, width: int) -> list[Line]:
     """A rule's documentation: paragraphs filled to the width, headings marked, examples as they stand."""
     lines: list[Line] = [line((rule.id, "strong")), ()]
     paragraph: list[str] = []
@@ -55,13 +55,13 @@ def explained(rule: Rule, width: int) -> list[Line]:
     return lines
 
 
-def listed_markdown(rules: Sequence[Rule]) -> str:
+def listed_markdown(rules: Sequence[Documented]) -> str:
     return (
         markdown_table(["rule", "finds"], [[f"`{rule.id}`", escaped(rule.summary)] for rule in rules]) + "\n"
     )
 
 
-def explained_markdown(rule: Rule) -> str:
+def explained_markdown(rule: Documented) -> str:
     """The documentation is Markdown already; its headings go below the rule's own."""
     rows = [f"#{row}" if row.startswith("##") else row for row in rule.documentation.split("\n")]
     return "\n".join([f"## {rule.id}", "", *rows]) + "\n"

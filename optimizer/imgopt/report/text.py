@@ -28,6 +28,7 @@ from imgopt.result import (
     ImageWeight,
     JavaInfo,
     LayerWeight,
+    PipelineSummary,
     Prediction,
     Report,
     Saving,
@@ -99,10 +100,12 @@ def _name(file: FileReport) -> str:
 
 
 def _file(file: FileReport, view: View, footnotes: list[Line]) -> list[Line]:
-    lines = [line((_name(file), "strong"), (f"  {visible(file.platform)}", "dim"))]
+    about = file.platform if file.pipeline is None else file.pipeline.system
+    lines = [line((_name(file), "strong"), (f"  {visible(about)}", "dim"))]
     if file.skipped is not None:
         return [*lines, *wrapped(skipped(file.skipped), view.width)]
-    lines += wrapped(_java(file.java), view.width, style="dim")
+    said = _java(file.java) if file.pipeline is None else pushes(file.pipeline)
+    lines += wrapped(said, view.width, style="dim")
     if file.context_note:
         lines += wrapped(f"context {file.context}: {file.context_note}", view.width, style="dim")
     elif view.verbose:
@@ -123,6 +126,20 @@ def _file(file: FileReport, view: View, footnotes: list[Line]) -> list[Line]:
         if footnotes:
             lines += _clients([file.prediction], view)
     return lines
+
+
+def pushes(pipeline: PipelineSummary) -> str:
+    """What a CI file pushes, in a sentence."""
+    if not pipeline.pushes:
+        return "no push was recognised"
+    files = list(dict.fromkeys(visible(push.dockerfile) for push in pipeline.pushes if push.dockerfile))
+    tools = list(dict.fromkeys(push.tool for push in pipeline.pushes))
+    count = len(pipeline.pushes)
+    what = f"{count} push{'' if count == 1 else 'es'} with {', '.join(tools)}"
+    if not files:
+        return f"{what}; {visible(pipeline.pushes[0].unknown or 'what they send is not known')}"
+    more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+    return f"{what}, of {', '.join(files[:3])}{more}"
 
 
 def skipped(reason: str) -> str:

@@ -1,0 +1,182 @@
+"""Groovy tokens as blocks and statements: enough of a tree to see what stands in what.
+
+A statement is a list of tokens in which each ``{…}`` is one `Block`. Made without recursion, so that depth costs
+nothing; whoever walks the tree bounds its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import islice
+
+from imgopt.pipelines.tokens import Token
+
+_CONTINUES = frozenset({",", "=", "+", ":", "?", "&", "|", ".", "->", "<"})
+_LOOK_BACK = 400  # tokens of a header
+
+
+@dataclass(eq=False)
+class Block:
+    """``{ … }`` with what stands before it: ``name`` is the last part of what is called (``inside`` of
+    ``docker.image('x').inside``), ``args`` its parenthesis, ``label`` the key where it is a value of a map."""
+
+    name: str = ""
+    args: list[Item] = field(default_factory=list)
+    label: str | None = None
+    header: list[Item] = field(default_factory=list)
+    params: tuple[str, ...] = ()
+    statements: list[list[Item]] = field(default_factory=list)
+    line: int = 0
+    end_line: int = 0
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The blocks that stand directly in it."""
+        return [item for statement in self.statements for item in statement if isinstance(item, Block)]
+
+
+Item = Token | Block
+
+
+@dataclass
+class _Frame:
+    block: Block
+    statement: list[Item] = field(default_factory=list)
+    depth: int = 0
+
+    def flush(self) -> None:
+        if self.statement:
+            self.block.statements.append(self.statement)
+        self.statement, self.depth = [], 0
+
+
+def blocks(found: list[Token]) -> Block:
+    """The whole file as one block."""
+    root = Block(line=1)
+    stack = [_Frame(root)]
+    for index, token in enumerate(found):
+        frame = stack[-1]
+        text = token.text if token.kind == "punct" else ""
+        if token.kind == "newline":
+            if frame.depth <= 0 and frame.statement and not _goes_on(frame.statement[-1], found, index):
+                frame.flush()
+        elif text == ";" and frame.depth <= 0:
+            frame.flush()
+        elif text == "{":
+            block = _block(frame.statement, token.line)
+            frame.statement.append(block)
+            stack.append(_Frame(block))
+        elif text == "}":
+            frame.flush()
+            frame.block.end_line = token.line
+            if len(stack) > 1:
+                stack.pop()
+        elif text == "->" and not frame.block.statements and not frame.block.params:
+            frame.block.params = tuple(
+                item.text
+                for item in frame.statement
+                if isinstance(item, Token) and item.kind == "name" and item.text not in ("def", "String")
+            )
+            frame.statement = []
+        else:
+            frame.depth += 1 if text in ("(", "[") else -1 if text in (")", "]") else 0
+            frame.statement.append(token)
+    last = found[-1].end_line if found else 1
+    while stack:
+        frame = stack.pop()
+        frame.flush()
+        frame.block.end_line = last
+    return root
+
+
+def _goes_on(last: Item, found: list[Token], index: int) -> bool:
+    if isinstance(last, Token) and last.kind == "punct" and last.text in _CONTINUES:
+        return True
+    following = found[index + 1] if index + 1 < len(found) else None
+    return following is not None and following.kind == "punct" and following.text in (".", "?")
+
+
+def _block(statement: list[Item], line: int) -> Block:
+    header = list(islice(reversed(statement), _LOOK_BACK))[::-1]
+    block = Block(header=header, line=line)
+    at = len(header) - 1
+    if at < 0:
+        return block
+    if is_punct(header[at], ":"):
+        block.label = _label(header[at - 1]) if at else ""
+        return block
+    if is_punct(header[at], ")"):
+        opening = _opening(header, at)
+        if opening is None:
+            return block
+        block.args = header[opening + 1 : at]
+        at = opening - 1
+    elif is_punct(header[at], ",") or is_punct(header[at], "("):
+        block.label = ""
+        return block
+    if at >= 0 and isinstance(name := header[at], Token) and name.kind == "name":
+        block.name = name.text
+    return block
+
+
+def _label(item: Item) -> str:
+    return item.text if isinstance(item, Token) else ""
+
+
+def _opening(header: list[Item], closing: int) -> int | None:
+    depth = 0
+    for index in range(closing, -1, -1):
+        item = header[index]
+        if is_punct(item, ")") or is_punct(item, "]"):
+            depth += 1
+        elif is_punct(item, "(") or is_punct(item, "["):
+            depth -= 1
+            if not depth:
+                return index
+    return None
+
+
+def is_punct(item: Item, text: str) -> bool:
+    return isinstance(item, Token) and item.kind == "punct" and item.text == text
+
+
+def is_name(item: Item, text: str | None = None) -> bool:
+    return isinstance(item, Token) and item.kind == "name" and (text is None or item.text == text)
+
+
+def arguments(items: list[Item]) -> tuple[list[list[Item]], dict[str, list[Item]]]:
+    """Positional and named arguments, divided at the commas of the outermost level."""
+    parts: list[list[Item]] = [[]]
+    depth = 0
+    for item in items:
+        if isinstance(item, Token) and item.kind == "punct":
+            depth += 1 if item.text in "([" else -1 if item.text in ")]" else 0
+            if item.text == "," and not depth:
+                parts.append([])
+                continue
+        parts[-1].append(item)
+    positional: list[list[Item]] = []
+    named: dict[str, list[Item]] = {}
+    for part in parts:
+        if len(part) > 2 and is_punct(part[1], ":") and isinstance(part[0], Token):
+            named[part[0].text] = part[2:]
+        elif part:
+            positional.append(part)
+    return positional, named
+
+
+def call_arguments(statement: list[Item], at: int) -> list[Item]:
+    """What is given to the call whose name stands at ``at``: its parenthesis, or the rest of the statement."""
+    following = at + 1
+    if following < len(statement) and is_punct(statement[following], "("):
+        depth = 0
+        for index in range(following, len(statement)):
+            item = statement[index]
+            if is_punct(item, "(") or is_punct(item, "["):
+                depth += 1
+            elif is_punct(item, ")") or is_punct(item, "]"):
+                depth -= 1
+                if not depth:
+                    return statement[following + 1 : index]
+        return statement[following + 1 :]
+    return statement[following:]

@@ -1,0 +1,440 @@
+"""Builds and pushes in the steps of a pipeline."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from imgopt import shell
+from imgopt.pipelines.model import (
+    PRESERVES_BASE,
+    Action,
+    Build,
+    Place,
+    Push,
+    Recipe,
+    Step,
+    Text,
+    Timeout,
+    Tool,
+    keeps_the_base,
+)
+from imgopt.pipelines.tools import (
+    HERE,
+    ROOT,
+    ROOTS,
+    Arg,
+    Line,
+    Parsed,
+    flags,
+    image_name,
+    is_kaniko,
+    repository,
+    run_image,
+    unwrapped,
+)
+
+_MAX_LOOP = 64  # values of a loop that are looked at
+_MAX_COMMANDS = 4_000  # of a pipeline, each run of a loop counted
+_MAX_SCRIPT = 200_000  # characters
+_NO_REGISTRY = ("oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "dir:", "containers-storage:")
+_BUILDERS = frozenset({"docker", "podman", "nerdctl"})
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command says about the Dockerfile it builds. Paths are as written, with `HERE` and `ROOT` in them;
+    None where they depend on what is not known, "" where nothing is said."""
+
+    dockerfile: str | None
+    context: str | None
+    directory: str | None
+    build_args: tuple[tuple[str, str], ...] = ()
+    target: str | None = None
+    platform: str | None = None
+    kaniko: bool = False
+
+
+RecipeOf = Callable[[Request], Recipe]
+
+
+@dataclass
+class _Reading:
+    """What was found so far: a push looks back for the build of its image."""
+
+    recipe_of: RecipeOf
+    keeps_base: bool
+    builds: list[Build] = field(default_factory=list)
+    pushes: list[Push] = field(default_factory=list)
+    named: dict[str, Build] = field(default_factory=dict)  # by image name and by repository
+    pulled: set[tuple[str, str]] = field(default_factory=set)  # (job, repository)
+    left: int = _MAX_COMMANDS
+
+
+def find(
+    steps: Sequence[Step | Action], recipe_of: RecipeOf, *, keeps_base: bool = False
+) -> tuple[tuple[Build, ...], tuple[Push, ...], bool]:
+    """All builds and pushes, in order, and whether there was more than could be looked at. ``keeps_base``: what makes
+    kaniko leave the base alone is set for the whole file."""
+    reading = _Reading(recipe_of, keeps_base)
+    for step in steps:
+        if reading.left <= 0:
+            break
+        if isinstance(step, Action):
+            words = [Arg(word, None if "$" in word else word) for word in step.words]
+            line, end = step.spans[0]
+            _command(
+                reading,
+                Line(tuple(words), (), step.place.variables),
+                (line, end),
+                step.place,
+                step.place.directory,
+            )
+        else:
+            _script(reading, step.script, step.place, 0)
+    return tuple(reading.builds), _matched(reading), reading.left <= 0
+
+
+def _matched(reading: _Reading) -> tuple[Push, ...]:
+    """A push whose image nothing here builds by that name is that of the only Dockerfile that is built."""
+    recipes = {build.recipe.path: build for build in reading.builds}
+    if len(recipes) != 1:
+        return tuple(reading.pushes)
+    only = next(iter(recipes.values()))
+    return tuple(
+        push if push.build is not None else replace(push, build=only, recipe=only.recipe)
+        for push in reading.pushes
+    )
+
+
+# shell text
+
+
+def _script(reading: _Reading, script: Text, place: Place, nested: int) -> None:
+    if len(script.text) > _MAX_SCRIPT or nested > 3:
+        return
+    known = {"PWD": HERE, **dict.fromkeys(ROOTS, ROOT), **place.variables}
+    run = _Run(reading, script, place, known, place.directory, nested)
+    parsed = shell.parse(script.text)
+    if not parsed.broken:
+        run.nodes(parsed.nodes)
+        return
+    for start, text in _logical_lines(script.text):  # what can be read of a script that cannot
+        part = shell.parse(text)
+        if not part.broken:
+            run.offset = start
+            run.nodes(part.nodes)
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    start = 0
+    for match in re.finditer(r"(?<!\\)\n|\Z", text):
+        if match.start() > start:
+            yield start, text[start : match.start()]
+        start = match.end()
+
+
+@dataclass
+class _Run:
+    """One script as it would run: where it stands, what is set."""
+
+    reading: _Reading
+    script: Text
+    place: Place
+    variables: dict[str, str | None]
+    directory: str | None
+    nested: int
+    offset: int = 0
+    before: list[tuple[int, str | None]] = field(default_factory=list)  # directories around subshells
+
+    def nodes(self, nodes: Sequence[shell.Command | shell.Loop]) -> None:
+        for node in nodes:
+            if self.reading.left <= 0:
+                return
+            self.reading.left -= 1
+            if isinstance(node, shell.Command):
+                self.command(node)
+                continue
+            values = [word.value(self.variables) for word in node.words]
+            listed: list[str | None] = []
+            for value in values:
+                listed += value.split() if value is not None else [None]
+            outside = self.variables.get(node.variable)
+            for value in listed[:_MAX_LOOP] or [None]:
+                self.variables[node.variable] = value
+                self.nodes(node.body)
+            self.variables[node.variable] = outside
+
+    def command(self, command: shell.Command) -> None:
+        while self.before and self.before[-1][0] > command.depth:
+            self.directory = self.before.pop()[1]
+        for word in command.assignments:
+            if not command.words:
+                self._assign(word)
+        if not command.words:
+            return
+        words = [_arg(word, self.variables) for word in command.words]
+        name = words[0].value
+        if name == "cd":
+            if command.depth and not (self.before and self.before[-1][0] == command.depth):
+                self.before.append((command.depth, self.directory))
+            self.directory = _entered(self.directory, words[1] if len(words) > 1 else None)
+            return
+        if name in ("export", "local", "readonly", "declare"):
+            for word in command.words[1:]:
+                self._assign(word)
+            return
+        variables = dict(self.variables)
+        for word in command.assignments:
+            key, _, _ = word.text.partition("=")
+            variables[key] = _value_of(word, self.variables)
+        line = unwrapped(words, variables)
+        start = self.script.line(self.offset + command.start)
+        end = max(start, self.script.line(self.offset + max(command.start, command.end - 1)))
+        if line.words and (line.words[0].value or "").rsplit("/", 1)[-1] in ("sh", "bash", "ash", "dash"):
+            self._inner(line, start)
+            return
+        _command(self.reading, line, (start, end), self.place, self.directory)
+
+    def _assign(self, word: shell.Word) -> None:
+        key, equals, _ = word.text.partition("=")
+        if equals and key.isidentifier():
+            self.variables[key] = _value_of(word, self.variables)
+
+    def _inner(self, line: Line, start: int) -> None:
+        """``sh -c '…'``: the text is a script of its own."""
+        at = next((n for n, word in enumerate(line.words) if re.fullmatch(r"-[a-z]*c", word.text)), None)
+        if at is None or at + 1 >= len(line.words):
+            return
+        text = line.words[at + 1].known
+        limits = tuple(_limit(limit, start) for limit in line.limits)
+        place = replace(
+            self.place,
+            timeouts=(*self.place.timeouts, *limits),
+            variables=line.variables,
+            directory=self.directory,
+        )
+        _script(self.reading, Text(text, ((0, start),)), place, self.nested + 1)
+
+
+def _entered(directory: str | None, word: Arg | None) -> str | None:
+    if word is None or word.value is None:
+        return None
+    if word.value.startswith(ROOT):
+        return word.value.removeprefix(ROOT).strip("/")
+    path = word.value.removeprefix(HERE).lstrip("/") if word.value.startswith(HERE) else word.value
+    if path.startswith("/") or directory is None or path == "-":
+        return None
+    return posixpath.normpath(posixpath.join(directory, path)).removeprefix("./") if path else directory
+
+
+def _arg(word: shell.Word, variables: Mapping[str, str | None]) -> Arg:
+    text = word.text.replace("`pwd`", "${PWD}").replace("$(pwd)", "${PWD}")
+    value = shell.Word(text, word.start, word.end).value(variables)
+    return Arg(text.strip("\"'") if text[:1] in "\"'" else text, value)
+
+
+def _value_of(word: shell.Word, variables: Mapping[str, str | None]) -> str | None:
+    value = _arg(word, variables).value
+    return None if value is None else value.partition("=")[2]
+
+
+def _limit(limit: tuple[float, str], line: int) -> Timeout:
+    return Timeout(limit[0], line, limit[1], "shell")
+
+
+# one command
+
+
+def _command(
+    reading: _Reading, line: Line, lines: tuple[int, int], place: Place, directory: str | None
+) -> None:
+    words = list(line.words)
+    if not words or words[0].value is None:
+        return
+    limits = tuple(_limit(limit, lines[0]) for limit in line.limits)
+    at = _At(reading, lines, replace(place, timeouts=(*place.timeouts, *limits)), directory, line.variables)
+    program = words[0].value
+    name = program.rsplit("/", 1)[-1]
+    if is_kaniko(program):
+        at.kaniko(flags(words[1:], kaniko=True), place.agent.image)
+        return
+    command = next((word.value for word in words[1:] if not word.text.startswith("-")), None)
+    behind = _behind(words, command)
+    if name in _BUILDERS:
+        at.docker(name, command, behind)
+    elif name == "buildah" and command in ("bud", "build", "build-using-dockerfile"):
+        at.build("buildah", flags(behind))
+    elif name == "buildah" and command == "push":
+        at.push("buildah", flags(behind).rest)
+    elif name == "skopeo" and command == "copy":
+        at.copy(flags(behind).rest)
+    elif name == "buildctl" and command == "build":
+        at.buildctl(flags(behind))
+    elif name == "docker-compose" and command == "push":
+        at.push("docker", ())
+
+
+def _behind(words: list[Arg], command: str | None) -> list[Arg]:
+    for number, word in enumerate(words[1:], 2):
+        if word.value is not None and word.value == command:
+            return words[number:]
+    return []
+
+
+@dataclass(frozen=True)
+class _At:
+    reading: _Reading
+    lines: tuple[int, int]
+    place: Place
+    directory: str | None
+    variables: Mapping[str, str | None]
+
+    def kaniko(self, parsed: Parsed, image: str | None) -> None:
+        if not parsed.flags:
+            return  # `executor version` and the like
+        recipe = self._recipe(
+            parsed, parsed.last("dockerfile", "file") or "", parsed.last("context") or "", kaniko=True
+        )
+        names = tuple(map(image_name, parsed.flags.get("destination", ())))
+        build = self._built("kaniko", parsed, recipe, image, names)
+        if names and not build.on("no-push"):
+            self._pushed("kaniko", build, names[0], asks=True, fresh="kaniko keeps nothing between builds")
+
+    def docker(self, name: str, command: str | None, behind: list[Arg]) -> None:
+        tool: Tool = "podman" if name == "podman" else "docker"
+        if command in ("image", "buildx", "builder", "compose") and behind:
+            group, command = command, behind[0].value
+            behind = behind[1:]
+            if group == "compose":
+                if command == "push":
+                    self.push(tool, ())
+                return
+            if group == "buildx" and command in ("build", "b"):
+                self.build("buildx", flags(behind))
+                return
+        if command == "build":
+            self.build(tool, flags(behind))
+        elif command == "push":
+            self.push(tool, flags(behind).rest)
+        elif command == "pull":
+            for word in flags(behind).rest:
+                self.reading.pulled.add((self.place.job, repository(image_name(word.known))))
+        elif command == "tag" and len(behind) > 1:
+            built = self._named(image_name(behind[0].known))
+            if built is not None:
+                self._call(built, (image_name(behind[1].known),))
+        elif command == "run":
+            run = run_image(behind)
+            if run is not None and "kaniko" in run[0]:
+                inside = replace(self, variables={**self.variables, **run[2]})
+                inside.kaniko(flags(run[1], kaniko=True), run[0])
+
+    def build(self, tool: Tool, parsed: Parsed) -> None:
+        context = next((word.known for word in parsed.rest), "")
+        recipe = self._recipe(parsed, parsed.last("file") or "", context)
+        names = tuple(map(image_name, parsed.flags.get("tag", ())))
+        build = self._built(tool, parsed, recipe, self.place.agent.image, names)
+        output = parsed.last("output") or ""
+        pushes = "push=true" in output.replace(" ", "") or "type=registry" in output
+        if build.on("push") or pushes:
+            self._pushed("buildx", build, names[0] if names else None, asks=True, fresh=None)
+
+    def buildctl(self, parsed: Parsed) -> None:
+        options = [value.partition("=")[::2] for value in parsed.flags.get("opt", ())]
+        locals_ = dict(value.partition("=")[::2] for value in parsed.flags.get("local", ()))
+        given = dict(options)
+        folder = locals_.get("dockerfile", "")
+        file = (
+            posixpath.join(folder, given.get("filename", "Dockerfile"))
+            if folder or "filename" in given
+            else ""
+        )
+        recipe = self._recipe(parsed, file, locals_.get("context", ""))
+        output = parsed.last("output") or ""
+        build = self._built("buildctl", parsed, recipe, self.place.agent.image, ())
+        if "push=true" in output.replace(" ", ""):
+            self._pushed("buildctl", build, None, asks=True, fresh=None)
+
+    def push(self, tool: Tool, rest: Sequence[Arg]) -> None:
+        if rest and rest[-1].known.startswith(_NO_REGISTRY):
+            return
+        name = image_name(rest[0].known) if rest else None
+        build = self._named(name) if name else None
+        fresh = self.place.agent.docker if tool == "docker" else self.place.agent.fresh
+        self._pushed(tool, build, name, asks=False, fresh=fresh)
+
+    def copy(self, rest: Sequence[Arg]) -> None:
+        if len(rest) < 2 or not rest[1].known.startswith("docker://"):
+            return
+        source = rest[0].known
+        if source.startswith("docker://"):
+            return  # from registry to registry: how much is not known here
+        packed = source.startswith(("oci:", "oci-archive:", "dir:"))
+        name = image_name(rest[1].known)
+        fresh = None if packed else self.place.agent.fresh
+        self._pushed("skopeo", self._named(name), name, asks=packed, fresh=fresh)
+
+    # what is found
+
+    def _recipe(self, parsed: Parsed, dockerfile: str, context: str, *, kaniko: bool = False) -> Recipe:
+        args = [value.partition("=") for value in parsed.flags.get("build-arg", ())]
+        target = parsed.last("target")
+        request = Request(
+            None if "$" in dockerfile else dockerfile,
+            None if "$" in context else context,
+            self.directory,
+            tuple((name, value) for name, equals, value in args if equals and "$" not in value),
+            None if target is None or "$" in target else target,
+            parsed.last("custom-platform", "customPlatform", "platform"),
+            kaniko,
+        )
+        return self.reading.recipe_of(request)
+
+    def _built(
+        self, tool: Tool, parsed: Parsed, recipe: Recipe, image: str | None, names: tuple[str, ...]
+    ) -> Build:
+        line, end = self.lines
+        set_ = (self.variables.get(PRESERVES_BASE) or "").lower() in ("true", "1", "yes", "t")
+        keeps_base = set_ or self.reading.keeps_base or (image is not None and keeps_the_base(image))
+        build = Build(
+            tool, parsed.flags, line, end, self.place, recipe, image, names, self.variables, keeps_base
+        )
+        self.reading.builds.append(build)
+        self._call(build, names)
+        return build
+
+    def _call(self, build: Build, names: tuple[str, ...]) -> None:
+        for name in names:
+            self.reading.named[name] = build
+            self.reading.named[repository(name)] = build
+
+    def _named(self, name: str) -> Build | None:
+        named = self.reading.named
+        return named.get(name) or named.get(repository(name))
+
+    def _pushed(
+        self, tool: Tool, build: Build | None, name: str | None, *, asks: bool, fresh: str | None
+    ) -> None:
+        line, end = self.lines
+        recipe = (
+            build.recipe
+            if build is not None
+            else Recipe(None, None, why="nothing here says which Dockerfile it is")
+        )
+        pulled = name is not None and (self.place.job, repository(name)) in self.reading.pulled
+        push = Push(tool, line, end, self.place, build, recipe, asks, fresh, pulled, name)
+        if not any(_same(push, other) for other in self.reading.pushes[-8:]):
+            self.reading.pushes.append(push)
+
+
+def _same(push: Push, other: Push) -> bool:
+    """Another tag of an image that was just pushed: its layers are there already."""
+    return (
+        push.build is not None
+        and push.build is other.build
+        and push.place.branches == other.place.branches
+        and push.tool == other.tool
+    )

@@ -1,0 +1,451 @@
+"""A Jenkinsfile, declarative or scripted, or a step of a shared library, as steps.
+
+What is read: ``sh`` in all its forms, ``timeout``, ``parallel``, ``matrix``, loops over lists that stand in the file,
+methods of the file, ``dir``, ``withEnv``, ``environment``, ``lock``, agents with their pods and containers, and the
+Docker plugin's ``docker.build`` and ``push``. What cannot be told (a list that a command makes) is kept as unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+
+from imgopt.pipelines.blocks import Block, Item, arguments, blocks, call_arguments, is_name, is_punct
+from imgopt.pipelines.groovy_values import (
+    Values,
+    filled,
+    first_string,
+    joined,
+    limited,
+    list_of,
+    text_of,
+    value_of,
+    with_env,
+)
+from imgopt.pipelines.jenkins_agents import agent_of, container, pod_of
+from imgopt.pipelines.model import Action, Branch, ImageUse, Place, Step, Text
+from imgopt.pipelines.tokens import Token, tokens
+
+_LOOPS = frozenset({"each", "collect", "collectEntries", "eachWithIndex", "eachParallel"})
+#: Declared for the whole block they stand in; walked as such, not as code.
+_SECTIONS = frozenset(
+    "options environment agent parameters triggers tools when input axes excludes libraries axis exclude".split()
+)
+_MAX_DEPTH = 60
+_MAX_STEPS = 3_000
+_MAX_VALUES = 64
+_IMAGE = re.compile(r"[\w.:/@-]*kaniko-project/executor[\w.:@-]*")
+
+
+@dataclass
+class _Reading:
+    read: Callable[[str], bytes | None]
+    steps: list[Step | Action] = field(default_factory=list)
+    lists: dict[str, Values] = field(default_factory=dict)
+    methods: dict[str, Block] = field(default_factory=dict)
+    called: set[str] = field(default_factory=set)
+    branched: dict[str, int] = field(default_factory=dict)  # maps of closures that `parallel` runs: group
+    assigned: Counter[str] = field(default_factory=Counter)
+    groups: int = 0
+    walked: int = 0
+
+    def group(self) -> int:
+        self.groups += 1
+        return self.groups
+
+
+def read(text: str, file: Callable[[str], bytes | None]) -> tuple[list[Step | Action], list[ImageUse], bool]:
+    """Steps, images that are named, and whether there was more than is looked at. ``file`` reads from the
+    repository (``yamlFile``), None where there is no such file."""
+    found = tokens(text)
+    root = blocks(found)
+    reading = _Reading(file)
+    _survey(reading, root)
+    _Walk(reading).block(root, Place(), 0)
+    for name, method in reading.methods.items():
+        if name not in reading.called:  # a library's step: its callers are elsewhere
+            _Walk(reading).block(method, Place(variables=dict.fromkeys(method.params)), 1)
+    images = [
+        ImageUse(match[0], _line(token, match.start()))
+        for token in found
+        if token.kind == "string" and "kaniko-project/executor" in token.text
+        for match in _IMAGE.finditer(token.text)
+    ]
+    return reading.steps, images, reading.walked >= _MAX_STEPS
+
+
+def _line(token: Token, offset: int) -> int:
+    return Text(token.text, token.breaks).line(offset)
+
+
+# what holds for the whole file
+
+
+def _survey(reading: _Reading, root: Block) -> None:
+    """Lists by name, methods, how often a name is assigned, and which maps `parallel` gets."""
+    todo = [root]
+    while todo:
+        block = todo.pop()
+        for statement in block.statements:
+            _survey_statement(reading, statement)
+            todo += [item for item in statement if isinstance(item, Block)]
+
+
+def _survey_statement(reading: _Reading, statement: list[Item]) -> None:
+    for at, item in enumerate(statement):
+        if not isinstance(item, Token) or item.kind != "name":
+            continue
+        following = statement[at + 1] if at + 1 < len(statement) else None
+        if item.text == "parallel" and following is not None:
+            given = statement[at + 2] if is_punct(following, "(") and at + 2 < len(statement) else following
+            if is_name(given) and not isinstance(given, Block):
+                reading.branched.setdefault(given.text, reading.group())
+        if following is None or not is_punct(following, "=") or _compares(statement, at + 1):
+            continue
+        reading.assigned[item.text] += 1
+        values = list_of(statement[at + 2 :])
+        if values is not None:
+            reading.lists[item.text] = values
+    last = statement[-1]
+    names = [item.text for item in statement[:2] if isinstance(item, Token) and item.kind == "name"]
+    if isinstance(last, Block) and last.name and names[:1] in (["def"], ["void"], ["private"], ["String"]):
+        positional, _ = arguments(last.args)
+        params = tuple(part[-1].text for part in positional if part and isinstance(part[-1], Token))
+        defaults = tuple(_parameter(part) for part in positional)
+        last.params = defaults if len(defaults) == len(params) else params
+        reading.methods[last.name] = last
+
+
+def _parameter(part: list[Item]) -> str:
+    """The name of ``String module`` or ``tag = 'latest'``."""
+    named = [item.text for item in part if isinstance(item, Token)]
+    if "=" in named:
+        named = named[: named.index("=")]
+    return named[-1] if named else ""
+
+
+def _compares(statement: list[Item], at: int) -> bool:
+    return any(
+        0 <= index < len(statement) and is_punct(statement[index], "=") for index in (at - 1, at + 1)
+    ) or (at + 1 < len(statement) and is_punct(statement[at + 1], "~"))
+
+
+# walking
+
+
+@dataclass
+class _Walk:
+    reading: _Reading
+
+    def block(self, block: Block, place: Place, depth: int) -> None:
+        if depth > _MAX_DEPTH or self.reading.walked >= _MAX_STEPS:
+            return
+        self.reading.walked += 1
+        place = self._sections(block, place)
+        if block.name == "matrix":
+            self._matrix(block, place, depth)
+            return
+        branches = block.name == "parallel"
+        group = self.reading.group() if branches else 0
+        for statement in block.statements:
+            place = self._statement(statement, place, depth, group)
+
+    def _sections(self, block: Block, place: Place) -> Place:
+        """What ``agent``, ``environment`` and ``options`` say for all of a block, wherever they stand in it."""
+        for statement in block.statements:
+            if not statement or not is_name(statement[0]) or isinstance(statement[0], Block):
+                continue
+            name = statement[0].text
+            section = next((item for item in statement if isinstance(item, Block)), None)
+            if name == "agent":
+                place = replace(place, agent=agent_of(statement, section, place.agent, self.reading.read))
+            elif section is None:
+                continue
+            elif name == "environment":
+                place = replace(place, variables={**place.variables, **self._environment(section, place)})
+            elif name == "options":
+                for option in section.statements:
+                    place = self._option(option, place)
+        return place
+
+    def _environment(self, section: Block, place: Place) -> dict[str, str | None]:
+        known: dict[str, str | None] = {}
+        for statement in section.statements:
+            if len(statement) > 2 and is_punct(statement[1], "=") and isinstance(statement[0], Token):
+                known[statement[0].text] = value_of(statement[2:], {**place.variables, **known})
+        return known
+
+    def _option(self, option: list[Item], place: Place) -> Place:
+        if option and isinstance(option[0], Token):
+            if option[0].text == "timeout":
+                return limited(place, call_arguments(option, 0), option[0].line)
+            if option[0].text == "lock":
+                return replace(place, locked=True)
+        return place
+
+    def _statement(self, statement: list[Item], place: Place, depth: int, group: int) -> Place:
+        """One statement; the place for those after it, in which a variable may be known that was not."""
+        parallel = self._parallel_group(statement)
+        for at, item in enumerate(statement):
+            if isinstance(item, Block):
+                if item in self.reading.methods.values() or item.name in _SECTIONS:
+                    continue
+                self._nested(item, statement, place, depth, group, parallel)
+            elif item.kind == "name" and item.text in ("sh", "bat", "powershell", "pwsh"):
+                self._shell(statement, at, place)
+            elif item.kind == "name" and at + 1 < len(statement) and is_punct(statement[at + 1], "("):
+                self._call(statement, at, place, depth)
+        self._docker_plugin(statement, place)
+        return self._assigned(statement, place)
+
+    def _assigned(self, statement: list[Item], place: Place) -> Place:
+        at = next((n for n, item in enumerate(statement[:5]) if is_punct(item, "=")), None)
+        if at is None or not at or _compares(statement, at):
+            return place
+        name = statement[at - 1]
+        if isinstance(name, Block) or name.kind != "name":
+            return place
+        value = value_of(statement[at + 1 :], place.variables)
+        if self.reading.assigned[name.text] > 1:
+            value = None  # which of its values holds where is not followed
+        return replace(place, variables={**place.variables, name.text: value})
+
+    # blocks in a statement
+
+    def _nested(
+        self, block: Block, statement: list[Item], place: Place, depth: int, group: int, parallel: int
+    ) -> None:
+        if group and block.name == "stage":
+            place = replace(place, branches=(*place.branches, Branch(group, first_string(block.args))))
+        elif parallel and _is_branch(block):
+            unknown = "?" in place.variables
+            name = f"{filled(_branch_name(block), place.variables)} {place.job}"
+            place = replace(place, branches=(*place.branches, Branch(parallel, name, unknown)))
+        place = self._entered(block, place)
+        values = self._loop(block)
+        if values is None:
+            self._walk(block, place, depth, parallel)
+            return
+        names = self._variables(block)
+        for number, value in enumerate(values[:_MAX_VALUES] or [()]):
+            bound: dict[str, str | None] = dict.fromkeys(names)
+            bound.update(zip(names, value, strict=False))
+            inside = replace(place, variables={**place.variables, **bound, **({} if value else {"?": None})})
+            if parallel and number >= 0:
+                inside = replace(inside, job=f"{place.job}#{number}")
+            self._walk(block, inside, depth, parallel)
+
+    def _walk(self, block: Block, place: Place, depth: int, parallel: int) -> None:
+        if not parallel:
+            self.block(block, place, depth + 1)
+            return
+        # a closure that makes the map for `parallel`: what is labelled in it is a branch
+        if depth > _MAX_DEPTH or self.reading.walked >= _MAX_STEPS:
+            return
+        self.reading.walked += 1
+        is_branch = bool(place.branches) and place.branches[-1].group == parallel
+        for statement in block.statements:
+            for item in statement:
+                if isinstance(item, Block) and not is_branch:
+                    self._nested(item, statement, place, depth + 1, 0, parallel)
+            if is_branch:
+                place = self._statement(statement, place, depth + 1, 0)
+            else:
+                place = self._assigned(statement, place)
+
+    def _parallel_group(self, statement: list[Item]) -> int:
+        """The group that the closures of a statement belong to, 0 where they do not run at once."""
+        for at, item in enumerate(statement):
+            if not isinstance(item, Token) or item.kind != "name":
+                continue
+            if item.text == "parallel" and at + 1 < len(statement):
+                following = statement[at + 1]
+                if isinstance(following, Block):
+                    return 0  # declarative: its stages are the branches
+                given = (
+                    statement[at + 2] if is_punct(following, "(") and at + 2 < len(statement) else following
+                )
+                if (
+                    at + 3 >= len(statement)
+                    and isinstance(given, Token)
+                    and given.text in self.reading.branched
+                ):
+                    return 0
+                return self.reading.group()
+            assigns = at < 3 and at + 1 < len(statement) and _is_one_of(statement[at + 1], "[", "=")
+            if assigns and item.text in self.reading.branched:
+                return self.reading.branched[item.text]
+        return 0
+
+    def _entered(self, block: Block, place: Place) -> Place:
+        """What the call in front of a block means for what stands in it."""
+        positional, named = arguments(block.args)
+        first = value_of(positional[0], place.variables) if positional else None
+        if block.name == "timeout":
+            return limited(place, block.args, block.line)
+        if block.name in ("stage", "node") and first:
+            return replace(place, job=f"{place.job}/{first}") if block.name == "stage" else place
+        if block.name == "dir":
+            return replace(place, directory=joined(place.directory, first))
+        if block.name == "withEnv":
+            return replace(place, variables={**place.variables, **with_env(block.args, place.variables)})
+        if block.name in ("lock", "throttle"):
+            return replace(place, locked=place.locked or block.name == "lock")
+        if block.name == "container":
+            name = first or value_of(named.get("name", []), place.variables)
+            image = place.agent.containers.get(name or "")
+            return replace(place, agent=replace(place.agent, image=image))
+        if block.name == "podTemplate":
+            return replace(place, agent=pod_of(block, place.agent))
+        if block.name == "inside":
+            image = next(
+                (item.text for item in block.header if isinstance(item, Token) and item.kind == "string"),
+                None,
+            )
+            mounted = "docker.sock" in (first or "")
+            return replace(place, agent=container(image, first or "", mounted))
+        return place
+
+    # loops and branches
+
+    def _loop(self, block: Block) -> Values | None:
+        """The values of a loop; none (an empty list) where they are not known, None where it is no loop."""
+        if block.name == "for":
+            words = [item for item in block.args if isinstance(item, Token)]
+            at = next((n for n, word in enumerate(words) if word.text in ("in", ":")), None)
+            return [] if at is None else self._values(words[at + 1 :]) or []
+        if block.name not in _LOOPS:
+            return None
+        header = [item for item in block.header if not isinstance(item, Block)]
+        while header and not (header[-1].kind == "name" and header[-1].text == block.name):
+            header.pop()
+        header = header[:-2]  # the name and its dot
+        if header and header[-1].text == ")" and len(header) > 4:  # LIST.split(',')
+            return self._values(header[-6:]) or []
+        if header and header[-1].text == "]":
+            opening = max((n for n, item in enumerate(header) if item.text == "["), default=0)
+            return list_of(header[opening:]) or []
+        return self._values(header[-1:]) or []
+
+    def _values(self, items: Sequence[Item]) -> Values | None:
+        if len(items) == 1 and isinstance(items[0], Token) and items[0].kind == "name":
+            name = items[0].text
+            return self.reading.lists.get(name) if self.reading.assigned[name] == 1 else None
+        for at, item in enumerate(items):
+            if isinstance(item, Token) and (item.kind == "string" or item.text == "["):
+                return list_of(items[at:])
+        return None
+
+    def _variables(self, block: Block) -> tuple[str, ...]:
+        if block.name == "for":
+            names = [item.text for item in block.args if isinstance(item, Token) and item.kind == "name"]
+            before = names[: names.index("in")] if "in" in names else names[:2]
+            return (before[-1],) if before else ()
+        return block.params or ("it",)
+
+    def _matrix(self, block: Block, place: Place, depth: int) -> None:
+        """``matrix { axes { axis { name 'M'; values 'a', 'b' } } stages { … } }``"""
+        axes: list[tuple[str, list[str]]] = []
+        for section in block.blocks:
+            for axis in section.blocks if section.name == "axes" else []:
+                said = {s[0].text: s[1:] for s in axis.statements if s and isinstance(s[0], Token)}
+                name = first_string(said.get("name", []))
+                values = [
+                    item.text
+                    for item in said.get("values", [])
+                    if isinstance(item, Token) and item.kind == "string"
+                ]
+                if name and values:
+                    axes.append((name, values))
+        group = self.reading.group()
+        stages = [section for section in block.blocks if section.name == "stages"]
+        for number, values_ in enumerate(product(*(values for _, values in axes))):
+            if number >= _MAX_VALUES:
+                break
+            bound = dict(zip((name for name, _ in axes), values_, strict=True))
+            branch = Branch(group, " ".join(values_))
+            inside = replace(
+                place,
+                job=f"{place.job}#{number}",
+                branches=(*place.branches, branch),
+                variables={**place.variables, **bound},
+            )
+            for stage in stages:
+                self.block(stage, inside, depth + 1)
+
+    # steps
+
+    def _shell(self, statement: list[Item], at: int, place: Place) -> None:
+        given = call_arguments(statement, at)
+        if not given or (at and is_punct(statement[at - 1], ".")):
+            return
+        positional, named = arguments(given)
+        part = named.get("script") or (positional[0] if positional and not named else None)
+        text = text_of(part or [])
+        if text is None:
+            return
+        token = statement[at]
+        assert isinstance(token, Token)
+        last = max((item.end_line for item in given), default=token.line)
+        self._add(Step(text, ((token.line, last),), place))
+
+    def _add(self, step: Step | Action) -> None:
+        self.reading.walked += 1
+        if self.reading.walked < _MAX_STEPS:
+            self.reading.steps.append(step)
+
+    def _call(self, statement: list[Item], at: int, place: Place, depth: int) -> None:
+        """A method of the file: its body runs here."""
+        name = statement[at]
+        assert isinstance(name, Token)
+        method = self.reading.methods.get(name.text)
+        if method is None or method in statement:
+            return
+        self.reading.called.add(name.text)
+        positional, _ = arguments(call_arguments(statement, at))
+        bound: dict[str, str | None] = dict.fromkeys(method.params)
+        for param, part in zip(method.params, positional, strict=False):
+            bound[param] = value_of(part, place.variables)
+        self.block(method, replace(place, variables={**place.variables, **bound}), depth + 1)
+
+    def _docker_plugin(self, statement: list[Item], place: Place) -> None:
+        """``def app = docker.build('name', '-f x .')`` and ``app.push('tag')``."""
+        for at in range(len(statement) - 2):
+            one, dot, two = statement[at : at + 3]
+            if not (is_name(one) and is_punct(dot, ".") and is_name(two)):
+                continue
+            assert isinstance(one, Token) and isinstance(two, Token)
+            positional, _ = arguments(call_arguments(statement, at + 2))
+            if one.text == "docker" and two.text == "build":
+                words = [text_of(part) for part in positional[:2]]
+                name = words[0].text if words and words[0] is not None else "image"
+                rest = words[1].text.split() if len(words) > 1 and words[1] is not None else ["."]
+                target = statement[at - 2] if at > 1 and is_punct(statement[at - 1], "=") else None
+                tags = ["-t", name, *(["-t", f"plugin/{target.text}"] if isinstance(target, Token) else [])]
+                self._add(Action(("docker", "build", *tags, *rest), ((one.line, two.line),), place))
+                if any(is_name(item, "push") for item in statement[at + 3 :]):
+                    self._add(Action(("docker", "push", name), ((one.line, two.line),), place))
+            elif two.text == "push" and one.text != "docker" and len(positional) <= 1:
+                called = at + 3 < len(statement) and is_punct(statement[at + 3], "(")
+                if called and not (at and isinstance(statement[at - 1], Block)):
+                    name = f"plugin/{one.text}"
+                    self._add(Action(("docker", "push", name), ((one.line, two.line),), place))
+
+
+def _is_branch(block: Block) -> bool:
+    """Whether a closure is a value of a map: ``name: {…}``, ``[name, {…}]`` or ``map[name] = {…}``."""
+    return block.label is not None or bool(block.header and is_punct(block.header[-1], "="))
+
+
+def _branch_name(block: Block) -> str:
+    if block.label:
+        return block.label
+    words = [item.text for item in block.header[-6:] if isinstance(item, Token) and item.kind != "punct"]
+    return words[-1] if words else str(block.line)
+
+
+def _is_one_of(item: Item, *texts: str) -> bool:
+    return any(is_punct(item, text) for text in texts)

@@ -1,0 +1,258 @@
+"""What a CI file says about images: steps, the builds and pushes in them, and what stands around them.
+
+`Pipeline` is the one object that the rules for CI files read, as `Picture` is for those of Dockerfiles.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from imgopt.result import Prediction
+
+System = Literal["jenkins", "gitlab", "github"]
+
+#: How a system is called in sentences.
+SYSTEM_NAMES: dict[System, str] = {"jenkins": "Jenkins", "gitlab": "GitLab CI", "github": "GitHub Actions"}
+
+
+@dataclass(frozen=True, eq=False)
+class Timeout:
+    """A limit around commands, ``seconds`` long. Two runs of the same line (the branches of a loop) are two."""
+
+    seconds: float
+    line: int
+    text: str  # as it stands in the file, shortened
+    by: Literal["shell", "jenkins", "gitlab", "github"]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One of several things that run at once. ``group`` tells which belong together; ``of_unknown`` is set where
+    the branches are made from a list that is not known here, so that one stands for all of them."""
+
+    group: int
+    name: str
+    of_unknown: bool = False
+
+
+@dataclass(frozen=True)
+class Agent:
+    """Where a step runs. ``fresh``: nothing of an earlier build is left there, with the reason; None when the file
+    does not tell. ``docker``: the same for the Docker Engine that the step talks to."""
+
+    image: str | None = None  # of the container, where there is one
+    containers: Mapping[str, str] = field(default_factory=dict)  # of a pod: name to image
+    fresh: str | None = None
+    docker: str | None = None
+    keeps_docker: bool = False  # the host's own Engine is mounted
+
+
+@dataclass(frozen=True)
+class Place:
+    """What surrounds a step. A variable whose value is None is set, but not known here."""
+
+    job: str = ""
+    timeouts: tuple[Timeout, ...] = ()
+    branches: tuple[Branch, ...] = ()
+    locked: bool = False  # one at a time, by a lock
+    agent: Agent = field(default_factory=Agent)
+    variables: Mapping[str, str | None] = field(default_factory=dict)
+    directory: str | None = ""  # below the repository; None when it is not known
+
+
+@dataclass(frozen=True)
+class Text:
+    """Shell text and, for its offsets, the lines of the file. ``breaks`` are (offset, line), ascending."""
+
+    text: str
+    breaks: tuple[tuple[int, int], ...]
+
+    def line(self, offset: int) -> int:
+        return self.breaks[max(0, bisect_right(self.breaks, (offset, 1 << 60)) - 1)][1]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A piece of shell text that runs in one place. ``spans`` are the first and last lines of its parts."""
+
+    script: Text
+    spans: tuple[tuple[int, int], ...]
+    place: Place
+
+
+@dataclass(frozen=True)
+class Action:
+    """A step that builds or pushes without a shell command (``docker/build-push-action``, ``docker.build``)."""
+
+    words: tuple[str, ...]  # the command that does the same
+    spans: tuple[tuple[int, int], ...]
+    place: Place
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The Dockerfile of a build. ``prediction`` is None when it cannot be told, and ``why`` says so.
+
+    ``rewritten``: a rewrite is proposed, so that before and after differ. ``unused_stages``: those that the image does
+    not need, None when it is not known; ``runs``: how many RUN instructions there are.
+    """
+
+    path: str | None
+    prediction: Prediction | None
+    rewritten: bool = False
+    why: str | None = None
+    unused_stages: tuple[str, ...] | None = None
+    runs: int | None = None
+
+
+Tool = Literal["kaniko", "docker", "buildx", "buildctl", "buildah", "podman", "skopeo"]
+
+
+@dataclass(frozen=True, eq=False)
+class Build:
+    """A command that builds an image from a Dockerfile. ``flags``: name without dashes to its values, "" for none."""
+
+    tool: Tool
+    flags: Mapping[str, tuple[str, ...]]
+    line: int
+    end_line: int
+    place: Place
+    recipe: Recipe
+    image: str | None = None  # the container image that the command runs in
+    names: tuple[str, ...] = ()  # what the image is called
+    environment: Mapping[str, str | None] = field(default_factory=dict)
+    keeps_base: bool = False  # kaniko leaves the layers of the base as they are, as far as the file tells
+
+    def on(self, flag: str) -> bool:
+        """Whether a flag without a value, or with a value that means yes, is given."""
+        values = self.flags.get(flag)
+        return values is not None and values[-1].lower() not in ("false", "0", "f")
+
+
+@dataclass(frozen=True, eq=False)
+class Push:
+    """A command that sends an image. ``asks``: the client asks the registry for each layer before it sends it.
+    ``fresh``: why nothing is left of the release before where it runs; None where that is not known.
+    ``pulled``: the release before is pulled first."""
+
+    tool: Tool
+    line: int
+    end_line: int
+    place: Place
+    build: Build | None
+    recipe: Recipe
+    asks: bool
+    fresh: str | None = None
+    pulled: bool = False
+    target: str | None = None
+
+
+@dataclass(frozen=True)
+class ImageUse:
+    """A container image that the file names, with its line."""
+
+    name: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Silence:
+    rules: frozenset[str]
+    line: int  # the line that it speaks for
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    system: System
+    path: str
+    steps: tuple[Step | Action, ...]
+    images: tuple[ImageUse, ...]
+    builds: tuple[Build, ...] = ()
+    pushes: tuple[Push, ...] = ()
+    bandwidths: tuple[int, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    ignored: str | None = None
+    cut: bool = False  # there is more than was looked at
+
+    @property
+    def judged(self) -> bool:
+        """Whether it holds something that the rules can speak about."""
+        return bool(self.builds or self.pushes or any(archived(use.name) for use in self.images))
+
+    @property
+    def slowest(self) -> int:
+        return min(self.bandwidths)
+
+    def active(self, rule: str, line: int) -> bool:
+        """Whether a rule may speak about this line: no comment above it, or above its step, forbids it."""
+        lines = {line}
+        if self.silences:
+            spans = {span for step in self.steps for span in step.spans}
+            lines |= {start for start, end in spans if start <= line <= end}
+        return not any(rule in silence.rules and silence.line in lines for silence in self.silences)
+
+
+_ARCHIVED = re.compile(r"(?:^|/)kaniko-project/executor(?=[:@]|$)")
+_FORK = re.compile(r"(?:^|/)(?:osscontainertools/kaniko|martizih/kaniko)(?=[:@]|$)")
+
+
+def archived(image: str) -> bool:
+    """Whether this is the image of the kaniko project that was archived, or a mirror of it."""
+    return _ARCHIVED.search(image) is not None
+
+
+#: With it the maintained fork's ``--reproducible`` leaves the layers of the base as they are.
+PRESERVES_BASE = "FF_KANIKO_REPRODUCIBLE_PRESERVE_BASE_LAYERS"
+_VERSION = re.compile(r":v?(\d+)\.(\d+)")
+
+
+def keeps_the_base(image: str) -> bool:
+    """Whether this version of the fork does so without being told."""
+    version = _VERSION.search(image)
+    return maintained(image) and version is not None and (int(version[1]), int(version[2])) >= (1, 29)
+
+
+def maintained(image: str) -> bool:
+    """Whether this is an image of the maintained fork."""
+    return _FORK.search(image) is not None
+
+
+_SILENCE = re.compile(r"\s*(?:#|//)\s*imgopt:\s*ignore=([\w,\- ]+?)\s*(?::.*)?")
+_SKIP = re.compile(r"\s*(?:#|//)\s*imgopt:\s*ignore-file\s*(?::\s*(.*))?")
+_COMMENT = re.compile(r"\s*(?:#|//|$)")
+_SETS = re.compile(rf"{PRESERVES_BASE}\W{{1,12}}(?:value\W{{1,6}})?(?:true|1|yes)\b", re.IGNORECASE)
+
+
+def sets_preserves_base(text: str) -> bool:
+    """Whether it stands in the file at all, in a pod's environment for example; comments do not count."""
+    if PRESERVES_BASE not in text:
+        return False
+    return _SETS.search("\n".join(line for line in text.split("\n") if not _COMMENT.match(line))) is not None
+
+
+def silences(text: str) -> tuple[tuple[Silence, ...], str | None]:
+    """The ``# imgopt: ignore=…`` and ``// imgopt: ignore=…`` comments, and the reason of an ``ignore-file``.
+
+    A comment speaks for the next line that is none.
+    """
+    found: list[Silence] = []
+    waiting: set[str] = set()
+    ignored: str | None = None
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.rstrip("\r")
+        if len(line) > 2000:
+            line = line[:2000]
+        if not _COMMENT.match(line):
+            if waiting:
+                found.append(Silence(frozenset(waiting), number))
+                waiting = set()
+        elif match := _SILENCE.fullmatch(line):
+            waiting |= {name.strip() for name in match[1].split(",") if name.strip()}
+        elif ignored is None and (match := _SKIP.fullmatch(line)):
+            ignored = (match[1] or "").strip()
+    return tuple(found), ignored

@@ -1,0 +1,185 @@
+"""The Dockerfiles that a pipeline's commands name, found in the repository and weighed as `suggest` weighs them."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from imgopt.dockerfile import Dockerfile, parse
+from imgopt.errors import ImgoptError
+from imgopt.options import Options
+from imgopt.pipelines.commands import Request
+from imgopt.pipelines.model import Recipe
+from imgopt.pipelines.tools import HERE, ROOT
+from imgopt.result import FileReport
+
+_MAX_RECIPES = 64
+_UNLIKELY = re.compile(r"^(?:git|https?|s3|gs|tar|[a-z]+)://|^git@", re.IGNORECASE)
+
+Weigh = Callable[[str, bytes, Options], FileReport]
+
+
+def repository_of(path: Path) -> Path:
+    """Where commands of this CI file start: the directory of the checkout that it lies in."""
+    start = path.parent
+    if start.name == "workflows" and start.parent.name == ".github":
+        return start.parent.parent
+    try:
+        absolute = start.absolute()
+        found = next((each for each in (absolute, *absolute.parents) if (each / ".git").exists()), None)
+    except OSError:
+        found = None
+    if found is None or found == absolute:
+        return start
+    ups = len(absolute.relative_to(found).parts)
+    return Path(*([".."] * ups)) if start == Path() else _up(start, ups, found)
+
+
+def _up(start: Path, ups: int, found: Path) -> Path:
+    """The checkout as the user would write it."""
+    parts = start.parts
+    return Path(*parts[:-ups]) if len(parts) >= ups and ".." not in parts else found
+
+
+@dataclass
+class Recipes:
+    """Answers `Request`s. A Dockerfile is looked for below the repository and nowhere else."""
+
+    root: Path
+    options: Options
+    read: Callable[[Path], bytes]
+    weigh: Weigh
+    known: dict[object, Recipe] = field(default_factory=dict)
+
+    def __call__(self, request: Request) -> Recipe:
+        if request not in self.known:
+            if len(self.known) >= _MAX_RECIPES:
+                return Recipe(None, None, why="the file builds more images than are looked at")
+            self.known[request] = self._recipe(request)
+        return self.known[request]
+
+    def _recipe(self, request: Request) -> Recipe:
+        if request.dockerfile is None:
+            return Recipe(None, None, why="the Dockerfile's path is a variable that is not known here")
+        if _UNLIKELY.match(request.context or "") and not (request.context or "").startswith("dir://"):
+            return Recipe(None, None, why="the build context is elsewhere")
+        tried = self._paths(request)
+        for path in tried:
+            file = self._inside(path)
+            if file is not None:
+                return self._weighed(file, path, request)
+        if not tried:
+            return Recipe(None, None, why="the directory of the build is not known here")
+        return Recipe(None, None, why=f"there is no {tried[0]} in this repository")
+
+    def _paths(self, request: Request) -> list[str]:
+        """Where the tool would look, in its order."""
+        context = _context(request)
+        file = request.dockerfile or ""
+        if not file:
+            return [] if context is None else [_join(context, "Dockerfile")]
+        found = []
+        if (plain := _resolved(file, request.directory)) is not None:
+            found.append(plain)
+        if context is not None and not file.startswith(("/", HERE, ROOT)):
+            found.append(_join(context, file))
+        return list(dict.fromkeys(found))
+
+    def _inside(self, path: str) -> Path | None:
+        """The file, when it lies in the repository and is a file."""
+        if path.startswith("..") or "\0" in path or len(path) > 1000:
+            return None
+        file = self.root / path
+        try:
+            if file.is_file() and file.resolve().is_relative_to(self.root.resolve()):
+                return file
+        except (OSError, RuntimeError, ValueError):
+            pass
+        return None
+
+    def _weighed(self, file: Path, shown: str, request: Request) -> Recipe:
+        options = self.options
+        context = _context(request)
+        folder = self.root / context if context is not None else None
+        if options.context is None and folder is not None and folder.is_dir():
+            options = replace(options, context=folder)
+        args = {**dict(request.build_args), **options.build_args}
+        options = replace(options, build_args=args, target=options.target or request.target, progress=None)
+        try:
+            data = self.read(file)
+            report = self.weigh(str(file), data, options)
+            document = parse(data, str(file))
+        except ImgoptError as error:
+            where = f"{shown}:{error.line}" if error.line else shown
+            return Recipe(shown, None, why=f"{where} cannot be weighed: {error.message}")
+        except RecursionError:
+            return Recipe(shown, None, why=f"{shown} cannot be weighed")
+        runs = sum(instruction.keyword == "RUN" for instruction in document.instructions)
+        if report.prediction is None or report.skipped is not None:
+            return Recipe(shown, None, why=f"{shown} is skipped", runs=runs)
+        return Recipe(
+            shown, report.prediction, report.rewrite.changed, None, unused(document, options.target), runs
+        )
+
+
+def _context(request: Request) -> str | None:
+    """The context below the repository, None when it is not known or elsewhere."""
+    context = request.context
+    if context is None or _UNLIKELY.match(context.removeprefix("dir://")):
+        return None
+    context = context.removeprefix("dir://")
+    if context in ("", "/workspace", "/workspace/"):
+        return request.directory
+    return _resolved(context, request.directory)
+
+
+def _resolved(path: str, directory: str | None) -> str | None:
+    """A path as commands write it, below the repository; None for what lies elsewhere on the agent."""
+    if path.startswith(ROOT):
+        return posixpath.normpath(path.removeprefix(ROOT).lstrip("/") or ".")
+    if path.startswith(HERE):
+        path = path.removeprefix(HERE).lstrip("/")
+    if path.startswith("/workspace/"):
+        return posixpath.normpath(path.removeprefix("/workspace/") or ".")
+    if path.startswith("/") or directory is None:
+        return None
+    return posixpath.normpath(posixpath.join(directory, path or "."))
+
+
+def _join(context: str, file: str) -> str:
+    return posixpath.normpath(posixpath.join(context, file))
+
+
+def unused(document: Dockerfile, target: str | None) -> tuple[str, ...] | None:
+    """The stages that the image does not need, by name; None when that cannot be told."""
+    stages = document.stages
+    if not stages:
+        return None
+    final = document.stage(target) if target else stages[-1]
+    if final is None:
+        return None
+    needed: set[int] = set()
+    todo = [final.index]
+    while todo:
+        stage = stages[todo.pop()]
+        if stage.index in needed:
+            continue
+        needed.add(stage.index)
+        references = [stage.image.text]
+        for instruction in stage.instructions:
+            flag = instruction.flag("from")
+            references += [flag.value] if flag is not None and flag.value else []
+            for mount in instruction.flags:
+                if mount.name == "mount" and mount.value:
+                    references += re.findall(r"(?:^|,)from=([^,]+)", mount.value)
+        if any("$" in reference for reference in references[1:]):
+            return None
+        found = [document.stage(reference, stage.index) for reference in references]
+        todo += [each.index for each in found if each is not None]
+    names = [
+        stage.name or f"stage {stage.index}" for stage in stages[: final.index] if stage.index not in needed
+    ]
+    return tuple(names)

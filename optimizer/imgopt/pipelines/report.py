@@ -1,0 +1,178 @@
+"""A CI file in, its findings out, in the shape that `suggest` gives every file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgopt.errors import ImgoptError, InputError
+from imgopt.options import Options
+from imgopt.pipelines.commands import find
+from imgopt.pipelines.model import SYSTEM_NAMES, Pipeline, System, sets_preserves_base, silences
+from imgopt.pipelines.recipes import Recipes, repository_of
+from imgopt.result import FileReport, PipelinePush, PipelineSummary, RewriteResult, Saving
+from imgopt.rule import Finding, Rule, Waste
+
+if TYPE_CHECKING:
+    from imgopt.picture import Jars
+    from imgopt.pipelines.rule import PipelineRule
+    from imgopt.weigh.layers import Weigher
+
+#: Real ones have some kilobytes.
+MAX_BYTES = 1_000_000
+
+
+def report_pipeline(
+    path: Path,
+    data: bytes,
+    system: System,
+    options: Options,
+    rules: Sequence[PipelineRule],
+    dockerfile_rules: Sequence[Rule],
+    jars: Jars,
+    weigher: Weigher,
+    *,
+    named: bool,
+) -> FileReport | None:
+    """Everything about one CI file; None when it holds nothing that can be judged and is not `named` itself.
+
+    InputError when it is too large or no YAML.
+    """
+    from imgopt.suggest import read_dockerfile, report_file
+
+    def weigh(name: str, content: bytes, how: Options) -> FileReport:
+        return report_file(name, content, how, dockerfile_rules, jars, weigher)
+
+    # which rules may speak of a Dockerfile does not change what its rewrite would push
+    weighing = replace(
+        options, select=(), ignore=tuple(i for i in options.ignore if i not in {r.id for r in rules})
+    )
+    recipes = Recipes(repository_of(path), weighing, read_dockerfile, weigh)
+    pipeline = read_pipeline(path, data, system, recipes, options.bandwidths)
+    if not pipeline.judged and not named:
+        return None
+    found = [] if pipeline.ignored is not None else judged(pipeline, rules, options)
+    return FileReport(
+        path=str(path),
+        context=str(recipes.root),
+        context_note=None,
+        platform=options.platform or "linux/amd64",
+        stages=(),
+        java=None,
+        findings=tuple((finding, _saving(finding)) for finding in found),
+        rewrite=RewriteResult(False, "safe", data.decode("utf-8", "surrogateescape"), ()),
+        prediction=None,
+        original=data.decode("utf-8", "surrogateescape"),
+        warnings=tuple(_warnings(pipeline)),
+        good=None if found else _good(pipeline),
+        skipped=pipeline.ignored,
+        pipeline=_summary(pipeline),
+    )
+
+
+def read_pipeline(
+    path: Path, data: bytes, system: System, recipes: Recipes, bandwidths: tuple[int, ...]
+) -> Pipeline:
+    """Reads a CI file and what it builds. InputError when it is too large or no YAML."""
+    from imgopt.pipelines import github, gitlab, jenkins
+
+    if len(data) > MAX_BYTES:
+        raise InputError(f"is larger than {MAX_BYTES:,} bytes", "no CI file is", path=str(path))
+    text = data.decode("utf-8", "replace").removeprefix("\ufeff").replace("\r\n", "\n")
+    if system == "jenkins":
+        steps, images, cut = jenkins.read(text, partial(_file_of, recipes))
+    elif system == "gitlab":
+        steps, images, cut = gitlab.read(text, str(path))
+    else:
+        steps, images, cut = github.read(text, str(path))
+    builds, pushes, more = find(steps, recipes, keeps_base=sets_preserves_base(text))
+    spoken, ignored = silences(text)
+    return Pipeline(
+        system,
+        str(path),
+        tuple(steps),
+        tuple(images),
+        builds,
+        pushes,
+        bandwidths,
+        spoken,
+        ignored,
+        cut or more,
+    )
+
+
+def _file_of(recipes: Recipes, name: str) -> bytes | None:
+    file = recipes._inside(name)
+    if file is None:
+        return None
+    try:
+        return recipes.read(file)[:100_000]
+    except ImgoptError:
+        return None
+
+
+def judged(pipeline: Pipeline, rules: Sequence[PipelineRule], options: Options) -> list[Finding]:
+    """What the rules say, in their order, without what a comment or an option silences, each line once."""
+    found: dict[tuple[str, int], Finding] = {}
+    more: Counter[tuple[str, int]] = Counter()
+    for rule in rules:
+        if (options.select and rule.id not in options.select) or rule.id in options.ignore:
+            continue
+        for finding in rule(pipeline):
+            if not pipeline.active(rule.id, finding.line):
+                continue
+            key = (finding.rule, finding.line)
+            if key in found:  # a loop or a matrix: one line, several images
+                more[key] += 1
+                found[key] = replace(found[key], waste=_together(found[key].waste, finding.waste))
+            else:
+                found[key] = finding
+    return [
+        replace(each, message=f"{each.message}; the same for {more[key]} more") if more[key] else each
+        for key, each in found.items()
+    ]
+
+
+def _together(one: Waste | None, other: Waste | None) -> Waste | None:
+    if one is None or other is None or one.next_push_bytes is None or other.next_push_bytes is None:
+        return None
+    return replace(one, next_push_bytes=one.next_push_bytes + other.next_push_bytes)
+
+
+def _saving(finding: Finding) -> Saving | None:
+    waste = finding.waste
+    return None if waste is None else Saving(waste.first_push_bytes, waste.next_push_bytes, waste.basis)
+
+
+def _warnings(pipeline: Pipeline) -> list[str]:
+    return ["there is more in it than was looked at"] if pipeline.cut else []
+
+
+def _summary(pipeline: Pipeline) -> PipelineSummary:
+    from imgopt.pipelines.sending import beside, each_release, first_push
+
+    pushes = []
+    for push in pipeline.pushes:
+        first, following = first_push(push), each_release(push)
+        limits = [timeout.seconds for timeout in push.place.timeouts]
+        pushes.append(
+            PipelinePush(
+                line=push.line,
+                tool=push.tool,
+                dockerfile=push.recipe.path,
+                unknown=push.recipe.why,
+                first_push=first,
+                next_push=following,
+                timeout_s=min(limits) if limits else None,
+                at_once=sum(beside(push, other) for other in pipeline.pushes),
+            )
+        )
+    return PipelineSummary(SYSTEM_NAMES[pipeline.system], tuple(pushes))
+
+
+def _good(pipeline: Pipeline) -> str:
+    return "nothing to save was found" if pipeline.judged else "nothing in it builds or pushes an image"

@@ -1,0 +1,140 @@
+"""What the pushes of a pipeline send and how long that takes: bytes from the Dockerfile's prediction, seconds at the
+given rates, also where several share one link. A `Pair` is before and after the rewrite of the Dockerfile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from imgopt.pipelines.model import Build, Pipeline, Push, Timeout
+from imgopt.result import Sum, total
+from imgopt.rule import Waste
+from imgopt.weigh.push import above_base, push_seconds
+
+UNKNOWN = Sum(None, "unknown", False)
+
+
+@dataclass(frozen=True)
+class Pair:
+    before: Sum
+    after: Sum
+
+    def plus(self, other: Pair) -> Pair:
+        return Pair(added((self.before, other.before)), added((self.after, other.after)))
+
+
+NOTHING = Pair(Sum(0, "measured", True), Sum(0, "measured", True))
+NOT_KNOWN = Pair(UNKNOWN, UNKNOWN)
+
+
+def added(sums: Iterable[Sum]) -> Sum:
+    parts = list(sums)
+    whole = total([(each.value, each.basis) for each in parts])
+    return Sum(whole.value, whole.basis, whole.complete and all(each.complete for each in parts))
+
+
+def first_push(push: Push) -> Pair:
+    """Nothing of the image is in the registry yet."""
+    prediction = push.recipe.prediction
+    if prediction is None:
+        return NOT_KNOWN
+    return Pair(prediction.before.first_push, prediction.after.first_push)
+
+
+def above(push: Push) -> Pair:
+    """All layers that the Dockerfile makes."""
+    prediction = push.recipe.prediction
+    if prediction is None:
+        return NOT_KNOWN
+    return Pair(above_base(prediction.before), above_base(prediction.after))
+
+
+def needed(push: Push) -> Pair:
+    """What the registry lacks of the next release, where layers keep their digests and the client asks."""
+    prediction = push.recipe.prediction
+    if prediction is None:
+        return NOT_KNOWN
+    return Pair(prediction.before.next_push, prediction.after.next_push)
+
+
+def each_release(push: Push) -> Pair:
+    """What this command sends for a release of which only classes changed."""
+    return above(push) if sends_all(push) else needed(push)
+
+
+def sends_all(push: Push) -> bool:
+    """Whether every layer above the base travels at each release, whatever the Dockerfile says."""
+    build = push.build
+    if build is not None:
+        if build.tool == "kaniko" and (not build.on("reproducible") or build.on("single-snapshot")):
+            return True
+        if unlayered(build):
+            return True
+    return not push.asks and push.fresh is not None and not push.pulled
+
+
+def unlayered(build: Build) -> bool:
+    """Whether `buildah bud` makes one layer of everything."""
+    if build.tool != "buildah" or build.on("layers"):
+        return False
+    return str(build.environment.get("BUILDAH_LAYERS", "")).lower() not in ("true", "1", "yes")
+
+
+def base_of(push: Push) -> Sum:
+    """The base image's layers."""
+    prediction = push.recipe.prediction
+    if prediction is None:
+        return UNKNOWN
+    layers = [layer for layer in prediction.before.layers if layer.from_base]
+    return total([(layer.compressed_bytes, layer.basis) for layer in layers])
+
+
+def pushed_by(pipeline: Pipeline, build: Build) -> Push:
+    """The push of what a build makes; one that nobody makes where there is none, to ask what it would send."""
+    found = next((push for push in pipeline.pushes if push.build is build), None)
+    return found or Push(build.tool, build.line, build.end_line, build.place, build, build.recipe, True)
+
+
+def waste(sent: Sum, lacking: Sum) -> Waste | None:
+    """What each release sends more than it would have to; None where that cannot be told."""
+    if sent.value is None or lacking.value is None or not (sent.complete and lacking.complete):
+        return None
+    return Waste(0, max(0, sent.value - lacking.value), sent.basis, "the Dockerfile's prediction")
+
+
+def seconds(size: Sum, rate: int) -> float | None:
+    return push_seconds(size, rate)
+
+
+# several at once
+
+
+def beside(push: Push, other: Push) -> bool:
+    """Whether two pushes may run at the same time."""
+    if push.place.locked and other.place.locked:
+        return False
+    mine = {branch.group: branch.name for branch in push.place.branches}
+    return any(mine.get(branch.group, branch.name) != branch.name for branch in other.place.branches)
+
+
+def inside(pipeline: Pipeline, timeout: Timeout) -> list[Push]:
+    return [push for push in pipeline.pushes if timeout in push.place.timeouts]
+
+
+def neighbours(pipeline: Pipeline, pushes: Sequence[Push]) -> list[Push]:
+    """The pushes that may run at the same time as one of these and are none of them."""
+    mine = {id(push) for push in pushes}
+    return [
+        other
+        for other in pipeline.pushes
+        if id(other) not in mine and any(beside(push, other) for push in pushes)
+    ]
+
+
+def shared_seconds(own: Sum, others: Sequence[Sum], rate: int) -> float | None:
+    """How long it takes to send ``own`` while others send on the same link: each gets an equal share until it is
+    done, so that others count up to what is sent here. Unknown others are left out."""
+    if own.value is None:
+        return None
+    mine = own.value
+    return (mine + sum(min(mine, other.value) for other in others if other.value is not None)) / rate

@@ -1,0 +1,75 @@
+"""The words that rules for CI files share: amounts, times, the names of pushes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from imgopt.pipelines.model import Push
+from imgopt.result import Sum
+from imgopt.units import duration, megabytes, rate
+
+#: A limit should leave this much above the predicted time: links are not even.
+MARGIN = 1.25
+RUN_TOOLS = {
+    "kaniko": "kaniko",
+    "docker": "docker push",
+    "buildx": "docker buildx build --push",
+    "buildctl": "buildctl",
+    "buildah": "buildah push",
+    "podman": "podman push",
+    "skopeo": "skopeo copy",
+}
+
+
+#: A lower bound below this says nothing: what is large is what is unknown.
+_SAYS_SOMETHING = 100_000
+
+
+def known(each: Sum) -> bool:
+    return each.value is not None and (each.complete or each.value >= _SAYS_SOMETHING)
+
+
+def amount(each: Sum) -> str:
+    """``65.6 MB``, ``at least 65.6 MB``, ``an unknown amount``."""
+    if each.value is None or not known(each):
+        return "an unknown amount"
+    return megabytes(each.value) if each.complete else f"at least {megabytes(each.value)}"
+
+
+def less(one: Sum, other: Sum) -> bool:
+    """Whether an amount that is fully known is less than another."""
+    return one.value is not None and one.complete and other.value is not None and one.value < other.value
+
+
+def instead(push: Push, lacking: Sum, sent: Sum, how: str) -> str:
+    """``; with `how` and the rewrite of a/Dockerfile it is 0.006 MB``, where that is less and known."""
+    if not less(lacking, sent):
+        return ""
+    rewrite = f" and the rewrite of {push.recipe.path}" if push.recipe.rewritten else ""
+    return f"; with {how}{rewrite} it is {amount(lacking)}"
+
+
+def time(seconds: float, of: Sum) -> str:
+    return duration(seconds) if of.complete else f"at least {duration(seconds)}"
+
+
+def at(bytes_per_s: int) -> str:
+    return f"at {rate(bytes_per_s)}"
+
+
+def enough(seconds: float) -> int:
+    """Whole minutes, in seconds, that leave a margin."""
+    return max(60, math.ceil(seconds * MARGIN / 60) * 60)
+
+
+def images(pushes: Sequence[Push]) -> str:
+    """``a/Dockerfile``, ``a/Dockerfile and b/Dockerfile``, ``13 images``."""
+    paths = list(dict.fromkeys(push.recipe.path for push in pushes if push.recipe.path))
+    if len(pushes) > 2 or len(paths) > 2:
+        return f"{len(pushes)} images"
+    return " and ".join(paths) if paths else "the image"
+
+
+def unknown(push: Push) -> str:
+    return push.recipe.why or "what it sends is not known"

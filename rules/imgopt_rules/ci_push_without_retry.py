@@ -1,0 +1,36 @@
+"""kaniko gives up at the first error of a push, and the whole build with it.
+
+## Why it costs
+A connection that breaks once in an hour breaks a push of an hour. Without `--push-retry` the job fails and everything is
+built again; with it kaniko tries again, and skips the layers that the registry has by then.
+
+## Fix safety
+Advice only. A registry that refuses (401, 403) is asked a few times more.
+
+## Example
+    /kaniko/executor --context . --destination registry.example/app:1
+becomes
+    /kaniko/executor --push-retry 5 --context . --destination registry.example/app:1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imgopt.pipelines.model import Pipeline
+from imgopt.pipelines.rule import rule
+from imgopt.rule import Applicability, Finding, Fix, Severity
+
+ID = "push-without-retry"
+
+
+@rule(ID)
+def check(pipeline: Pipeline) -> Iterator[Finding]:
+    for build in pipeline.builds:
+        if build.tool != "kaniko" or build.on("no-push") or build.on("push-retry") or not build.names:
+            continue
+        message = (
+            "kaniko without --push-retry gives up at the first error of the push, and what was built is lost"
+        )
+        fix = Fix("add --push-retry 5", Applicability.MANUAL)
+        yield Finding(ID, Severity.LOW, build.line, build.end_line, message, fix)
