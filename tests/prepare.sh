@@ -14,6 +14,13 @@ want javac openjdk-17-jdk-headless default-jdk-headless   # builds the demo appl
 want mvn maven
 want dockerd docker.io                                     # a real engine, on a socket of the tests' own
 want docker docker-cli docker.io
+want podman podman                                         # the other engines' storages are the tests' own, too
+want buildah buildah
+want runc runc                                             # starts what they build
+want skopeo skopeo                                         # puts base images into a registry
+want docker-registry docker-registry                       # a real one, on loopback while a test needs it
+want ip iproute2                                           # network namespaces with a slow link
+want nsenter util-linux
 want mmdebstrap mmdebstrap                                 # stand-ins for base images
 want dpkg-deb dpkg
 want cc gcc                                                # small libraries for glibc and musl, and musl's real loader
@@ -51,4 +58,11 @@ for item in $wanted; do
 done
 [ -n "$packages" ] || exit 0
 echo "prepare: apt-get install$packages"
+# no service of these packages shall start here: the tests start their own
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
+  $as_root chmod +x $policy
+  trap '$as_root rm -f $policy' EXIT
+fi
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends -o Acquire::Retries=3 $packages >/dev/null

@@ -23,6 +23,7 @@ from imgopt.engines import BuildRequest, Engine
 from imgopt.images import OpenImage
 
 SPRING_BOOT = "3.5.16"
+BASE = "eclipse-temurin:17-jre-alpine"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,10 @@ class Release:
     new_bytes: int
 
 
-def test_the_next_release_of_every_engine(builder: Builder, app: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_next_release_of_every_engine(
+    release_builder: Builder, app: Callable[..., Path], tmp_path: Path
+) -> None:
+    builder = release_builder
     first = app(SPRING_BOOT)
     jars = {1: first, 2: apps.next_release(first, tmp_path / first.name)}
     rows: dict[str, tuple[Release, Release]] = {}
@@ -42,9 +46,7 @@ def test_the_next_release_of_every_engine(builder: Builder, app: Callable[..., P
         for dockerfile in ("Dockerfile", "Dockerfile.imgopt"):
             releases: list[Release] = []
             for number, jar in jars.items():
-                project = context(
-                    tmp_path / f"{dockerfile}-{number}", jar, FORMS[0], "eclipse-temurin:17-jdk"
-                )
+                project = context(tmp_path / f"{dockerfile}-{number}", jar, FORMS[0], BASE)
                 rewrite(project)
                 provide_bases(builder, project / dockerfile)
                 releases.append(build(engine, project, dockerfile, releases[0] if releases else None))

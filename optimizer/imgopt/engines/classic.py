@@ -16,7 +16,7 @@ from imgopt.engines.context_tar import context_tar
 from imgopt.engines.engine import BuildRequest, EngineError
 from imgopt.engines.output import build_error
 
-_IMAGE = re.compile(r"^ ---> ([0-9a-f]{12,64})$")
+_IMAGE = re.compile(r"^(?: ---> |--> (?:Using cache )?)([0-9a-f]{11,64})$")  # Docker's, and Podman's
 _CONTAINER = re.compile(r"^ ---> Running in ([0-9a-f]{12,64})$")
 #: How long a cancelled build's last image or container is looked for.
 SETTLE_SECONDS = 5
@@ -169,6 +169,7 @@ def _post(client: Any, request: BuildRequest, reference: str, name: str, tar: It
         "rm": True,
         "forcerm": True,
         "nocache": not request.cache,
+        "layers": True,  # Podman alone knows it
         "buildargs": json.dumps(dict(request.build_args)),
     }
     if request.target:

@@ -1,7 +1,9 @@
 """Docker: the classic builder through the Engine API, the daemon's BuildKit through Docker's command line.
 
 Which of the two: DOCKER_BUILDKIT decides where it is set; else what the Dockerfile needs; else what the daemon
-prefers, as `docker build` does it. Only images, containers and files that this engine made are removed.
+prefers, as `docker build` does it. Podman's Docker-compatible socket is served as well; there a step that runs when
+the build is stopped goes on to its end, because Podman does not listen, and the untagged images of the steps before it
+stay when that takes longer than the engine is open. Only images, containers and files that this engine made are removed.
 """
 
 from __future__ import annotations
@@ -36,8 +38,8 @@ _LACKS_CLASSIC_BUILDER = re.compile(r"(?:legacy|classic) builder|builder\b.*\bno
 class DockerEngine:
     """See `imgopt.engines.engine.Engine`."""
 
-    name = "docker"
     steady: str | None = None
+    sets: tuple[str, ...] = ()
 
     def __init__(self, client: Any, endpoint: Endpoint) -> None:
         """`connect` makes one: `client` answers."""
@@ -56,6 +58,10 @@ class DockerEngine:
     # --- what it is ---------------------------------------------------------------------------------------
 
     @property
+    def name(self) -> str:
+        return "podman" if self.is_podman else "docker"
+
+    @property
     def description(self) -> str:
         product = "Podman's Docker API" if self.is_podman else "Docker"
         builder = "" if self.is_podman else (", BuildKit" if self._wants_buildkit() else ", classic builder")
@@ -69,7 +75,9 @@ class DockerEngine:
 
     @property
     def gzip(self) -> str:
-        return "docker"
+        from imgopt.weigh.compress import docker_gzip
+
+        return "buildah" if self.is_podman else docker_gzip(str(self._version.get("GoVersion", "")))
 
     def has_base(self, name: str) -> str | None:
         from docker.errors import DockerException
@@ -125,8 +133,9 @@ class DockerEngine:
         except BaseException:
             self._remove_images(made)
             raise
-        for identifier in made:
-            self._remember(identifier)
+        finally:
+            for identifier in made:  # what could not be removed yet is tried again on close
+                self._remember(identifier)
 
     def _build_by_cli(self, request: BuildRequest, reference: str, why: str | None) -> None:
         cli = self._buildkit_cli()
@@ -231,7 +240,7 @@ class DockerEngine:
         """Those that nothing else uses: an image that somebody named or built upon stays."""
         for identifier in reversed(identifiers):
             with contextlib.suppress(Exception):
-                self.client.api.remove_image(identifier)
+                self.client.api.remove_image(identifier, noprune=True)
 
     def close(self) -> None:
         for image in self._open:
@@ -244,7 +253,7 @@ class DockerEngine:
                 runner.close()
         for reference in self._references:
             with contextlib.suppress(Exception):
-                self.client.api.remove_image(reference, force=True)
+                self.client.api.remove_image(reference, force=True, noprune=True)
         self._references.clear()
         self._remove_images(self._made)
         self._made.clear()
@@ -264,8 +273,8 @@ def connect(endpoint: Endpoint | None = None) -> DockerEngine:
     return DockerEngine(client_for(endpoint), endpoint)
 
 
-def client_for(endpoint: Endpoint) -> Any:
-    """An SDK client for a daemon that has answered. EngineError."""
+def client_for(endpoint: Endpoint, product: str = "Docker") -> Any:
+    """An SDK client for a daemon that has answered; `product` is what errors call it. EngineError."""
     import docker
     from docker.errors import DockerException
     from docker.tls import TLSConfig
@@ -292,27 +301,31 @@ def client_for(endpoint: Endpoint) -> Any:
         client.api.timeout = READ_SECONDS
         return client
     except (DockerException, OSError, ValueError) as error:
-        raise _unreachable(endpoint, error) from error
+        raise _unreachable(endpoint, error, product) from error
 
 
-def _unreachable(endpoint: Endpoint, error: Exception) -> EngineError:
+def _unreachable(endpoint: Endpoint, error: Exception, product: str) -> EngineError:
     text = str(error)
+    if product == "Podman":
+        start, variable, check = "start it (`systemctl start podman.socket`)", "CONTAINER_HOST", "podman info"
+    else:
+        start, variable, check = "start Docker (`systemctl start docker`)", "DOCKER_HOST", "docker info"
     if "PermissionError" in text or "Permission denied" in text:
-        why, what = "may not be used by this user", "join the group docker, or run as root"
+        why, what = "may not be used by this user", "join the group that may (docker), or run as root"
     elif "FileNotFoundError" in text or "No such file" in text:
         why, what = (
             "is not there",
             "start Docker (`systemctl start docker`), or say where it is with DOCKER_HOST",
         )
     elif "Connection refused" in text or "ConnectionRefused" in text:
-        why, what = "refuses connections", "start Docker (`systemctl start docker`), or correct DOCKER_HOST"
+        why, what = "refuses connections", f"{start}, or correct {variable}"
     elif "certificate" in text.lower() or "SSL" in text or "TLS" in text:
         why, what = "cannot be trusted over TLS", "see DOCKER_TLS_VERIFY and DOCKER_CERT_PATH"
     elif "timed out" in text.lower():
-        why, what = f"does not answer within {CONNECT_SECONDS} s", "correct DOCKER_HOST, or restart Docker"
+        why, what = f"does not answer within {CONNECT_SECONDS} s", f"correct {variable}, or restart it"
     else:
-        why, what = "gives no Docker daemon's answer", "correct DOCKER_HOST; `docker info` must answer"
-    return EngineError(f"the Docker daemon at {endpoint.host} ({endpoint.source}) {why}", what)
+        why, what = "gives no Docker daemon's answer", f"correct {variable}; `{check}` must answer"
+    return EngineError(f"the {product} daemon at {endpoint.host} ({endpoint.source}) {why}", what)
 
 
 @contextlib.contextmanager

@@ -152,6 +152,12 @@ class Engine(AbstractContextManager["Engine"], Protocol):
         the way round costs (buildah without --layers, kaniko 1.24 without --reproducible)."""
         ...
 
+    @property
+    def sets(self) -> Sequence[str]:
+        """What imgopt sets, and whoever drives this engine without it must set too, so that layers keep their digests:
+        a flag or a variable, a colon, why."""
+        ...
+
     def build(self, request: BuildRequest, tag: str) -> BuiltImage:
         """Builds; a later build with the same tag replaces it. BuildError, EngineError."""
         ...

@@ -14,7 +14,7 @@ NAMES = ("docker", "podman", "buildkit", "kaniko")
 def open_engine(name: str = "auto") -> Engine:
     """The engine called `name`, or for ``auto`` the first that answers. EngineError when none does: what was
     tried, and what to do; UsageError for another name. Close it when done: it is a context manager."""
-    ways: dict[str, Callable[[], Engine]] = {"docker": _docker}
+    ways: dict[str, Callable[[], Engine]] = {"docker": _docker, "podman": _podman}
     if name in ways:
         return ways[name]()
     if name != "auto":
@@ -33,5 +33,11 @@ def open_engine(name: str = "auto") -> Engine:
 
 def _docker() -> Engine:
     from imgopt.engines.docker import connect
+
+    return connect()
+
+
+def _podman() -> Engine:
+    from imgopt.engines.podman import connect
 
     return connect()
