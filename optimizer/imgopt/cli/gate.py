@@ -20,7 +20,9 @@ Targets = Annotated[
         help="Images: tars, OCI layouts, a daemon's, a registry's; NAME=TARGET names one. With --predict: Dockerfiles.",
     ),
 ]
-Format = Annotated[Literal["text", "json", "markdown"], typer.Option("--format")]
+Format = Annotated[
+    Literal["text", "json", "markdown", "sarif", "junit", "github", "gitlab"], typer.Option("--format")
+]
 
 
 def _budget(name: str, metavar: str, help: str) -> object:
@@ -94,6 +96,7 @@ def gate(
     """Hold images against budgets: exit 1 when one is over, 3 when it cannot be measured.
 
     Budgets are options, or stand under [budgets] in imgopt.toml, for all images or by name. 1 MB is 10^6 bytes.
+    Formats: text, json, markdown, sarif (2.1.0), junit (Jenkins), github (annotations and the job's summary), gitlab.
     """
     from imgopt.cli.failure import print_errors
     from imgopt.config import load
@@ -148,7 +151,7 @@ def gate(
             report = gate_images(target, rules, record=record, progress=work_on)
     if record:
         report = _recorded(report, rules, accepted)
-    _print(report, format, output_file, no_color=no_color, quiet=quiet, verbose=verbose)
+    _print(report, format, settings.path, output_file, no_color=no_color, quiet=quiet, verbose=verbose)
     print_errors(report.errors)
     return report.exit_code
 
@@ -210,7 +213,14 @@ def _recorded(report: GateReport, rules: Rules, accepted: dict[str, str]) -> Gat
 
 
 def _print(
-    report: GateReport, format: str, output_file: str | None, *, no_color: bool, quiet: bool, verbose: bool
+    report: GateReport,
+    format: str,
+    config: str | None,
+    output_file: str | None,
+    *,
+    no_color: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
     from imgopt.cli.output import emit, emit_lines
     from imgopt.report import gate as shown
@@ -221,6 +231,11 @@ def _print(
         emit(json.rendered(json.envelope(report.errors, **shown.gate_object(report))), output_file)
     elif format == "markdown":
         emit(shown.markdown(report).encode("utf-8", "replace"), output_file)
+    elif format != "text":
+        from imgopt.cli.remarks import emit_remarks
+        from imgopt.report.remarks import of_gate
+
+        emit_remarks(of_gate(report, config), format, output_file, lambda: shown.markdown(report))
     else:
         from imgopt.report.terminal import width
 

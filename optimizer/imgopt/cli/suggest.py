@@ -25,11 +25,15 @@ EngineOption = Annotated[
     ),
 ]
 _GZIP = {"docker": "docker", "buildkit": "buildkit", "podman": "buildah", "kaniko": "kaniko"}
+Format = Annotated[
+    Literal["text", "json", "markdown", "html", "sarif", "junit", "github", "gitlab"],
+    typer.Option("--format"),
+]
 
 
 def suggest(
     path: a.Paths = None,
-    format: a.Format = "text",
+    format: Format = "text",
     fail_on: FailOn = None,
     context: a.Context = None,
     build_arg: a.BuildArgs = None,
@@ -50,7 +54,9 @@ def suggest(
 ) -> int:
     """Say what is wasted, what it costs in bytes and push minutes, and what would mend it.
 
-    Looks at Dockerfiles and at CI files (Jenkinsfile, .gitlab-ci.yml, GitHub workflows). Nothing is changed and nothing is built. Formats: text, json, markdown (for a pull-request comment).
+    Looks at Dockerfiles and at CI files (Jenkinsfile, .gitlab-ci.yml, GitHub workflows). Nothing is changed and
+    nothing is built. Formats: text, json, markdown (for a pull-request comment), html, sarif (2.1.0), junit
+    (Jenkins), github (annotations and the job's summary), gitlab (code quality).
     """
     from dataclasses import replace
 
@@ -74,6 +80,7 @@ def suggest(
     view_again = replace(given, unsafe=None) if options.unsafe and not given.unsafe else given
     _print(
         report,
+        options,
         format,
         view_again.repeated(paths),
         output_file,
@@ -121,6 +128,7 @@ def _verdict(report: Report, fail_on: Severity | None) -> int:
 
 def _print(
     report: Report,
+    options: Options,
     format: str,
     again: tuple[str, ...],
     output_file: str | None,
@@ -139,6 +147,23 @@ def _print(
         from imgopt.report import markdown
 
         emit(markdown.suggestions(report).encode("utf-8", "replace"), output_file)
+    elif format == "html":
+        from imgopt.report import suggest_html
+
+        emit(suggest_html.page(report).encode("utf-8", "replace"), output_file)
+    elif format != "text":
+        from imgopt.cli.remarks import emit_remarks
+        from imgopt.report import markdown
+        from imgopt.report.remarks import of_suggest
+        from imgopt_rules import EVERY_RULE, PIPELINE_RULES
+
+        asked = {
+            rule.id: rule.summary
+            for rule in EVERY_RULE
+            if (not options.select or rule.id in options.select) and rule.id not in options.ignore
+        }
+        remarks = of_suggest(report, options.fail_on, asked, {rule.id for rule in PIPELINE_RULES})
+        emit_remarks(remarks, format, output_file, lambda: markdown.suggestions(report))
     else:
         from imgopt.report import terminal, text
 

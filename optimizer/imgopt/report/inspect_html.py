@@ -38,7 +38,7 @@ body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:1160px;paddin
 h1{font-size:1.35em;margin:0 0 .2em}h2{font-size:1.1em;margin:1.8em 0 .5em}
 p{margin:.3em 0}.dim{color:#5c6670}
 table{border-collapse:collapse;width:100%}td,th{padding:.25em .6em;border-bottom:1px solid #e3e7ea;text-align:left;vertical-align:top}
-td.n,th.n{text-align:right;white-space:nowrap}td code{word-break:break-all}
+td.n,th.n{text-align:right;white-space:nowrap}td code{word-break:break-all}td code.k{word-break:normal;white-space:nowrap}
 svg{width:100%;height:auto;display:block}
 @media(prefers-color-scheme:dark){body{background:#14181b;color:#e6eaed}.dim{color:#9aa5ae}td,th{border-color:#2c343a}}
 """

@@ -1,0 +1,189 @@
+"""Findings and broken budgets in one shape, for the formats that CI systems read: a place, a level, a message.
+
+`suggest` and `gate` both speak it; SARIF, JUnit, GitLab and GitHub are each written once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from imgopt.units import megabytes
+
+if TYPE_CHECKING:
+    from imgopt.errors import ImgoptError
+    from imgopt.gate.judge import Judged, Verdict
+    from imgopt.gate.run import GateReport
+    from imgopt.result import FileReport, Report, Saving
+    from imgopt.rule import Finding, Severity
+
+Level = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One thing that is wrong. ``path`` is relative where it can be, with ``line`` (0: the whole file).
+
+    ``group`` is what it belongs to (a Dockerfile, an image), ``name`` the rule or budget. ``fails``: it decides the
+    exit code. ``broken``: it could not be measured, or the input was wrong. ``details`` are further sentences.
+    """
+
+    group: str
+    name: str
+    level: Level
+    message: str
+    path: str
+    line: int = 0
+    end_line: int = 0
+    fails: bool = False
+    broken: bool = False
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was looked at in one Dockerfile or image: the names of the checks, and the remarks they made."""
+
+    group: str
+    names: tuple[str, ...]
+    remarks: tuple[Remark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remarks:
+    """``summaries``: for each rule or budget one line on what it is. ``marks``: what the tool is called with."""
+
+    command: str
+    checked: tuple[Checked, ...]
+    summaries: dict[str, str]
+
+    @property
+    def all(self) -> tuple[Remark, ...]:
+        return tuple(remark for each in self.checked for remark in each.remarks)
+
+
+_SEVERITY: dict[str, Level] = {"high": "error", "medium": "warning", "low": "note"}
+
+BUDGETS = {
+    "max-size": "Compressed bytes of the image: what the registry stores and a first push sends.",
+    "max-unpacked": "Bytes of the unpacked layers.",
+    "max-layer": "Compressed bytes of the largest layer.",
+    "max-first-push": "What the first push sends, in bytes or as a time at a rate.",
+    "max-next-push": "What the push of the next release sends, in bytes or as a time at a rate.",
+    "max-layers": "Number of layers.",
+    "max-waste": "Unpacked bytes that layers store and nobody sees.",
+    "min-efficiency": "Share of the stored bytes that is needed, as dive counts it.",
+    "forbid": "What must not be in the image.",
+    "max-growth": "How much larger than its baseline the image may be.",
+}
+
+
+def of_suggest(
+    report: Report, fail_on: Severity | None, summaries: dict[str, str], pipeline_rules: Collection[str] = ()
+) -> Remarks:
+    """``summaries``: of the rules that were asked; those of ``pipeline_rules`` look at CI files alone."""
+    checked = [
+        Checked(
+            file.path,
+            tuple(name for name in summaries if (name in pipeline_rules) == (file.pipeline is not None)),
+            tuple(_finding(file, finding, saving, fail_on) for finding, saving in file.findings),
+        )
+        for file in report.files
+    ]
+    checked += _errors(report.errors)
+    return Remarks("suggest", tuple(checked), summaries)
+
+
+def _finding(file: FileReport, finding: Finding, saving: Saving | None, fail_on: Severity | None) -> Remark:
+    details = []
+    if finding.fix is not None:
+        fix = finding.fix
+        details.append(f"fix ({fix.applicability.label}): {fix.description}")
+        if fix.risk:
+            details.append(f"what could change: {fix.risk}")
+    if saving is not None:
+        for count, when in (
+            (saving.first_push_bytes, "first push"),
+            (saving.next_push_bytes, "each next push"),
+        ):
+            if count is not None and count > 0:
+                details.append(f"saves {megabytes(count)} on {when} ({saving.basis})")
+    return Remark(
+        file.path,
+        finding.rule,
+        _SEVERITY[finding.severity.value],
+        finding.message,
+        file.path,
+        finding.line,
+        finding.end_line,
+        fails=fail_on is not None and finding.severity.rank >= fail_on.rank,
+        details=tuple(details),
+    )
+
+
+def of_gate(report: GateReport, config: str | None) -> Remarks:
+    """``config``: the path of the file that holds the budgets, where a broken one is shown."""
+    checked = []
+    for verdict in report.verdicts:
+        names = tuple(each.limit.name for each in verdict.budgets)
+        remarks = [_budget(verdict, each, config) for each in verdict.budgets if each.passed is not True]
+        checked.append(Checked(verdict.subject.target, names, tuple(remarks)))
+    checked += _errors(report.errors)
+    return Remarks("gate", tuple(checked), dict(BUDGETS))
+
+
+def _budget(verdict: Verdict, each: Judged, config: str | None) -> Remark:
+    subject = verdict.subject
+    source = re.fullmatch(r".+:(\d+)", each.limit.source)
+    path, line = subject.path or _file_of(subject.target), 0
+    if subject.path is None and config is not None and source is not None:
+        path, line = config, int(source[1])
+    elif subject.predicted:
+        changed = [layer.line for layer in subject.layers if layer.line]
+        line = min(changed, default=1)
+    return Remark(
+        subject.target,
+        each.limit.name,
+        "error",
+        f"{subject.target}: {each.message}"
+        if each.passed is not None
+        else f"{subject.target}: not measured: {each.message}",
+        path,
+        line,
+        line,
+        fails=True,
+        broken=each.passed is None,
+        details=(*each.details, *each.remedies),
+    )
+
+
+def _file_of(target: str) -> str:
+    """A file to show a verdict at; an image in a daemon or registry has none, the Dockerfile is the nearest."""
+    from pathlib import Path
+
+    try:
+        return target if Path(target).is_file() else "Dockerfile"
+    except (OSError, ValueError):
+        return "Dockerfile"
+
+
+def _errors(errors: Iterable[ImgoptError]) -> Sequence[Checked]:
+    found = []
+    for error in errors:
+        message = f"{error.message}; {error.hint}" if error.hint else error.message
+        group = error.path or "imgopt"
+        remark = Remark(
+            group,
+            "error",
+            "error",
+            message,
+            error.path or "Dockerfile",
+            error.line or 0,
+            error.line or 0,
+            True,
+            True,
+        )
+        found.append(Checked(group, ("error",), (remark,)))
+    return found

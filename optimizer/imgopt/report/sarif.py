@@ -1,0 +1,83 @@
+"""SARIF 2.1.0, for GitHub's code scanning and for editors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from imgopt import __version__
+from imgopt.report.layout import visible
+from imgopt.report.remarks import Remark, Remarks
+from imgopt.report.uris import relative, uri
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+
+def rendered(remarks: Remarks) -> bytes:
+    """One run; findings are results, what could not be read or measured is a notification of the invocation."""
+    used = list(dict.fromkeys(each.name for each in remarks.all if each.name in remarks.summaries))
+    results = [each for each in remarks.all if each.name in remarks.summaries and not each.broken]
+    troubles = [each for each in remarks.all if each.broken]
+    run: dict[str, Any] = {
+        "tool": {
+            "driver": {
+                "name": "imgopt",
+                "version": __version__,
+                "rules": [
+                    {"id": name, "name": name, "shortDescription": {"text": remarks.summaries[name]}}
+                    for name in used
+                ],
+            }
+        },
+        "automationDetails": {"id": f"imgopt/{remarks.command}/"},
+        "invocations": [
+            {
+                "executionSuccessful": not troubles,
+                "toolExecutionNotifications": [_notification(each) for each in troubles],
+            }
+        ],
+        "results": [
+            _result(each, used.index(each.name), mark)
+            for each, mark in zip(results, fingerprints(results), strict=True)
+        ],
+        "columnKind": "unicodeCodePoints",
+    }
+    document = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return (json.dumps(document, indent=2, ensure_ascii=True) + "\n").encode()
+
+
+def _result(remark: Remark, index: int, mark: str) -> dict[str, Any]:
+    return {
+        "ruleId": remark.name,
+        "ruleIndex": index,
+        "level": remark.level,
+        "message": {"text": "\n".join(visible(part) for part in (remark.message, *remark.details))},
+        "locations": [_location(remark)],
+        "partialFingerprints": {"imgopt/v1": mark},
+    }
+
+
+def _notification(remark: Remark) -> dict[str, Any]:
+    return {"level": "error", "message": {"text": visible(remark.message)}, "locations": [_location(remark)]}
+
+
+def _location(remark: Remark) -> dict[str, Any]:
+    # code scanning refuses a place without a line
+    start = max(1, remark.line)
+    region = {"startLine": start, "endLine": max(start, remark.end_line)}
+    return {"physicalLocation": {"artifactLocation": {"uri": uri(remark.path)}, "region": region}}
+
+
+def fingerprints(remarks: Sequence[Remark]) -> list[str]:
+    """One for each remark, the same when lines move and when figures change: of the rule, the file, what it belongs
+    to, and which one of its kind it is."""
+    seen: dict[str, int] = {}
+    found = []
+    for remark in remarks:
+        text = "\0".join((remark.name, relative(remark.path), remark.group))
+        seen[text] = seen.get(text, 0) + 1
+        data = f"{text}\0{seen[text]}".encode("utf-8", "surrogateescape")
+        found.append(hashlib.sha256(data).hexdigest()[:32])
+    return found

@@ -1,0 +1,121 @@
+"""What `suggest` found as one self-contained HTML file: layers before and after, findings, the change."""
+
+from __future__ import annotations
+
+import html
+
+from imgopt.report.diff import unified
+from imgopt.report.figures import amount, plural
+from imgopt.report.inspect_html import bars, document, rows
+from imgopt.report.layout import visible
+from imgopt.result import FileReport, ImageWeight, Prediction, Report, Saving
+from imgopt.units import duration, megabytes, rate
+
+_BASE, _CHANGES, _STAYS = "#7a8b99", "#d9480f", "#4f8a5b"
+
+
+def page(report: Report) -> str:
+    found = sum(len(file.findings) for file in report.files)
+    body = [f"<h1>imgopt suggest: {plural(found, 'finding')} in {plural(len(report.files), 'file')}</h1>"]
+    body.append(
+        f'<p class="dim">Bandwidth: {_text(report.bandwidth_source)}. Catalogue of {report.catalogue_date}.</p>'
+    )
+    for file in report.files:
+        body += _file(file)
+    body += [f"<p><strong>error</strong> {_text(str(error))}</p>" for error in report.errors]
+    return document("imgopt suggest", body)
+
+
+def _file(file: FileReport) -> list[str]:
+    parts = [f"<h2>{_text(file.path)}</h2>"]
+    if file.skipped is not None:
+        return [*parts, f'<p class="dim">skipped: {_text(file.skipped)}</p>']
+    if file.prediction is not None:
+        parts += _sizes(file, file.prediction)
+    lines = [
+        [
+            str(finding.line),
+            f'<code class="k">{_text(finding.rule)}</code>',
+            finding.severity.value,
+            _text(finding.message)
+            + (f'<br><span class="dim">{_text(finding.fix.description)}</span>' if finding.fix else ""),
+            _saved(saving, "first"),
+            _saved(saving, "next"),
+        ]
+        for finding, saving in file.findings
+    ]
+    if lines:
+        parts.append(rows(["line", "rule", "", "finding", "first push", "each next push"], lines, (0, 4, 5)))
+    else:
+        parts.append(f"<p>{_text(file.good or 'nothing to save was found')}</p>")
+    parts += [
+        f'<p class="dim">not applied: <code>{_text(each.rule)}</code>, line {each.line}: {_text(each.why)}</p>'
+        for each in file.rewrite.not_applied
+    ]
+    parts += [f'<p class="dim">{_text(warning)}</p>' for warning in file.warnings]
+    if file.rewrite.changed:
+        parts.append("<h3>The change</h3>")
+        shown = "\n".join(
+            _text(row) for row in unified(file.original, file.rewrite.text, file.path).split("\n")
+        )
+        parts.append(f'<pre style="overflow-x:auto">{shown}</pre>')
+    return parts
+
+
+def _sizes(file: FileReport, prediction: Prediction) -> list[str]:
+    sides = [("before", prediction.before)] + ([("after", prediction.after)] if file.rewrite.changed else [])
+    widest = max((weight.compressed.value or 0 for _, weight in sides), default=0)
+    parts = []
+    for name, weight in sides:
+        first, following = amount(weight.first_push), amount(weight.next_push)
+        basis = weight.compressed.basis
+        parts.append(f"<p><strong>{name}</strong>: first push {first}, next push {following} ({basis})</p>")
+        parts.append(_bar(weight, widest))
+    key = (("base image", _BASE), ("pushed with each release", _CHANGES), ("keeps its digest", _STAYS))
+    parts.append(
+        '<svg viewBox="0 0 1160 20">'
+        + "".join(
+            f'<rect x="{at * 240}" y="3" width="13" height="13" fill="{colour}"/>'
+            f'<text x="{at * 240 + 18}" y="14" font-size="12" fill="#7a858e">{label}</text>'
+            for at, (label, colour) in enumerate(key)
+        )
+        + "</svg>"
+    )
+    lines = []
+    for push in prediction.push:
+        cells = [rate(push.bandwidth_bytes_per_s)]
+        for seconds in (push.first_push_s, push.next_push_s):
+            cells += [_seconds(seconds[0]), _seconds(seconds[1])]
+        lines.append(cells)
+    titles = ["at", "first push before", "after", "next push before", "after"]
+    if lines:
+        parts.append(rows(titles, lines, (1, 2, 3, 4)))
+    return parts
+
+
+def _bar(weight: ImageWeight, widest: int) -> str:
+    parts = [
+        (
+            f"{megabytes(layer.compressed_bytes)} {layer.instruction}",
+            layer.compressed_bytes,
+            _BASE if layer.from_base else _CHANGES if layer.changes_each_release else _STAYS,
+        )
+        for layer in weight.layers
+        if layer.compressed_bytes is not None
+    ]
+    return bars(parts, widest)
+
+
+def _saved(saving: Saving | None, which: str) -> str:
+    count = None if saving is None else getattr(saving, f"{which}_push_bytes")
+    if saving is None or count is None:
+        return ""
+    return f"{megabytes(count)} ({saving.basis})" if count > 0 else ""
+
+
+def _seconds(value: float | None) -> str:
+    return "unknown" if value is None else duration(value)
+
+
+def _text(text: str) -> str:
+    return html.escape(visible(text))
