@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.hazards import BUILD_TOOLS
+from imgopt.java.building import JAVA_TOOLS
 
 if TYPE_CHECKING:
     from imgopt.dockerfile import Instruction
@@ -46,6 +47,11 @@ def build_command(picture: Picture) -> Instruction | None:
 def builds(text: str) -> bool:
     """Whether shell text calls a build tool."""
     return any(program in BUILD_TOOLS or program in _OTHER_TOOLS for program in _programs(text))
+
+
+def builds_java(text: str) -> bool:
+    """Whether shell text calls Maven, Gradle or the like, or a compiler."""
+    return any(program in JAVA_TOOLS for program in _programs(text))
 
 
 def _programs(text: str) -> list[str]:
