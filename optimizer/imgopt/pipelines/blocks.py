@@ -7,12 +7,12 @@ nothing; whoever walks the tree bounds its own.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import islice
 
 from imgopt.pipelines.tokens import Token
 
 _CONTINUES = frozenset({",", "=", "+", ":", "?", "&", "|", ".", "->", "<"})
 _LOOK_BACK = 400  # tokens of a header
+_LONGEST_CALL = 4_000  # tokens
 
 
 @dataclass(eq=False)
@@ -23,11 +23,19 @@ class Block:
     name: str = ""
     args: list[Item] = field(default_factory=list)
     label: str | None = None
-    header: list[Item] = field(default_factory=list)
+    before: list[Item] = field(
+        default_factory=list
+    )  # the statement it stands in, and how much of it is in front
+    at: int = 0
     params: tuple[str, ...] = ()
     statements: list[list[Item]] = field(default_factory=list)
     line: int = 0
     end_line: int = 0
+
+    @property
+    def header(self) -> list[Item]:
+        """What stands in front of it in its statement, the last of it where that is long."""
+        return self.before[max(0, self.at - _LOOK_BACK) : self.at]
 
     @property
     def blocks(self) -> list[Block]:
@@ -97,24 +105,23 @@ def _goes_on(last: Item, found: list[Token], index: int) -> bool:
 
 
 def _block(statement: list[Item], line: int) -> Block:
-    header = list(islice(reversed(statement), _LOOK_BACK))[::-1]
-    block = Block(header=header, line=line)
-    at = len(header) - 1
+    at = len(statement) - 1
+    block = Block(before=statement, at=at + 1, line=line)
     if at < 0:
         return block
-    if is_punct(header[at], ":"):
-        block.label = _label(header[at - 1]) if at else ""
+    if is_punct(statement[at], ":"):
+        block.label = _label(statement[at - 1]) if at else ""
         return block
-    if is_punct(header[at], ")"):
-        opening = _opening(header, at)
+    if is_punct(statement[at], ")"):
+        opening = _opening(statement, at)
         if opening is None:
             return block
-        block.args = header[opening + 1 : at]
+        block.args = statement[opening + 1 : at]
         at = opening - 1
-    elif is_punct(header[at], ",") or is_punct(header[at], "("):
+    elif is_punct(statement[at], ",") or is_punct(statement[at], "("):
         block.label = ""
         return block
-    if at >= 0 and isinstance(name := header[at], Token) and name.kind == "name":
+    if at >= 0 and isinstance(name := statement[at], Token) and name.kind == "name":
         block.name = name.text
     return block
 
@@ -125,7 +132,7 @@ def _label(item: Item) -> str:
 
 def _opening(header: list[Item], closing: int) -> int | None:
     depth = 0
-    for index in range(closing, -1, -1):
+    for index in range(closing, max(-1, closing - _LOOK_BACK), -1):
         item = header[index]
         if is_punct(item, ")") or is_punct(item, "]"):
             depth += 1
@@ -170,7 +177,8 @@ def call_arguments(statement: list[Item], at: int) -> list[Item]:
     following = at + 1
     if following < len(statement) and is_punct(statement[following], "("):
         depth = 0
-        for index in range(following, len(statement)):
+        end = min(len(statement), following + _LONGEST_CALL)
+        for index in range(following, end):
             item = statement[index]
             if is_punct(item, "(") or is_punct(item, "["):
                 depth += 1
@@ -178,5 +186,5 @@ def call_arguments(statement: list[Item], at: int) -> list[Item]:
                 depth -= 1
                 if not depth:
                     return statement[following + 1 : index]
-        return statement[following + 1 :]
-    return statement[following:]
+        return statement[following + 1 : end]
+    return statement[following : following + _LONGEST_CALL]

@@ -38,6 +38,7 @@ from imgopt.pipelines.tools import (
 
 _MAX_LOOP = 64  # values of a loop that are looked at
 _MAX_COMMANDS = 4_000  # of a pipeline, each run of a loop counted
+_MAX_FOUND = 300  # builds, and pushes
 _MAX_SCRIPT = 200_000  # characters
 _NO_REGISTRY = ("oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "dir:", "containers-storage:")
 _BUILDERS = frozenset({"docker", "podman", "nerdctl"})
@@ -71,6 +72,7 @@ class _Reading:
     named: dict[str, Build] = field(default_factory=dict)  # by image name and by repository
     pulled: set[tuple[str, str]] = field(default_factory=set)  # (job, repository)
     left: int = _MAX_COMMANDS
+    cut: bool = False  # something was too long
 
 
 def find(
@@ -94,7 +96,7 @@ def find(
             )
         else:
             _script(reading, step.script, step.place, 0)
-    return tuple(reading.builds), _matched(reading), reading.left <= 0
+    return tuple(reading.builds), _matched(reading), reading.cut or reading.left <= 0
 
 
 def _matched(reading: _Reading) -> tuple[Push, ...]:
@@ -114,6 +116,7 @@ def _matched(reading: _Reading) -> tuple[Push, ...]:
 
 def _script(reading: _Reading, script: Text, place: Place, nested: int) -> None:
     if len(script.text) > _MAX_SCRIPT or nested > 3:
+        reading.cut = True
         return
     known = {"PWD": HERE, **dict.fromkeys(ROOTS, ROOT), **place.variables}
     run = _Run(reading, script, place, known, place.directory, nested)
@@ -403,6 +406,8 @@ class _At:
             tool, parsed.flags, line, end, self.place, recipe, image, names, self.variables, keeps_base
         )
         self.reading.builds.append(build)
+        if len(self.reading.builds) >= _MAX_FOUND:
+            self.reading.left = 0
         self._call(build, names)
         return build
 
@@ -428,6 +433,8 @@ class _At:
         push = Push(tool, line, end, self.place, build, recipe, asks, fresh, pulled, name)
         if not any(_same(push, other) for other in self.reading.pushes[-8:]):
             self.reading.pushes.append(push)
+            if len(self.reading.pushes) >= _MAX_FOUND:
+                self.reading.left = 0
 
 
 def _same(push: Push, other: Push) -> bool:

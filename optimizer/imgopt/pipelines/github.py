@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import islice, product
 
-from imgopt.pipelines.gitlab import images_in, script_of
+from imgopt.pipelines.gitlab import MAX_TEXT, images_in, script_of
 from imgopt.pipelines.model import Action, Agent, Branch, ImageUse, Place, Step, Text, Timeout
 from imgopt.pipelines.yaml_tree import Node, documents
 
@@ -30,6 +30,9 @@ def read(text: str, path: str) -> tuple[list[Step | Action], list[ImageUse], boo
         for name, key, job in jobs.entries():
             if job.kind == "mapping" and len(steps) <= _MAX_STEPS:
                 steps += _Job(root, name, key, job, levels.get(name, 0)).steps()
+                size = sum(len(step.script.text) for step in steps if isinstance(step, Step))
+                if size > MAX_TEXT:
+                    return steps, images, True
         images += images_in(root)
     return steps, images, len(steps) > _MAX_STEPS
 
@@ -68,14 +71,19 @@ class _Job:
             return []
         rows, at_once = self._matrix()
         found: list[Step | Action] = []
+        size = 0
         for number, row in enumerate(rows):
+            if size > MAX_TEXT:
+                break
             branches: tuple[Branch, ...] = (Branch(self.level, self.name),)
             if len(rows) > 1:
                 branches = (*branches, Branch(1_000 + self.level, " ".join(filter(None, row.values()))))
             place = self._place(f"{self.name}#{number}", branches, row, at_once)
             for step in listed.items:
                 if step.kind == "mapping" and len(found) <= _MAX_STEPS:
-                    found += self._step(step, place, row)
+                    new = self._step(step, place, row)
+                    size += sum(len(each.script.text) for each in new if isinstance(each, Step))
+                    found += new
         return found
 
     def _place(self, job: str, branches: tuple[Branch, ...], row: Values, at_once: bool) -> Place:
@@ -203,7 +211,7 @@ def _build_push(with_: Node, row: Values) -> tuple[str, ...]:
 
 def _variables(node: Node | None, row: Values) -> Values:
     found: Values = {}
-    for name, _, value in node.entries() if node is not None and node.kind == "mapping" else ():
+    for name, _, value in islice(node.entries(), 500) if node is not None and node.kind == "mapping" else ():
         text = _filled(value.value, row) if value.kind == "scalar" else ""
         found[name] = None if "$" in text or value.kind != "scalar" else text
     return found

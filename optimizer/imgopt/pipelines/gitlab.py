@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import islice, product
 
 from imgopt.pipelines.model import Action, Agent, Branch, ImageUse, Place, Step, Text, Timeout
 from imgopt.pipelines.yaml_tree import Node, documents, scalars
@@ -16,8 +16,11 @@ _RESERVED = frozenset(
 )
 _MAX_ITEMS = 2_000
 _MAX_DEPTH = 12
+_MAX_VISITS = 100_000  # of script items, those that an alias repeats counted each time
 _MAX_JOBS = 64  # of a matrix
 _MAX_STEPS = 1_000
+_MAX_VARIABLES = 500
+MAX_TEXT = 2_000_000  # characters of all scripts
 _DURATION = re.compile(
     r"(\d+(?:\.\d+)?)\s*(months?|mos?|weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)?(?![a-z])"
 )
@@ -29,14 +32,20 @@ def read(text: str, path: str) -> tuple[list[Step | Action], list[ImageUse], boo
     """Steps, images that are named, and whether there was more than is looked at. InputError when it is no YAML."""
     steps: list[Step | Action] = []
     images: list[ImageUse] = []
-    for root in documents(text, path):
+    roots = documents(text, path)
+    size = 0
+    for root in roots:
         if root.kind != "mapping":
             continue
         file = _File(root)
         for name, key, job in root.entries():
             if name in _RESERVED or name.startswith(".") or job.kind != "mapping" or len(steps) > _MAX_STEPS:
                 continue
-            steps += file.steps(name, key, job)
+            for step in file.steps(name, key, job):
+                size += len(step.script.text)
+                if size > MAX_TEXT:
+                    return steps, images, True
+                steps.append(step)
         images += images_in(root)
     return steps, images, len(steps) > _MAX_STEPS
 
@@ -54,6 +63,7 @@ def images_in(root: Node) -> list[ImageUse]:
 @dataclass
 class _File:
     root: Node
+    visits: int = 0
 
     def steps(self, name: str, key: Node, job: Node) -> Iterator[Step]:
         parts = [
@@ -126,7 +136,8 @@ class _File:
 
     def _lines(self, node: Node | None, depth: int) -> list[Node]:
         """The scalars of a script, its nested lists and ``!reference`` flattened."""
-        if node is None or depth > _MAX_DEPTH:
+        self.visits += 1
+        if node is None or depth > _MAX_DEPTH or self.visits > _MAX_VISITS:
             return []
         if node.tag == "!reference" and node.kind == "sequence":
             target: Node | None = self.root
@@ -147,7 +158,7 @@ class _File:
         if listed is None:
             return {}
         found: dict[str, str | None] = {}
-        for name, _, value in listed.entries():
+        for name, _, value in islice(listed.entries(), _MAX_VARIABLES):
             text = value.value if value.kind == "scalar" else value.text("value")
             found[name] = None if text is None or "$" in text else text
         return found

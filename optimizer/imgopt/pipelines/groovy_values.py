@@ -19,6 +19,7 @@ _UNITS = {
     "HOURS": 3600.0,
     "DAYS": 86400.0,
 }
+LONGEST_VALUE = 2_000  # characters of a value that is kept
 _NAMES = re.compile(r"\$\{?(\w+)\}?")
 #: A value of a list: what each of the loop's variables is.
 Values = list[tuple[str, ...]]
@@ -76,7 +77,7 @@ def limited(place: Place, given: list[Item], line: int) -> Place:
         "MINUTES",
     )
     activity = any(is_name(item, "true") for item in named.get("activity", []))
-    number = time[0].text.replace("_", "") if len(time) == 1 and isinstance(time[0], Token) else ""
+    number = (value_of(time, place.variables) or "").replace("_", "")
     if activity or not re.fullmatch(r"\d{1,9}", number) or unit.upper() not in _UNITS:
         return place
     shown = f"timeout(time: {number}, unit: '{unit}')"
@@ -110,7 +111,7 @@ def filled(text: str, variables: Mapping[str, str | None]) -> str:
         known = variables.get(match[1])
         return match[0] if known is None else known
 
-    return _NAMES.sub(value, text)[:10_000] if "$" in text else text
+    return _NAMES.sub(value, text) if "$" in text and len(text) <= LONGEST_VALUE else text
 
 
 def value_of(items: Sequence[Item], variables: Mapping[str, str | None]) -> str | None:
@@ -131,7 +132,7 @@ def value_of(items: Sequence[Item], variables: Mapping[str, str | None]) -> str 
         elif item.text not in ("+", ".") or (item.text == "." and parts):
             return None
     text = "".join(parts)
-    return None if not parts or "$" in text or len(text) > 10_000 else text
+    return None if not parts or "$" in text or len(text) > LONGEST_VALUE else text
 
 
 def text_of(items: Sequence[Item]) -> Text | None:

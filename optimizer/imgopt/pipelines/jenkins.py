@@ -37,6 +37,10 @@ _SECTIONS = frozenset(
 _MAX_DEPTH = 60
 _MAX_STEPS = 3_000
 _MAX_VALUES = 64
+_MAX_CALLS = 50  # of sh in one statement
+_MAX_VARIABLES = 500
+_MAX_TEXT = 2_000_000  # characters of all scripts
+_LONGEST_LIST = 2_000  # tokens
 _IMAGE = re.compile(r"[\w.:/@-]*kaniko-project/executor[\w.:@-]*")
 
 
@@ -51,6 +55,7 @@ class _Reading:
     assigned: Counter[str] = field(default_factory=Counter)
     groups: int = 0
     walked: int = 0
+    text: int = 0
 
     def group(self) -> int:
         self.groups += 1
@@ -106,7 +111,7 @@ def _survey_statement(reading: _Reading, statement: list[Item]) -> None:
         if following is None or not is_punct(following, "=") or _compares(statement, at + 1):
             continue
         reading.assigned[item.text] += 1
-        values = list_of(statement[at + 2 :])
+        values = list_of(statement[at + 2 : at + _LONGEST_LIST])
         if values is not None:
             reading.lists[item.text] = values
     last = statement[-1]
@@ -173,7 +178,7 @@ class _Walk:
 
     def _environment(self, section: Block, place: Place) -> dict[str, str | None]:
         known: dict[str, str | None] = {}
-        for statement in section.statements:
+        for statement in section.statements[:_MAX_VARIABLES]:
             if len(statement) > 2 and is_punct(statement[1], "=") and isinstance(statement[0], Token):
                 known[statement[0].text] = value_of(statement[2:], {**place.variables, **known})
         return known
@@ -189,13 +194,16 @@ class _Walk:
     def _statement(self, statement: list[Item], place: Place, depth: int, group: int) -> Place:
         """One statement; the place for those after it, in which a variable may be known that was not."""
         parallel = self._parallel_group(statement)
+        calls = 0
         for at, item in enumerate(statement):
             if isinstance(item, Block):
                 if item in self.reading.methods.values() or item.name in _SECTIONS:
                     continue
                 self._nested(item, statement, place, depth, group, parallel)
             elif item.kind == "name" and item.text in ("sh", "bat", "powershell", "pwsh"):
-                self._shell(statement, at, place)
+                calls += 1
+                if calls <= _MAX_CALLS:
+                    self._shell(statement, at, place)
             elif item.kind == "name" and at + 1 < len(statement) and is_punct(statement[at + 1], "("):
                 self._call(statement, at, place, depth)
         self._docker_plugin(statement, place)
@@ -203,7 +211,7 @@ class _Walk:
 
     def _assigned(self, statement: list[Item], place: Place) -> Place:
         at = next((n for n, item in enumerate(statement[:5]) if is_punct(item, "=")), None)
-        if at is None or not at or _compares(statement, at):
+        if at is None or not at or _compares(statement, at) or len(place.variables) > _MAX_VARIABLES:
             return place
         name = statement[at - 1]
         if isinstance(name, Block) or name.kind != "name":
@@ -394,6 +402,10 @@ class _Walk:
 
     def _add(self, step: Step | Action) -> None:
         self.reading.walked += 1
+        if isinstance(step, Step):
+            self.reading.text += len(step.script.text)
+            if self.reading.text > _MAX_TEXT:
+                self.reading.walked = _MAX_STEPS
         if self.reading.walked < _MAX_STEPS:
             self.reading.steps.append(step)
 
@@ -418,6 +430,8 @@ class _Walk:
             if not (is_name(one) and is_punct(dot, ".") and is_name(two)):
                 continue
             assert isinstance(one, Token) and isinstance(two, Token)
+            if two.text not in ("build", "push", "image"):
+                continue
             positional, _ = arguments(call_arguments(statement, at + 2))
             if one.text == "docker" and two.text == "build":
                 words = [text_of(part) for part in positional[:2]]
@@ -426,8 +440,12 @@ class _Walk:
                 target = statement[at - 2] if at > 1 and is_punct(statement[at - 1], "=") else None
                 tags = ["-t", name, *(["-t", f"plugin/{target.text}"] if isinstance(target, Token) else [])]
                 self._add(Action(("docker", "build", *tags, *rest), ((one.line, two.line),), place))
-                if any(is_name(item, "push") for item in statement[at + 3 :]):
+                if any(is_name(item, "push") for item in statement[at + 3 : at + 60]):
                     self._add(Action(("docker", "push", name), ((one.line, two.line),), place))
+            elif one.text == "docker" and two.text == "image" and len(positional) == 1:
+                image = text_of(positional[0])
+                if image is not None and any(is_name(item, "push") for item in statement[at + 3 : at + 60]):
+                    self._add(Action(("docker", "push", image.text), ((one.line, two.line),), place))
             elif two.text == "push" and one.text != "docker" and len(positional) <= 1:
                 called = at + 3 < len(statement) and is_punct(statement[at + 3], "(")
                 if called and not (at and isinstance(statement[at - 1], Block)):

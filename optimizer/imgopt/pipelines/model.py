@@ -9,6 +9,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -190,11 +191,14 @@ class Pipeline:
 
     def active(self, rule: str, line: int) -> bool:
         """Whether a rule may speak about this line: no comment above it, or above its step, forbids it."""
-        lines = {line}
-        if self.silences:
-            spans = {span for step in self.steps for span in step.spans}
-            lines |= {start for start, end in spans if start <= line <= end}
+        if not self.silences:
+            return True
+        lines = {line} | {start for start, end in self._spans if start <= line <= end}
         return not any(rule in silence.rules and silence.line in lines for silence in self.silences)
+
+    @cached_property
+    def _spans(self) -> frozenset[tuple[int, int]]:
+        return frozenset(span for step in self.steps for span in step.spans)
 
 
 _ARCHIVED = re.compile(r"(?:^|/)kaniko-project/executor(?=[:@]|$)")
@@ -245,8 +249,7 @@ def silences(text: str) -> tuple[tuple[Silence, ...], str | None]:
     ignored: str | None = None
     for number, line in enumerate(text.split("\n"), 1):
         line = line.rstrip("\r")
-        if len(line) > 2000:
-            line = line[:2000]
+        line = line[:300]
         if not _COMMENT.match(line):
             if waiting:
                 found.append(Silence(frozenset(waiting), number))

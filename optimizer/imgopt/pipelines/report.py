@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from imgopt.pipelines.rule import PipelineRule
     from imgopt.weigh.layers import Weigher
 
-#: Real ones have some kilobytes.
-MAX_BYTES = 1_000_000
+#: Real ones have some kilobytes, rarely a hundred.
+MAX_BYTES = 400_000
 
 
 def report_pipeline(

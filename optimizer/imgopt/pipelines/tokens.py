@@ -37,6 +37,10 @@ def tokens(text: str) -> list[Token]:
     """All tokens of a file; comments and white space are left out, runs of newlines are one."""
     found: list[Token] = []
     position, line, length = 0, 1, len(text)
+    unclosed: dict[
+        str, int
+    ] = {}  # a quote that does not end on its line is not tried again before the next one
+    limits = _Limits()
     if text.startswith("#!"):
         position = _line_end(text, 0)
     while position < length:
@@ -60,8 +64,11 @@ def tokens(text: str) -> list[Token]:
             or text.startswith("$/", position)
             or (char == "/" and _slashy(text, position, found))
         ):
-            read = _string(text, position, line)
+            hopeless = position < unclosed.get(char, 0)
+            read = None if hopeless else _string(text, position, line, limits)
             if read is None:
+                if not hopeless:
+                    unclosed[char] = _line_end(text, position)
                 found.append(Token("punct", char, line, line))
                 position += 1
                 continue
@@ -98,7 +105,14 @@ def _slashy(text: str, position: int, found: list[Token]) -> bool:
     return end > position + 1
 
 
-def _string(text: str, position: int, line: int) -> tuple[Token, int] | None:
+@dataclass
+class _Limits:
+    """How often an expression that never closes is looked for: each look costs `_MAX_EXPRESSION`."""
+
+    looks: int = 200
+
+
+def _string(text: str, position: int, line: int, limits: _Limits) -> tuple[Token, int] | None:
     """The string that begins here and where it ends, or None when its line ends before it does."""
     for quote in ("'''", '"""', "$/", "'", '"', "/"):
         if text.startswith(quote, position):
@@ -151,7 +165,7 @@ def _string(text: str, position: int, line: int) -> tuple[Token, int] | None:
             else:
                 add(_ESCAPES.get(following, following))
         elif char == "$" and dollars:
-            piece, end = _interpolation(text, at)
+            piece, end = _interpolation(text, at, limits)
             newlines = text.count("\n", at, end)
             if newlines and not many_lines:
                 return None
@@ -165,11 +179,12 @@ def _string(text: str, position: int, line: int) -> tuple[Token, int] | None:
             at += 1
 
 
-def _interpolation(text: str, at: int) -> tuple[str, int]:
+def _interpolation(text: str, at: int, limits: _Limits) -> tuple[str, int]:
     """What stands for ``$name`` or ``${expression}``, and where it ends."""
     if text.startswith("${", at):
-        end = _closing_brace(text, at + 2)
+        end = _closing_brace(text, at + 2) if limits.looks > 0 else None
         if end is None:
+            limits.looks -= 1
             return "$", at + 1
         simple = _SIMPLE.fullmatch(text, at + 2, end)
         return (f"${{{simple[1]}}}" if simple else "${expression}"), end + 1

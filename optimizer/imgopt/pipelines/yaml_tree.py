@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from imgopt.errors import InputError
 
@@ -33,13 +34,23 @@ class Node:
             node = todo.pop(0)
             seen += 1
             merged: list[Node] = []
-            for name, value in node.pairs:
-                if name.value == key:
-                    return value
-                if name.value == "<<":
-                    merged += value.items if value.kind == "sequence" else [value]
-            todo += merged
+            found = node.index.get(key)
+            if found is not None:
+                return found
+            value = node.index.get("<<")
+            if value is not None:
+                merged = value.items if value.kind == "sequence" else [value]
+            todo += merged[:_MAX_MERGES]
         return None
+
+    @cached_property
+    def index(self) -> dict[str, Node]:
+        """The values by their keys; of two with one key the first."""
+        found: dict[str, Node] = {}
+        for name, value in self.pairs:
+            if name.kind == "scalar":
+                found.setdefault(name.value, value)
+        return found
 
     def entries(self) -> Iterator[tuple[str, Node, Node]]:
         """(key, key node, value), what is merged with ``<<`` last and only where nothing else says it."""
@@ -50,7 +61,7 @@ class Node:
             seen += 1
             for name, value in node.pairs:
                 if name.value == "<<":
-                    todo += value.items if value.kind == "sequence" else [value]
+                    todo += value.items[:_MAX_MERGES] if value.kind == "sequence" else [value]
                 elif name.kind == "scalar" and name.value not in said:
                     said.add(name.value)
                     yield name.value, name, value
