@@ -35,6 +35,8 @@ class Found:
     config: bytes
     label: str
     layers: tuple[tuple[Descriptor, Extent | None], ...]
+    manifest: bytes
+    manifest_type: str
 
 
 def find_manifest(store: Store, tag: str | None, platform: str | None) -> Found:
@@ -132,7 +134,8 @@ def matches(name: str, wanted: str) -> bool:
 
 def _read(store: Store, candidate: Candidate) -> Found:
     label = f"{store.name} ({_path(candidate, store)})"
-    manifest = doc.mapping(doc.parsed(doc.read_blob(store, candidate.descriptor.digest), label), label)
+    data = doc.read_blob(store, candidate.descriptor.digest)
+    manifest = doc.mapping(doc.parsed(data, label), label)
     config = doc.descriptor(manifest.get("config"), label)
     layers: list[tuple[Descriptor, Extent | None]] = []
     for value in doc.items(manifest, "layers", label):
@@ -146,4 +149,5 @@ def _read(store: Store, candidate: Candidate) -> Found:
             )
         layers.append((described, extent))
     name = candidate.names[0] if candidate.names else None
-    return Found(name, doc.read_blob(store, config.digest), label, tuple(layers))
+    media_type = candidate.descriptor.media_type
+    return Found(name, doc.read_blob(store, config.digest), label, tuple(layers), data, media_type)

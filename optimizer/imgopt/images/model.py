@@ -35,12 +35,15 @@ class ImageLayer:
 @dataclass(frozen=True, slots=True)
 class Image:
     """One platform's image. ``config`` is the parsed image config (``config["config"]`` holds Entrypoint, Env, …),
-    ``config_bytes`` the very bytes, whose SHA-256 is the image ID."""
+    ``config_bytes`` the very bytes, whose SHA-256 is the image ID. ``manifest_bytes``: the source's own manifest and its
+    media type, where it has one that names its blobs (an OCI layout)."""
 
     reference: str
     config: Mapping[str, Any]
     config_bytes: bytes
     layers: tuple[ImageLayer, ...]
+    manifest_bytes: bytes | None = None
+    manifest_type: str | None = None
 
     @property
     def id(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any, BinaryIO, cast
@@ -225,6 +225,8 @@ def _image_of_layout(
             layers.append((described, None))
         places.append(_Place(extent, compression))
     image = doc.make_image(reference or found.name or store.name, found.config, layers, found.label)
+    if all(blob is not None for blob, _ in layers):
+        image = replace(image, manifest_bytes=found.manifest, manifest_type=found.manifest_type)
     return StoredImage(image, tuple(places), store)
 
 

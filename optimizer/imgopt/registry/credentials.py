@@ -1,0 +1,116 @@
+"""Who we are to a registry, as Docker's and Podman's configuration say.
+
+The docker SDK reads Docker's (auths, credsStore, credHelpers); Podman's auth.json has the same entries.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from imgopt.errors import InputError
+from imgopt.registry.errors import RegistryError
+from imgopt.registry.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user with a password, or an identity token. Neither is ever shown."""
+
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+    identity_token: str | None = field(default=None, repr=False)
+
+    def basic(self) -> str:
+        """The value of an Authorization header."""
+        pair = f"{self.username}:{self.password}".encode()
+        return f"Basic {base64.b64encode(pair).decode()}"
+
+
+def credentials_for(target: Target) -> Credentials | None:
+    """The configured credentials, or None. An explicit REGISTRY_AUTH_FILE first, then Docker's, then Podman's.
+
+    InputError when a configuration cannot be read, RegistryError when a credential helper fails.
+    """
+    explicit = os.environ.get("REGISTRY_AUTH_FILE")
+    if explicit:
+        found = _from_file(Path(explicit), target)
+        if found is not None:
+            return found
+    return _from_docker(target) or next(
+        (found for path in _podman_files() if (found := _from_file(path, target)) is not None), None
+    )
+
+
+def _from_docker(target: Target) -> Credentials | None:
+    from docker import auth
+    from docker.errors import DockerException
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a helper that is not installed is an error of its own below
+            entry = auth.load_config().resolve_authconfig(target.name)
+    except DockerException as error:
+        if "InvalidConfig" in type(error).__name__:
+            raise InputError("Docker's config.json is malformed", "mend it, or log in again") from None
+        helper = "the credential helper of Docker's config.json"
+        missing = "not installed" in str(error)
+        raise RegistryError(
+            f"{helper} {'is not installed' if missing else 'failed'}",
+            f"install it, or log in again: docker login {target.name}",
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+        # the exception's text may hold the credentials
+        raise InputError(
+            f"Docker's config.json holds no readable credentials for {target.name}",
+            f"log in again: docker login {target.name}",
+        ) from None
+    if not entry:
+        return None
+    values = {str(key).lower(): value for key, value in entry.items()}
+    return _credentials(values.get("username"), values.get("password"), values.get("identitytoken"))
+
+
+def _credentials(username: Any, password: Any, token: Any) -> Credentials | None:
+    if token:
+        return Credentials(str(username or "<token>"), "", str(token))
+    if username is None or password is None:
+        return None
+    return Credentials(str(username), str(password))
+
+
+def _podman_files() -> Iterator[Path]:
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if runtime:
+        yield Path(runtime) / "containers" / "auth.json"
+    config = os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()
+    yield Path(config) / "containers" / "auth.json"
+
+
+def _from_file(path: Path, target: Target) -> Credentials | None:
+    """Entries may name a repository or a part of it: the longest that fits counts."""
+    try:
+        auths = json.loads(path.read_bytes()).get("auths") or {}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, AttributeError):
+        raise InputError("it cannot be read as an auth.json", "log in again", path=str(path)) from None
+    name = f"{target.name}/{target.repository}"
+    while name:
+        entry = auths.get(name)
+        if isinstance(entry, dict):
+            try:
+                user, _, password = base64.b64decode(entry.get("auth") or "").decode().partition(":")
+            except ValueError:
+                raise InputError(
+                    f"its entry for {target.name} is malformed", "log in again", path=str(path)
+                ) from None
+            return _credentials(user or None, password, entry.get("identitytoken"))
+        name = name.rpartition("/")[0]
+    return None

@@ -1,0 +1,81 @@
+"""What a push did, blob by blob, and what a measurement of the way to a registry found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+How = Literal["sent", "mounted", "present"]
+
+
+@dataclass(frozen=True, slots=True)
+class PushedBlob:
+    """``size``: compressed bytes. ``sent_bytes``: body bytes that left in this run, those sent again included.
+    ``resumed_bytes``: those that an earlier run had brought. ``source``: the repository it was mounted from.
+    ``diff_id`` is None for the config."""
+
+    diff_id: str | None
+    digest: str
+    size: int
+    how: How
+    sent_bytes: int = 0
+    resumed_bytes: int = 0
+    seconds: float = 0.0
+    source: str | None = None
+    created_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """Everything measured here. ``seconds``: from the first question to the last check; ``sending_s``: while bytes of
+    blobs were under way. ``digest``: the manifest's. ``looked_at``: what the registry's blobs were learned from."""
+
+    source: str
+    target: str
+    platform: str
+    digest: str
+    layers: tuple[PushedBlob, ...]
+    config: PushedBlob
+    manifest_bytes: int
+    seconds: float
+    sending_s: float
+    looked_at: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def blobs(self) -> tuple[PushedBlob, ...]:
+        return (*self.layers, self.config)
+
+    @property
+    def size(self) -> int:
+        return sum(blob.size for blob in self.blobs)
+
+    @property
+    def sent_bytes(self) -> int:
+        return sum(blob.sent_bytes for blob in self.blobs)
+
+    def bytes_of(self, how: How) -> int:
+        """Bytes of the blobs that were sent, mounted, or there already."""
+        return sum(blob.size for blob in self.blobs if blob.how == how)
+
+    @property
+    def bytes_per_s(self) -> int | None:
+        """None where too little was sent to tell."""
+        if self.sent_bytes < 100_000 or self.sending_s <= 0:
+            return None
+        return round(self.sent_bytes / self.sending_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Bandwidth:
+    """An upload that was cancelled: bytes of body, seconds without the round trip of the answer."""
+
+    target: str
+    sent_bytes: int
+    seconds: float
+    round_trip_s: float
+    cancelled: bool
+
+    @property
+    def bytes_per_s(self) -> int:
+        return max(1, round(self.sent_bytes / max(self.seconds, 1e-6)))

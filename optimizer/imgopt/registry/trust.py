@@ -1,0 +1,47 @@
+"""TLS as Docker and Podman have it: the system's certificates, those of certs.d, client certificates."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+
+from imgopt.errors import InputError
+
+_DIRECTORIES = ("/etc/docker/certs.d", "/etc/containers/certs.d", "~/.config/containers/certs.d")
+
+
+def tls_context(host: str, *, insecure: bool) -> ssl.SSLContext:
+    """For one ``host[:port]``. REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and SSL_CERT_FILE replace the usual roots.
+
+    InputError when a certificate cannot be read.
+    """
+    context = ssl.create_default_context()
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    place = bundle or ""
+    try:
+        if bundle:
+            context = ssl.create_default_context(
+                cafile=None if Path(bundle).is_dir() else bundle,
+                capath=bundle if Path(bundle).is_dir() else None,
+            )
+        elif not context.get_ca_certs():
+            import certifi
+
+            place = certifi.where()
+            context.load_verify_locations(place)
+        for directory in _DIRECTORIES:
+            for file in sorted(Path(directory).expanduser().joinpath(host).glob("*.c*rt")):
+                place = str(file)
+                if file.suffix == ".crt":
+                    context.load_verify_locations(file)
+                elif file.with_suffix(".key").exists():
+                    context.load_cert_chain(file, file.with_suffix(".key"))
+    except (OSError, ssl.SSLError) as error:
+        raise InputError(
+            f"this certificate cannot be used: {error.strerror or error}", "give PEM files", path=place
+        ) from error
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,145 @@
+"""What a push sent, mounted and found, and how fast: for people, scripts and pull requests. All figures are measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imgopt.registry.result import Bandwidth, PushedBlob, PushResult
+from imgopt.report.layout import Line, dim, head, line, table, visible
+from imgopt.report.markdown import code, escaped, markdown_table
+from imgopt.units import duration, megabytes, rate
+
+_WORDS = {"sent": "sent", "mounted": "mounted", "present": "already there"}
+
+
+def text(result: PushResult, *, width: int, quiet: bool) -> list[Line]:
+    lines = [line(("pushed ", "good"), (visible(result.target), "strong"), f"  {result.digest}")]
+    if quiet:
+        return [line(f"{visible(result.target)}@{result.digest}")]
+    rows: list[list[Line | str]] = []
+    for number, blob in enumerate(result.layers, 1):
+        said = head(visible(blob.created_by) or blob.digest[7:19], max(20, width - 52))
+        rows.append([f"layer {number}", _how(blob), said, megabytes(blob.size)])
+    rows.append(["config", _how(result.config), "", megabytes(result.config.size)])
+    lines += table(rows, left=3)
+    lines.append(line(_sum(result)))
+    lines += [dim(note) for note in result.notes]
+    return lines
+
+
+def _how(blob: PushedBlob) -> str:
+    word = _WORDS[blob.how]
+    if blob.source:
+        word += f" from {visible(blob.source)}"
+    if blob.resumed_bytes:
+        word += f", {megabytes(blob.resumed_bytes)} of it by an earlier run"
+    return word
+
+
+def _sum(result: PushResult) -> str:
+    parts = [f"sent {megabytes(result.sent_bytes)} of {megabytes(result.size)} (measured)"]
+    for how in ("mounted", "present"):
+        if count := result.bytes_of(how):
+            parts.append(f"{_WORDS[how]} {megabytes(count)}")
+    parts.append(f"in {duration(result.seconds)}")
+    if result.bytes_per_s is not None:
+        parts.append(f"at {rate(_rounded(result.bytes_per_s))}")
+    return ", ".join(parts)
+
+
+def markdown(result: PushResult) -> str:
+    rows = [
+        [
+            str(n),
+            code(head(blob.created_by, 60) or blob.digest[7:19]),
+            megabytes(blob.size),
+            escaped(_how(blob)),
+        ]
+        for n, blob in enumerate(result.layers, 1)
+    ]
+    rows.append(["", "config", megabytes(result.config.size), _how(result.config)])
+    parts = [
+        "<!-- imgopt: push -->",
+        f"### imgopt push: {escaped(_sum(result))}",
+        f"{code(result.target)} is {code(result.digest)} ({escaped(result.platform)}).",
+        markdown_table(["layer", "made by", "bytes", ""], rows, left=2),
+        *(f"- {escaped(note)}" for note in result.notes),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def push_object(result: PushResult) -> dict[str, Any]:
+    return {
+        "image": result.source,
+        "target": result.target,
+        "platform": result.platform,
+        "digest": result.digest,
+        "basis": "measured",
+        "compressed_bytes": result.size,
+        "sent_bytes": result.sent_bytes,
+        "mounted_bytes": result.bytes_of("mounted"),
+        "present_bytes": result.bytes_of("present"),
+        "seconds": round(result.seconds, 3),
+        "sending_s": round(result.sending_s, 3),
+        "bytes_per_s": result.bytes_per_s,
+        "layers": [_blob_object(blob) for blob in result.layers],
+        "config": _blob_object(result.config),
+        "learned_from": list(result.looked_at),
+        "notes": list(result.notes),
+    }
+
+
+def _blob_object(blob: PushedBlob) -> dict[str, Any]:
+    return {
+        "diff_id": blob.diff_id,
+        "digest": blob.digest,
+        "compressed_bytes": blob.size,
+        "how": blob.how,
+        "sent_bytes": blob.sent_bytes,
+        "resumed_bytes": blob.resumed_bytes,
+        "mounted_from": blob.source,
+        "seconds": round(blob.seconds, 3),
+        "instruction": blob.created_by,
+    }
+
+
+def bandwidth_text(found: Bandwidth) -> list[Line]:
+    per_s = rate(_rounded(found.bytes_per_s))
+    lines = [
+        line(
+            (visible(found.target), "strong"),
+            f": {per_s} (measured: {megabytes(found.sent_bytes)} in {duration(found.seconds)},"
+            f" a round trip takes {found.round_trip_s * 1000:.0f} ms)",
+        ),
+        line(f"  imgopt suggest --bandwidth {per_s.replace(' ', '')}"),
+    ]
+    if not found.cancelled:
+        lines.append(dim("the registry did not cancel the upload; it removes unfinished ones by itself"))
+    return lines
+
+
+def bandwidth_markdown(found: Bandwidth) -> str:
+    return (
+        "<!-- imgopt: bandwidth -->\n\n"
+        f"{code(found.target)}: {rate(_rounded(found.bytes_per_s))} (measured: {megabytes(found.sent_bytes)} in"
+        f" {duration(found.seconds)}, round trip {found.round_trip_s * 1000:.0f} ms)\n"
+    )
+
+
+def bandwidth_object(found: Bandwidth) -> dict[str, Any]:
+    return {
+        "target": found.target,
+        "bytes_per_s": found.bytes_per_s,
+        "bandwidth": rate(_rounded(found.bytes_per_s)).replace(" ", ""),
+        "sent_bytes": found.sent_bytes,
+        "seconds": round(found.seconds, 3),
+        "round_trip_s": round(found.round_trip_s, 4),
+        "cancelled": found.cancelled,
+        "basis": "measured",
+    }
+
+
+def _rounded(bytes_per_s: int) -> int:
+    """Three digits: more would be noise."""
+    unit = int(10 ** max(0, len(str(bytes_per_s)) - 3))
+    return bytes_per_s // unit * unit

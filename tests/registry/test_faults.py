@@ -1,0 +1,191 @@
+"""What registries, proxies and networks do wrong: one sentence, exit 3, a retry that works, never a credential.
+
+401 comes from a real registry with htpasswd. The other answers are those of overloaded services and of proxies before a
+registry, which the real one never gives; a proxy of the tests gives them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import registries
+from conftest import Command
+from registries import PASSWORD, USER, Proxy, Registry, Trouble, free_port
+from test_push import pulled
+
+Release = Callable[..., Path]
+HTML = {"Content-Type": "text/html"}
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    directory = tmp_path_factory.mktemp("locked")
+    (directory / "htpasswd").write_text(registries.HTPASSWD)
+    auth = {"htpasswd": {"realm": "tests", "path": str(directory / "htpasswd")}}
+    with registries.registry(directory, auth=auth) as running:
+        yield running
+
+
+def failed(imgopt: Command, *arguments: str) -> str:
+    """The sentence, which is the same in JSON."""
+    run = imgopt("push", *arguments, "--tries", "2", "--format", "json")
+    assert run.code == 3, run
+    sentence = run.err.splitlines()[-1]
+    assert sentence == "error: " + json.loads(run.out)["errors"][0]["message"]
+    assert PASSWORD not in run.err + run.out
+    return sentence
+
+
+def test_credentials_are_asked_for_and_never_shown(
+    release: Release, imgopt: Command, locked: Registry
+) -> None:
+    target = f"{locked.name}/shop/api:1"
+    archive = str(release(1))
+    assert f"{locked.name} wants a login" in failed(imgopt, archive, target)
+    login(imgopt, locked, USER, "wr0ng-" + PASSWORD)
+    assert f"{locked.name} refuses the credentials" in failed(imgopt, archive, target)
+    login(imgopt, locked, USER, PASSWORD)
+    run = imgopt("push", archive, target, "--debug")
+    assert run.code == 0, run.err
+    assert PASSWORD not in run.out + run.err
+
+
+def login(imgopt: Command, registry: Registry, user: str, password: str) -> None:
+    import base64
+
+    auth = base64.b64encode(f"{user}:{password}".encode()).decode()
+    imgopt.login(auths={registry.name: {"auth": auth}})
+
+
+@pytest.mark.parametrize("how", ["helper", "store", "podman", "file"])
+def test_where_credentials_lie(
+    how: str, release: Release, imgopt: Command, locked: Registry, tmp_path: Path
+) -> None:
+    import base64
+
+    auth = {"auths": {locked.name: {"auth": base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()}}}
+    if how in ("helper", "store"):
+        programs = tmp_path / "programs"
+        programs.mkdir()
+        helper = programs / "docker-credential-tests"
+        helper.write_text(
+            f'#!/bin/sh\ncat >/dev/null\necho \'{{"Username":"{USER}","Secret":"{PASSWORD}"}}\'\n'
+        )
+        helper.chmod(0o755)
+        imgopt.environment["PATH"] += f":{programs}"
+        imgopt.login(
+            **({"credsStore": "tests"} if how == "store" else {"credHelpers": {locked.name: "tests"}})
+        )
+    elif how == "podman":
+        (imgopt.home / "run" / "containers").mkdir(parents=True)
+        (imgopt.home / "run" / "containers" / "auth.json").write_text(json.dumps(auth))
+    else:
+        (tmp_path / "auth.json").write_text(json.dumps(auth))
+        imgopt.environment["REGISTRY_AUTH_FILE"] = str(tmp_path / "auth.json")
+    run = imgopt("push", str(release(1)), f"{locked.name}/shop/{how}:1")
+    assert run.code == 0, run.err
+
+
+@pytest.mark.parametrize(
+    ("config", "code", "message"),
+    [
+        ({"credsStore": "nobody-has-this"}, 3, "credential helper of Docker's config.json is not installed"),
+        ({"auths": {"REGISTRY": {"auth": "%%%"}}}, 2, "no readable credentials"),
+        ({"auths": {"REGISTRY": "x"}}, 2, "config.json is malformed"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used(
+    config: dict[str, object], code: int, message: str, release: Release, imgopt: Command, locked: Registry
+) -> None:
+    imgopt.login(**json.loads(json.dumps(config).replace("REGISTRY", locked.name)))
+    run = imgopt("push", str(release(1)), f"{locked.name}/shop/api:1")
+    assert run.code == code and message in run.err and run.err.count("\n") == 1, run.err
+
+
+@pytest.mark.parametrize(
+    ("trouble", "message"),
+    [
+        (Trouble("POST", times=None, status=401), "wants a login"),
+        (Trouble("POST", times=None, status=403), "does not let nobody push to"),
+        (
+            Trouble("PATCH", times=None, status=413, headers=HTML, body=b"<h1>413</h1>"),
+            "refuses a request as too large",
+        ),
+        (Trouble("POST", times=None, status=429, headers={"Retry-After": "1"}), "has had too many requests"),
+        (Trouble("POST", times=None, status=500), "it answers 500 (said by the proxy)"),
+        (Trouble("PUT", "manifests", times=None, status=400), "it answers 400 (said by the proxy)"),
+        (
+            Trouble("GET", "/v2/", times=None, status=200, headers=HTML, body=b"<p>hi"),
+            "answers with a web page",
+        ),
+        (Trouble("GET", "/v2/", times=None, status=404, headers=HTML, body=b"<p>hi"), "is no registry"),
+        (Trouble("HEAD", times=None, cut_after=0), "is not reached"),
+        (Trouble("PATCH", times=None, cut_after=100_000), "does not keep the upload"),
+    ],
+    ids=lambda value: f"{value.method}-{value.status}" if isinstance(value, Trouble) else "",
+)
+def test_what_does_not_go_away_is_said(
+    trouble: Trouble, message: str, release: Release, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    proxy.troubles = [trouble]
+    assert message in failed(imgopt, str(release(1)), f"{proxy.name}/{repository}:1")
+    proxy.troubles = []
+    assert imgopt("push", str(release(1)), f"{proxy.name}/{repository}:1").code == 0
+    pulled(proxy.name, repository, "1")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PATCH", "PUT"])
+def test_what_goes_away_is_waited_for(
+    method: str, release: Release, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    proxy.troubles = [
+        Trouble(method, "/shop/", status=429, headers={"Retry-After": "1"}),
+        Trouble(method, "/shop/", status=500),
+        Trouble(method, "/shop/", cut_after=0),
+    ]
+    run = imgopt("push", str(release(1)), f"{proxy.name}/{repository}:1")
+    assert run.code == 0, run.err
+    assert "waits 1 s: it answers 429" in run.err
+    pulled(proxy.name, repository, "1")
+
+
+def test_a_proxy_that_takes_small_requests_only(
+    release: Release, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    """As nginx does with its usual client_max_body_size: the chunks become smaller."""
+    proxy.troubles = [Trouble("PATCH", times=2, status=413)]
+    run = imgopt("push", str(release(1, size=1_500_000)), f"{proxy.name}/{repository}:1")
+    assert run.code == 0, run.err
+    assert "312,500 bytes each" in run.err
+    assert max(each.body_bytes for each in proxy.seen) == 312_500
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:{port}", "localhost:{port}", "registry.invalid", "registry.invalid:5000"]
+)
+def test_a_wrong_host(host: str, release: Release, imgopt: Command) -> None:
+    name = host.format(port=free_port())
+    assert f"{name} is not reached" in failed(imgopt, str(release(1)), f"{name}/shop/api:1")
+
+
+def test_disk_full(release: Release, imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path) -> None:
+    import subprocess
+
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(small)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("mounting needs root")
+    try:
+        imgopt.environment["TMPDIR"] = str(small)
+        assert "set TMPDIR to a larger disk" in failed(
+            imgopt, str(release(1)), f"{proxy.name}/{repository}:1"
+        )
+        assert list(small.iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(small)], check=True)

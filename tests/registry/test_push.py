@@ -1,0 +1,240 @@
+"""`imgopt push` against a real registry: only what is missing travels, whoever pushed the release before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archives import Layout, tar_of
+from conftest import Command
+from private_docker import Engine
+from registries import Proxy, Registry
+
+Release = Callable[..., Path]
+ACCEPT = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
+
+
+def pulled(registry: str, repository: str, tag: str) -> dict[str, Any]:
+    """The image as the registry has it, every blob read and checked."""
+    url = f"http://{registry}/v2/{repository}"
+    request = urllib.request.Request(f"{url}/manifests/{tag}", headers={"Accept": ACCEPT})
+    with urllib.request.urlopen(request) as response:
+        data = response.read()
+    manifest: dict[str, Any] = json.loads(data)
+    for blob in (manifest["config"], *manifest["layers"]):
+        with urllib.request.urlopen(f"{url}/blobs/{blob['digest']}") as response:
+            content = response.read()
+        assert f"sha256:{hashlib.sha256(content).hexdigest()}" == blob["digest"]
+        assert len(content) == blob["size"]
+    return {**manifest, "digest": f"sha256:{hashlib.sha256(data).hexdigest()}"}
+
+
+def skopeo(source: str, target: str) -> None:
+    command = ["skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", source, target]
+    subprocess.run(command, check=True)
+
+
+def first_release(
+    how: str, archive: Path, registry: str, repository: str, imgopt: Command, tmp: Path
+) -> None:
+    """Release 1 reaches the registry by another tool, whose gzip is not ours."""
+    target = f"{registry}/{repository}:1"
+    if how == "imgopt":
+        assert imgopt("push", str(archive), target).code == 0
+    elif how == "skopeo":
+        skopeo(f"docker-archive:{archive}", f"docker://{target}")
+    elif how == "skopeo-oci":
+        skopeo(f"docker-archive:{archive}", f"oci:{tmp}/layout:1")
+        skopeo(f"oci:{tmp}/layout:1", f"docker://{target}")
+    elif how == "buildah":
+        storage = ["--root", str(tmp / "storage"), "--runroot", str(tmp / "run"), "--storage-driver", "vfs"]
+        pull = ["buildah", *storage, "pull", "--quiet", f"docker-archive:{archive}"]
+        name = subprocess.run(pull, check=True, capture_output=True, text=True).stdout.strip()
+        push = ["buildah", *storage, "push", "--quiet", "--tls-verify=false", name, f"docker://{target}"]
+        subprocess.run(push, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("how", ["imgopt", "skopeo", "skopeo-oci", "buildah"])
+def test_the_next_release_sends_only_what_is_new(
+    how: str,
+    release: Release,
+    imgopt: Command,
+    proxy: Proxy,
+    shared_registry: Registry,
+    repository: str,
+    tmp_path: Path,
+) -> None:
+    first_release(how, release(1), shared_registry.name, repository, imgopt, tmp_path)
+    run = imgopt("push", str(release(2)), f"{proxy.name}/{repository}:2", "--format", "json")
+    assert run.code == 0, run.err
+    assert [layer["how"] for layer in run.push["layers"]] == ["present", "present", "sent"]
+    assert 3000 < proxy.sent() < 8000  # the class, the config and the manifest, counted on the wire
+    assert run.push["sent_bytes"] < 5000
+    assert pulled(shared_registry.name, repository, "2")["digest"] == run.push["digest"]
+
+
+@pytest.mark.parametrize("how", ["imgopt", "docker"])
+def test_a_daemon_s_image(
+    how: str,
+    engine: Engine,
+    imgopt: Command,
+    proxy: Proxy,
+    shared_registry: Registry,
+    repository: str,
+    tmp_path: Path,
+) -> None:
+    """Built by a real engine; release 1 pushed by it too: the registry's manifest tells the digests of its gzip."""
+    target = f"{shared_registry.name}/{repository}"
+    (tmp_path / "Dockerfile").write_text('FROM scratch\nCOPY lib /lib\nCOPY app /app\nCMD ["/app"]\n')
+    (tmp_path / "lib").write_bytes(hashlib.sha256(repository.encode()).digest() * 30_000)
+    for number in (1, 2):
+        (tmp_path / "app").write_text(f"release {number} {repository}")
+        engine.build(tmp_path, f"{target}:{number}")
+    imgopt.environment.update(engine.environment)
+    if how == "docker":
+        for line in engine.client.api.push(target, tag="1", stream=True, decode=True):
+            assert "error" not in line, line
+    else:
+        assert imgopt("push", f"{target}:1", f"{target}:1").code == 0
+    run = imgopt("push", f"docker:{target}:2", f"{proxy.name}/{repository}:2", "--format", "json")
+    assert run.code == 0, run.err
+    assert [layer["how"] for layer in run.push["layers"]] == ["present", "sent"]
+    assert proxy.sent() < 5000
+    engine.client.images.remove(f"{target}:2")
+    engine.client.images.pull(target, tag="2")
+    assert (
+        engine.client.images.get(f"{target}:2").id
+        == pulled(shared_registry.name, repository, "2")["config"]["digest"]
+    )
+
+
+def test_a_second_push_sends_nothing(
+    release: Release, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    assert imgopt("push", str(release(1)), f"{proxy.name}/{repository}:1").code == 0
+    manifest = pulled(proxy.name, repository, "1")["digest"]
+    before = proxy.sent("PATCH") + proxy.sent("POST")
+    run = imgopt("push", str(release(1)), f"{proxy.name}/{repository}:1")
+    assert "sent 0 MB of" in run.out
+    assert proxy.sent("PATCH") + proxy.sent("POST") == before
+    assert pulled(proxy.name, repository, "1")["digest"] == manifest
+
+
+def test_an_oci_layout_keeps_its_manifest(
+    imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path
+) -> None:
+    """What BuildKit writes: its own blobs go as they are, and so does the manifest, whose digest others know."""
+    layout = Layout()
+    layout.top = [layout.image([tar_of({"a": b"x" * 200_000}), tar_of({"b": b"y"})], suffix="+zstd")]
+    run = imgopt(
+        "push", str(layout.write(tmp_path / "layout")), f"{proxy.name}/{repository}:1", "--format", "json"
+    )
+    assert run.code == 0, run.err
+    assert run.push["digest"] == layout.top[0]["digest"] == pulled(proxy.name, repository, "1")["digest"]
+
+
+def test_kaniko_s_tar(imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path) -> None:
+    from archives import docker_archive, packed
+
+    layers = [tar_of({"a": b"x" * 200_000}), tar_of({"b": b"y"})]
+    archive = tmp_path / "kaniko.tar"
+    archive.write_bytes(
+        docker_archive({"a.tar.gz": packed(layers[0]), "b.tar.gz": packed(layers[1])}, layers)
+    )
+    assert imgopt("push", str(archive), f"{proxy.name}/{repository}:1").code == 0
+    blobs = [layer["digest"] for layer in pulled(proxy.name, repository, "1")["layers"]]
+    assert blobs == [f"sha256:{hashlib.sha256(packed(each)).hexdigest()}" for each in layers]
+
+
+def test_another_repository_s_layers_are_mounted(
+    release: Release, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    assert imgopt("push", str(release(1)), f"{proxy.name}/{repository}:1").code == 0
+    before = proxy.sent()
+    target = f"{proxy.name}/{repository}-other:1"
+    run = imgopt("push", str(release(2)), target, "--mount-from", repository, "--format", "json")
+    assert run.code == 0, run.err
+    assert [layer["how"] for layer in run.push["layers"]] == ["mounted", "mounted", "sent"]
+    assert proxy.sent() - before < 8000
+    pulled(proxy.name, f"{repository}-other", "1")
+
+
+def test_a_tag_that_is_named_is_looked_at(
+    release: Release, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    """Among many tags only a handful is looked at; --known names another."""
+    assert imgopt("push", str(release(1)), f"{proxy.name}/{repository}:0-old").code == 0
+    for number in range(6):
+        other = str(release(100 + number, size=2000, seed=number))
+        assert imgopt("push", other, f"{proxy.name}/{repository}:{number + 1}.0").code == 0
+    run = imgopt(
+        "push", str(release(2)), f"{proxy.name}/{repository}:2", "--known", "0-old", "--format", "json"
+    )
+    assert [layer["how"] for layer in run.push["layers"]] == ["present", "present", "sent"]
+
+
+def test_layers_may_go_in_parallel(release: Release, imgopt: Command, proxy: Proxy, repository: str) -> None:
+    run = imgopt("push", str(release(1, size=3_000_000)), f"{proxy.name}/{repository}:1", "--parallel", "3")
+    assert run.code == 0, run.err
+    pulled(proxy.name, repository, "1")
+
+
+def test_a_repeated_layer_is_sent_once(
+    imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path
+) -> None:
+    from archives import docker_archive
+
+    layer = tar_of({"a": hashlib.sha256(b"a").digest() * 10_000})
+    archive = tmp_path / "twice.tar"
+    archive.write_bytes(docker_archive({"1/layer.tar": layer, "2/layer.tar": layer}, [layer, layer]))
+    run = imgopt("push", str(archive), f"{proxy.name}/{repository}:1", "--format", "json")
+    assert [each["how"] for each in run.push["layers"]] == ["sent", "present"], run.err
+    assert len(pulled(proxy.name, repository, "1")["layers"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.tar", "127.0.0.1:1/a:1"], "there is no such file"),
+        (["image.tar", "127.0.0.1:1/UPPER:1"], "is no image reference"),
+        (["image.tar", "127.0.0.1:1/a@sha256:" + "0" * 64], "names a digest"),
+        (["image.tar", "127.0.0.1:1/a:1", "--parallel", "0"], "--parallel 0 makes no sense"),
+        (["image.tar", "127.0.0.1:1/a:1", "--chunk-size", "5"], "is not a size"),
+        (["image.tar", "127.0.0.1:1/a:1", "--chunk-size", "5kB"], "too small"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], message: str, imgopt: Command) -> None:
+    (imgopt.home / "image.tar").write_bytes(b"garbage" * 200)
+    run = imgopt("push", *arguments)
+    assert (run.code, run.out) == (2, "")
+    assert message in run.err and run.err.count("\n") == 1
+
+
+def test_markdown_and_one_line(release: Release, imgopt: Command, proxy: Proxy, repository: str) -> None:
+    target = f"{proxy.name}/{repository}:1"
+    run = imgopt("push", str(release(1)), target, "--format", "markdown")
+    assert run.out.startswith("<!-- imgopt: push -->") and "| 3 | `COPY 2` |" in run.out
+    run = imgopt("push", str(release(1)), target, "--quiet")
+    assert run.out.strip() == f"{target}@{pulled(proxy.name, repository, '1')['digest']}"
+    assert run.err == ""
+
+
+def test_an_image_can_be_removed_unless_another_tag_names_it(
+    release: Release, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    from imgopt.registry.push import delete_tag
+
+    for tag in ("1", "same"):
+        assert imgopt("push", str(release(1)), f"{proxy.name}/{repository}:{tag}").code == 0
+    assert delete_tag(f"{proxy.name}/{repository}:1") is False
+    assert imgopt("push", str(release(2)), f"{proxy.name}/{repository}:2").code == 0
+    assert delete_tag(f"{proxy.name}/{repository}:2") is True
+    pulled(proxy.name, repository, "1")
+    with pytest.raises(urllib.error.HTTPError):
+        pulled(proxy.name, repository, "2")
