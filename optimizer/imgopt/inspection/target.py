@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
+from imgopt.errors import MeasureError
 from imgopt.inspection.image import Inspection
+
+#: Says that a reference is a registry's, whatever a daemon here has.
+SCHEMES = ("registry:", "docker://")
 
 
 def look_at(
@@ -16,11 +22,52 @@ def look_at(
 ) -> Inspection:
     """A daemon's image, a tar, an OCI layout or a registry's image as an `Inspection`.
 
-    Of a registry's image only the manifest is read, unless ``download`` asks for its layers.
+    ``registry:HOST/REPO:TAG`` is in a registry; ``HOST/REPO:TAG`` too, unless a daemon here has it. Of a registry's
+    image only the manifest is read, unless ``download`` asks for its layers.
     InputError where it is no image, damaged or cut short; MeasureError where it cannot be had.
     """
     from imgopt.images import open_image
     from imgopt.inspection.scan import inspect_image
 
-    with open_image(target, platform) as opened:
-        return inspect_image(opened, target, contents=True, progress=progress)
+    for scheme in SCHEMES:
+        if target.startswith(scheme):
+            return _remote(
+                target, target.removeprefix(scheme), platform, download=download, progress=progress
+            )
+    try:
+        with open_image(target, platform) as opened:
+            return inspect_image(opened, target, progress=progress)
+    except MeasureError as error:
+        if not names_a_registry(target):
+            raise
+        why = error.message
+    found = _remote(target, target, platform, download=download, progress=progress)
+    return replace(found, notes=(*found.notes, f"read from the registry: {why}"))
+
+
+def _remote(
+    target: str,
+    reference: str,
+    platform: str | None,
+    *,
+    download: bool,
+    progress: Callable[[str], None] | None,
+) -> Inspection:
+    from imgopt.images.remote import open_remote
+    from imgopt.inspection.scan import inspect_image
+
+    with open_remote(reference, platform) as opened:
+        return inspect_image(opened, target, contents=download, progress=progress)
+
+
+def names_a_registry(target: str) -> bool:
+    """Whether the name begins with a registry's host, as Docker tells it: a dot, a port, or localhost."""
+    host, slash, _ = target.partition("/")
+    if not slash or target.startswith("docker:"):
+        return False
+    try:
+        if Path(target).exists():
+            return False
+    except (OSError, ValueError):
+        return False
+    return host == "localhost" or "." in host.strip(".") or ":" in host

@@ -63,11 +63,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """As the registry stores it; ``digest`` is that of its bytes."""
+    """As the registry stores it; ``digest`` is that of its bytes, ``data``."""
 
     media_type: str
     digest: str
     document: Mapping[str, Any]
+    data: bytes = b""
 
 
 class Client:
@@ -169,7 +170,7 @@ class Client:
             raise self.refusal(answer, f"read {repository}:{reference}")
         digest = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip()
-        return Manifest(media_type, digest, _object(answer.body))
+        return Manifest(media_type, digest, _object(answer.body), answer.body)
 
     def tags(self, repository: str) -> list[str]:
         """Names of tags, as many as the registry gives at once; none when it does not say."""
@@ -234,9 +235,9 @@ class Client:
         url = urljoin(self.authority.base + "/", given)
         if not given or urlsplit(url).scheme not in ("http", "https"):
             raise RegistryError(f"{self.target.name} does not say where to send the bytes")
-        return self._kept_secure(url)
+        return self.kept_secure(url)
 
-    def _kept_secure(self, url: str) -> str:
+    def kept_secure(self, url: str) -> str:
         """A registry behind a TLS proxy may name itself http://; on its own host that means https."""
         if urlsplit(url).scheme == "http" and self.authority.base.startswith("https:"):
             if urlsplit(url).hostname != urlsplit(self.authority.base).hostname:
@@ -309,7 +310,7 @@ class Client:
                 answer = _answer(response)
             if answer.status not in (301, 302, 303, 307, 308) or method not in ("GET", "HEAD"):
                 return answer
-            url = self._kept_secure(urljoin(url, answer.headers.get("location", "")))
+            url = self.kept_secure(urljoin(url, answer.headers.get("location", "")))
         raise RegistryError(f"{self.target.name} redirects in circles")
 
     def authorization(self, url: str, scopes: tuple[str, ...] | None) -> dict[str, str]:

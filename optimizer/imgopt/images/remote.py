@@ -1,0 +1,302 @@
+"""An image that lies in a registry: its manifest and config are read at once, a layer only when it is asked for.
+
+The registry is one more `Store`: digests that an index or a manifest has named are files, and reading a layer from
+front to end is one request, continued with a range where the connection was cut.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+from imgopt.errors import InputError, MeasureError
+from imgopt.images import documents as doc
+from imgopt.images.layout import find_manifest
+from imgopt.images.model import Descriptor, OpenImage
+from imgopt.images.open import StoredImage, _Place
+from imgopt.images.streams import Compression, Extent
+
+if TYPE_CHECKING:
+    import requests
+
+    from imgopt.registry.client import Client, Manifest
+
+_BLOBS = "blobs/sha256/"
+_MOST_REDIRECTS = 5
+_TRIES = 5
+
+
+@contextlib.contextmanager
+def open_remote(reference: str, platform: str | None = None) -> Iterator[OpenImage]:
+    """Opens ``REGISTRY/REPO[:TAG|@DIGEST]``. No layer is downloaded until it is read.
+
+    MeasureError when the registry does not give it, or gives what is no image.
+    """
+    from imgopt.bases.reference import parse_reference
+    from imgopt.registry.client import connected
+    from imgopt.registry.target import Target, parse_target
+
+    parsed = parse_reference(reference)
+    bare = reference.partition("@")[0]
+    target: Target = parse_target(bare, default_tag="latest")
+    wanted = parsed.digest or target.tag or "latest"
+    with connected(target) as client:
+        try:
+            manifest = client.manifest(target.repository, wanted)
+            if manifest is None:
+                raise MeasureError(
+                    f"{target.name} has no {target.repository}:{wanted}", "check name and tag", path=reference
+                )
+            if parsed.digest is not None and manifest.digest != parsed.digest:
+                raise MeasureError("the registry gave another manifest than the digest's", path=reference)
+            opened = _image(client, target.repository, manifest, reference, platform)
+        except InputError as error:
+            # of a registry's image nothing can be saved again
+            hint = "push the image again" if error.hint == "save the image again" else error.hint
+            raise MeasureError(
+                f"what the registry gave is no usable image: {error.message}", hint, path=reference
+            ) from error
+        try:
+            yield opened
+        except InputError as error:
+            if error.path is None or error.path.startswith(reference):
+                raise MeasureError(error.message, "push the image again", path=reference) from error
+            raise
+        finally:
+            opened.close()
+
+
+def _image(
+    client: Client, repository: str, manifest: Manifest, reference: str, platform: str | None
+) -> StoredImage:
+    store = Registry(client, repository, reference, manifest)
+    found = find_manifest(store, None, platform)
+    layers: list[tuple[Descriptor | None, int | None]] = []
+    places = []
+    for described, extent in found.layers:
+        compression = _compression(described.media_type)
+        plain = described.media_type in doc.PLAIN_TYPES
+        layers.append((None, described.size) if plain else (described, None))
+        places.append(_Place(extent, None if plain else compression))
+    image = doc.make_image(reference, found.config, layers, found.label)
+    return StoredImage(image, tuple(places), store)
+
+
+def _compression(media_type: str) -> Compression | None:
+    return "zstd" if media_type.endswith("zstd") else "gzip"
+
+
+class Registry:
+    """A repository as a `Store`. ``index.json`` is made up: it names the manifest that the reference stands for."""
+
+    def __init__(self, client: Client, repository: str, name: str, manifest: Manifest) -> None:
+        self.name = name
+        self._client, self._repository = client, repository
+        self._manifests: dict[str, int] = {}
+        self._blobs: dict[str, int] = {}
+        self._streams: list[RemoteBlob] = []
+        described = {
+            "mediaType": _kind(manifest),
+            "digest": manifest.digest,
+            "size": len(manifest.data),
+        }
+        self._files = {"index.json": json.dumps({"manifests": [described]}).encode()}
+        self._keep(manifest.digest, manifest.data)
+
+    def find(self, path: str) -> Extent | None:
+        if path in self._files:
+            return InMemory(self._files[path], f"{self.name} ({path})")
+        digest = f"sha256:{path.removeprefix(_BLOBS)}"
+        label = f"{self.name} ({digest[:19]}…)"
+        if digest in self._manifests:
+            return _Lazy(self._manifests[digest], label, lambda: self._fetched_manifest(path, digest))
+        if digest not in self._blobs:
+            return None
+        size = self._blobs[digest]
+        stream = RemoteBlob(self._client, self._repository, digest, size, label)
+        self._streams.append(stream)
+        return stream
+
+    def close(self) -> None:
+        for each in self._streams:
+            each.close()
+
+    def _fetched_manifest(self, path: str, digest: str) -> bytes:
+        if path not in self._files:
+            manifest = self._client.manifest(self._repository, digest)
+            if manifest is None:
+                raise MeasureError(
+                    f"the registry lacks the manifest {digest[:19]}…", "push the image again", path=self.name
+                )
+            self._keep(digest, manifest.data)
+        return self._files[path]
+
+    def _keep(self, digest: str, data: bytes) -> None:
+        """Remembers a manifest or index, and what it names."""
+        self._files[_BLOBS + digest.removeprefix("sha256:")] = data
+        try:
+            document = json.loads(data)
+        except (ValueError, RecursionError):
+            return  # who reads it says so
+        if not isinstance(document, dict):
+            return
+        for each in _descriptors(document.get("manifests")):
+            self._manifests[each[0]] = each[1]
+        for each in _descriptors([document.get("config"), *_listed(document.get("layers"))]):
+            self._blobs[each[0]] = each[1]
+
+
+def _kind(manifest: Manifest) -> str:
+    """The media type; its form decides where the registry says none that is known."""
+    if isinstance(manifest.document.get("manifests"), list):
+        return next(iter(doc.INDEX_TYPES))
+    return next(iter(doc.MANIFEST_TYPES))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _descriptors(values: Any) -> Iterator[tuple[str, int]]:
+    for value in _listed(values):
+        if isinstance(value, Mapping):
+            digest, size = value.get("digest"), value.get("size")
+            if isinstance(digest, str) and isinstance(size, int) and size >= 0:
+                yield digest, size
+
+
+class InMemory:
+    """Bytes that are there already, as an `Extent`."""
+
+    def __init__(self, data: bytes, label: str) -> None:
+        self.size = len(data)
+        self.label = label
+        self._data = data
+
+    def read_at(self, position: int, count: int) -> bytes:
+        return self._data[position : position + count]
+
+
+class _Lazy:
+    """A small file that is fetched when it is read."""
+
+    def __init__(self, size: int, label: str, fetch: Any) -> None:
+        self.size = size
+        self.label = label
+        self._fetch = fetch
+
+    def read_at(self, position: int, count: int) -> bytes:
+        data: bytes = self._fetch()
+        return data[position : position + count]
+
+
+class RemoteBlob:
+    """A blob in a registry as an `Extent`: reading on where the last read ended goes on with the same answer.
+
+    MeasureError when the registry does not give it.
+    """
+
+    def __init__(self, client: Client, repository: str, digest: str, size: int, label: str) -> None:
+        self.size = size
+        self.label = label
+        self._client, self._repository, self._digest = client, repository, digest
+        self._answer: requests.Response | None = None
+        self._position = 0
+
+    def read_at(self, position: int, count: int) -> bytes:
+        count = max(0, min(count, self.size - position))
+        if not count:
+            return b""
+        for number in range(1, _TRIES + 1):
+            try:
+                if self._answer is None or self._position != position:
+                    self._start(position)
+                assert self._answer is not None
+                data: bytes = self._answer.raw.read(count)
+            except _failures() as error:
+                self.close()
+                if number == _TRIES:
+                    raise MeasureError(
+                        f"the registry stopped giving it: {type(error).__name__}",
+                        "try again",
+                        path=self.label,
+                    ) from error
+                self._client.pause(number, "the connection was cut")
+                continue
+            if data:
+                self._position += len(data)
+                return data
+            self.close()
+            if number < _TRIES:
+                self._client.pause(number, "the connection was cut")
+        raise MeasureError(
+            "the registry gives fewer bytes than its manifest says", "push the image again", path=self.label
+        )
+
+    def _start(self, position: int) -> None:
+        from imgopt.registry.client import USER_AGENT, pull
+
+        self.close()
+        scopes = pull(self._repository)
+        url = f"{self._client.authority.base}/v2/{self._repository}/blobs/{self._digest}"
+        renewed = False
+        for _ in range(_MOST_REDIRECTS):
+            headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+            headers |= self._client.authorization(url, scopes)
+            if position:
+                headers["Range"] = f"bytes={position}-"
+            answer = self._client.session.get(
+                url,
+                headers=headers,
+                stream=True,
+                allow_redirects=False,
+                timeout=(self._client.access.connect_s, self._client.access.answer_s),
+                verify=not self._client.access.insecure,
+            )
+            if answer.status_code in (301, 302, 303, 307, 308):
+                url = self._client.kept_secure(urljoin(url, answer.headers.get("Location", "")))
+                answer.close()
+            elif (
+                answer.status_code == 401 and not renewed
+            ):  # a token lives for minutes, a download may for longer
+                renewed = True
+                self._client.authority.forget()
+                answer.close()
+            elif answer.status_code == (206 if position else 200):
+                self._answer, self._position = answer, position
+                return
+            elif answer.status_code == 200:  # it knows no ranges: what was read already is read past
+                self._answer, self._position = answer, 0
+                self._read_past(position)
+                return
+            else:
+                answer.close()
+                raise MeasureError(
+                    f"the registry answers {answer.status_code} to a layer",
+                    "push the image again",
+                    path=self.label,
+                )
+        raise MeasureError("the registry redirects in circles", path=self.label)
+
+    def _read_past(self, position: int) -> None:
+        assert self._answer is not None
+        while self._position < position:
+            data = self._answer.raw.read(min(1 << 20, position - self._position))
+            if not data:
+                raise OSError("cut short")
+            self._position += len(data)
+
+    def close(self) -> None:
+        if self._answer is not None:
+            self._answer.close()
+            self._answer = None
+
+
+def _failures() -> tuple[type[BaseException], ...]:
+    import requests
+    import urllib3
+
+    return (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
