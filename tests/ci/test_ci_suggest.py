@@ -204,3 +204,8 @@ def test_explain_knows_the_rules(rule: str, capsys: pytest.CaptureFixture[str]) 
     assert "Why it costs" in capsys.readouterr().out
     assert main(["rules"]) == 0
     assert rule in capsys.readouterr().out
+
+
+def test_yaml_that_is_no_pipeline_is_none(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["suggest", "deploy/values.yml"]) == 2
+    assert "deploy/values.yml:1: " in capsys.readouterr().err

@@ -143,6 +143,11 @@ class _Job:
             line = step.get("uses")
             assert line is not None
             return [Action(_build_push(with_, row), ((line.line, step.end_line), *spans), place)]
+        image = uses.removeprefix("docker://")
+        if image != uses and "kaniko" in image and with_ is not None:
+            args = _filled(with_.text("args") or "", row)
+            words = ("docker", "run", image, *args.split()[:200])
+            return [Action(words, spans, place)]
         return []
 
     def _matrix(self) -> tuple[list[Values], bool]:

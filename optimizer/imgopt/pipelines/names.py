@@ -32,5 +32,6 @@ def system_of_given(path: PurePath, data: bytes) -> System | None:
         return "jenkins"
     if not name.endswith(_YAML):
         return None
-    github = re.search(rb"(?m)^jobs\s*:", data) and re.search(rb"(?m)^[\"']?on[\"']?\s*:", data)
-    return "github" if github else "gitlab"
+    if re.search(rb"(?m)^jobs\s*:", data) and re.search(rb"(?m)^[\"']?on[\"']?\s*:", data):
+        return "github"
+    return "gitlab" if re.search(rb"(?m)^(?:stages|include)\s*:|^\s+(?:script|extends)\s*:", data) else None

@@ -142,8 +142,9 @@ def _resolved(path: str, directory: str | None) -> str | None:
         return posixpath.normpath(path.removeprefix(ROOT).lstrip("/") or ".")
     if path.startswith(HERE):
         path = path.removeprefix(HERE).lstrip("/")
-    if path.startswith("/workspace/"):
-        return posixpath.normpath(path.removeprefix("/workspace/") or ".")
+    for mounted in ("/workspace", "/github/workspace"):
+        if path == mounted or path.startswith(mounted + "/"):
+            return posixpath.normpath(path.removeprefix(mounted).lstrip("/") or ".")
     if path.startswith("/") or directory is None:
         return None
     return posixpath.normpath(posixpath.join(directory, path or "."))

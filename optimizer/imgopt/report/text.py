@@ -105,7 +105,8 @@ def _file(file: FileReport, view: View, footnotes: list[Line]) -> list[Line]:
     if file.skipped is not None:
         return [*lines, *wrapped(skipped(file.skipped), view.width)]
     said = _java(file.java) if file.pipeline is None else pushes(file.pipeline)
-    lines += wrapped(said, view.width, style="dim")
+    if file.pipeline is None or file.pipeline.pushes or file.findings:
+        lines += wrapped(said, view.width, style="dim")
     if file.context_note:
         lines += wrapped(f"context {file.context}: {file.context_note}", view.width, style="dim")
     elif view.verbose:

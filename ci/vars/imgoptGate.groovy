@@ -1,0 +1,115 @@
+/*
+ * Builds an image with kaniko into a tar, holds it against its budgets, and pushes what the registry lacks.
+ *
+ *   imgoptGate image: 'registry.example/team/orders', tag: env.BUILD_NUMBER, context: 'orders', maxSize: '200MB'
+ *
+ * image           where the image goes, without a tag (needed)
+ * tag             its tag                                                              [latest]
+ * context         directory of the build, below the workspace                          [.]
+ * dockerfile      below the context                                                    [Dockerfile]
+ * budgets         options of `imgopt gate`, e.g. [maxLayer: '80MB', forbid: 'jdk']; maxSize, maxNextPush, baseline and
+ *                 the others may also stand beside it. None: what imgopt.toml says.
+ * buildArgs       map of build arguments
+ * kanikoContainer container of the pod that has /kaniko/executor; '' for none          [kaniko]
+ * imgoptContainer container of the pod that has imgopt; '' for none                    [imgopt]
+ * push            false: only build and judge                                          [true]
+ * lock            name of a lock: one push at a time over a slow link; '' for none     [registry]
+ * tries           a push that breaks off goes on where it was                          [3]
+ * executor        the executor                                                         [/kaniko/executor]
+ */
+def call(Map given) {
+    Map defaults = [
+        tag: 'latest', context: '.', dockerfile: 'Dockerfile', budgets: [:], buildArgs: [:], push: true, lock: 'registry',
+        tries: 3, kanikoContainer: 'kaniko', imgoptContainer: 'imgopt', executor: '/kaniko/executor'
+    ]
+    Map gateOptions = [
+        maxSize: '--max-size', maxUnpacked: '--max-unpacked', maxLayer: '--max-layer', maxLayers: '--max-layers',
+        maxFirstPush: '--max-first-push', maxNextPush: '--max-next-push', maxWaste: '--max-waste',
+        minEfficiency: '--min-efficiency', forbid: '--forbid', maxGrowth: '--max-growth', baseline: '--baseline',
+        bandwidth: '--bandwidth'
+    ]
+    Map settings = defaults + given
+    Map budgets = [:] + settings.budgets
+    for (String key in given.keySet()) {
+        if (gateOptions.containsKey(key)) {
+            budgets[key] = given[key]
+        } else if (key != 'image' && !defaults.containsKey(key)) {
+            error "imgoptGate: there is no setting ${key}"
+        }
+    }
+    if (!given.image) {
+        error 'imgoptGate: image is missing: where the image goes, without a tag'
+    }
+
+    String name = settings.image.tokenize('/').last()
+    List environment = [
+        "IMGOPT_TARGET=${settings.image}:${settings.tag}",
+        "IMGOPT_NAME=${name}",
+        "IMGOPT_TAR=${name}.tar",
+        "IMGOPT_CONTEXT=${settings.context}",
+        "IMGOPT_DOCKERFILE=${settings.dockerfile}",
+        "IMGOPT_EXECUTOR=${settings.executor}",
+        // the maintained fork: unchanged layers and the base keep their digests
+        'FF_KANIKO_REPRODUCIBLE_PRESERVE_BASE_LAYERS=true'
+    ]
+    // values travel as environment variables, so that no shell reads them
+    List arguments = []
+    for (String key in settings.buildArgs.keySet()) {
+        environment << "IMGOPT_ARG_${arguments.size()}=${key}=${settings.buildArgs[key]}"
+        arguments << "--build-arg \"\$IMGOPT_ARG_${arguments.size()}\""
+    }
+    List options = []
+    for (String key in budgets.keySet()) {
+        if (!gateOptions.containsKey(key)) {
+            error "imgoptGate: there is no budget ${key}"
+        }
+        environment << "IMGOPT_BUDGET_${options.size()}=${budgets[key]}"
+        options << "${gateOptions[key]} \"\$IMGOPT_BUDGET_${options.size()}\""
+    }
+    List settled = []
+    for (each in environment) {
+        settled << each.toString()
+    }
+
+    withEnv(settled) {
+        inContainer(settings.kanikoContainer) {
+            sh(label: "build ${name}", script: '"$IMGOPT_EXECUTOR" --context "dir://$PWD/$IMGOPT_CONTEXT" ' +
+                '--dockerfile "$IMGOPT_DOCKERFILE" --reproducible --skip-unused-stages ' +
+                '--no-push --tar-path "$PWD/$IMGOPT_TAR" --destination "$IMGOPT_TARGET" ' + arguments.join(' '))
+        }
+        inContainer(settings.imgoptContainer) {
+            int verdict = sh(label: "gate ${name}", returnStatus: true, script: 'imgopt gate --format junit ' +
+                '--output-file "imgopt-$IMGOPT_NAME.xml" ' + options.join(' ') + ' "$IMGOPT_NAME=$IMGOPT_TAR"')
+            junit(testResults: "imgopt-${name}.xml", allowEmptyResults: true)
+            if (verdict == 1) {
+                error "${name} is over its budget: see the test results of this build"
+            }
+            if (verdict != 0) {
+                error "${name} could not be judged: imgopt gate ended with ${verdict}"
+            }
+            if (settings.push) {
+                oneAtATime(settings.lock) {
+                    retry(settings.tries) {
+                        sh(label: "push ${name}", script: 'imgopt push "$IMGOPT_TAR" "$IMGOPT_TARGET"')
+                    }
+                }
+            }
+        }
+    }
+}
+
+private void inContainer(String name, Closure body) {
+    if (name) {
+        container(name) { body() }
+    } else {
+        body()
+    }
+}
+
+private void oneAtATime(String name, Closure body) {
+    if (name) {
+        lock(name) { body() }
+    } else {
+        body()
+    }
+}

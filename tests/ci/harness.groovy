@@ -1,0 +1,85 @@
+// parse FILE...: parses to the conversion phase; for each file a line "file", then its string constants in base64.
+// run FILE KEY=VALUE...: calls the step of a shared library with these settings; Jenkins' own steps are stood in for,
+// because there is no Jenkins here: `sh` runs a real shell, the others are printed.
+import org.codehaus.groovy.ast.CodeVisitorSupport
+import org.codehaus.groovy.ast.expr.ConstantExpression
+import org.codehaus.groovy.control.CompilationUnit
+import org.codehaus.groovy.control.CompilerConfiguration
+import org.codehaus.groovy.control.Phases
+
+def parse(String path) {
+    def unit = new CompilationUnit(new CompilerConfiguration())
+    def source = unit.addSource(new File(path))
+    unit.compile(Phases.CONVERSION)
+    println "file\t${path}"
+    def strings = new CodeVisitorSupport() {
+        void visitConstantExpression(ConstantExpression each) {
+            if (each.value instanceof String) {
+                println 'string\t' + each.value.bytes.encodeBase64()
+            }
+        }
+        // a string with expressions in it has pieces of constants, which are none themselves
+        void visitGStringExpression(org.codehaus.groovy.ast.expr.GStringExpression each) {
+            each.values.each { it.visit(this) }
+        }
+    }
+    source.AST.statementBlock.visit(strings)
+    source.AST.methods.each { it.code?.visit(strings) }
+}
+
+def run(String path, List<String> pairs) {
+    def environment = [:]
+    def script = new GroovyShell().parse(new File(path))
+    def settings = pairs.collectEntries { pair ->
+        def (key, value) = pair.split('=', 2) as List
+        if (value.startsWith('{')) {
+            value = value[1..-2].split(';').collectEntries { it.split(':', 2) as List }
+        }
+        [key, value == 'false' ? false : value]
+    }
+    script.metaClass.sh = { Map given ->
+        println "sh\t${given.label}"
+        def builder = new ProcessBuilder('sh', '-ec', given.script as String).inheritIO()
+        builder.environment().putAll(environment)
+        def code = builder.start().waitFor()
+        if (given.returnStatus) {
+            return code
+        }
+        if (code) {
+            throw new IllegalStateException("script returned exit code ${code}")
+        }
+    }
+    script.metaClass.withEnv = { List values, Closure body ->
+        values.each { String value -> environment.putAll([(value.split('=', 2)[0]): value.split('=', 2)[1]]) }
+        body()
+    }
+    script.metaClass.container = { String name, Closure body -> println "container\t${name}"; body() }
+    script.metaClass.lock = { String name, Closure body -> println "lock\t${name}"; body() }
+    script.metaClass.junit = { Map given -> println "junit\t${given.testResults}" }
+    script.metaClass.error = { Object message -> throw new IllegalArgumentException(message.toString()) }
+    script.metaClass.retry = { Object times, Closure body ->
+        int left = times as int
+        while (true) {
+            try {
+                return body()
+            } catch (IllegalStateException failed) {
+                println "failed\t${failed.message}"
+                if (--left == 0) {
+                    throw failed
+                }
+            }
+        }
+    }
+    try {
+        script.call(settings)
+        println 'done'
+    } catch (IllegalArgumentException said) {
+        println "error\t${said.message}"
+    }
+}
+
+if (args[0] == 'parse') {
+    args.drop(1).each { parse(it) }
+} else {
+    run(args[1], args.drop(2) as List)
+}

@@ -1,0 +1,221 @@
+"""ci/Jenkinsfile and the shared library's step, by Groovy's own parser and by running the step; and the strings that
+imgopt reads from Jenkinsfiles against those that Groovy reads."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import apps
+import pytest
+from image_samples import docker_archive, layer
+
+from imgopt.pipelines.tokens import tokens
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "registry"))
+
+import registries  # noqa: E402
+
+HARNESS = Path(__file__).with_name("harness.groovy")
+STEP = ROOT / "ci" / "vars" / "imgoptGate.groovy"
+GROOVY = "4.0.28"
+POM = f"""<project><modelVersion>4.0.0</modelVersion><groupId>x</groupId><artifactId>x</artifactId><version>1</version>
+<dependencies><dependency><groupId>org.apache.groovy</groupId><artifactId>groovy</artifactId><version>{GROOVY}</version>
+</dependency></dependencies></project>"""
+
+Groovy = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def groovy(tmp_path_factory: pytest.TempPathFactory) -> Groovy:
+    """Runs the harness with Groovy from Maven Central."""
+    jar = ROOT / ".cache" / "groovy" / f"groovy-{GROOVY}.jar"
+    if not jar.exists():
+        reason = apps.missing()
+        if reason:
+            pytest.skip(reason)
+        project = tmp_path_factory.mktemp("groovy")
+        (project / "pom.xml").write_text(POM)
+        apps.maven(project, "dependency:copy-dependencies", f"-DoutputDirectory={project}/lib")
+        jar.parent.mkdir(parents=True, exist_ok=True)
+        beside = jar.with_suffix(f".{os.getpid()}")
+        shutil.copy(project / "lib" / jar.name, beside)
+        beside.replace(jar)
+
+    def run(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
+        command = ["java", "-XX:TieredStopAtLevel=1", "-cp", str(jar), "groovy.ui.GroovyMain", str(HARNESS)]
+        return subprocess.run(
+            [*command, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            **more,  # type: ignore[call-overload]
+        )
+
+    return run
+
+
+def jenkinsfiles() -> list[Path]:
+    found = [ROOT / "ci" / "Jenkinsfile", STEP, *sorted((ROOT / "fixtures" / "ci").rglob("Jenkinsfile"))]
+    assert len(found) > 30
+    return found
+
+
+def test_groovy_parses_every_jenkinsfile_and_reads_the_strings_that_imgopt_reads(groovy: Groovy) -> None:
+    run = groovy("parse", *jenkinsfiles())
+    assert run.returncode == 0, run.stderr
+    strings: dict[str, set[str]] = {}
+    for line in run.stdout.splitlines():
+        kind, _, value = line.partition("\t")
+        if kind == "file":
+            of = strings.setdefault(value, set())
+        else:
+            of.add(base64.b64decode(value).decode())
+    assert len(strings) == len(jenkinsfiles())
+    compared = 0
+    for path in jenkinsfiles():
+        for token in tokens(path.read_text()):
+            # what has expressions in it is no constant in Groovy; in single quotes a dollar is one
+            if token.kind == "string" and "${" not in token.text and "$" not in token.text:
+                assert token.text in strings[str(path)], (path, token)
+                compared += 1
+    assert compared > 100
+
+
+def test_the_parser_can_refuse(groovy: Groovy, tmp_path: Path) -> None:
+    broken = tmp_path / "Jenkinsfile"
+    broken.write_text((ROOT / "ci" / "Jenkinsfile").read_text().replace("stages {", "stages ("))
+    assert groovy("parse", broken).returncode != 0
+
+
+# the step, run
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """A checkout with a stand-in for kaniko's executor (it would overwrite this machine's root), which leaves a real
+    image behind, and imgopt; `imgopt push` is only noted down unless REAL_PUSH is set."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    docker_archive(tmp_path / "built.tar", [layer({"app.jar": b"x" * 300_000})], ["COPY app.jar /"])
+    python = f'PYTHONPATH="{ROOT}/optimizer:{ROOT}/rules" exec "{sys.executable}" -m imgopt'
+    scripts = {
+        "executor": f"""
+            printf '%s\\n' "$FF_KANIKO_REPRODUCIBLE_PRESERVE_BASE_LAYERS" "$@" > {tmp_path}/kaniko.txt
+            while [ "$1" != --tar-path ]; do shift; done
+            cp {tmp_path}/built.tar "$2"
+        """,
+        "imgopt": f"""
+            if [ "$1" != push ] || [ -n "$REAL_PUSH" ]; then {python} "$@"; fi
+            printf '%s\\n' "$@" >> {tmp_path}/push.txt
+            [ "$(wc -l < {tmp_path}/push.txt)" -ge "${{LINES_NEEDED:-0}}" ]
+        """,
+    }
+    for name, text in scripts.items():
+        (programs / name).write_text(f"#!/bin/sh\n{text}")
+        (programs / name).chmod(0o755)
+    return tmp_path
+
+
+def step(
+    groovy: Groovy, workspace: Path, *settings: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PATH": f"{workspace}/bin:{os.environ['PATH']}", **environment}
+    executor = f"executor={workspace}/bin/executor"
+    return groovy("run", STEP, executor, *settings, cwd=workspace, env=env)
+
+
+def test_an_image_within_its_budget_is_pushed_one_at_a_time(groovy: Groovy, workspace: Path) -> None:
+    run = step(
+        groovy,
+        workspace,
+        "image=registry.example/team/orders",
+        "tag=1$(touch hacked)",
+        "context=services/orders",
+        "maxSize=10MB",
+        "buildArgs={VERSION:1 2;X:$HOME}",
+    )
+    assert run.returncode == 0, run.stderr
+    assert [line for line in run.stdout.splitlines() if "\t" in line or line == "done"] == [
+        "container\tkaniko",
+        "sh\tbuild orders",
+        "container\timgopt",
+        "sh\tgate orders",
+        "junit\timgopt-orders.xml",
+        "lock\tregistry",
+        "sh\tpush orders",
+        "done",
+    ]
+    assert (workspace / "kaniko.txt").read_text().splitlines() == [
+        "true",
+        "--context",
+        f"dir://{workspace}/services/orders",
+        "--dockerfile",
+        "Dockerfile",
+        "--reproducible",
+        "--skip-unused-stages",
+        "--no-push",
+        "--tar-path",
+        f"{workspace}/orders.tar",
+        "--destination",
+        "registry.example/team/orders:1$(touch hacked)",
+        "--build-arg",
+        "VERSION=1 2",
+        "--build-arg",
+        "X=$HOME",
+    ]
+    assert (workspace / "push.txt").read_text().splitlines() == [
+        "push",
+        "orders.tar",
+        "registry.example/team/orders:1$(touch hacked)",
+    ]
+    assert "<testsuite" in (workspace / "imgopt-orders.xml").read_text()
+    assert not (workspace / "hacked").exists()
+
+
+def test_an_image_over_its_budget_stops_the_build_before_the_push(groovy: Groovy, workspace: Path) -> None:
+    run = step(groovy, workspace, "image=registry.example/team/orders", "maxUnpacked=100kB")
+    assert "error\torders is over its budget" in run.stdout
+    assert "<failure" in (workspace / "imgopt-orders.xml").read_text()
+    assert not (workspace / "push.txt").exists()
+
+
+def test_a_gate_that_cannot_measure_stops_it_as_well(groovy: Groovy, workspace: Path) -> None:
+    (workspace / "built.tar").write_bytes(b"no tar")
+    run = step(groovy, workspace, "image=registry.example/team/orders", "maxSize=10MB")
+    assert "error\torders could not be judged: imgopt gate ended with 2" in run.stdout
+    assert not (workspace / "push.txt").exists()
+
+
+def test_a_push_that_breaks_off_is_tried_again(groovy: Groovy, workspace: Path) -> None:
+    run = step(groovy, workspace, "image=r.example/orders", "maxSize=10MB", "lock=", LINES_NEEDED="6")
+    assert "failed\tscript returned exit code 1" in run.stdout
+    assert run.stdout.splitlines()[-1] == "done"
+    assert "lock\t" not in run.stdout
+
+
+def test_the_image_arrives_in_a_registry(groovy: Groovy, workspace: Path) -> None:
+    reason = registries.missing()
+    if reason:
+        pytest.skip(reason)
+    (workspace / "registry").mkdir()
+    with registries.registry(workspace / "registry") as registry:
+        target = f"{registry.name}/team/orders"
+        run = step(groovy, workspace, f"image={target}", "tag=7", "maxSize=10MB", REAL_PUSH="1")
+        assert run.stdout.splitlines()[-1] == "done", run.stdout + run.stderr
+        with urllib.request.urlopen(f"http://{registry.name}/v2/team/orders/tags/list") as answer:
+            assert json.load(answer) == {"name": "team/orders", "tags": ["7"]}
+
+
+def test_a_setting_that_is_none_is_an_error(groovy: Groovy, workspace: Path) -> None:
+    run = step(groovy, workspace, "image=r.example/orders", "maxsize=10MB")
+    assert "error\timgoptGate: there is no setting maxsize" in run.stdout
+    assert "error\timgoptGate: image is missing" in step(groovy, workspace, "tag=1").stdout
