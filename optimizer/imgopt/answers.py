@@ -23,8 +23,20 @@ _VARYING = (
     (re.compile(r"\b1\d{9}(?:\d{3})?\b"), "<time>"),
     (re.compile(r"(?i)\bpid\b[ :=]+\d+"), "PID <number>"),
     (re.compile(r"(\bINFO|\bWARN|\bERROR|\bDEBUG|\bTRACE|\bFATAL)\s+\d+\s+---"), r"\1 <pid> ---"),
+    # Spring Boot's first line names the jar or directory that it runs from, and frames of a stack theirs
+    (re.compile(r"\((?:\S+ )?started by \S+ in \S+\)"), "(started)"),
+    (re.compile(r"\s~?\[[^\]\s]*\]$"), ""),
+    (
+        re.compile(
+            r": (?:Name or service not known|Name does not resolve|Temporary failure in name resolution|Try again|"
+            r"No address associated with hostname|nodename nor servname provided, or not known)"
+        ),
+        ": <name not resolved>",  # each C library has its own words
+    ),
     (re.compile(r"\b(Java|JVM|JDK|JRE)(?: version)?[ /]\"?\d+[\w.+-]*\"?"), r"\1 <version>"),
 )  # fmt: skip
+#: Of a stack: where it runs through the launcher and the JDK says nothing of the application.
+_STACK_FRAME = re.compile(r"^\s+at [\w$./<>@-]+\(|^\s*\.\.\. \d+ (?:more|common frames omitted)")
 _TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
 #: Figures of the machine at the moment, as Spring Boot's health check has them.
 _OF_THE_MACHINE = frozenset(("free", "total", "usable", "used", "max", "uptime", "threshold"))
@@ -97,6 +109,11 @@ def normal_line(line: str) -> str:
     return " ".join(line.split())
 
 
+def without_stacks(log: str) -> list[str]:
+    """The lines of a log but for the frames of stack traces."""
+    return [line for line in log.splitlines() if not _STACK_FRAME.match(line)]
+
+
 def first_error(log: str) -> str | None:
     """The first line that speaks of an error, else the last line; normalised. None for an empty log."""
     lines = [line for line in log.splitlines() if line.strip()]
@@ -123,7 +140,8 @@ def output_difference(before: Sequence[str], after: Sequence[str]) -> str | None
 
 
 def _lines(log: str) -> Counter[str]:
-    return Counter(line for line in (normal_line(each) for each in log.splitlines()) if line)
+    lines = (normal_line(each) for each in without_stacks(log))
+    return Counter(line for line in lines if line)
 
 
 def _common(counts: Sequence[Counter[str]]) -> Counter[str]:

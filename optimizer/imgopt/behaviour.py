@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from imgopt.answers import difference, first_error, output_difference, varies_wholly
+from imgopt.answers import difference, first_error, output_difference, varies_wholly, without_stacks
 from imgopt.checks import Check, Verdict, check
 from imgopt.engines.engine import Runner
 from imgopt.image_config import compare_configs
@@ -240,7 +240,8 @@ def _dead(before: Observed, after: Observed) -> list[Check]:
 
 
 def _end(log: str) -> str:
-    return "\n".join(log.splitlines()[-SHOWN_LOG_LINES:])
+    """The end of a log, without the frames of stack traces: a cause of a cause is forty lines apart from its effect."""
+    return "\n".join(without_stacks(log)[-SHOWN_LOG_LINES:])
 
 
 def _end_unless_up(seen: Observed) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
 import time
@@ -22,8 +23,9 @@ LOOK_SECONDS = 0.1
 ANSWER_SECONDS = 15.0
 #: A health check that says "down" may still come up; one that says so for this long is taken for the answer.
 DOWN_SECONDS = 10.0
-#: Who accepts a connection and says nothing for this long speaks something else than HTTP.
-MUTE_SECONDS = 20.0
+#: Who accepts a connection and says nothing for this long speaks something else than HTTP. Longer where there are other
+#: ports: a debugger's is open long before the application is up.
+MUTE_SECONDS, MUTE_SECONDS_OF_SEVERAL = 20.0, 90.0
 #: Between two questions for the same, so that what is a time or a number of the moment shows.
 PAUSE_SECONDS = 1.1
 COMMAND_SECONDS = 30.0
@@ -161,7 +163,7 @@ class _Watch:
         self.begin = begin
         self.health = health_command(subject.config)
         self.down_since: float | None = None
-        self.mute_since: float | None = None
+        self.mute_since: dict[int, float] = {}
         self.heard = "nothing answered"
 
     def run(self, wants_answers: bool) -> Observed:
@@ -249,9 +251,10 @@ class _Watch:
             self.down_since = self.down_since or now
             return f"port {port} answered" if now - self.down_since > DOWN_SECONDS else None
         if answer == "mute":
-            self.mute_since = self.mute_since or now
+            since = self.mute_since.setdefault(port, now)
             self.heard = f"port {port} accepted connections"
-            return f"port {port} accepts connections" if now - self.mute_since > MUTE_SECONDS else None
+            patience = MUTE_SECONDS if len(self.ports) == 1 else MUTE_SECONDS_OF_SEVERAL
+            return f"port {port} accepts connections" if now - since > patience else None
         return None
 
     def _get(self, port: int, path: str) -> Answer | Literal["closed", "mute"]:
@@ -283,17 +286,25 @@ class _Watch:
         return found
 
     def _ask_all(self) -> list[tuple[str, Answer]]:
+        if not self.options.smoke:
+            several = len(self.ports) > 1  # an application port and one for management, say
+            smokes = [Smoke(path, port if several else None) for path in PATHS for port in self.ports]
+        else:
+            smokes = list(self.options.smoke)
         heard: list[tuple[str, Answer]] = []
-        for smoke in self.options.smoke or [Smoke(path=path) for path in PATHS]:
-            if smoke.path is None:
-                code, output = self.container.execute(smoke.command, COMMAND_SECONDS)
-                heard.append((smoke.name, Answer(code, "output", output.encode()[:MAX_BODY_BYTES])))
-                continue
-            for port in [smoke.port] if smoke.port else self.ports:
-                answer = self._get(port, smoke.path)
-                if isinstance(answer, Answer):
-                    heard.append((smoke.name, answer))
-                    break
+        for smoke in smokes:
+            answer: Answer | str = ""
+            if smoke.path is not None:
+                for port in [smoke.port] if smoke.port else self.ports:
+                    answer = self._get(port, smoke.path)
+                    if isinstance(answer, Answer):
+                        break
+            else:
+                with contextlib.suppress(EngineError):  # it hung, or the container ended meanwhile: no answer
+                    code, output = self.container.execute(smoke.command, COMMAND_SECONDS)
+                    answer = Answer(code, "output", output.encode()[:MAX_BODY_BYTES])
+            if isinstance(answer, Answer):
+                heard.append((smoke.name, answer))
         return heard
 
 

@@ -17,6 +17,7 @@ from imgopt.answers import (
     normal_line,
     output_difference,
     varies_wholly,
+    without_stacks,
 )
 from imgopt.errors import UsageError
 from imgopt.observing import RunOptions, Smoke, java_version, likely_ports, smoke_of
@@ -95,6 +96,22 @@ def test_two_logs_of_one_program_are_the_same() -> None:
     assert output_difference([SPRING], [later + "done 7\n"]) == "the output adds: done 7"
     assert output_difference([SPRING + "sum 5\n"], [later + "sum 6\n"]) == "the output lacks: sum 5"
     assert output_difference(["pick 5\n", "pick 7\n"], ["pick 9\n", "pick 2\n"]) is None
+
+
+def test_where_it_runs_from_and_stacks_make_no_difference() -> None:
+    before = (
+        "x INFO 1 --- [main] App : Starting App v1 using Java 17.0.2 with PID 1 (/app/app.jar started by root in /app)\n"
+        "java.net.UnknownHostException: db: Name or service not known\n"
+        "\tat example.App.main(App.java:3) ~[app.jar!/:1.0]\n\t... 12 more\n"
+    )
+    after = (
+        "x INFO 7 --- [main] App : Starting App v1 using Java 17.0.9 with PID 7 (/application/BOOT-INF/classes started by root in /app)\n"
+        "java.net.UnknownHostException: db: Name does not resolve\n"
+        "\tat example.App.main(App.java:3) ~[classes/:na]\n\t... 14 common frames omitted\n"
+    )
+    assert output_difference([before], [after]) is None
+    assert output_difference([before], [after.replace("db:", "other:")]) is not None
+    assert without_stacks(before) == before.splitlines()[:2]
 
 
 def test_the_first_error_of_a_log() -> None:

@@ -156,6 +156,16 @@ def test_smoke_and_ports(runner: ContainerRunner) -> None:
     assert "neither answered" in silent.notes[0]
 
 
+def test_several_ports_are_all_asked(runner: ContainerRunner) -> None:
+    """One that accepts and says nothing, as a debugger's, does not pass for the application."""
+    script = "nc -lk -p 5005 -e sleep 9 & " + SERVER % ("hello", 8080, 143)
+    config = {**shell(script), "ExposedPorts": {"5005/tcp": {}, "8080/tcp": {}}}
+    found = by_name(behaviour(runner, config, config))
+    assert found["start"].before == "port 8080 answered"
+    assert found["answer: GET / on port 8080"].before == "200 text/html: hello"
+    assert "answer: GET / on port 5005" not in found
+
+
 def test_an_engine_that_went_away_is_an_error_not_a_result(engine: Engine) -> None:
     runner = ContainerRunner(engine.client)
     client = docker.DockerClient(base_url="unix:///no/such/socket", version="1.41")
@@ -202,4 +212,11 @@ def test_the_demo_application_and_its_rewrite(
     assert checks["Java vendor"].verdict == "expected"
     assert checks["answer: GET /hello?name=x"].verdict == "same"
     assert str(checks["end on SIGTERM"].before).startswith("exit code 143")
+    broken = RunOptions(
+        arguments=("--spring.datasource.url=jdbc:postgresql://db:5432/x",), environment=ENVIRONMENT
+    )
+    dead = compare_running(runner, subjects[0], subjects[1], broken)
+    assert dead.alike and "does not start here either" in dead.notes[0]
+    assert by_name(dead)["exit code"].after == 1
+    assert "Caused by: java.net.UnknownHostException: db" in (dead.after_log or "")
     assert all(100e6 < memory < 1e9 for memory in (*found.before.memory_bytes, *found.after.memory_bytes))

@@ -207,9 +207,15 @@ def test_a_reproducible_jar_keeps_its_times(app: Callable[..., Path], tmp_path: 
 def test_what_cannot_be_changed_says_why(release: bytes, tmp_path: Path) -> None:
     def sign(jar: zipfile.ZipFile) -> None:
         jar.writestr("META-INF/KEY.SF", "Signature-Version: 1.0\n\n")
+        jar.writestr("META-INF/KEY.RSA", b"block")
+
+    def mark(jar: zipfile.ZipFile) -> None:
+        jar.writestr("META-INF/BOOT.SF", "")  # Spring Boot's sign that a library in the jar is signed
 
     signed = class_to_change(read_jar(small_jar(tmp_path / "signed.jar", release, change=sign)))
     assert isinstance(signed, Unchangeable) and "signed" in signed.reason
+    marked = class_to_change(read_jar(small_jar(tmp_path / "marked.jar", release, change=mark)))
+    assert isinstance(marked, Entry)
     with zipfile.ZipFile(tmp_path / "empty.jar", "w") as jar:
         jar.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\nMain-Class: a.B\n\n")
     empty = class_to_change(read_jar(tmp_path / "empty.jar"))

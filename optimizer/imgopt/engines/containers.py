@@ -318,8 +318,11 @@ class RunningContainer:
             return None
 
     def _memory_by_stats(self) -> int | None:
-        with _answering("the container's memory could not be read"):
-            memory = self._container.stats(stream=False).get("memory_stats") or {}
+        try:
+            with _answering("the container's memory could not be read"):
+                memory = self._container.stats(stream=False).get("memory_stats") or {}
+        except EngineError:  # it has ended, or is not told
+            return None
         details = memory.get("stats") or {}
         if "anon" in details:  # cgroup v2
             return int(details["anon"]) + int(details.get("file_mapped", 0))

@@ -42,9 +42,8 @@ def docker_archive(image: OpenImage, reference: str) -> Iterator[bytes]:
 
 
 def _is_gzip(layer: ImageLayer) -> bool:
-    return layer.blob is not None and (
-        layer.blob.media_type.endswith(("+gzip", ".gzip")) or layer.blob.media_type.endswith("tar.gzip")
-    )
+    """Docker unpacks gzip while it loads; zstd only since 23.0."""
+    return layer.blob is not None and layer.blob.media_type.endswith(("+gzip", ".gzip"))
 
 
 def _file(name: str, content: bytes) -> Iterator[bytes]:

@@ -43,7 +43,7 @@ class Unchangeable:
 def class_to_change(jar: Jar) -> Entry | Unchangeable:
     """An application class, not the start class if there is another; near the start class rather than elsewhere."""
     name = Path(jar.path).name
-    if any(_is_signature(entry.name) for entry in jar.entries):
+    if _is_signed(jar):
         return Unchangeable(f"{name} is signed: a changed class would not be loaded")
     start = jar.start_class or jar.main_class or ""
     prefix = jar.classes_prefix
@@ -289,8 +289,15 @@ def _without(extra: bytes, unwanted: int) -> bytes:
     )
 
 
-def _is_signature(name: str) -> bool:
-    return name.startswith("META-INF/") and name.count("/") == 1 and name.upper().endswith(".SF")
+def _is_signed(jar: Jar) -> bool:
+    """A signature file and its block. Spring Boot writes an empty BOOT.SF alone, where a library is signed."""
+    top = {
+        entry.name.upper(): entry.bytes
+        for entry in jar.entries
+        if entry.name.startswith("META-INF/") and entry.name.count("/") == 1
+    }
+    signatures = [name.removesuffix(".SF") for name, size in top.items() if name.endswith(".SF") and size]
+    return any(f"{name}.{kind}" in top for name in signatures for kind in ("RSA", "DSA", "EC"))
 
 
 def _u16(data: bytes | bytearray, at: int) -> int:
