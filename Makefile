@@ -36,6 +36,7 @@ fuzz: $(VENV)/.dev
 
 prepare:
 	@tests/prepare.sh
+	@$(PYTHON) tests/tools.py
 
 $(VENV)/.demo: $(BIN)/python pyproject.toml
 	@echo "installing imgopt into $(VENV)"

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import apps
+import builders
 import private_docker
 import pytest
 import stand_ins
+import tools
+from builders import Archives, Bases, Builder
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -49,6 +53,57 @@ def engine() -> Iterator[private_docker.Engine]:
         except private_docker.EngineError as error:  # root without its rights, as in a plain container
             pytest.skip(str(error))
         yield running
+
+
+@pytest.fixture(scope="session")
+def archives(engine: private_docker.Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archives]:
+    """`archives(name)`: a stand-in as `docker save` writes it."""
+    directory = tmp_path_factory.mktemp("bases")
+    yield Archives(engine, directory)
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def bases(archives: Archives) -> Iterator[Bases]:
+    """A registry with the stand-ins under Docker Hub's names."""
+    _need("docker-registry", "skopeo")
+    with builders.bases(archives) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session")
+def podman(archives: Archives) -> Iterator[Builder]:
+    _need("podman", "buildah", "runc")
+    with builders.podman(archives) as builder:
+        yield builder
+
+
+@pytest.fixture(scope="session")
+def podman_socket(podman: Builder) -> Iterator[Builder]:
+    with builders.podman_socket(podman) as builder:
+        yield builder
+
+
+@pytest.fixture(scope="session")
+def buildkit(bases: Bases) -> Iterator[Builder]:
+    _need("runc")
+    if reason := tools.missing():
+        pytest.skip(reason)
+    with builders.buildkit(bases) as builder:
+        yield builder
+
+
+@pytest.fixture(scope="session")
+def kaniko(bases: Bases) -> Builder:
+    if reason := tools.missing():
+        pytest.skip(reason)
+    return builders.kaniko(bases)
+
+
+def _need(*programs: str) -> None:
+    for program in programs:
+        if not shutil.which(program, path=private_docker._path()):
+            pytest.skip(f"{program} is not installed (tests/prepare.sh)")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,7 +7,7 @@ wanted=""
 want() { # COMMAND PACKAGE...: one of the packages, the first that this system has
   command=$1
   shift
-  PATH="$PATH:/usr/sbin:/sbin" command -v "$command" >/dev/null 2>&1 || wanted="$wanted $command=$(echo "$@" | tr ' ' '|')"
+  PATH="$PATH:/usr/sbin:/sbin:/usr/local/go/bin" command -v "$command" >/dev/null 2>&1 || wanted="$wanted $command=$(echo "$@" | tr ' ' '|')"
 }
 
 want javac openjdk-17-jdk-headless default-jdk-headless   # builds the demo application
@@ -19,6 +19,7 @@ want buildah buildah
 want runc runc                                             # starts what they build
 want skopeo skopeo                                         # puts base images into a registry
 want docker-registry docker-registry                       # a real one, on loopback while a test needs it
+want go golang-go                                          # builds BuildKit, buildx and kaniko (tests/tools.py)
 want ip iproute2                                           # network namespaces with a slow link
 want nsenter util-linux
 want mmdebstrap mmdebstrap                                 # stand-ins for base images

@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from builders import Builder, project
+from builders import TINY, Builder, project
 
 from imgopt.engines import BuildError, BuildRequest
 
-BASE = "eclipse-temurin:17-jre-alpine"
+BASE = TINY
 STEP_SECONDS = 14  # of a step that shall be stopped, where it is not
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -56,18 +56,16 @@ def test_lines_come_as_the_build_goes_and_an_image_comes_out(builder: Builder, t
     assert built.seconds > 0
     assert built.image_id.startswith("sha256:")
     assert again.image_id != built.image_id
-    assert again.reference == built.reference
 
 
 def test_what_is_ignored_is_not_sent(builder: Builder, tmp_path: Path) -> None:
     context = project(
         tmp_path / "app",
-        f"FROM {BASE}\nCOPY out.txt /\n",
-        **{"out.txt": "out", ".dockerignore": "out.txt\n"},
+        f"FROM {BASE}\nCOPY . /all/\nRUN test -e /all/in.txt && ! test -e /all/out.txt\n",
+        **{"in.txt": "in", "out.txt": "out", ".dockerignore": "out.txt\n"},
     )
-    with builder.open() as engine, pytest.raises(BuildError) as failed:
-        engine.build(request(context), "one")
-    assert failed.value.step == "COPY out.txt /"
+    with builder.open() as engine:
+        assert engine.build(request(context, cache=False), "one").image_id
 
 
 def test_a_dockerfile_outside_of_its_context(builder: Builder, tmp_path: Path) -> None:

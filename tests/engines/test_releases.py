@@ -43,7 +43,7 @@ def test_the_next_release_of_every_engine(
     rows: dict[str, tuple[Release, Release]] = {}
     with builder.open() as engine:
         steady = engine.steady
-        for dockerfile in ("Dockerfile", "Dockerfile.imgopt"):
+        for dockerfile in builder.dockerfiles:
             releases: list[Release] = []
             for number, jar in jars.items():
                 project = context(tmp_path / f"{dockerfile}-{number}", jar, FORMS[0], BASE)
@@ -57,12 +57,13 @@ def test_the_next_release_of_every_engine(
             f"{description} | {dockerfile} | {one.seconds:.1f} s, {two.seconds:.1f} s | "
             f"{two.new} | {two.new_bytes:,} bytes"
         )
-    before, after = rows["Dockerfile"][1], rows["Dockerfile.imgopt"][1]
-    assert before.new_bytes > 20_000_000
+    before = rows["Dockerfile"][1].new_bytes if "Dockerfile" in rows else first.stat().st_size
+    after = rows["Dockerfile.imgopt"][1]
+    assert before > 20_000_000
     if steady is None:
-        assert after.new_bytes <= 0.005 * before.new_bytes, f"{after.new}: {after.new_bytes:,} bytes"
+        assert after.new_bytes <= 0.005 * before, f"{after.new}: {after.new_bytes:,} bytes"
     else:
-        assert after.new_bytes > 0.5 * before.new_bytes, f"it says that it is not steady: {steady}"
+        assert after.new_bytes > 0.5 * before, f"it says that it is not steady: {steady}"
 
 
 def build(engine: Engine, project: Path, dockerfile: str, last: Release | None) -> Release:

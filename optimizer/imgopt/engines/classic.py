@@ -30,7 +30,7 @@ class Stopped(Exception):
         self.output = output
 
 
-class _Cut:
+class Cut:
     """Cuts a build's connection, from another thread, when its time is up: then the daemon stops the build."""
 
     def __init__(self, seconds: float) -> None:
@@ -75,7 +75,7 @@ def classic_build(
     when the build fails or is cancelled; its containers are removed. BuildError, EngineError, Stopped."""
     lines = Lines(request.line)
     containers: list[str] = []
-    cut = _Cut(request.seconds)
+    cut = Cut(request.seconds)
     complete = False
     try:
         _stream(client, request, reference, lines, made, known, containers, cut)
@@ -95,7 +95,7 @@ def _stream(
     made: list[str],
     known: set[str],
     containers: list[str],
-    cut: _Cut,
+    cut: Cut,
 ) -> None:
     from docker.errors import APIError, DockerException
 
@@ -185,7 +185,7 @@ def _post(client: Any, request: BuildRequest, reference: str, name: str, tar: It
     return response
 
 
-def _until(tar: Iterator[bytes], cut: _Cut) -> Iterator[bytes]:
+def _until(tar: Iterator[bytes], cut: Cut) -> Iterator[bytes]:
     for chunk in tar:
         if time.monotonic() > cut.deadline:
             raise OSError("the time was up while the context was sent")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import signal
 import subprocess
@@ -21,6 +22,7 @@ KEPT_CHARACTERS = 2000
 GRACE_SECONDS = 10
 #: How long its output is read on after its end, when something that it started still holds the pipe.
 LINGER_SECONDS = 2
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,13 @@ class Lines:
     def add(self, text: str) -> None:
         *lines, self._rest = (self._rest + text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
         for line in lines:
-            self._tell(line)
+            self._tell(_COLOURS.sub("", line))
         if len(self._rest) > 1 << 16:  # a program that never ends its line
             self.end()
 
     def end(self) -> None:
         if self._rest:
-            self._tell(self._rest)
+            self._tell(_COLOURS.sub("", self._rest))
             self._rest = ""
 
     def _tell(self, line: str) -> None:

@@ -14,8 +14,10 @@ _CHUNK_BYTES = 1 << 20
 _BLOCK = 512
 
 
-def context_tar(root: Path, dockerfile: Path, name_outside: str) -> tuple[str, Iterator[bytes]]:
-    """The Dockerfile's name in the tar, and the tar in pieces. A Dockerfile outside of the context, or one that its
+def context_tar(
+    root: Path, dockerfile: Path, name_outside: str, *, below: str = ""
+) -> tuple[str, Iterator[bytes]]:
+    """The Dockerfile's name in the tar, and the tar in pieces; all lies in the directory `below`. A Dockerfile outside of the context, or one that its
     ignore file leaves out, comes along as `name_outside`, as Docker's command line does it.
 
     ContextError for what cannot be read, or changes while it is sent.
@@ -31,8 +33,8 @@ def context_tar(root: Path, dockerfile: Path, name_outside: str) -> tuple[str, I
         ) from error
     inside = _inside(context, dockerfile)
     if inside is None:
-        return name_outside, _tar(context, {name_outside: text})
-    return inside, _tar(context, {})
+        return name_outside, _tar(context, {name_outside: text}, below)
+    return inside, _tar(context, {}, below)
 
 
 def _inside(context: Context, dockerfile: Path) -> str | None:
@@ -44,9 +46,10 @@ def _inside(context: Context, dockerfile: Path) -> str | None:
     return None if context.ignore.state(name)[0] else name
 
 
-def _tar(context: Context, extra: dict[str, bytes]) -> Iterator[bytes]:
+def _tar(context: Context, extra: dict[str, bytes], below: str) -> Iterator[bytes]:
+    prefix = f"{below}/" if below else ""
     for entry in sent(context):
-        info = tarfile.TarInfo(entry.name)
+        info = tarfile.TarInfo(prefix + entry.name)
         info.mode = stat.S_IMODE(entry.stat.st_mode)
         # whole seconds, and nobody's files: as Docker sends them
         info.mtime = int(entry.stat.st_mtime)
@@ -60,7 +63,7 @@ def _tar(context: Context, extra: dict[str, bytes]) -> Iterator[bytes]:
         else:
             yield from _file(info, entry.path, entry.stat.st_size)
     for name, data in extra.items():
-        info = tarfile.TarInfo(name)
+        info = tarfile.TarInfo(prefix + name)
         info.size = len(data)
         yield _header(info) + data + b"\0" * (-len(data) % _BLOCK)
     yield b"\0" * 2 * _BLOCK

@@ -187,7 +187,7 @@ class DockerEngine:
     def _buildkit_cli(self) -> str | None:
         """A docker command line that can speak with BuildKit: one with buildx, or one before 23.0."""
         if self._cli is None:
-            self._cli = next((cli for cli in _on_path("docker") if _speaks_buildkit(cli)), "")
+            self._cli = next((cli for cli in on_path("docker") if _speaks_buildkit(cli)), "")
         return self._cli or None
 
     def _ping(self, output: tuple[str, ...]) -> None:
@@ -356,7 +356,7 @@ def _builder_version(client: Any) -> str:
     return "1"
 
 
-def _on_path(program: str) -> Iterator[str]:
+def on_path(program: str) -> Iterator[str]:
     for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
         if found := shutil.which(program, path=directory or "."):
             yield found

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from pathlib import Path
 from typing import BinaryIO
 
+from imgopt.engines.engine import BuiltImage, EngineError
+from imgopt.errors import ImgoptError
 from imgopt.images import Image, OpenImage, open_image
 
 
@@ -15,6 +18,8 @@ class Opened:
 
     def __init__(self, path: Path, temporary: bool = False) -> None:
         """InputError, MeasureError as of `open_image`."""
+        self.path = path
+        self.closed = False
         self._stack = contextlib.ExitStack()
         if temporary:
             self._stack.callback(remove, path)
@@ -34,7 +39,14 @@ class Opened:
         return self._opened.open_tar(index)
 
     def close(self) -> None:
+        self.closed = True
         self._stack.close()
+
+
+def temporary() -> Path | None:
+    """Where large files go for a while: TMPDIR, else /var/tmp, because /tmp may be small. None: Python's default."""
+    default = Path("/var/tmp")
+    return None if os.environ.get("TMPDIR") or not os.access(default, os.W_OK) else default
 
 
 def remove(path: Path) -> None:
@@ -44,3 +56,47 @@ def remove(path: Path) -> None:
     else:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+class BuiltFiles:
+    """The images that an engine wrote into files, one for each tag, in a directory that ends with the engine."""
+
+    def __init__(self, prefix: str) -> None:
+        import tempfile
+
+        self.directory = Path(tempfile.mkdtemp(prefix=prefix, dir=temporary()))
+        self._number = 0
+        self._paths: dict[str, Path] = {}
+        self._opened: list[Opened] = []
+
+    def new(self) -> Path:
+        """Where the next image may be written: a path at which nothing is yet."""
+        self._number += 1
+        return self.directory / f"image-{self._number}"
+
+    def keep(self, tag: str, path: Path, seconds: float) -> BuiltImage:
+        """What was written at `path` is the image with this tag now; the one before it goes. EngineError."""
+        try:
+            with open_image(str(path)) as image:
+                identifier = image.image.id
+        except ImgoptError as error:
+            remove(path)
+            raise EngineError(
+                f"the image that was built cannot be read: {error.message}", "try again"
+            ) from error
+        old = self._paths.get(tag)
+        if old is not None and all(opened.closed or opened.path != old for opened in self._opened):
+            remove(old)
+        self._paths[tag] = path
+        return BuiltImage(str(path), identifier, seconds)
+
+    def open(self, built: BuiltImage) -> Opened:
+        opened = Opened(Path(built.reference))
+        self._opened.append(opened)
+        return opened
+
+    def close(self) -> None:
+        for opened in self._opened:
+            opened.close()
+        self._opened.clear()
+        remove(self.directory)

@@ -17,7 +17,7 @@ _BUILDKIT_ERROR = re.compile(r"^#(\d+) (?:[\d.]+ )?ERROR: ?(.*)$")
 _BUILDKIT_FAILED = re.compile(r"^ > \[[^\]]*\] (.*?):?$")
 # "INFO[0001] RUN …" (kaniko)
 _KANIKO = re.compile(
-    r"^\x1b?(?:\[\d+m)?INFO(?:\x1b\[0m)?\[\d+\] ((?:FROM|RUN|COPY|ADD|WORKDIR|USER|ENV|LABEL|ARG|CMD|ENTRYPOINT|EXPOSE"
+    r"^INFO\[\d+\] ((?:FROM|RUN|COPY|ADD|WORKDIR|USER|ENV|LABEL|ARG|CMD|ENTRYPOINT|EXPOSE"
     r"|VOLUME|HEALTHCHECK|STOPSIGNAL|SHELL|ONBUILD|MAINTAINER)\b.*)$"
 )
 
@@ -73,6 +73,7 @@ _NEWS = re.compile(r"error|fail|cannot|denied|not found|unknown|invalid|no such|
 _MARKS = (
     r"ERROR: ?|Error: ?|error: ?|failed to solve: |failed to solve with frontend dockerfile\.v0: |rpc error: code = \w+ desc = "
     r"|failed to create LLB definition: |error building at STEP \"[^\"]*\": |failed to compute cache key: "
+    r"|error building image: |error building stage: |failed to execute command: |parsing dockerfile: "
 )
 
 
@@ -130,7 +131,7 @@ def _base(step: str | None, text: str) -> str | None:
         return found[1]
     # BuildKit resolves all bases before the first step
     if found := re.search(
-        r"(?:load metadata for |failed to resolve source metadata for |Resolving \"?|pull(?:ing)? (?:from )?image:? )\"?([\w./:@-]+)",
+        r"(?:load metadata for |Retrieving image manifest |failed to resolve source metadata for |Resolving \"?|pull(?:ing)? (?:from )?image:? )\"?([\w./:@-]+)",
         text,
     ):
         return found[1].removeprefix("docker.io/library/").rstrip(":")

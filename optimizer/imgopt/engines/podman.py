@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from imgopt.engines.command import ask, end_group, run
 from imgopt.engines.docker_endpoint import Endpoint
 from imgopt.engines.engine import BuildRequest, BuiltImage, Engine, EngineError, Runner
+from imgopt.engines.opened import Opened, remove, temporary
 from imgopt.engines.output import build_error, timed_out
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class PodmanEngine:
         self._repository = f"localhost/imgopt-{secrets.token_hex(4)}"
         self._made: list[str] = []
         self._references: set[str] = set()
-        self._directory = Path(tempfile.mkdtemp(prefix="imgopt-podman-", dir=_temporary()))
+        self._directory = Path(tempfile.mkdtemp(prefix="imgopt-podman-", dir=temporary()))
         self._open: list[OpenImage] = []
         self._runner: Runner | None = None
         self._closing = contextlib.ExitStack()
@@ -170,8 +171,6 @@ class PodmanEngine:
     # --- its images ---------------------------------------------------------------------------------------
 
     def open(self, built: BuiltImage) -> OpenImage:
-        from imgopt.engines.opened import Opened, remove
-
         directory = Path(tempfile.mkdtemp(dir=self._directory))
         try:
             done = run(
@@ -195,7 +194,7 @@ class PodmanEngine:
     def runner(self) -> Runner | None:
         if self._runner is None:
             if self._kind == "podman":
-                self._runner = self._closing.enter_context(self._service())
+                self._runner = self._closing.enter_context(self._started())
             else:
                 from imgopt.engines.runners import any_runner
 
@@ -203,10 +202,29 @@ class PodmanEngine:
         return self._runner
 
     @contextlib.contextmanager
-    def _service(self) -> Iterator[ContainerRunner]:
-        """Podman's Docker-compatible socket, for as long as the engine is open."""
+    def api(self) -> Iterator[Any]:
+        """A client of the docker SDK for Podman; EngineError for buildah, which has no containers."""
+        from imgopt.engines.docker import client_for
+
+        if self._kind != "podman":
+            raise EngineError("buildah starts no containers", "install podman")
+        with self._service() as socket:
+            client = client_for(Endpoint(f"unix://{socket}", "podman system service"), "Podman")
+            try:
+                yield client
+            finally:
+                client.close()
+
+    @contextlib.contextmanager
+    def _started(self) -> Iterator[ContainerRunner]:
         from imgopt.engines.containers import podman_runner
 
+        with self._service() as socket, podman_runner(socket) as runner:
+            yield runner
+
+    @contextlib.contextmanager
+    def _service(self) -> Iterator[Path]:
+        """Podman's Docker-compatible socket, for as long as the context lasts."""
         socket = self._directory / "podman.sock"
         short = None
         if len(os.fsencode(socket)) > 100:  # a socket's path is short
@@ -231,8 +249,7 @@ class PodmanEngine:
                             "containers cannot be started: measure without (--no-run)",
                         )
                     time.sleep(0.05)
-                with podman_runner(socket) as runner:
-                    yield runner
+                yield socket
             finally:
                 end_group(service)
         finally:
@@ -314,12 +331,6 @@ def _tool_version(tool: str) -> str:
 def _major(version: str) -> int:
     found = re.match(r"\d+", version)
     return int(found[0]) if found else 0
-
-
-def _temporary() -> Path | None:
-    """Where podman and buildah themselves put large files: not /tmp, which may be small. None: Python's default."""
-    chosen, default = os.environ.get("TMPDIR"), Path("/var/tmp")
-    return None if chosen or not os.access(default, os.W_OK) else default
 
 
 _STORAGE_VARIABLES = ("CONTAINERS_STORAGE_CONF", "CONTAINERS_CONF", "XDG_DATA_HOME", "STORAGE_DRIVER", "HOME")

@@ -1,19 +1,24 @@
-"""The engines that images are built with in these tests: how each is opened, and what it must not leave behind."""
+"""The engines that images are built with in tests, all real: how each is opened, and what it must not leave behind."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
+import socket
 import subprocess
+import tarfile
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import private_docker
-from stand_ins import stand_in
+import stand_ins
+from tools import tool
 
 from imgopt.engines import Engine, open_engine
 
@@ -31,6 +36,8 @@ class Builder:
     remains: Callable[[], set[str]]
     # False: Podman's service lets a step run to its end that nobody waits for, and keeps the images of those before it
     stops_steps: bool = True
+    # what the test of two releases builds
+    dockerfiles: tuple[str, ...] = ("Dockerfile", "Dockerfile.imgopt")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -64,6 +71,31 @@ def project(directory: Path, dockerfile: str, **files: str) -> Path:
     for name, text in files.items():
         (directory / name).write_text(text)
     return directory
+
+
+TINY = "busybox:1.36"
+
+
+def stand_in(engine: private_docker.Engine, name: str) -> None:
+    """A base image in the Docker Engine: the Java ones of `stand_ins`, and a small one without Java."""
+    from docker.errors import ImageNotFound
+
+    if name != TINY:
+        stand_ins.stand_in(engine, name)
+        return
+    try:
+        engine.client.images.get(name)
+    except ImageNotFound:
+        with tempfile.TemporaryDirectory() as directory:
+            small = Path(directory, "small.tar")
+            with tarfile.open(stand_ins.rootfs("alpine-jre")) as whole, tarfile.open(small, "w") as part:
+                for member in whole:
+                    if not member.name.startswith("opt"):
+                        part.addfile(member, whole.extractfile(member) if member.isreg() else None)
+            command = [engine.cli, "import", "--change=ENV PATH=/usr/bin:/bin", str(small), name]
+            subprocess.run(
+                command, env={**os.environ, **engine.environment}, check=True, stdout=subprocess.DEVNULL
+            )
 
 
 def docker(engine: private_docker.Engine, buildkit: bool) -> Builder:
@@ -184,6 +216,163 @@ def podman_socket(podman: Builder) -> Iterator[Builder]:
             )
         finally:
             private_docker._stop(service)
+
+
+class Bases:
+    """A registry on loopback that has the stand-ins under Docker Hub's names: some engines read bases nowhere else."""
+
+    def __init__(self, address: str, archive: Callable[[str], Path]) -> None:
+        self.address = address
+        self._archive = archive
+        self._there: set[str] = set()
+
+    def provide(self, name: str) -> None:
+        if name not in self._there:
+            path = name if "/" in name else f"library/{name}"
+            command = [
+                "skopeo",
+                "copy",
+                "--quiet",
+                "--dest-tls-verify=false",
+                f"docker-archive:{self._archive(name)}",
+            ]
+            subprocess.run([*command, f"docker://{self.address}/{path}"], check=True)
+            self._there.add(name)
+
+
+@contextlib.contextmanager
+def bases(archive: Callable[[str], Path]) -> Iterator[Bases]:
+    with _directory("imgopt-bases-") as base, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+        settings = {
+            "version": "0.1",
+            "log": {"level": "error", "accesslog": {"disabled": True}},
+            "storage": {"filesystem": {"rootdirectory": str(base / "data")}},
+            "http": {"addr": address},
+        }
+        (base / "config.yml").write_text(json.dumps(settings))  # JSON is YAML
+        free.close()
+        command = ["docker-registry", "serve", str(base / "config.yml")]
+        with _served(command, base, lambda: _listens(address)):
+            yield Bases(address, archive)
+
+
+@contextlib.contextmanager
+def buildkit(bases: Bases) -> Iterator[Builder]:
+    """BuildKit with a socket and a state of its own, which takes Docker Hub's images from the registry of bases."""
+    with _directory("imgopt-buildkit-tests-") as base, contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(_buildkitd(base, bases, "overlayfs"))
+        except StartError:  # overlay does not lie on overlay
+            stack.enter_context(_buildkitd(base, bases, "native"))
+        programs = base / "bin"
+        programs.mkdir()
+        (programs / "buildctl").symlink_to(tool("buildctl"))
+        (programs / "docker-buildx").symlink_to(tool("buildx"))
+        address = f"unix://{base}/buildkitd.sock"
+        yield Builder(
+            name="buildkit",
+            engine="buildkit",
+            variables={
+                "BUILDKIT_HOST": None,
+                "SOURCE_DATE_EPOCH": None,
+                "PATH": f"{programs}:{os.environ.get('PATH', os.defpath)}",
+                "BUILDX_CONFIG": str(base / "buildx"),
+            },
+            options={"buildkit_addr": address},
+            provide=bases.provide,
+            remains=lambda: processes("sleep 600", f"buildctl --addr {address}"),
+        )
+
+
+@contextlib.contextmanager
+def _buildkitd(base: Path, bases: Bases, snapshotter: str) -> Iterator[None]:
+    (base / "buildkitd.toml").write_text(f"""\
+root = "{base}/state-{snapshotter}"
+[grpc]
+address = ["unix://{base}/buildkitd.sock"]
+[worker.oci]
+binary = "runc"
+networkMode = "host"
+snapshotter = "{snapshotter}"
+gc = false
+[worker.containerd]
+enabled = false
+[registry."docker.io"]
+mirrors = ["{bases.address}"]
+[registry."{bases.address}"]
+http = true
+""")
+    answers = [str(tool("buildctl")), "--addr", f"unix://{base}/buildkitd.sock", "debug", "workers"]
+    with _served(
+        [str(tool("buildkitd")), "--config", str(base / "buildkitd.toml")],
+        base,
+        lambda: not subprocess.run(answers, capture_output=True).returncode,
+    ):
+        yield
+
+
+def kaniko(bases: Bases) -> Builder:
+    """The archived executor, in a chroot that imgopt makes; bases come from the registry of bases."""
+
+    def remains() -> set[str]:
+        mounts = Path("/proc/mounts").read_text().splitlines()
+        return processes("sleep 600", str(tool("executor"))) | {m for m in mounts if "imgopt-kaniko" in m}
+
+    return Builder(
+        name="kaniko",
+        engine="kaniko",
+        variables={},
+        options={
+            "kaniko": str(tool("executor")),
+            "kaniko_flags": [
+                f"--registry-map=index.docker.io={bases.address}",
+                f"--insecure-registry={bases.address}",
+            ],
+        },
+        provide=bases.provide,
+        remains=remains,
+    )
+
+
+def reproducible(kaniko: Builder) -> Builder:
+    """kaniko 1.24 with the flag that keeps digests, and writes the base's layers anew."""
+    flags = [*kaniko.options["kaniko_flags"], "--reproducible"]
+    options = {**kaniko.options, "kaniko_flags": flags}
+    return replace(kaniko, name="kaniko, --reproducible", options=options, dockerfiles=("Dockerfile.imgopt",))
+
+
+class StartError(Exception):
+    """A server of the tests did not start; the text holds the end of its log."""
+
+
+@contextlib.contextmanager
+def _served(command: list[str], base: Path, answers: Callable[[], bool]) -> Iterator[None]:
+    with (base / "log").open("ab") as log:
+        server = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "PATH": private_docker._path()},
+            preexec_fn=private_docker._end_with_the_tests,
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while not answers():
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise StartError(f"{command[0]} does not start:\n{(base / 'log').read_text()[-4000:]}")
+            time.sleep(0.1)
+        yield
+    finally:
+        private_docker._stop(server)
+
+
+def _listens(address: str) -> bool:
+    host, _, port = address.partition(":")
+    with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 1):
+        return True
+    return False
 
 
 def processes(*words: str) -> set[str]:
