@@ -142,7 +142,9 @@ def stand_in(engine: Engine, name: str, kind: str | None = None) -> str:
     except ImageNotFound:
         with tempfile.TemporaryDirectory() as directory:
             variables = "".join(f"ENV {k}={v}\n" for k, v in LOCALE.get(name.partition(":")[0], {}).items())
-            Path(directory, "Dockerfile").write_text(f"FROM {_image(engine, kind)}\n{variables}")
+            # by this label imgopt compare knows that sizes of the base say nothing
+            label = f"LABEL imgopt.stand-in-for={name}\n"
+            Path(directory, "Dockerfile").write_text(f"FROM {_image(engine, kind)}\n{variables}{label}")
             engine.build(Path(directory), name)
     return name
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from imgopt.checks import Check, Verdict, check
+from imgopt.images.model import STAND_IN
 
 OF_THE_BASE = "set by the base image, which is another one"
 _JAVA_DIRECTORY = re.compile(
@@ -151,7 +152,7 @@ def _labels(old: Mapping[str, object], new: Mapping[str, object]) -> list[Check]
     same = sorted(name for name, value in old.items() if name in new and new[name] == value)
     found = [Check("Labels", same, same, "same")]
     for name in sorted(old.keys() | new.keys()):
-        if name not in same:
+        if name not in same and name != STAND_IN:
             verdict: Verdict = "expected" if _BASE_LABEL.fullmatch(name) else "different"
             reason = OF_THE_BASE if verdict == "expected" else None
             found.append(Check(f"Label {name}", old.get(name), new.get(name), verdict, reason))

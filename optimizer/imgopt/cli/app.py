@@ -14,7 +14,18 @@ from imgopt.errors import UsageError
 from imgopt.spelling import choose_from
 
 #: Each command is a module of this package with a function of the same name.
-COMMANDS = ("suggest", "rewrite", "inspect", "gate", "jar", "push", "bandwidth", "rules", "explain")
+COMMANDS = (
+    "suggest",
+    "rewrite",
+    "compare",
+    "push",
+    "bandwidth",
+    "inspect",
+    "gate",
+    "jar",
+    "rules",
+    "explain",
+)
 
 
 class Commands(TyperGroup):

@@ -176,12 +176,16 @@ def _directory(context: str | None) -> Path | None:
 
 
 def _build_args(given: Sequence[str]) -> dict[str, str]:
-    """As ``docker build`` reads them: a name without a value takes the environment's, if it has one."""
+    return assignments("--build-arg", given)
+
+
+def assignments(option: str, given: Sequence[str]) -> dict[str, str]:
+    """As Docker's commands read them: a name without a value takes the environment's, if it has one."""
     values = {}
     for each in given:
         name, equals, value = each.partition("=")
         if not name:
-            raise UsageError(f"--build-arg {each!r} has no name", "write K=V")
+            raise UsageError(f"{option} {each!r} has no name", "write K=V")
         if equals:
             values[name] = value
         elif name in os.environ:

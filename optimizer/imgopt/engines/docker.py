@@ -92,6 +92,7 @@ class DockerEngine:
     def build(self, request: BuildRequest, tag: str) -> BuiltImage:
         reference = f"{self._repository}:{re.sub(r'[^A-Za-z0-9_.-]', '-', tag)[:120]}"
         before = self._image_id(reference)
+        there = self._images() - set(self._made)
         begin = time.monotonic()
         why = needs_buildkit(request.dockerfile)
         if self._wants_buildkit(why):
@@ -105,8 +106,9 @@ class DockerEngine:
                 f"{self.description} built {request.dockerfile}, but has no image of it", "try again"
             )
         self._references.add(reference)
-        self._remember(identifier)
-        if before not in (None, identifier):
+        if identifier not in there:  # a build may come to an image that was there: a base, or the user's own
+            self._remember(identifier)
+        if before is not None and before != identifier and before in self._made:
             self._remove_images([before])
         return BuiltImage(reference, identifier, seconds)
 
@@ -121,7 +123,7 @@ class DockerEngine:
     def _build_classic(self, request: BuildRequest, reference: str) -> None:
         made: list[str] = []
         try:
-            known = set(self.client.api.images(all=True, quiet=True))
+            known = self._images()
             try:
                 classic_build(self.client, request, reference, made, known)
             except Stopped as stopped:
@@ -231,6 +233,10 @@ class DockerEngine:
             except ImageNotFound:
                 return None
 
+    def _images(self) -> set[str]:
+        with _errors(self.endpoint, "docker images"):
+            return set(self.client.api.images(all=True, quiet=True))
+
     def _remember(self, identifier: str) -> None:
         with self._lock:
             if identifier not in self._made:
@@ -240,7 +246,9 @@ class DockerEngine:
         """Those that nothing else uses: an image that somebody named or built upon stays."""
         for identifier in reversed(identifiers):
             with contextlib.suppress(Exception):
-                self.client.api.remove_image(identifier, noprune=True)
+                names = self.client.api.inspect_image(identifier).get("RepoTags") or ()
+                if all(name.startswith(f"{self._repository}:") for name in names):
+                    self.client.api.remove_image(identifier, noprune=True)
 
     def close(self) -> None:
         for image in self._open:

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
+#: The label by which an image says that it only takes the place of another one, and what of.
+STAND_IN = "imgopt.stand-in-for"
+
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from imgopt.report.layout import Line, plain, visible
+from imgopt.report.layout import Line, head, plain, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +135,39 @@ def waiting(quiet: bool, after_s: float = 1.0) -> Iterator[Callable[[str], None]
             finished = True
             if status:
                 status[0].stop()
+
+
+@contextmanager
+def working(quiet: bool, verbose: bool) -> Iterator[Callable[[str], None]]:
+    """Tells on standard error what is being done, for work that takes minutes.
+
+    Gives a function for "what is done: its latest line of output". A terminal shows both in one line that changes; a
+    log gets a line for each thing that is done, and all of the output with ``verbose``. ``quiet`` says nothing.
+    """
+    from imgopt.cli.output import note
+
+    if quiet:
+        yield lambda text: None
+        return
+    if verbose or not is_terminal(sys.stderr) or os.environ.get("TERM") in {"dumb", "unknown"}:
+        last = ""
+
+        def log(text: str) -> None:
+            nonlocal last
+            doing, colon, output = text.partition(": ")
+            if doing != last:
+                note(f"{doing} ...")
+                last = doing
+            if verbose and colon and output.strip():
+                note(f"  {output}")
+
+        yield log
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    with console.status(plain_text("starting")) as status:
+        yield lambda text: status.update(plain_text(head(visible(text), max(20, console.width - 4))))
 
 
 def plain_text(text: str) -> Text:

@@ -1,0 +1,263 @@
+"""``imgopt compare``: the original and the rewrite, built, measured and run on a real engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from imgopt.cli import arguments as a
+from imgopt.errors import ImgoptError, UsageError
+
+if TYPE_CHECKING:
+    from imgopt.compare import Comparison
+    from imgopt.observing import RunOptions
+    from imgopt.options import Options
+    from imgopt.result import FileReport
+
+DockerfilePath = Annotated[
+    str, typer.Argument(metavar="[PATH]", help="A Dockerfile, or a directory that holds one.  [default: .]")
+]
+EngineName = Annotated[
+    Literal["auto", "docker", "buildkit", "podman", "kaniko"],
+    typer.Option("--engine", help="What builds."),
+]
+Builder = Annotated[
+    str | None,
+    typer.Option("--builder", metavar="NAME", help="A builder of docker buildx, for --engine buildkit."),
+]
+BuildkitAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--buildkit-addr", metavar="ADDR", help="A BuildKit daemon, e.g. tcp://buildkit:1234, for buildctl."
+    ),
+]
+Kaniko = Annotated[
+    str | None,
+    typer.Option("--kaniko", metavar="PATH|IMAGE", help="kaniko's executor, or an image that holds it."),
+]
+KanikoFlags = Annotated[
+    list[str] | None,
+    typer.Option("--kaniko-flag", metavar="FLAG", help="One more flag for kaniko, e.g. --registry-mirror=…"),
+]
+NoRun = Annotated[bool, typer.Option("--no-run", help="Build and measure only; start nothing.")]
+Smoke = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--smoke",
+        metavar="CMD|URL",
+        help="What must answer alike: a URL or path to ask, or a command to run in the container.",
+    ),
+]
+Arguments = Annotated[
+    list[str] | None, typer.Option("--arg", metavar="ARG", help="An argument to start both with.")
+]
+Environment = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--env", "-e", metavar="K=V", help="A variable to start both with; K alone takes the environment's."
+    ),
+]
+Runs = Annotated[
+    int, typer.Option("--runs", metavar="N", min=1, max=100, help="Starts of each, for the medians.")
+]
+NextReleaseOption = Annotated[
+    bool,
+    typer.Option(
+        "--next-release",
+        help="Change one class, build both again without a cache, count what a registry still needs.",
+    ),
+]
+PushTo = Annotated[
+    str | None,
+    typer.Option(
+        "--push-to", metavar="REGISTRY/REPO", help="Push both there, measure it, remove them again."
+    ),
+]
+BuildTimeout = Annotated[
+    float, typer.Option("--build-timeout", metavar="SECONDS", min=1, help="Limit of one build.")
+]
+StartTimeout = Annotated[
+    float, typer.Option("--start-timeout", metavar="SECONDS", min=1, help="Limit until a container answers.")
+]
+StopTimeout = Annotated[
+    float, typer.Option("--stop-timeout", metavar="SECONDS", min=1, help="Granted after SIGTERM.")
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Build without the engine's cache.")]
+
+
+def compare(
+    path: DockerfilePath = ".",
+    engine: EngineName = "auto",
+    builder: Builder = None,
+    buildkit_addr: BuildkitAddress = None,
+    kaniko: Kaniko = None,
+    kaniko_flag: KanikoFlags = None,
+    no_run: NoRun = False,
+    smoke: Smoke = None,
+    arg: Arguments = None,
+    env: Environment = None,
+    runs: Runs = 1,
+    next_release: NextReleaseOption = False,
+    push_to: PushTo = None,
+    build_timeout: BuildTimeout = 1800,
+    start_timeout: StartTimeout = 180,
+    stop_timeout: StopTimeout = 10,
+    no_cache: NoCache = False,
+    format: a.Format = "text",
+    context: a.Context = None,
+    build_arg: a.BuildArgs = None,
+    target: a.Target = None,
+    platform: a.Platform = None,
+    runtime: a.RuntimeOption = None,
+    spring_boot: a.SpringBoot = None,
+    unsafe: a.Unsafe = None,
+    select: a.Select = None,
+    ignore: a.Ignore = None,
+    bandwidth: a.BandwidthOption = None,
+    config: a.ConfigFile = None,
+    output_file: a.OutputFile = None,
+    no_color: a.NoColor = False,
+    quiet: a.Quiet = False,
+    verbose: a.Verbose = False,
+) -> int:
+    """Build the Dockerfile and its rewrite, measure both, start both, and show that they behave alike.
+
+    Nothing of your files is changed, and nothing that was built stays in the engine. Exit code 1: they do not behave alike.
+    """
+    from imgopt.compare import NothingToCompare, Settings
+    from imgopt.compare import compare as compared
+    from imgopt.engines.opening import open_engine
+    from imgopt.report.terminal import working
+    from imgopt_rules import ALL_RULES
+
+    given = a.Given(
+        context,
+        build_arg,
+        target,
+        platform,
+        runtime,
+        spring_boot,
+        unsafe,
+        select,
+        ignore,
+        bandwidth,
+        config,
+    )
+    options = a.options([path], given)
+    dockerfile = _dockerfile(path)
+    settings = Settings(
+        run=None if no_run else _run_options(smoke, arg, env, runs, start_timeout, stop_timeout),
+        next_release=next_release,
+        push_to=_repository(push_to),
+        build_seconds=build_timeout,
+        cache=not no_cache,
+    )
+    with working(quiet, verbose) as tell:
+        try:
+            with open_engine(engine) as opened:
+                found = compared(dockerfile, options, settings, opened, ALL_RULES, tell)
+        except NothingToCompare as nothing:
+            _say_nothing(nothing.file, format, output_file, no_color=no_color)
+            return 0
+        except ImgoptError as error:
+            _print_build_output(error)
+            raise
+    _print(found, options, format, output_file, no_color=no_color, quiet=quiet, verbose=verbose)
+    return 0 if found.alike else 1
+
+
+def _dockerfile(path: str) -> str:
+    """The one Dockerfile that is meant."""
+    from imgopt.discover import discover
+
+    if path == "-":
+        raise UsageError("standard input cannot be built", "give the path of a Dockerfile")
+    found = discover([Path(path)])
+    if not found:
+        raise UsageError(f"there is no Dockerfile in {path}", "name the file, or another directory")
+    if len(found) > 1:
+        names = ", ".join(str(each) for each in found[:3])
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        raise UsageError(f"{path} holds {len(found)} Dockerfiles: {names}{more}", "name one of them")
+    return str(found[0])
+
+
+def _run_options(
+    smoke: list[str] | None,
+    arguments: list[str] | None,
+    environment: list[str] | None,
+    runs: int,
+    start_seconds: float,
+    stop_seconds: float,
+) -> RunOptions:
+    from imgopt.observing import RunOptions, smoke_of
+
+    return RunOptions(
+        arguments=tuple(arguments or ()),
+        environment=a.assignments("--env", environment or ()),
+        smoke=tuple(smoke_of(each) for each in smoke or ()),
+        start_seconds=start_seconds,
+        stop_seconds=stop_seconds,
+        runs=runs,
+    )
+
+
+def _repository(push_to: str | None) -> str | None:
+    """REGISTRY/REPO without a tag: both get tags of their own, which are removed again."""
+    if push_to is None:
+        return None
+    from imgopt.registry.target import parse_target
+
+    if parse_target(push_to, default_tag=None).tag is not None:
+        raise UsageError(f"--push-to {push_to} has a tag", "give REGISTRY/REPO; the tags are imgopt's own")
+    return push_to
+
+
+def _print_build_output(error: ImgoptError) -> None:
+    """What the build itself printed last, before the sentence that says what failed."""
+    from imgopt.cli.output import note
+    from imgopt.engines.engine import BuildError
+
+    if isinstance(error, BuildError):
+        for each in error.output:
+            note(f"  {each}")
+
+
+def _say_nothing(file: FileReport, format: str, output_file: str | None, *, no_color: bool) -> None:
+    from imgopt.cli.output import emit, emit_lines
+    from imgopt.report import comparison, json, terminal
+
+    if format == "json":
+        emit(json.rendered(json.envelope((), compared=False, file=json.file_object(file))), output_file)
+    elif format == "markdown":
+        emit(comparison.nothing_markdown(file).encode("utf-8", "replace"), output_file)
+    else:
+        emit_lines(comparison.nothing(file, terminal.width()), output_file, no_color=no_color)
+
+
+def _print(
+    found: Comparison,
+    options: Options,
+    format: str,
+    output_file: str | None,
+    *,
+    no_color: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    from imgopt.cli.output import emit, emit_lines
+    from imgopt.report import comparison, json, terminal
+
+    if format == "json":
+        from imgopt.report.comparison_json import comparison_object
+
+        emit(json.rendered(json.envelope((), **comparison_object(found, options.bandwidths))), output_file)
+    elif format == "markdown":
+        emit(comparison.markdown(found, options.bandwidths).encode("utf-8", "replace"), output_file)
+    else:
+        lines = comparison.text(
+            found, options.bandwidths, width=terminal.width(), quiet=quiet, verbose=verbose
+        )
+        emit_lines(lines, output_file, no_color=no_color)

@@ -1,0 +1,340 @@
+"""What `imgopt compare` says to people: one table of measured figures, what differs, what a registry would receive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imgopt.measure import MeasuredImage
+from imgopt.report.figures import Saved, plural
+from imgopt.report.layout import Line, Style, dim, head, line, table, visible, width_of, wrapped
+from imgopt.report.markdown import code, escaped
+from imgopt.result import Sum, total
+from imgopt.units import duration, megabytes, rate
+from imgopt.weigh.push import push_seconds
+
+if TYPE_CHECKING:
+    from imgopt.checks import Check
+    from imgopt.compare import Comparison
+    from imgopt.result import FileReport
+
+Row = tuple[Line | str, Line | str, Line | str, Line | str, Line | str]
+
+_MARKS: dict[str, tuple[str, Style]] = {
+    "same": ("same", "good"),
+    "expected": ("expected", "dim"),
+    "different": ("differs", "bad"),
+    "unknown": ("unknown", "warn"),
+}
+
+
+def text(
+    found: Comparison, rates: tuple[int, ...], *, width: int, quiet: bool = False, verbose: bool = False
+) -> list[Line]:
+    """Everything on standard output. ``rates``: bytes a second that push times are told for."""
+    if quiet:
+        return [_one_line(found)]
+    lines = [line((visible(found.file.path), "strong"), (f"  {found.before.platform}", "dim"))]
+    lines += wrapped(f"built with {found.engine_description}", width, style="dim")
+    lines += [(), *_figures(found, rates)]
+    lines += _notes(found, width)
+    lines += _behaviour(found, width, verbose)
+    lines += _next_release(found, width, verbose)
+    lines += _pushed(found, width)
+    if verbose:
+        for title, image in (("Layers before", found.before), ("Layers after", found.after)):
+            lines += [(), line((title, "strong")), *layers(image, width)]
+    return lines
+
+
+def _one_line(found: Comparison) -> Line:
+    before, after = found.before.compressed, found.after.compressed
+    said = [f"image {_amount(before)} → {_amount(after)}"]
+    release = found.next_release
+    if release is not None and release.before is not None and release.after is not None:
+        said.append(
+            f"next release {megabytes(release.before.compressed_bytes)} → {megabytes(release.after.compressed_bytes)}"
+        )
+    said.append("alike" if found.alike else "NOT alike")
+    return line((visible(found.file.path), "strong"), f": {', '.join(said)}")
+
+
+def _amount(each: Sum) -> str:
+    if each.value is None:
+        return "unknown"
+    return megabytes(each.value) if each.complete else f"at least {megabytes(each.value)}"
+
+
+def _figures(found: Comparison, rates: tuple[int, ...]) -> list[Line]:
+    before, after = found.before, found.after
+    rows: list[Row] = [("", dim("before  "), dim("after  "), dim("saved"), "")]
+
+    def sizes(label: str, then: Sum, now: Sum) -> None:
+        rows.append((label, _size(then), _size(now), *_saved(then, now)))
+
+    def times(label: str, then: Sum, now: Sum) -> None:
+        for each in rates:
+            seconds = [push_seconds(side, each) for side in (then, now)]
+            shown = [line(f"{duration(s)}  ") if s is not None else dim("unknown  ") for s in seconds]
+            rows.append((f"  {label} at {rate(each)}", shown[0], shown[1], "", ""))
+
+    sizes("image size", before.compressed, after.compressed)
+    sizes("  above the base", before.own, after.own)
+    sizes("  unpacked", before.uncompressed, after.uncompressed)
+    times("first push", before.compressed, after.compressed)
+    release = found.next_release
+    if release is not None and release.before is not None and release.after is not None:
+        then, now = (Sum(side.compressed_bytes, "measured", True) for side in (release.before, release.after))
+        sizes("next release, sent", then, now)
+        times("next push", then, now)
+    rows.append(_row("built in", duration(before.build_seconds), duration(after.build_seconds)))
+    rows += [_row(*each) for each in _running(found)]
+    return table(rows)
+
+
+def _row(label: str, before: str, after: str) -> Row:
+    return label, line(f"{before}  "), line(f"{after}  "), "", ""
+
+
+def _running(found: Comparison) -> list[tuple[str, str, str]]:
+    """Start-up and memory, the medians of what was measured."""
+    ours, theirs = found.behaviour.before, found.behaviour.after
+    rows = []
+    if ours.start_seconds and theirs.start_seconds:
+        seconds = [duration(_middle(side.start_seconds)) for side in (ours, theirs)]
+        rows.append(("answers after", seconds[0], seconds[1]))
+    if ours.memory_bytes and theirs.memory_bytes:
+        memory = [megabytes(round(_middle(side.memory_bytes))) for side in (ours, theirs)]
+        rows.append(("resident memory", memory[0], memory[1]))
+    return rows
+
+
+def _middle(values: tuple[float, ...] | tuple[int, ...]) -> float:
+    from statistics import median
+
+    return float(median(values))
+
+
+def _size(each: Sum) -> Line:
+    if each.value is None:
+        return dim("unknown  ")
+    return (_amount(each), ""), (f" {each.basis[0]}", "dim")
+
+
+def _saved(then: Sum, now: Sum) -> tuple[Line, Line]:
+    if then.value is None or now.value is None or not (then.complete and now.complete):
+        return dim("unknown"), ()
+    less = then.value - now.value
+    if not less:
+        return dim("0 MB"), ()
+    style: Style = "good" if less > 0 else "warn"
+    sign = "" if less > 0 else "-"
+    share = Saved(less, then.value).share
+    return ((f"{sign}{megabytes(abs(less))}", style),), ((share, style),)
+
+
+def _notes(found: Comparison, width: int) -> list[Line]:
+    bases = {layer.basis for image in (found.before, found.after) for layer in image.layers}
+    letters = {"measured": "m measured here", "catalogue": "c catalogue of published sizes", "unknown": ""}
+    notes = [", ".join(letters[basis] for basis in ("measured", "catalogue") if basis in bases)]
+    notes += found.notes
+    return [
+        row for note in notes if note for row in wrapped(note, width, first=line("  "), indent=4, style="dim")
+    ]
+
+
+def _behaviour(found: Comparison, width: int, verbose: bool) -> list[Line]:
+    behaviour = found.behaviour
+    alike = behaviour.alike
+    if alike:
+        verdict: tuple[str, Style] = (
+            ("alike", "good") if behaviour.ran else ("alike as far as the configs say", "warn")
+        )
+    else:
+        verdict = ("not alike", "bad")
+    lines: list[Line] = [(), line(("Behaviour  ", "strong"), verdict)]
+    if found.not_run is not None:
+        lines += wrapped(
+            f"nothing was started: {found.not_run}", width, first=line("  "), indent=4, style="dim"
+        )
+    shown = [each for each in behaviour.checks if verbose or _worth_a_row(each)]
+    for each in shown:
+        lines += _check(each, width)
+    same = len(behaviour.checks) - len(shown)
+    if same:
+        also = "also " if shown else ""
+        lines += wrapped(
+            f"{plural(same, 'check')} {also}the same", width, first=line("  "), indent=4, style="dim"
+        )
+    for note in behaviour.notes:
+        if note != "the images were not started":
+            lines += wrapped(note, width, first=line("  "), indent=4)
+    for name, log in (("the original", behaviour.before_log), ("the rewrite", behaviour.after_log)):
+        if log:
+            lines.append(line(f"  the end of what {name} printed:"))
+            lines += [dim(f"    {visible(row)}") for row in log.splitlines()]
+    return lines
+
+
+def _worth_a_row(each: Check) -> bool:
+    """What differs, what could not be told, and what people look for."""
+    return each.verdict != "same" or each.name.startswith(
+        ("answer", "start", "stop", "SIGTERM", "Java", "exit")
+    )
+
+
+def _check(each: Check, width: int) -> list[Line]:
+    mark, style = _MARKS[each.verdict]
+    before, after = (_value(value) for value in (each.before, each.after))
+    said = before if each.verdict == "same" else f"{before} → {after}"
+    if each.reason:
+        said += f" ({each.reason})"
+    return wrapped(said, width, first=line("  ", (f"{mark:<9}", style), f"{each.name}: "), indent=13)
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, str):
+        return value or "empty"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(str(each) for each in value) + "]"
+    return str(value)
+
+
+def layers(image: MeasuredImage, width: int) -> list[Line]:
+    """One row a layer."""
+    figures: list[list[Line | str]] = [[dim("compressed  "), dim("unpacked"), dim("next release")]]
+    for layer in image.layers:
+        size = total([(layer.compressed_bytes, layer.basis)])
+        changes: Line = dim("not measured")
+        if layer.changes is not None:
+            changes = (("changes", "warn"),) if layer.changes else dim("stays")
+        unpacked = layer.uncompressed_bytes
+        figures.append([_size(size), dim("unknown") if unpacked is None else megabytes(unpacked), changes])
+    room = max(20, width - width_of(table(figures, left=0)[0]) - 8)
+    labels: list[tuple[Line, Line | str]] = [(dim("line"), dim("instruction"))]
+    for layer in image.layers:
+        place = dim("base" if layer.from_base else str(layer.line) if layer.line else "?")
+        labels.append((place, head(visible(layer.instruction or layer.diff_id), room)))
+    return table([[*label, *row] for label, row in zip(labels, figures, strict=True)], left=2)
+
+
+def _next_release(found: Comparison, width: int, verbose: bool) -> list[Line]:
+    release = found.next_release
+    if release is None:
+        return []
+    lines: list[Line] = [(), line(("Next release", "strong"))]
+    if release.why is not None:
+        return [
+            *lines,
+            *wrapped(f"not measured: {release.why}", width, first=line("  "), indent=4, style="warn"),
+        ]
+    if release.changed:
+        lines += wrapped(release.changed, width, first=line("  "), indent=4, style="dim")
+    for name, side in (("before", release.before), ("after", release.after)):
+        if side is None:
+            continue
+        said = f"{megabytes(side.compressed_bytes)} are new to a registry that has the first release"
+        lines += wrapped(said, width, first=line("  ", (f"{name:<8}", "dim")), indent=10)
+        for finding in release.unstable.get(name, ()):
+            lines += wrapped(
+                finding.message, width, first=line("          ", ("unstable-layers  ", "warn")), indent=12
+            )
+    return lines
+
+
+def _pushed(found: Comparison, width: int) -> list[Line]:
+    pushed = found.pushed
+    if pushed is None:
+        return []
+    lines: list[Line] = [(), line(("Pushed to ", "strong"), (visible(pushed.repository), "name"))]
+    rows: list[tuple[Line | str, Line | str, Line | str, Line | str]] = [
+        ("", dim("sent"), dim("took"), dim("at"))
+    ]
+    for name, result in (
+        ("before", pushed.before),
+        ("after", pushed.after),
+        ("next release before", pushed.next_before),
+        ("next release after", pushed.next_after),
+    ):
+        if result is not None:
+            speed = (
+                result.sent_bytes / result.sending_s
+                if result.sending_s and result.sent_bytes > 100_000
+                else None
+            )
+            rows.append(
+                (
+                    name,
+                    megabytes(result.sent_bytes),
+                    duration(result.seconds),
+                    f"{speed / 1_000_000:.2f} MB/s" if speed else "",
+                )
+            )
+    lines += table(rows)
+    if not pushed.removed:
+        lines += wrapped(
+            "the registry does not let images be deleted: the tags imgopt-compare-... stay there",
+            width,
+            first=line("  ", ("warning ", "warn")),
+            indent=10,
+        )
+    return lines
+
+
+def nothing(file: FileReport, width: int) -> list[Line]:
+    """When the rewrite is the original."""
+    lines = [line((visible(file.path), "strong"))]
+    reason = file.good or "there is nothing to compare: nothing was found that imgopt would change"
+    if file.rewrite.not_applied:
+        reason = "there is nothing to compare: no fix is safe to apply"
+    lines += wrapped(reason, width)
+    for each in file.rewrite.not_applied:
+        lines += wrapped(each.why, width, first=line("  ", (each.rule, "name"), ": "), indent=4)
+    return lines
+
+
+def nothing_markdown(file: FileReport) -> str:
+    return "".join(f"{''.join(piece for piece, _ in each)}\n" for each in nothing(file, 10_000))
+
+
+def markdown(found: Comparison, rates: tuple[int, ...]) -> str:
+    """For a pull-request comment."""
+    before, after = found.before, found.after
+    rows = [("", "before", "after"), ("---", "---:", "---:")]
+    rows.append(("base image", f"`{before.base}`", f"`{after.base}`"))
+    rows.append(("image size", *_both(before.compressed, after.compressed)))
+    rows.append(("above the base", *_both(before.own, after.own)))
+    rows.append(("unpacked", *_both(before.uncompressed, after.uncompressed)))
+    release = found.next_release
+    if release is not None and release.before is not None and release.after is not None:
+        then, now = release.before.compressed_bytes, release.after.compressed_bytes
+        rows.append(("**next release, sent**", f"**{megabytes(then)}**", f"**{megabytes(now)}**"))
+        for each in rates:
+            rows.append((f"next push at {rate(each)}", duration(then / each), duration(now / each)))
+    rows.append(("built in", duration(before.build_seconds), duration(after.build_seconds)))
+    rows += _running(found)
+    verdict = "behave alike" if found.alike else "**do not behave alike**"
+    text = [f"### imgopt compare: {code(found.file.path)}", ""]
+    text += [
+        f"Built with {found.engine_description} for {before.platform}; original and rewrite {verdict}.",
+        "",
+    ]
+    text += ["| " + " | ".join(row) + " |" for row in rows]
+    wrong = [each for each in found.behaviour.checks if each.verdict in ("different", "unknown")]
+    if wrong:
+        text += ["", "| check | before | after | |", "|---|---|---|---|"]
+        text += [
+            f"| {escaped(each.name)} | {escaped(_value(each.before))} | {escaped(_value(each.after))} | {escaped(each.reason or each.verdict)} |"
+            for each in wrong
+        ]
+    notes = [*found.notes, *([f"nothing was started: {found.not_run}"] if found.not_run else [])]
+    if release is not None and release.why:
+        notes.append(f"next release not measured: {release.why}")
+    if notes:
+        text += ["", *(f"- {escaped(each)}" for each in notes)]
+    return "\n".join(text) + "\n"
+
+
+def _both(before: Sum, after: Sum) -> tuple[str, str]:
+    return _amount(before), _amount(after)

@@ -1,0 +1,151 @@
+"""`imgopt compare --format json`: the shape of the contract's before and after, measured, and what else was compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from imgopt.report.json import file_object
+from imgopt.weigh.push import push_seconds
+
+if TYPE_CHECKING:
+    from imgopt.compare import Comparison, NextRelease, Pushed
+    from imgopt.measure import MeasuredImage
+    from imgopt.registry.result import PushResult
+    from imgopt.result import Sum
+
+Object = dict[str, Any]
+
+
+def comparison_object(found: Comparison, rates: tuple[int, ...]) -> Object:
+    """What stands beside the envelope. ``rates``: bytes a second that push seconds are told for."""
+    file = file_object(found.file)
+    return {
+        "compared": True,
+        "path": found.file.path,
+        "engine": {"name": found.engine, "description": found.engine_description},
+        "images": {
+            "before": _identity(found.before),
+            "after": _identity(found.after),
+        },
+        "before": _image(found.before),
+        "after": _image(found.after),
+        "first_push_bytes": _pair(found.before.compressed.value, found.after.compressed.value),
+        "next_push_bytes": _next_bytes(found.next_release),
+        "push": [_times(found, each) for each in rates],
+        "behaviour": {**found.behaviour.as_json(), "not_run": found.not_run},
+        "next_release": None if found.next_release is None else _next_release(found.next_release),
+        "pushed": None if found.pushed is None else _pushed(found.pushed),
+        "notes": list(found.notes),
+        "rewrite": file["rewrite"],
+        "findings": file["findings"],
+        "prediction": file["prediction"],
+    }
+
+
+def _identity(image: MeasuredImage) -> Object:
+    return {
+        "reference": image.reference,
+        "id": image.image_id,
+        "platform": image.platform,
+        "architecture": image.platform.partition("/")[2],
+        "base": image.base,
+        "stand_in_for": image.stand_in,
+        "build_seconds": round(image.build_seconds, 3),
+    }
+
+
+def _image(image: MeasuredImage) -> Object:
+    return {
+        "compressed_bytes": image.compressed.value,
+        "uncompressed_bytes": image.uncompressed.value,
+        "complete": image.compressed.complete,
+        "basis": image.compressed.basis,
+        "layers": [
+            {
+                "instruction": layer.instruction,
+                "line": layer.line,
+                "compressed_bytes": layer.compressed_bytes,
+                "uncompressed_bytes": layer.uncompressed_bytes,
+                "changes_each_release": layer.changes,
+                "basis": layer.basis,
+                "from_base": layer.from_base,
+                "note": layer.note,
+                "diff_id": layer.diff_id,
+                "blob_digest": layer.blob_digest,
+            }
+            for layer in image.layers
+        ],
+    }
+
+
+def _times(found: Comparison, rate: int) -> Object:
+    def seconds(size: Sum) -> float | None:
+        value = push_seconds(size, rate)
+        return None if value is None else round(value, 3)
+
+    release = found.next_release
+    following: Object = _pair(None, None)
+    if release is not None and release.before is not None and release.after is not None:
+        following = _pair(
+            *(round(side.compressed_bytes / rate, 3) for side in (release.before, release.after)),
+        )
+    return {
+        "bandwidth_bytes_per_s": rate,
+        "first_push_s": _pair(seconds(found.before.compressed), seconds(found.after.compressed)),
+        "next_push_s": following,
+        "basis": "predicted",
+    }
+
+
+def _next_bytes(release: NextRelease | None) -> Object:
+    before = release.before.compressed_bytes if release is not None and release.before is not None else None
+    after = release.after.compressed_bytes if release is not None and release.after is not None else None
+    return {**_pair(before, after), "basis": "unknown" if before is None else "measured"}
+
+
+def _next_release(release: NextRelease) -> Object:
+    return {
+        "changed": release.changed,
+        "before": None if release.before is None else release.before.as_json(),
+        "after": None if release.after is None else release.after.as_json(),
+        "why_not": release.why,
+        "findings": {
+            which: [
+                {
+                    "rule": each.rule,
+                    "severity": each.severity.value,
+                    "line": each.line,
+                    "message": each.message,
+                }
+                for each in findings
+            ]
+            for which, findings in release.unstable.items()
+        },
+    }
+
+
+def _pushed(pushed: Pushed) -> Object:
+    sides = (
+        ("before", pushed.before),
+        ("after", pushed.after),
+        ("next_before", pushed.next_before),
+        ("next_after", pushed.next_after),
+    )
+    return {
+        "repository": pushed.repository,
+        **{name: None if result is None else _result(result) for name, result in sides},
+        "removed": pushed.removed,
+    }
+
+
+def _result(result: PushResult) -> Object:
+    return {
+        "digest": result.digest,
+        "sent_bytes": result.sent_bytes,
+        "seconds": round(result.seconds, 3),
+        "basis": "measured",
+    }
+
+
+def _pair(before: Any, after: Any) -> Object:
+    return {"before": before, "after": after}
