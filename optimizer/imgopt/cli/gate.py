@@ -236,8 +236,9 @@ def _print(
         from imgopt.report.remarks import of_gate
 
         emit_remarks(of_gate(report, config), format, output_file, lambda: shown.markdown(report))
-    else:
+    if format == "text" or (output_file is not None and not quiet):
+        # a file is for a machine; who reads the job's log is told as well
         from imgopt.report.terminal import width
 
         lines = shown.text(report, width=width(), quiet=quiet, verbose=verbose)
-        emit_lines(lines, output_file, no_color=no_color)
+        emit_lines(lines, output_file if format == "text" else None, no_color=no_color)

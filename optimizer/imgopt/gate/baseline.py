@@ -37,13 +37,14 @@ class Accepted:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One image: ``compressed_bytes`` is what it may weigh; ``layers`` and ``parts`` are those of the release that was
-    recorded last."""
+    recorded last. ``compressed_here``: from plain layers, which were compressed to be weighed."""
 
     compressed_bytes: int
     uncompressed_bytes: int | None
     layers: tuple[Layer, ...] = ()
     parts: Mapping[str, int] = field(default_factory=dict)
     accepted: tuple[Accepted, ...] = ()
+    compressed_here: bool = False
 
 
 Baseline = dict[str, Entry]
@@ -96,6 +97,7 @@ def _entry(value: Any) -> Entry:
             )
             for each in value["accepted"]
         ),
+        value.get("compressed_here") is True,
     )
 
 
@@ -111,6 +113,7 @@ def rendered(baseline: Baseline) -> bytes:
         name: {
             "compressed_bytes": entry.compressed_bytes,
             "uncompressed_bytes": entry.uncompressed_bytes,
+            "compressed_here": entry.compressed_here,
             "accepted": [
                 {
                     "date": each.date,
@@ -152,6 +155,7 @@ def recorded(subject: Subject, old: Entry | None) -> Entry | None:
         layers,
         subject.parts,
         old.accepted if old is not None else (),
+        subject.compressed_here,
     )
 
 
@@ -195,7 +199,10 @@ def updated(
                 )
         elif within:
             result[subject.name] = replace(
-                new, compressed_bytes=old.compressed_bytes, uncompressed_bytes=old.uncompressed_bytes
+                new,
+                compressed_bytes=old.compressed_bytes,
+                uncompressed_bytes=old.uncompressed_bytes,
+                compressed_here=old.compressed_here,
             )
             if result[subject.name] != old:
                 said.append(f"{subject.name}: the release is recorded; its limit stays")

@@ -213,7 +213,16 @@ def _growth(subject: Subject, limit: Limit, baseline: Entry | None) -> Judged:
     )
     if not passed:
         message += f", {megabytes(grown - allowed)} more than the {megabytes(allowed)} allowed"
-    return Judged(limit, grown, passed, subject.compressed.basis, message, allowed=allowed)
+    details: tuple[str, ...] = ()
+    if subject.compressed_here != baseline.compressed_here and not subject.predicted:
+        details = (OTHER_GZIP,)
+    return Judged(limit, grown, passed, subject.compressed.basis, message, details, allowed=allowed)
+
+
+OTHER_GZIP = (
+    "one of the two was weighed by its blobs, the other compressed here: some percent of the difference may be the gzip's; "
+    "gate the same kind of source each time"
+)
 
 
 def _unknown(limit: Limit, why: str, hint: str) -> Judged:

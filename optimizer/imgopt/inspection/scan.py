@@ -28,6 +28,7 @@ MOST_BYTES = 32 << 30
 RATIO = 100
 #: Of one layer that is small: what it may unpack to.
 MOST_OF_A_LAYER = 4 << 30
+#: Files of all layers together: what is kept of each is some hundred bytes.
 MOST_ENTRIES = 1_000_000
 #: Jars that are looked into, and their bytes together.
 MOST_JARS = 8
@@ -127,6 +128,7 @@ class _Reader:
         self.notes: list[str] = []
         self._progress = progress
         self._read_bytes = 0
+        self._entries = 0
         self._jar_bytes = 0
         self._spool: Path | None = None
         start = start_words(self.image.config.get("config"))
@@ -161,7 +163,7 @@ class _Reader:
 
                 weigher = weight.Weigher(threads, 2 * weight.threads() + 2)
                 tee = _Tee(source, weigher)  # type: ignore[assignment]
-            stream = TarStream(tee, label, most_bytes=most, most_entries=MOST_ENTRIES)
+            stream = TarStream(tee, label, most_bytes=most, most_entries=MOST_ENTRIES - self._entries)
             entries: list[Entry] = []
             files: list[tuple[str, int]] = []
             outside = 0
@@ -177,6 +179,7 @@ class _Reader:
                     if self._worth_a_look(entry):
                         self._look_into(entry, stream, index)
         self._read_bytes += stream.position
+        self._entries += len(entries)
         self.files.apply(index, entries)
         size = layer.blob.size if layer.blob is not None else 0
         self.layers.append(

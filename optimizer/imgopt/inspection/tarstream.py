@@ -73,7 +73,7 @@ class TarStream:
         while (entry := self._next()) is not None:
             number += 1
             if number > self._most_entries:
-                raise self._failure(f"it has more than {self._most_entries} files", "it is no usable image")
+                raise self._failure(f"it has more than {self._most_entries:,} files", "it is no usable image")
             yield entry
             self._skip()
         self._drain()
