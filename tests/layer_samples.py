@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,12 +42,19 @@ def context(directory: Path, layers: Mapping[str, Path]) -> Path:
     for index, path in enumerate(layers.values()):
         name = f"layer-{index}{path.suffix if path.is_file() else ''}"
         if path.is_file():
-            (directory / name).hardlink_to(path)
+            _link(path, directory / name)
         else:
             path.rename(directory / name)
         lines.append(f"COPY {name} /{name}" if path.is_file() else f"COPY {name}/ /{index}/")
     (directory / "Dockerfile").write_text("\n".join([*lines, ""]))
     return directory
+
+
+def _link(path: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(path)
+    except OSError:  # another file system
+        shutil.copyfile(path, target)
 
 
 def _write(path: Path, data: bytes) -> None:

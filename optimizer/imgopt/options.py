@@ -75,6 +75,7 @@ class Options:
     ignore: tuple[str, ...] = ()
     bandwidths: tuple[int, ...] = DEFAULT_PROFILE.rates
     bandwidth_source: str = DEFAULT_BANDWIDTH_SOURCE
+    rtt_s: float = 0.0  # of the way to the registry and back; 0: not known
     bases: tuple[DeclaredBase, ...] = ()
     fail_on: Severity | None = None
     engine: str | None = None  # whose gzip sizes are predicted for: a key of imgopt.weigh.compress.ENGINES

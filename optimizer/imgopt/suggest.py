@@ -382,8 +382,9 @@ def _weights(
 
     before = weigher.weigh(picture)
     after = weigher.weigh(_picture_of(picture, after_text)) if after_text is not None else before
-    rates = tuple(picture.options.bandwidths)
-    prediction = Prediction(before, after, push_times(before, after, rates), push_clients(before, after))
+    options = picture.options
+    times = push_times(before, after, tuple(options.bandwidths), options.rtt_s)
+    prediction = Prediction(before, after, times, push_clients(before, after))
     savings: list[Saving | None] = []
     known: dict[str, Saving] = {}
     for finding in findings(said):

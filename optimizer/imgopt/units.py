@@ -50,6 +50,17 @@ def parse_rates(text: str) -> tuple[int, ...]:
     return rates if rates[0] < rates[1] else rates[:1]
 
 
+def parse_delay(text: str) -> float:
+    """``40ms``, ``0.04s`` as seconds, at most a minute. UsageError for anything else, a bare number included."""
+    match = re.fullmatch(rf"({_NUMBER})\s*(ms|s)", text.strip())
+    if match is None:
+        raise UsageError(f"{text!r} is not a time", "write it as 40ms or 0.04s")
+    seconds = float(match[1]) / (1000 if match[2] == "ms" else 1)
+    if seconds > 60:
+        raise UsageError(f"no answer takes {text!r}", "give the time that ping shows, at most 60s")
+    return seconds
+
+
 def _rate(text: str, unit: str, whole: str) -> int:
     """One rate; ``unit`` is the range's, for a first end that has none of its own."""
     text = text.strip()

@@ -17,6 +17,12 @@ FailOn = Annotated[
     typer.Option("--fail-on", help="Exit with 1 when there is a finding of this severity or a higher one."),
 ]
 
+RttOption = Annotated[
+    str | None,
+    typer.Option(
+        "--rtt", metavar="TIME", help="To the registry and back, as ping shows it: 40ms.  [default: 0]"
+    ),
+]
 EngineOption = Annotated[
     Literal["docker", "buildkit", "podman", "kaniko"] | None,
     typer.Option(
@@ -45,6 +51,7 @@ def suggest(
     select: a.Select = None,
     ignore: a.Ignore = None,
     bandwidth: a.BandwidthOption = None,
+    rtt: RttOption = None,
     engine: EngineOption = None,
     config: a.ConfigFile = None,
     output_file: a.OutputFile = None,
@@ -59,6 +66,8 @@ def suggest(
     (Jenkins), github (annotations and the job's summary), gitlab (code quality).
     """
     from dataclasses import replace
+
+    from imgopt.units import parse_delay
 
     paths = path or ["."]
     given = a.Given(
@@ -76,6 +85,9 @@ def suggest(
         fail_on,
     )
     options = replace(a.options(paths, given), engine=_GZIP[engine] if engine else None)
+    if rtt is not None:
+        source = f"{options.bandwidth_source}, round trip {rtt.strip()}"
+        options = replace(options, rtt_s=parse_delay(rtt), bandwidth_source=source)
     report = examine(paths, options, quiet=quiet, pipelines=True)
     view_again = replace(given, unsafe=None) if options.unsafe and not given.unsafe else given
     _print(

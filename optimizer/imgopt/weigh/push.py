@@ -1,28 +1,132 @@
-"""Bytes to seconds, and the clients that send more than they would have to.
+"""Bytes to seconds for the clients that push, and the clients that send more than they would have to.
 
-A rate is what a client sees as its upload speed (payload bytes a second), so seconds are bytes over rate; what a
-registry conversation adds (round trips, headers) was measured at 3 to 4 % on slow links and is not added.
+A rate is what a client sees as its upload speed: payload bytes a second, as `imgopt bandwidth` measures them and
+`--bandwidth` takes them. A link of 10 Mbit/s carries 3.5 % less than that of payload (TCP and IP headers).
 """
 
 from __future__ import annotations
 
-from imgopt.result import ImageWeight, PushClient, PushTime, Sum, total
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from imgopt.result import ImageWeight, LayerWeight, PushClient, PushTime, Sum, total
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """To the registry: payload bytes a second, and the seconds that a request and its answer take when empty."""
+
+    bytes_per_s: float
+    rtt_s: float = 0.0
+
+    @property
+    def doublings(self) -> float:
+        """How often TCP's first window (10 segments) doubles until it fills the link."""
+        return math.log2(1 + self.bytes_per_s * self.rtt_s / 14_480)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """How one client pushes, in waves of ``parallel`` layers. Seconds: ``start_s``, the work besides; the bytes at the
+    link's rate, or, where it compresses while it sends (``packs``), that if it is slower. And round trips:
+
+    - ``talk``: for a push, whatever it sends; ``have``: for each wave of layers that the repository has;
+    - ``first``: for the first layer that is sent, ``wave``: for each wave of them, ``window``: for each wave and each
+      doubling of TCP's window until it fills the link;
+    - ``first_mount``, ``mount``: the same for layers that are mounted from another repository.
+    """
+
+    parallel: int
+    packs: bool
+    start_s: float
+    talk: float
+    have: float
+    first: float
+    wave: float
+    window: float
+    first_mount: float
+    mount: float
+    source: str
+
+
+_SOURCE = (
+    "fitted on 2026-11-26 to 30 pushes of 1 to 20 incompressible layers to docker-registry 2.8.2 over plain HTTP, at 0.5, 1 "
+    "and 10 MB/s and round trips of 0 and 40 ms (tests/benchmarks/push_time.py measures again)"
+)
+#: The one place for what pushes cost beyond their bytes.
+CLIENTS = {
+    "docker": Client(5, True, 0.05, 7.4, 2.3, 12.7, 2.2, 1.2, 7.1, 7.1, f"dockerd 20.10.24, {_SOURCE}"),
+    "buildah": Client(6, True, 0.10, 4.9, 5.4, 12.3, 2.1, 1.6, 7.0, 7.0, f"buildah 1.28.2, {_SOURCE}"),
+    "skopeo": Client(1, False, 0.09, 6.8, 2.3, 5.7, 7.7, 1.7, 5.3, 6.7, f"skopeo 1.9.3 from oci:, {_SOURCE}"),
+}
+
+#: Headers and answers of the requests for one layer, in bytes of payload.
+REQUEST_BYTES = 3_500
+#: What a client compresses in a second, of the uncompressed layer, with the registry on the same two cores; measured
+#: with docker and buildah in November 2026 (33 to 35 MB/s). A faster machine is bound by its link for longer.
+PACKED_PER_S = 35_000_000
+#: The client that `suggest` counts with.
+DEFAULT_CLIENT = "docker"
+
+
+def seconds(
+    client: str,
+    link: Link,
+    sent: Sequence[int],
+    *,
+    uncompressed_bytes: int = 0,
+    have: int = 0,
+    mounted: int = 0,
+) -> float:
+    """Seconds that a push takes. ``client``: a key of `CLIENTS`; ``sent``: compressed bytes of each layer that the
+    registry lacks; ``uncompressed_bytes``: theirs before; ``have``, ``mounted``: how many layers it has already."""
+    how = CLIENTS[client]
+    wire = (sum(sent) + REQUEST_BYTES * len(sent)) / link.bytes_per_s
+    if how.packs:
+        wire = max(wire, uncompressed_bytes / PACKED_PER_S)
+
+    def waves(layers: int) -> int:
+        return math.ceil(layers / how.parallel)
+
+    trips = how.talk + how.have * waves(have) + how.mount * waves(mounted)
+    if sent:
+        trips += how.first + (how.wave + how.window * link.doublings) * waves(len(sent))
+    elif mounted:
+        trips += how.first_mount
+    return how.start_s + wire + link.rtt_s * trips
 
 
 def push_seconds(size: Sum, bytes_per_second: int) -> float | None:
-    """Seconds for a push, or None when nothing of it is known."""
+    """Seconds for the bytes alone, or None when nothing of them is known: for sums that know no layers."""
     return None if size.value is None else size.value / bytes_per_second
 
 
-def push_times(before: ImageWeight, after: ImageWeight, rates: tuple[int, ...]) -> tuple[PushTime, ...]:
-    return tuple(
-        PushTime(
-            rate,
-            (push_seconds(before.first_push, rate), push_seconds(after.first_push, rate)),
-            (push_seconds(before.next_push, rate), push_seconds(after.next_push, rate)),
-        )
-        for rate in rates
-    )
+def _seconds(layers: Iterable[LayerWeight], have: int, link: Link) -> float | None:
+    """Seconds for a push of these layers while the registry has ``have`` others; None when nothing is known."""
+    sent = list(layers)
+    sizes = [layer.compressed_bytes for layer in sent if layer.compressed_bytes is not None]
+    if sent and not sizes:
+        return None
+    raw = sum(layer.uncompressed_bytes or 0 for layer in sent)
+    return seconds(DEFAULT_CLIENT, link, sizes, uncompressed_bytes=raw, have=have)
+
+
+def push_times(
+    before: ImageWeight, after: ImageWeight, rates: tuple[int, ...], rtt_s: float = 0.0
+) -> tuple[PushTime, ...]:
+    """A first and a next push of both images at each rate, by `DEFAULT_CLIENT`."""
+
+    def times(image: ImageWeight, link: Link) -> tuple[float | None, float | None]:
+        changing = [layer for layer in image.layers if layer.changes_each_release]
+        following = _seconds(changing, len(image.layers) - len(changing), link)
+        return _seconds(image.layers, 0, link), following
+
+    found = []
+    for rate in rates:
+        first, following = zip(*(times(image, Link(rate, rtt_s)) for image in (before, after)), strict=True)
+        found.append(PushTime(rate, (first[0], first[1]), (following[0], following[1])))
+    return tuple(found)
 
 
 def above_base(weight: ImageWeight) -> Sum:
@@ -30,31 +134,52 @@ def above_base(weight: ImageWeight) -> Sum:
     return total([(layer.compressed_bytes, layer.basis) for layer in weight.layers if not layer.from_base])
 
 
+def base_of(weight: ImageWeight) -> Sum:
+    """The base image's layers."""
+    return total([(layer.compressed_bytes, layer.basis) for layer in weight.layers if layer.from_base])
+
+
 def push_clients(before: ImageWeight, after: ImageWeight) -> tuple[PushClient, ...]:
-    """Clients that send every layer again although the registry has it. Measured with docker 20.10, buildah 1.28
-    and kaniko 1.24 on emptied agents, registry 2.8.2."""
+    """Clients and builders that send every layer again although the registry has its content, and what the way
+    round costs. Measured in November 2026 on emptied agents with docker 20.10, buildah 1.28, kaniko 1.24 and the
+    maintained fork after 1.28.3, registry 2.8.2."""
     sums = above_base(before), above_base(after)
+    own, whole, base = (_price(each) for each in (sums[1], after.compressed, base_of(after)))
     return (
         PushClient(
             "docker push, fresh agent",
             *sums,
             "an Engine without the containerd image store does not know the compressed digests and sends every layer above "
-            "the base; pull the release before first, or push with BuildKit (`docker buildx build --push`)",
+            "the base. `imgopt push` and `docker buildx build --push` send only what is new; so does docker after a `docker "
+            f"pull` of the last release, which costs a download of {own} ({whole} where the base is not there either)",
         ),
         PushClient(
             "buildah push, fresh agent",
             *sums,
-            "sends every layer again; push to an `oci:` directory and `skopeo copy` that to the registry",
+            "sends every layer again. `imgopt push`, or `buildah push IMAGE oci:DIR` and `skopeo copy oci:DIR docker://...`, "
+            f"send only what is new; the directory costs {whole} of disk",
         ),
         PushClient(
             "kaniko without --reproducible",
             *sums,
-            "stamps every file with the time of the build, so no layer keeps its digest; the maintained fork needs --reproducible "
-            "and FF_KANIKO_REPRODUCIBLE_PRESERVE_BASE_LAYERS=true",
+            "stamps every file with the time of the build, so no layer keeps its digest. The archived kaniko (1.24) keeps layers "
+            "only with --reproducible, which rewrites the base too: the first push sends a base of the image's own, about 15 % "
+            f"above the {base} of the published one, and no other image shares it. The maintained fork keeps the base with "
+            "--reproducible and FF_KANIKO_REPRODUCIBLE_PRESERVE_BASE_LAYERS=true, at no cost",
         ),
         PushClient(
             "buildah bud without --layers",
             *sums,
-            "makes one layer of the whole Dockerfile, whatever it says; add --layers",
+            f"makes one layer of the whole Dockerfile, whatever it says: each release sends {own} again. --layers costs local "
+            "disk and not a byte of a push",
         ),
     )
+
+
+def _price(size: Sum) -> str:
+    """``61.2 MB``, "at least" so much where a part is unknown, or that it is not known."""
+    from imgopt.units import megabytes
+
+    if size.value is None:
+        return "unknown size"
+    return f"{'' if size.complete else 'at least '}{megabytes(size.value)}"
