@@ -40,8 +40,10 @@ def check(pipeline: Pipeline) -> Iterator[Finding]:
         if build.tool != "kaniko":
             continue
         push = pushed_by(pipeline, build)
-        if not build.on("reproducible"):
+        if build.lacks("reproducible"):
             yield _stamped(build, push)
+        elif not build.on("reproducible"):
+            continue
         elif build.image is not None and archived(build.image):
             yield _base_rewritten(build, push)
         elif not build.keeps_base:

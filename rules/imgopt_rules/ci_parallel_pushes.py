@@ -58,7 +58,7 @@ def _together(pipeline: Pipeline, push: Push) -> list[Push]:
 
 
 def _many(push: Push) -> bool:
-    return not push.place.locked and any(branch.of_unknown for branch in push.place.branches)
+    return not push.place.lock and any(branch.of_unknown for branch in push.place.branches)
 
 
 def _found(pipeline: Pipeline, pushes: list[Push]) -> Iterator[Finding]:

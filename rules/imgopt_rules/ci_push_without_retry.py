@@ -27,7 +27,7 @@ ID = "push-without-retry"
 @rule(ID)
 def check(pipeline: Pipeline) -> Iterator[Finding]:
     for build in pipeline.builds:
-        if build.tool != "kaniko" or build.on("no-push") or build.on("push-retry") or not build.names:
+        if build.tool != "kaniko" or build.on("no-push") or not build.lacks("push-retry") or not build.names:
             continue
         message = (
             "kaniko without --push-retry gives up at the first error of the push, and what was built is lost"

@@ -32,7 +32,7 @@ ID = "uncached-build"
 def check(pipeline: Pipeline) -> Iterator[Finding]:
     for build in pipeline.builds:
         # a Dockerfile without a RUN has nothing that a cache would save
-        if build.tool != "kaniko" or build.on("cache") or build.recipe.runs == 0:
+        if build.tool != "kaniko" or not build.lacks("cache") or build.recipe.runs == 0:
             continue
         runs = build.recipe.runs
         each = "every RUN" if runs is None else "its RUN" if runs == 1 else f"each of its {runs} RUN"

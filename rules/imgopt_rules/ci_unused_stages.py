@@ -29,7 +29,7 @@ ID = "unused-stages"
 def check(pipeline: Pipeline) -> Iterator[Finding]:
     for build in pipeline.builds:
         stages = build.recipe.unused_stages
-        if build.tool != "kaniko" or build.on("skip-unused-stages") or stages == ():
+        if build.tool != "kaniko" or not build.lacks("skip-unused-stages") or stages == ():
             continue
         if stages is None:
             message = "kaniko without --skip-unused-stages builds all stages, needed or not; which there are is unknown"

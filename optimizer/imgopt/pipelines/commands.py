@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from imgopt import shell
 from imgopt.pipelines.model import (
@@ -58,14 +59,18 @@ class Request:
     kaniko: bool = False
 
 
-RecipeOf = Callable[[Request], Recipe]
+class Repository(Protocol):
+    """What the commands run in: Dockerfiles that it weighs, scripts that it reads (None where there is none)."""
+
+    def __call__(self, request: Request) -> Recipe: ...
+    def script(self, path: str, directory: str | None) -> str | None: ...
 
 
 @dataclass
 class _Reading:
     """What was found so far: a push looks back for the build of its image."""
 
-    recipe_of: RecipeOf
+    repository: Repository
     keeps_base: bool
     builds: list[Build] = field(default_factory=list)
     pushes: list[Push] = field(default_factory=list)
@@ -76,11 +81,11 @@ class _Reading:
 
 
 def find(
-    steps: Sequence[Step | Action], recipe_of: RecipeOf, *, keeps_base: bool = False
+    steps: Sequence[Step | Action], repository_: Repository, *, keeps_base: bool = False
 ) -> tuple[tuple[Build, ...], tuple[Push, ...], bool]:
     """All builds and pushes, in order, and whether there was more than could be looked at. ``keeps_base``: what makes
     kaniko leave the base alone is set for the whole file."""
-    reading = _Reading(recipe_of, keeps_base)
+    reading = _Reading(repository_, keeps_base)
     for step in steps:
         if reading.left <= 0:
             break
@@ -178,7 +183,7 @@ class _Run:
                 self._assign(word)
         if not command.words:
             return
-        words = [_arg(word, self.variables) for word in command.words]
+        words = [arg for word in command.words for arg in _args(word, self.variables)]
         name = words[0].value
         if name == "cd":
             if command.depth and not (self.before and self.before[-1][0] == command.depth):
@@ -196,8 +201,7 @@ class _Run:
         line = unwrapped(words, variables)
         start = self.script.line(self.offset + command.start)
         end = max(start, self.script.line(self.offset + max(command.start, command.end - 1)))
-        if line.words and (line.words[0].value or "").rsplit("/", 1)[-1] in ("sh", "bash", "ash", "dash"):
-            self._inner(line, start)
+        if line.words and self._script_called(line, start):
             return
         _command(self.reading, line, (start, end), self.place, self.directory)
 
@@ -206,12 +210,21 @@ class _Run:
         if equals and key.isidentifier():
             self.variables[key] = _value_of(word, self.variables)
 
-    def _inner(self, line: Line, start: int) -> None:
-        """``sh -c '…'``: the text is a script of its own."""
-        at = next((n for n, word in enumerate(line.words) if re.fullmatch(r"-[a-z]*c", word.text)), None)
-        if at is None or at + 1 >= len(line.words):
-            return
-        text = line.words[at + 1].known
+    def _script_called(self, line: Line, start: int) -> bool:
+        """``sh -c '…'`` and a script of the repository: the text runs here, in the lines of the call."""
+        name = line.words[0].value or ""
+        words = line.words[1:]
+        text: str | None = None
+        if name.rsplit("/", 1)[-1] in ("sh", "bash", "ash", "dash", ".", "source"):
+            at = next((n for n, word in enumerate(words) if re.fullmatch(r"-[a-z]*c", word.text)), None)
+            if at is not None:
+                text = words[at + 1].known if at + 1 < len(words) else ""
+            else:
+                name = next((word.value or "" for word in words if not word.text.startswith("-")), "")
+        elif not name.endswith((".sh", ".bash")):
+            return False
+        if text is None:
+            text = self.reading.repository.script(name, self.directory) or ""
         limits = tuple(_limit(limit, start) for limit in line.limits)
         place = replace(
             self.place,
@@ -220,6 +233,7 @@ class _Run:
             directory=self.directory,
         )
         _script(self.reading, Text(text, ((0, start),)), place, self.nested + 1)
+        return True
 
 
 def _entered(directory: str | None, word: Arg | None) -> str | None:
@@ -231,6 +245,14 @@ def _entered(directory: str | None, word: Arg | None) -> str | None:
     if path.startswith("/") or directory is None or path == "-":
         return None
     return posixpath.normpath(posixpath.join(directory, path)).removeprefix("./") if path else directory
+
+
+def _args(word: shell.Word, variables: Mapping[str, str | None]) -> list[Arg]:
+    """A word; one that is nothing but a variable without quotes is the words that the variable holds."""
+    arg = _arg(word, variables)
+    if arg.value is None or word.text[:1] != "$" or not re.fullmatch(r"\$\w+|\$\{\w+\}", word.text):
+        return [arg]
+    return [Arg(each, each) for each in arg.value.split()[:200]]
 
 
 def _arg(word: shell.Word, variables: Mapping[str, str | None]) -> Arg:
@@ -394,7 +416,7 @@ class _At:
             parsed.last("custom-platform", "customPlatform", "platform"),
             kaniko,
         )
-        return self.reading.recipe_of(request)
+        return self.reading.repository(request)
 
     def _built(
         self, tool: Tool, parsed: Parsed, recipe: Recipe, image: str | None, names: tuple[str, ...]
@@ -403,7 +425,17 @@ class _At:
         set_ = (self.variables.get(PRESERVES_BASE) or "").lower() in ("true", "1", "yes", "t")
         keeps_base = set_ or self.reading.keeps_base or (image is not None and keeps_the_base(image))
         build = Build(
-            tool, parsed.flags, line, end, self.place, recipe, image, names, self.variables, keeps_base
+            tool,
+            parsed.flags,
+            line,
+            end,
+            self.place,
+            recipe,
+            image,
+            names,
+            self.variables,
+            parsed.open,
+            keeps_base,
         )
         self.reading.builds.append(build)
         if len(self.reading.builds) >= _MAX_FOUND:

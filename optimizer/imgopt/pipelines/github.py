@@ -110,7 +110,7 @@ class _Job:
             job,
             tuple(limit for limit in limits if limit is not None),
             branches,
-            not at_once,
+            "" if at_once else self.name,
             Agent(image, {}, fresh, fresh),
             variables,
             directory,

@@ -175,8 +175,9 @@ class _File:
         if script is not None and (seconds := duration(script.value)):
             shown = f"RUNNER_SCRIPT_TIMEOUT: {script.value}"
             limits.append(Timeout(seconds, script.line, shown, "gitlab"))
-        locked = self._found(job, "resource_group") is not None
-        return Place(name, tuple(limits), branches, locked, self._agent(job))
+        group = self._found(job, "resource_group")
+        lock = group.value if group is not None and "CI_JOB" not in group.value else ""
+        return Place(name, tuple(limits), branches, lock, self._agent(job))
 
     def _agent(self, job: Node) -> Agent:
         image = _image(self._setting(job, "image"))

@@ -49,6 +49,7 @@ class _Reading:
     read: Callable[[str], bytes | None]
     steps: list[Step | Action] = field(default_factory=list)
     lists: dict[str, Values] = field(default_factory=dict)
+    said: dict[str, list[Item]] = field(default_factory=dict)  # the beginning of what a name is assigned
     methods: dict[str, Block] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)
     branched: dict[str, int] = field(default_factory=dict)  # maps of closures that `parallel` runs: group
@@ -114,6 +115,7 @@ def _survey_statement(reading: _Reading, statement: list[Item]) -> None:
         values = list_of(statement[at + 2 : at + _LONGEST_LIST])
         if values is not None:
             reading.lists[item.text] = values
+        reading.said[item.text] = statement[at + 2 : at + 12]
     last = statement[-1]
     names = [item.text for item in statement[:2] if isinstance(item, Token) and item.kind == "name"]
     if isinstance(last, Block) and last.name and names[:1] in (["def"], ["void"], ["private"], ["String"]):
@@ -188,7 +190,7 @@ class _Walk:
             if option[0].text == "timeout":
                 return limited(place, call_arguments(option, 0), option[0].line)
             if option[0].text == "lock":
-                return replace(place, locked=True)
+                return replace(place, lock=_lock(call_arguments(option, 0), place) or place.lock)
         return place
 
     def _statement(self, statement: list[Item], place: Place, depth: int, group: int) -> Place:
@@ -300,8 +302,8 @@ class _Walk:
             return replace(place, directory=joined(place.directory, first))
         if block.name == "withEnv":
             return replace(place, variables={**place.variables, **with_env(block.args, place.variables)})
-        if block.name in ("lock", "throttle"):
-            return replace(place, locked=place.locked or block.name == "lock")
+        if block.name == "lock":
+            return replace(place, lock=_lock(block.args, place) or place.lock)
         if block.name == "container":
             name = first or value_of(named.get("name", []), place.variables)
             image = place.agent.containers.get(name or "")
@@ -331,20 +333,36 @@ class _Walk:
         while header and not (header[-1].kind == "name" and header[-1].text == block.name):
             header.pop()
         header = header[:-2]  # the name and its dot
-        if header and header[-1].text == ")" and len(header) > 4:  # LIST.split(',')
-            return self._values(header[-6:]) or []
+        if header and header[-1].text == ")":  # LIST.split(',')
+            start = max(
+                (n for n, item in enumerate(header[:-3]) if item.text in ("split", "tokenize")), default=1
+            )
+            while start > 1 and header[start - 1].text == ".":
+                start -= 2
+            return self._values(header[start:]) or []
         if header and header[-1].text == "]":
             opening = max((n for n, item in enumerate(header) if item.text == "["), default=0)
             return list_of(header[opening:]) or []
         return self._values(header[-1:]) or []
 
-    def _values(self, items: Sequence[Item]) -> Values | None:
-        if len(items) == 1 and isinstance(items[0], Token) and items[0].kind == "name":
-            name = items[0].text
-            return self.reading.lists.get(name) if self.reading.assigned[name] == 1 else None
-        for at, item in enumerate(items):
-            if isinstance(item, Token) and (item.kind == "string" or item.text == "["):
-                return list_of(items[at:])
+    def _values(self, items: Sequence[Item], depth: int = 0) -> Values | None:
+        """A list that stands there, has a name, or is made of a text with a name: ``env.MODULES.split(',')``."""
+        names = [item for item in items if isinstance(item, Token) and item.text not in ("env", "params")]
+        while names and names[0].text == ".":
+            names.pop(0)
+        if not names or depth > 3:
+            return None
+        first = names[0]
+        if first.kind == "string" or first.text == "[":
+            return list_of(items[items.index(first) :])
+        if first.kind != "name" or self.reading.assigned[first.text] != 1:
+            return None
+        if len(names) == 1:
+            known = self.reading.lists.get(first.text)
+            return known if known is not None else self._values(self.reading.said[first.text], depth + 1)
+        text = self.reading.said[first.text]
+        if text and isinstance(text[0], Token) and text[0].kind == "string":
+            return list_of([text[0], *names[1:]])
         return None
 
     def _variables(self, block: Block) -> tuple[str, ...]:
@@ -451,6 +469,13 @@ class _Walk:
                 if called and not (at and isinstance(statement[at - 1], Block)):
                     name = f"plugin/{one.text}"
                     self._add(Action(("docker", "push", name), ((one.line, two.line),), place))
+
+
+def _lock(given: list[Item], place: Place) -> str:
+    """The name of a lock, "" where it is not known: it may be another one for each."""
+    positional, named = arguments(given)
+    part = named.get("resource") or named.get("label") or (positional[0] if positional else [])
+    return value_of(part, place.variables) or ""
 
 
 def _is_branch(block: Block) -> bool:

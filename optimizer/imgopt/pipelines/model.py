@@ -60,7 +60,7 @@ class Place:
     job: str = ""
     timeouts: tuple[Timeout, ...] = ()
     branches: tuple[Branch, ...] = ()
-    locked: bool = False  # one at a time, by a lock
+    lock: str = ""  # what holds the same lock runs one at a time
     agent: Agent = field(default_factory=Agent)
     variables: Mapping[str, str | None] = field(default_factory=dict)
     directory: str | None = ""  # below the repository; None when it is not known
@@ -127,7 +127,12 @@ class Build:
     image: str | None = None  # the container image that the command runs in
     names: tuple[str, ...] = ()  # what the image is called
     environment: Mapping[str, str | None] = field(default_factory=dict)
+    open: bool = False  # a variable on the command line may hold more flags
     keeps_base: bool = False  # kaniko leaves the layers of the base as they are, as far as the file tells
+
+    def lacks(self, flag: str) -> bool:
+        """Whether a flag is surely not given."""
+        return not self.open and not self.on(flag)
 
     def on(self, flag: str) -> bool:
         """Whether a flag without a value, or with a value that means yes, is given."""

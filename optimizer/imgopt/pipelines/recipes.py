@@ -17,6 +17,7 @@ from imgopt.pipelines.tools import HERE, ROOT
 from imgopt.result import FileReport
 
 _MAX_RECIPES = 64
+_MAX_SCRIPT_BYTES = 100_000
 _UNLIKELY = re.compile(r"^(?:git|https?|s3|gs|tar|[a-z]+)://|^git@", re.IGNORECASE)
 
 Weigh = Callable[[str, bytes, Options], FileReport]
@@ -60,6 +61,17 @@ class Recipes:
                 return Recipe(None, None, why="the file builds more images than are looked at")
             self.known[request] = self._recipe(request)
         return self.known[request]
+
+    def script(self, path: str, directory: str | None) -> str | None:
+        """A shell script of the repository."""
+        found = _resolved(path, directory) if path and "$" not in path else None
+        file = self._inside(found) if found is not None else None
+        if file is None:
+            return None
+        try:
+            return self.read(file)[:_MAX_SCRIPT_BYTES].decode("utf-8", "replace").replace("\r\n", "\n")
+        except ImgoptError:
+            return None
 
     def _recipe(self, request: Request) -> Recipe:
         if request.dockerfile is None:

@@ -66,7 +66,7 @@ def sends_all(push: Push) -> bool:
     """Whether every layer above the base travels at each release, whatever the Dockerfile says."""
     build = push.build
     if build is not None:
-        if build.tool == "kaniko" and (not build.on("reproducible") or build.on("single-snapshot")):
+        if build.tool == "kaniko" and (build.lacks("reproducible") or build.on("single-snapshot")):
             return True
         if unlayered(build):
             return True
@@ -75,7 +75,7 @@ def sends_all(push: Push) -> bool:
 
 def unlayered(build: Build) -> bool:
     """Whether `buildah bud` makes one layer of everything."""
-    if build.tool != "buildah" or build.on("layers"):
+    if build.tool != "buildah" or not build.lacks("layers"):
         return False
     return str(build.environment.get("BUILDAH_LAYERS", "")).lower() not in ("true", "1", "yes")
 
@@ -111,7 +111,7 @@ def seconds(size: Sum, rate: int) -> float | None:
 
 def beside(push: Push, other: Push) -> bool:
     """Whether two pushes may run at the same time."""
-    if push.place.locked and other.place.locked:
+    if push.place.lock and push.place.lock == other.place.lock:
         return False
     mine = {branch.group: branch.name for branch in push.place.branches}
     return any(mine.get(branch.group, branch.name) != branch.name for branch in other.place.branches)

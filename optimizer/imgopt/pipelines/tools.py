@@ -12,6 +12,7 @@ HERE, ROOT = "/imgopt.here", "/imgopt.root"
 ROOTS = ("WORKSPACE", "CI_PROJECT_DIR", "GITHUB_WORKSPACE")
 
 _FLAG = re.compile(r"[\"']?(--?[A-Za-z][\w-]*)[\"']?(=)?")
+_VARIABLE = re.compile(r"\$\w+|\$\{\w+\}|\$@")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)([smhd]?)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -54,6 +55,7 @@ class Line:
 class Parsed:
     flags: Mapping[str, tuple[str, ...]]
     rest: tuple[Arg, ...]
+    open: bool = False  # a word may stand for flags that are not known
 
     def last(self, *names: str) -> str | None:
         found = [self.flags[name][-1] for name in names if name in self.flags]
@@ -151,7 +153,8 @@ def flags(words: Sequence[Arg], *, kaniko: bool = False) -> Parsed:
             value = words[at].known
             at += 1
         found.setdefault(name, []).append(value)
-    return Parsed({name: tuple(values) for name, values in found.items()}, tuple(rest))
+    unsure = any(word.value is None and _VARIABLE.fullmatch(word.text) for word in rest)
+    return Parsed({name: tuple(values) for name, values in found.items()}, tuple(rest), unsure)
 
 
 def is_kaniko(program: str) -> bool:
