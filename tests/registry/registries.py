@@ -134,6 +134,8 @@ class Seen:
     headers: Mapping[str, str]
     body_bytes: int = 0
     status: int | None = None
+    begin: float = 0.0
+    end: float = 0.0
 
 
 class Proxy:
@@ -246,6 +248,8 @@ class Proxy:
         cut_after: int | None,
     ) -> bool:
         """Whether the whole body went through."""
+        if cut_after == 0:
+            return False
         if headers.get("transfer-encoding") == "chunked":
             while True:
                 line = reader.readline()
@@ -276,12 +280,16 @@ class Proxy:
             block = reader.read(count)
             if not block:
                 return False
+            seen.begin = seen.begin or time.monotonic()
             if self.bytes_per_s:
                 with self._lock:
-                    self._next = max(self._next, time.monotonic()) + len(block) / self.bytes_per_s
+                    # a sleep that took too long is made up for
+                    now = time.monotonic()
+                    self._next = max(self._next or now, now - 0.2) + len(block) / self.bytes_per_s
                     wait = self._next - time.monotonic()
                 time.sleep(max(0, wait))
             server.sendall(block)
+            seen.end = time.monotonic()
             seen.body_bytes += len(block)
             size -= len(block)
         return True

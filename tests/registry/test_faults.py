@@ -160,7 +160,7 @@ def test_a_proxy_that_takes_small_requests_only(
     run = imgopt("push", str(release(1, size=1_500_000)), f"{proxy.name}/{repository}:1")
     assert run.code == 0, run.err
     assert "312,500 bytes each" in run.err
-    assert max(each.body_bytes for each in proxy.seen) == 312_500
+    assert [each.body_bytes for each in proxy.seen].count(312_500) == 4  # of 1.5 MB, the rest is less
 
 
 @pytest.mark.parametrize(

@@ -105,12 +105,12 @@ class Client:
                     status=401,
                 )
             self.authority.challenge = challenge
-        elif answer.status not in (200, 404) or self._is_page(answer):
-            raise self.refusal(answer, f"ask {self.target.name}")
         elif answer.status == 404 and "docker-distribution-api-version" not in answer.headers:
             raise RegistryError(
                 f"{self.target.name} is no registry (it has no /v2/)", "check the name", status=404
             )
+        elif answer.status not in (200, 404) or self._is_page(answer):
+            raise self.refusal(answer, f"ask {self.target.name}")
 
     _wrong_certificate = False
 
@@ -270,7 +270,7 @@ class Client:
             try:
                 answer = self._once(method, url, scopes, headers, data, timeout)
             except _failures() as error:
-                if number >= tries or self._hopeless(error):
+                if self._hopeless(error) or number >= tries:
                     raise self._unreached(error) from None
                 self.pause(number, reason(error))
                 continue
