@@ -26,9 +26,9 @@ def test_the_rate_of_a_link(
     passed = sent.body_bytes / (
         sent.end - sent.begin
     )  # a busy machine's proxy may be slower than it should be
-    assert found["bytes_per_s"] == pytest.approx(passed, rel=0.05)
+    assert found["bytes_per_s"] == pytest.approx(passed, rel=0.08)
     assert passed <= bytes_per_s * 1.1
-    assert parse_rates(found["bandwidth"]) == (pytest.approx(passed, rel=0.05),)
+    assert parse_rates(found["bandwidth"]) == (pytest.approx(passed, rel=0.08),)
     assert 3_900_000 < found["sent_bytes"] < 6_000_000
     assert found["basis"] == "measured" and found["cancelled"] is True
     assert (shared_registry.blobs(), len(shared_registry.uploads())) == before

@@ -18,6 +18,9 @@ DEFAULT_BYTES = 4_000_000
 _LEAST_SECONDS, _MOST_BYTES = 2.0, 64_000_000
 #: A link that is slower than the default takes is measured with less.
 _MOST_SECONDS = 30.0
+#: What the buffers of the kernels on both sides may hold at first.
+_FILLING_BYTES = 800_000
+_WRITING_SECONDS = 1.0
 
 
 def measure_bandwidth(
@@ -46,14 +49,17 @@ def measure_bandwidth(
             try:
                 wire.begin("PATCH", location, headers, None)
                 begin = time.monotonic()
-                sent = 0
+                sent, mark = 0, (0, begin)
                 while not _enough(sent, time.monotonic() - begin, size) and not client.access.stopped():
                     count = PIECE_BYTES if size is None else min(PIECE_BYTES, size - sent)
                     wire.send(os.urandom(count))
                     sent += count
                     moved(sent)
+                    if not mark[0] and sent >= _FILLING_BYTES:
+                        mark = (sent, time.monotonic())
+                last = time.monotonic()
                 answer = wire.finish()
-                seconds = max(1e-4, time.monotonic() - begin - round_trip)
+                timed = _timed(begin, mark, (sent, last), time.monotonic() - round_trip)
             except Broken as error:
                 refusal = wire.last_words()
                 if refusal is not None and refusal.status >= 400:
@@ -69,7 +75,21 @@ def measure_bandwidth(
             cancelled = client.cancel_upload(target.repository, location)
         if client.access.stopped():
             raise Interrupted
-    return Bandwidth(str(target), sent, seconds, round_trip, cancelled)
+    return Bandwidth(str(target), sent, *timed, round_trip, cancelled)
+
+
+def _timed(
+    begin: float, mark: tuple[int, float], last: tuple[int, float], answered: float
+) -> tuple[int, float]:
+    """Bytes, and the seconds that they took: from when the buffers on the way were full until the last byte was taken.
+
+    The registry then writes to its disk before it answers, which is no matter of the link. But when the answer takes
+    long, something on the way had taken the bytes without passing them on: then all of it counts.
+    """
+    tail = answered - last[1]
+    if tail <= _WRITING_SECONDS and last[0] > 2 * mark[0]:
+        return last[0] - mark[0], max(1e-4, last[1] - mark[1])
+    return last[0], max(1e-4, answered - begin)
 
 
 def _enough(sent: int, seconds: float, size: int | None) -> bool:

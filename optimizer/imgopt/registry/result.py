@@ -68,14 +68,15 @@ class PushResult:
 
 @dataclass(frozen=True, slots=True)
 class Bandwidth:
-    """An upload that was cancelled: bytes of body, seconds without the round trip of the answer."""
+    """An upload that was cancelled. ``timed_bytes`` of the bytes sent took ``seconds``, at an even pace."""
 
     target: str
     sent_bytes: int
+    timed_bytes: int
     seconds: float
     round_trip_s: float
     cancelled: bool
 
     @property
     def bytes_per_s(self) -> int:
-        return max(1, round(self.sent_bytes / max(self.seconds, 1e-6)))
+        return max(1, round(self.timed_bytes / max(self.seconds, 1e-6)))

@@ -108,7 +108,7 @@ def bandwidth_text(found: Bandwidth) -> list[Line]:
     lines = [
         line(
             (visible(found.target), "strong"),
-            f": {per_s} (measured: {megabytes(found.sent_bytes)} in {duration(found.seconds)},"
+            f": {per_s} (measured: {megabytes(found.timed_bytes)} in {duration(found.seconds)},"
             f" a round trip takes {found.round_trip_s * 1000:.0f} ms)",
         ),
         line(f"  imgopt suggest --bandwidth {per_s.replace(' ', '')}"),
@@ -121,7 +121,7 @@ def bandwidth_text(found: Bandwidth) -> list[Line]:
 def bandwidth_markdown(found: Bandwidth) -> str:
     return (
         "<!-- imgopt: bandwidth -->\n\n"
-        f"{code(found.target)}: {rate(_rounded(found.bytes_per_s))} (measured: {megabytes(found.sent_bytes)} in"
+        f"{code(found.target)}: {rate(_rounded(found.bytes_per_s))} (measured: {megabytes(found.timed_bytes)} in"
         f" {duration(found.seconds)}, round trip {found.round_trip_s * 1000:.0f} ms)\n"
     )
 
@@ -132,6 +132,7 @@ def bandwidth_object(found: Bandwidth) -> dict[str, Any]:
         "bytes_per_s": found.bytes_per_s,
         "bandwidth": rate(_rounded(found.bytes_per_s)).replace(" ", ""),
         "sent_bytes": found.sent_bytes,
+        "timed_bytes": found.timed_bytes,
         "seconds": round(found.seconds, 3),
         "round_trip_s": round(found.round_trip_s, 4),
         "cancelled": found.cancelled,
