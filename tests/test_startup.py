@@ -98,6 +98,15 @@ def test_a_command_without_a_jar_loads_nothing_heavy(arguments: list[str], proje
     assert sorted(modules & HEAVY) == []
 
 
+def test_a_gate_before_any_build_loads_nothing_heavy(project: Path) -> None:
+    code, modules = loaded("gate", "--predict", ".", "--max-size", "1MB", cwd=project)
+    assert code == 1
+    assert sorted(modules & HEAVY) == []
+    assert not {
+        name for name in modules if name.startswith(("imgopt.images", "imgopt.registry", "imgopt.engines"))
+    }
+
+
 def test_a_command_loads_no_other(project: Path) -> None:
     _, modules = loaded("suggest", ".", cwd=project)
     assert {name for name in modules if name.startswith("imgopt.cli.")} == {

@@ -85,6 +85,10 @@ def gate(
     stage: a.Target = None,
     platform: a.Platform = None,
     spring_boot: a.SpringBoot = None,
+    engine: Annotated[
+        Literal["docker", "buildkit", "podman", "kaniko"] | None,
+        typer.Option("--engine", help="With --predict: whose gzip makes the layers."),
+    ] = None,
     bandwidth: a.BandwidthOption = None,
     config: a.ConfigFile = None,
     format: Format = "text",
@@ -98,7 +102,10 @@ def gate(
     Budgets are options, or stand under [budgets] in imgopt.toml, for all images or by name. 1 MB is 10^6 bytes.
     Formats: text, json, markdown, sarif (2.1.0), junit (Jenkins), github (annotations and the job's summary), gitlab.
     """
+    from dataclasses import replace
+
     from imgopt.cli.failure import print_errors
+    from imgopt.cli.suggest import GZIP
     from imgopt.config import load
     from imgopt.errors import UsageError
     from imgopt.gate.run import Rules, named
@@ -115,7 +122,7 @@ def gate(
     )
     paths = [named(each)[1] for each in target]
     start = paths if predict else ["."]
-    options = a.options(start, given)
+    options = replace(a.options(start, given), engine=GZIP[engine] if engine else None)
     settings = load(config, start)
     file = baseline or settings.baseline
     if baseline is None and file is not None:

@@ -30,7 +30,8 @@ EngineOption = Annotated[
         help="Predict sizes for what this engine's gzip makes of the layers.  [default: sizes as compressed here]",
     ),
 ]
-_GZIP = {"docker": "docker", "buildkit": "buildkit", "podman": "buildah", "kaniko": "kaniko"}
+#: What an engine's gzip is called where blobs are predicted.
+GZIP = {"docker": "docker", "buildkit": "buildkit", "podman": "buildah", "kaniko": "kaniko"}
 Format = Annotated[
     Literal["text", "json", "markdown", "html", "sarif", "junit", "github", "gitlab"],
     typer.Option("--format"),
@@ -84,7 +85,7 @@ def suggest(
         config,
         fail_on,
     )
-    options = replace(a.options(paths, given), engine=_GZIP[engine] if engine else None)
+    options = replace(a.options(paths, given), engine=GZIP[engine] if engine else None)
     if rtt is not None:
         source = f"{options.bandwidth_source}, round trip {rtt.strip()}"
         options = replace(options, rtt_s=parse_delay(rtt), bandwidth_source=source)

@@ -41,7 +41,8 @@ _TOOLS = re.compile(
 _DOCUMENTATION = re.compile(
     r"/usr/(?:local/)?share/(?:doc|man|info|locale|help|gtk-doc|javadoc)/.|.*-(?:sources|javadoc)\.jar"
 )
-_CLASSES = re.compile(r".*/(?:BOOT-INF|WEB-INF)/classes/.+")
+#: Of an unpacked Spring Boot jar or war, and as Jib lays an application out.
+_CLASSES = re.compile(r".*/(?:BOOT-INF|WEB-INF)/classes/.+|/app/(?:classes|resources)/.+")
 _LIBRARY = re.compile(r".*\.(?:jar|war|ear)")
 #: What only a Java home has, and how many names above it that is.
 _HOME_SIGNS = (
@@ -115,7 +116,7 @@ def start_words(config: object) -> tuple[str, ...]:
         value = config.get(key)
         if isinstance(value, list):
             words += [str(each) for each in value]
-    return tuple(part for word in words for part in word.replace(";", " ").split())
+    return tuple(part.strip("\"'") for word in words for part in word.replace(";", " ").split())
 
 
 def runs_as_root(config: object) -> bool:

@@ -262,10 +262,9 @@ def _ustar_name(header: bytes) -> bytes:
 
 def clean(name: str) -> str:
     """An absolute path without ``.``, ``..`` and doubled slashes; it never leads above the root."""
-    if name.startswith("/"):
-        name = name.lstrip("/")
-    elif name.startswith("./"):
+    if name.startswith("./"):
         name = name[2:]
+    name = name.lstrip("/")  # normpath keeps two slashes at the front
     if "//" in name or "./" in name or name.endswith(("/", "/.", "..")) or name in (".", ".."):
         return posixpath.normpath("/" + name)
     return "/" + name
