@@ -350,3 +350,24 @@ def test_an_unknown_base_is_not_measured(imgopt: Imgopt, service: Path) -> None:
     assert run.code == 3 and budgets(run)["max-size"]["measured"] is False
     # but what is known is over already
     assert imgopt("gate", "--predict", service, "--max-size", "1MB").code == 1
+
+
+def test_seconds_are_those_that_suggest_tells(imgopt: Imgopt, service: Path) -> None:
+    told = imgopt("suggest", service, "--format", "json", "--bandwidth", "1MB/s", "--rtt", "40ms").json
+    (push,) = told["files"][0]["prediction"]["push"]
+    arguments = [
+        "--max-first-push",
+        "1 h",
+        "--max-next-push",
+        "1 h",
+        "--bandwidth",
+        "1MB/s",
+        "--format",
+        "json",
+    ]
+    found = budgets(imgopt("gate", "--predict", service, *arguments, "--rtt", "40ms"))
+    assert found["max-first-push"]["actual"] == pytest.approx(push["first_push_s"]["before"], abs=0.001)
+    assert found["max-next-push"]["actual"] == pytest.approx(push["next_push_s"]["before"], abs=0.001)
+    nearer = budgets(imgopt("gate", "--predict", service, *arguments))
+    assert nearer["max-next-push"]["actual"] < found["max-next-push"]["actual"]
+    assert found["max-next-push"]["basis"] == "predicted"

@@ -55,6 +55,12 @@ BaselineFile = Annotated[
     str | None,
     typer.Option("--baseline", metavar="FILE", help="What the images were; kept in the repository."),
 ]
+RttOption = Annotated[
+    str | None,
+    typer.Option(
+        "--rtt", metavar="TIME", help="To the registry and back, as ping shows it: 40ms.  [default: 0]"
+    ),
+]
 
 
 def gate(
@@ -90,6 +96,7 @@ def gate(
         typer.Option("--engine", help="With --predict: whose gzip makes the layers."),
     ] = None,
     bandwidth: a.BandwidthOption = None,
+    rtt: RttOption = None,
     config: a.ConfigFile = None,
     format: Format = "text",
     output_file: a.OutputFile = None,
@@ -110,6 +117,7 @@ def gate(
     from imgopt.errors import UsageError
     from imgopt.gate.run import Rules, named
     from imgopt.report.terminal import waiting
+    from imgopt.units import parse_delay
 
     if not target:
         if not predict:
@@ -123,6 +131,8 @@ def gate(
     paths = [named(each)[1] for each in target]
     start = paths if predict else ["."]
     options = replace(a.options(start, given), engine=GZIP[engine] if engine else None)
+    if rtt is not None:
+        options = replace(options, rtt_s=parse_delay(rtt))
     settings = load(config, start)
     file = baseline or settings.baseline
     if baseline is None and file is not None:
@@ -145,6 +155,7 @@ def gate(
         ),
         file,
         min(options.bandwidths),
+        options.rtt_s,
         options.platform,
     )
     accepted = _accepted(accept, reason, file, predict=predict, update=update_baseline)

@@ -50,7 +50,8 @@ RATCHET_SOURCE = "default with a baseline"
 @dataclass(frozen=True, slots=True)
 class Limit:
     """One budget. ``value`` is bytes, seconds, a count, a share (0 to 1), names, or a `Growth`; of a waste budget in
-    percent a share of the unpacked bytes. ``rate`` goes with seconds: bytes a second, None for the configured one.
+    percent a share of the unpacked bytes. ``rate`` goes with seconds: bytes a second, None for the configured one; and
+    ``rtt_s``, the seconds of a round trip.
     ``source`` is where it is set: ``imgopt.toml:3``, ``--max-size``."""
 
     name: str
@@ -58,6 +59,7 @@ class Limit:
     unit: Unit
     source: str
     rate: int | None = None
+    rtt_s: float = 0.0
 
     @property
     def text(self) -> str:

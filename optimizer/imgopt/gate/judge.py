@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from imgopt.gate.budgets import Growth, Limit
 from imgopt.gate.subject import MOST_PARTS, Advice, Layer, Subject
 from imgopt.report.commands import shown_command
-from imgopt.result import Basis, Sum
+from imgopt.result import Basis, LayerWeight, Sum
 from imgopt.units import duration, megabytes, rate
 
 if TYPE_CHECKING:
@@ -61,12 +61,15 @@ class Verdict:
         return tuple(each for each in self.budgets if each.passed is None)
 
 
-def judge(subject: Subject, limits: Sequence[Limit], baseline: Entry | None, slowest: int) -> Verdict:
-    """Every limit's verdict. ``slowest``: bytes a second for budgets of time that name no rate."""
+def judge(
+    subject: Subject, limits: Sequence[Limit], baseline: Entry | None, slowest: int, rtt_s: float = 0.0
+) -> Verdict:
+    """Every limit's verdict. ``slowest``: bytes a second for budgets of time that name no rate; ``rtt_s``: seconds of
+    a round trip to the registry."""
     judged = []
     for limit in limits:
-        if limit.unit == "seconds" and limit.rate is None:
-            limit = replace(limit, rate=slowest)
+        if limit.unit == "seconds":
+            limit = replace(limit, rate=limit.rate or slowest, rtt_s=rtt_s)
         found = _JUDGES[limit.name](subject, limit, baseline)
         if found.passed is False:
             found = replace(found, remedies=tuple(_remedies(subject, found)))
@@ -87,15 +90,15 @@ _SIZES = frozenset(("max-size", "max-unpacked", "max-layer", "max-first-push", "
 
 
 def _size(subject: Subject, limit: Limit, _: object) -> Judged:
-    return _amount(limit, subject.compressed, "compressed", subject)
+    return _amount(limit, subject.compressed, "compressed")
 
 
 def _unpacked(subject: Subject, limit: Limit, _: object) -> Judged:
-    return _amount(limit, subject.uncompressed, "unpacked", subject)
+    return _amount(limit, subject.uncompressed, "unpacked")
 
 
 def _first_push(subject: Subject, limit: Limit, _: object) -> Judged:
-    return _amount(limit, subject.compressed, "on the first push", subject)
+    return _amount(limit, subject.compressed, "on the first push", subject.layers)
 
 
 def _next_push(subject: Subject, limit: Limit, baseline: Entry | None) -> Judged:
@@ -104,7 +107,8 @@ def _next_push(subject: Subject, limit: Limit, baseline: Entry | None) -> Judged
         new = [layer for layer in subject.layers if layer.diff_id not in known]
         parts = [layer.compressed_bytes for layer in new]
         value = sum(part for part in parts if part is not None)
-        found = _amount(limit, Sum(value, "measured", None not in parts), "on the next push", subject)
+        have = len(subject.layers) - len(new)
+        found = _amount(limit, Sum(value, "measured", None not in parts), "on the next push", new, have)
         return replace(
             found, details=(*_largest(new), "counted: the layers that the baseline's release does not have")
         )
@@ -115,8 +119,8 @@ def _next_push(subject: Subject, limit: Limit, baseline: Entry | None) -> Judged
             "no layer is known to hold the application, so nobody can say what a release changes",
             "record the release before with --baseline FILE --update-baseline",
         )
-    found = _amount(limit, changing, "on the next push", subject)
     layers = [layer for layer in subject.layers if layer.changes_each_release]
+    found = _amount(limit, changing, "on the next push", layers, len(subject.layers) - len(layers))
     basis = (
         "the prediction" if subject.predicted else "what the layers hold; a baseline would show what changes"
     )
@@ -131,7 +135,7 @@ def _layer(subject: Subject, limit: Limit, _: object) -> Judged:
     complete = len(known) == len(subject.layers)
     size = (largest.compressed_bytes if largest else 0) if known or complete else None
     basis = largest.basis if largest else "unknown"
-    found = _amount(limit, Sum(size, basis, complete), "in one layer", subject)
+    found = _amount(limit, Sum(size, basis, complete), "in one layer")
     over = [layer for layer in known if (layer.compressed_bytes or 0) > limit.value]  # type: ignore[operator]
     return replace(found, details=tuple(_largest(over)) if found.passed is False else ())
 
@@ -162,7 +166,7 @@ def _waste(subject: Subject, limit: Limit, _: object) -> Judged:
         if not passed:
             message += f", more than {limit.text}"
         return Judged(limit, share, passed, "measured", message, () if passed else details)
-    found = _amount(limit, Sum(subject.wasted_bytes, "measured", True), "wasted", subject)
+    found = _amount(limit, Sum(subject.wasted_bytes, "measured", True), "wasted")
     return replace(found, details=() if found.passed else details)
 
 
@@ -229,17 +233,20 @@ def _unknown(limit: Limit, why: str, hint: str) -> Judged:
     return Judged(limit, None, None, "unknown", f"{why}; {hint}")
 
 
-def _amount(limit: Limit, found: Sum, what: str, subject: Subject) -> Judged:
-    """A sum of bytes against bytes or seconds. A known part that is over already is enough to fail."""
+def _amount(
+    limit: Limit, found: Sum, what: str, sent: Sequence[Layer | LayerWeight] = (), have: int = 0
+) -> Judged:
+    """A sum of bytes against bytes, or against the seconds that a push of the layers ``sent`` takes while the registry
+    has ``have`` others. A known part that is over already is enough to fail."""
     if found.value is None:
         return _unknown(limit, f"how much it is {what} is not known", "give the built image itself")
     most = float(limit.value)  # type: ignore[arg-type]
     at_least = "" if found.complete else "at least "
+    basis = found.basis
     if limit.unit == "seconds":
-        from imgopt.weigh.push import push_seconds
-
         assert limit.rate is not None
-        actual: float = push_seconds(found, limit.rate) or 0.0
+        actual: float = _seconds(limit, sent, have)
+        basis = "predicted"  # bytes may be measured, the time is the model's
         said = f"{at_least}{duration(actual)} {what} at {rate(limit.rate)} ({megabytes(found.value)})"
         over = duration(actual - most)
     else:
@@ -248,10 +255,19 @@ def _amount(limit: Limit, found: Sum, what: str, subject: Subject) -> Judged:
         over = megabytes(round(actual - most))
     if actual > most:
         limit_text = replace(limit, rate=None).text if limit.unit == "seconds" else limit.text
-        return Judged(limit, actual, False, found.basis, f"{said}, {over} over {limit_text}")
+        return Judged(limit, actual, False, basis, f"{said}, {over} over {limit_text}")
     if not found.complete:
         return _unknown(limit, f"it is {said}, the rest is not known", "gate the built image")
-    return Judged(limit, actual, True, found.basis, said)
+    return Judged(limit, actual, True, basis, said)
+
+
+def _seconds(limit: Limit, sent: Sequence[Layer | LayerWeight], have: int) -> float:
+    from imgopt.weigh.push import DEFAULT_CLIENT, Link, seconds
+
+    assert limit.rate is not None
+    sizes = [layer.compressed_bytes for layer in sent if layer.compressed_bytes is not None]
+    raw = sum(layer.uncompressed_bytes or 0 for layer in sent)
+    return seconds(DEFAULT_CLIENT, Link(limit.rate, limit.rtt_s), sizes, uncompressed_bytes=raw, have=have)
 
 
 def _largest(layers: Sequence[Layer]) -> tuple[str, ...]:
@@ -396,7 +412,9 @@ def _predicted_remedies(subject: Subject, broken: Judged) -> list[str]:
     if subject.rewritten is not None and name in _OF_WEIGHT:
         after = _OF_WEIGHT[name](subject.rewritten)
         if after.value is not None:
-            holds = _amount(broken.limit, after, "", subject).passed
+            layers = subject.rewritten.layers
+            sent = [layer for layer in layers if layer.changes_each_release or name != "max-next-push"]
+            holds = _amount(broken.limit, after, "", sent, len(layers) - len(sent)).passed
             fits = {True: ", within the budget", False: ", still over the budget", None: ""}[holds]
             at_least = "" if after.complete else "at least "
             told.append(f"imgopt rewrite {subject.path} makes it {at_least}{megabytes(after.value)}{fits}")

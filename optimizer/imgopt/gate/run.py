@@ -18,13 +18,15 @@ from imgopt.result import FileReport
 class Rules:
     """What the images are held against. ``given`` are the command line's limits, which win over ``tables``.
 
-    ``baseline`` is the file's path, None where there is none; ``slowest`` bytes a second for budgets of time.
+    ``baseline`` is the file's path, None where there is none; ``slowest`` bytes a second for budgets of time,
+    ``rtt_s`` seconds of a round trip to the registry.
     """
 
     tables: Sequence[BudgetTable] = ()
     given: Sequence[Limit] = ()
     baseline: str | None = None
     slowest: int = 500_000
+    rtt_s: float = 0.0
     platform: str | None = None
 
 
@@ -143,7 +145,7 @@ def _judged(subject: Subject, rules: Rules, baseline: kept.Baseline) -> Verdict:
             f"no budget applies to {subject.target}",
             "give one (--max-size 200MB), or write [budgets] in imgopt.toml",
         )
-    return replace(judge(subject, limits, entry, rules.slowest), skipped=tuple(skipped))
+    return replace(judge(subject, limits, entry, rules.slowest, rules.rtt_s), skipped=tuple(skipped))
 
 
 def _stale(baseline: kept.Baseline, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
