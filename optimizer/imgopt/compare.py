@@ -383,7 +383,7 @@ def notes(engine: Engine, measured: Mapping[str, MeasuredImage]) -> Iterator[str
         yield f"layers were {COMPRESSED_HERE}"
     if engine.steady:
         yield engine.steady
-    for each in getattr(engine, "sets", ()):
+    for each in engine.sets:
         yield f"imgopt set {each}; set it too when you build by hand"
 
 

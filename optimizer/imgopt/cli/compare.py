@@ -156,7 +156,13 @@ def compare(
     )
     with working(quiet, verbose) as tell:
         try:
-            with open_engine(engine) as opened:
+            with open_engine(
+                engine,
+                builder=builder,
+                buildkit_addr=buildkit_addr,
+                kaniko=kaniko,
+                kaniko_flags=tuple(kaniko_flag or ()),
+            ) as opened:
                 found = compared(dockerfile, options, settings, opened, ALL_RULES, tell)
         except NothingToCompare as nothing:
             _say_nothing(nothing.file, format, output_file, no_color=no_color)
