@@ -1,0 +1,212 @@
+"""The scene that imgopt is for: 13 modules, a registry behind 1 MB/s, the release after the first, a fresh agent.
+
+    python tests/benchmarks/thirteen_modules.py [--modules 13] [--sample 2] [--rate 1MB/s]
+
+Real: the jars (the demo application, one class of its own in each module), Docker Engine's classic builder, Docker's
+registry, the pushes, and a link between two network namespaces that `tc tbf` shapes. The agent of the second release
+is a Docker Engine that starts empty; it pulls the base images, then builds without a cache. Before: the original
+Dockerfile and `docker push`, measured on a sample of the modules and extrapolated. After: the rewrite and
+`imgopt push`, all modules, one after the other; and the rewrite with `docker push`, on the sample, which shows that
+stable layers alone are not enough. Base images are stand-ins made from Debian packages; they are in the registry
+before anything is measured, as they are for a team that has released before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT / part) for part in ("tests", "optimizer", "rules")]
+
+import apps  # noqa: E402
+import builders  # noqa: E402
+import private_docker  # noqa: E402
+import push_clients  # noqa: E402
+import shaped_link  # noqa: E402
+
+from imgopt.units import duration, parse_rates, rate  # noqa: E402
+
+DOCKERFILE = """\
+FROM eclipse-temurin:17-jdk
+WORKDIR /app
+COPY target/app.jar app.jar
+EXPOSE 8080
+ENTRYPOINT ["java", "-jar", "app.jar"]
+"""
+VARIANTS = {"before": "Dockerfile", "after": "Dockerfile.imgopt"}
+PROGRAM = [sys.executable, "-c", "import sys; from imgopt.cli import main; sys.exit(main())"]
+
+
+@dataclass
+class Agent:
+    """A build machine that starts with nothing: a Docker Engine in the client's network namespace."""
+
+    link: shaped_link.Link
+    directory: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "DOCKER_HOST": f"unix://{self.directory}/docker.sock",
+            "DOCKER_CONFIG": str(self.directory),
+            "DOCKER_BUILDKIT": "0",
+            "XDG_CACHE_HOME": str(self.directory / "cache"),
+            "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("optimizer", "rules")),
+        }
+
+    def run(self, *command: str) -> str:
+        return self.link.client.run(*command, env=self.environment).stdout
+
+    def build(self, context: Path, dockerfile: str, tag: str) -> None:
+        self.run(
+            *("docker", "build", "--quiet", "--no-cache", "--network", "none"),
+            *("--file", str(context / dockerfile), "--tag", tag, str(context)),
+        )
+
+
+@contextlib.contextmanager
+def agent(link: shaped_link.Link, bases: list[str]) -> Iterator[Agent]:
+    with tempfile.TemporaryDirectory(prefix="imgopt-agent-") as name, contextlib.ExitStack() as stack:
+        directory = Path(name)
+        (directory / "config.json").write_text("{}")
+        push_clients._start_docker(link.client, directory, stack)
+        made = Agent(link, directory)
+        for base in bases:
+            remote = f"{push_clients.REGISTRY}/library/{base}"
+            made.run("docker", "pull", "--quiet", remote)
+            made.run("docker", "tag", remote, base)
+        yield made
+
+
+def module_jar(jar: Path, target: Path, module: int, release: int) -> None:
+    """The application's jar as another module's: one class of its own, which each release changes."""
+    first = target.with_suffix(".first")
+    apps.next_release(jar, first) if release > 1 else first.write_bytes(jar.read_bytes())
+    with zipfile.ZipFile(first) as old, zipfile.ZipFile(target, "w") as new:
+        for entry in old.infolist():
+            data = old.read(entry)
+            if entry.filename.endswith("/example/web/Release.class"):
+                name = b"mod%c-rel%d" % (ord("a") + module, release)  # as long as what stands there
+                data = re.sub(rb"release-\d", name, data)
+            new.writestr(entry, data)
+    first.unlink()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--modules", type=int, default=13)
+    parser.add_argument("--sample", type=int, default=2)
+    parser.add_argument("--rate", default="1MB/s")
+    given = parser.parse_args()
+    payload = parse_rates(given.rate)[0]
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imgopt-scene-")))
+        link = stack.enter_context(shaped_link.link())
+        link.shape(100_000_000, 0)
+        push_clients._start_registry(link.server, directory, stack)
+        jar = apps.build("3.5.16")
+        contexts = {
+            (module, release): directory / f"module-{module}-{release}"
+            for module in range(given.modules)
+            for release in (1, 2)
+        }
+        for (module, release), context in contexts.items():
+            (context / "target").mkdir(parents=True)
+            module_jar(jar, context / "target/app.jar", module, release)
+            (context / "Dockerfile").write_text(DOCKERFILE)
+        rewritten = subprocess.run(
+            [*PROGRAM, "rewrite", str(contexts[0, 1] / "Dockerfile")],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(str(ROOT / p) for p in ("optimizer", "rules"))},
+            check=True,
+            text=True,
+            stdout=subprocess.PIPE,
+        ).stdout
+        for context in contexts.values():
+            (context / "Dockerfile.imgopt").write_text(rewritten)
+        bases = sorted({"eclipse-temurin:17-jdk", *re.findall(r"^FROM (\S+:\S+)", rewritten, re.MULTILINE)})
+        with private_docker.engine() as engine, tempfile.TemporaryDirectory() as archives:
+            archive = builders.Archives(engine, Path(archives))
+            for base in bases:
+                link.client.run(
+                    *("skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false"),
+                    f"docker-archive:{archive(base)}",
+                    f"docker://{push_clients.REGISTRY}/library/{base}",
+                )
+        sample = range(given.sample)
+        with agent(link, bases) as first:
+            for module in range(given.modules):
+                for variant, dockerfile in VARIANTS.items():
+                    if variant == "after" or module in sample:
+                        release_one(first, contexts[module, 1], dockerfile, variant, module)
+        print(
+            f"{given.modules} modules, {rate(payload)}, the release after the first, from a fresh agent",
+            flush=True,
+        )
+        with agent(link, bases) as second:
+            for module in range(given.modules):
+                for variant, dockerfile in VARIANTS.items():
+                    if variant == "after" or module in sample:
+                        second.build(contexts[module, 2], dockerfile, f"{variant}-{module}:2")
+            link.shape(round(payload / shaped_link.PAYLOAD), 0)
+            spent: list[float] = []
+            for module in sample:
+                spent.append(docker_push(second, f"before-{module}"))
+                told(f"original, docker push, module {module}", spent[-1])
+            mean = sum(spent) / len(spent)
+            told(
+                f"original, docker push, {given.modules} modules (extrapolated from {given.sample})",
+                mean * given.modules,
+            )
+            total, sent = 0.0, 0
+            for module in range(given.modules):
+                seconds, count = imgopt_push(second, f"after-{module}")
+                total, sent = total + seconds, sent + count
+            told(f"rewrite, imgopt push, {given.modules} modules, {sent:,} bytes of blobs sent", total)
+            for module in sample:
+                told(f"rewrite, docker push, module {module}", docker_push(second, f"after-{module}"))
+
+
+def release_one(agent: Agent, context: Path, dockerfile: str, variant: str, module: int) -> None:
+    agent.build(context, dockerfile, f"{variant}-{module}:1")
+    if variant == "after":
+        imgopt_push(agent, f"{variant}-{module}", "1")
+    else:
+        docker_push(agent, f"{variant}-{module}", "1")
+
+
+def docker_push(agent: Agent, name: str, tag: str = "2") -> float:
+    target = f"{push_clients.REGISTRY}/{name}:{tag}"
+    agent.run("docker", "tag", f"{name}:{tag}", target)
+    begin = time.monotonic()
+    agent.run("docker", "push", "--quiet", target)
+    return time.monotonic() - begin
+
+
+def imgopt_push(agent: Agent, name: str, tag: str = "2") -> tuple[float, int]:
+    """Seconds of the command, its start and the reading of the image included, and the bytes of blobs it sent."""
+    target = f"{push_clients.REGISTRY}/{name}:{tag}"
+    begin = time.monotonic()
+    out = agent.run(*PROGRAM, "push", f"docker:{name}:{tag}", target, "--plain-http", "--format", "json")
+    seconds = time.monotonic() - begin
+    return seconds, int(json.loads(out)["sent_bytes"])
+
+
+def told(what: str, seconds: float) -> None:
+    print(f"  {what:<75} {duration(seconds)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
