@@ -161,7 +161,7 @@ TROUBLES = [
         registries.Trouble("GET", "/blobs/", None, 200, {}, b'{"not": "the config"}'),
         "it is cut short; push the image again",
     ),
-    (registries.Trouble("GET", "/blobs/", None, 500, {}), ""),
+    (registries.Trouble("GET", "/blobs/", None, 500, {}, skip=1), "answers 500 to a layer; try again later"),
     (registries.Trouble("GET", "/blobs/", None, 404, {}, skip=1), "answers 404"),
 ]
 
@@ -179,6 +179,40 @@ def test_what_is_wrong_is_one_sentence_and_exit_3(
     run = imgopt("gate", f"registry:{proxy.name}/shop/api:7", "--max-waste", "1MB")
     assert run.code == 3 and says in run.err and run.err.startswith("error: ") and run.err.count("\n") == 1
     assert "Traceback" not in run.err and "the gate fails" in run.text
+
+
+def test_a_registry_that_is_busy_for_a_while(
+    imgopt: Imgopt, proxy: registries.Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imgopt.registry.client._LONGEST_PAUSE_S", 0.02)
+    proxy.troubles.append(registries.Trouble("GET", "/blobs/", 2, 503, {}, skip=1))
+    proxy.troubles.append(registries.Trouble("GET", "/manifests/", 1, 429, {"Retry-After": "0"}))
+    run = imgopt("gate", f"registry:{proxy.name}/shop/api:7", "--max-waste", "2MB")
+    assert (run.code, run.err) == (0, "")
+
+
+def test_a_token_challenge_from_elsewhere_gets_no_password(
+    imgopt: Imgopt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def challenge(handler: http.server.BaseHTTPRequestHandler) -> None:
+        realm = f'Bearer realm="http://localhost:{elsewhere.rpartition(":")[2]}/token",service="x"'
+        _send(
+            handler,
+            401,
+            {"WWW-Authenticate": realm, "Docker-Distribution-Api-Version": "registry/2.0"},
+            b"{}",
+        )
+
+    def token(handler: http.server.BaseHTTPRequestHandler) -> None:
+        _send(handler, 200, {}, b'{"token": "caught"}')
+
+    with _server(token) as (elsewhere, told), _server(challenge) as (name, _):
+        login = {"auths": {name: {"auth": "ZGVwbG95ZXI6cGE1NS1zM2NyZXQ="}}}
+        (tmp_path / "config.json").write_text(json.dumps(login))
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+        run = imgopt("gate", f"registry:{name}/shop/api:7", "--max-size", "1GB")
+    assert run.code == 3 and run.err.count("\n") == 1 and "pa55" not in run.err
+    assert not any("Authorization" in each for each in told)
 
 
 def test_a_redirect_to_another_host_gets_no_credentials(

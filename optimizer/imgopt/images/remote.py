@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _BLOBS = "blobs/sha256/"
 _MOST_REDIRECTS = 5
 _TRIES = 5
+#: Answers that may be better the next time.
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
 @contextlib.contextmanager
@@ -218,13 +220,12 @@ class RemoteBlob:
                 data: bytes = self._answer.raw.read(count)
             except _failures() as error:
                 self.close()
+                busy = isinstance(error, _Busy)
+                why = str(error) if busy else f"the registry stopped giving it ({type(error).__name__})"
                 if number == _TRIES:
-                    raise MeasureError(
-                        f"the registry stopped giving it: {type(error).__name__}",
-                        "try again",
-                        path=self.label,
-                    ) from error
-                self._client.pause(number, "the connection was cut")
+                    raise MeasureError(why, "try again later", path=self.label) from error
+                wait = error.retry_after if isinstance(error, _Busy) else None
+                self._client.pause(number, why, wait)
                 continue
             if data:
                 self._position += len(data)
@@ -272,6 +273,9 @@ class RemoteBlob:
                 self._answer, self._position = answer, 0
                 self._read_past(position)
                 return
+            elif answer.status_code in _PASSING:
+                answer.close()
+                raise _Busy(answer.status_code, answer.headers.get("Retry-After"))
             else:
                 answer.close()
                 raise MeasureError(
@@ -293,6 +297,14 @@ class RemoteBlob:
         if self._answer is not None:
             self._answer.close()
             self._answer = None
+
+
+class _Busy(OSError):
+    """The registry answers that it cannot just now."""
+
+    def __init__(self, status: int, retry_after: str | None) -> None:
+        super().__init__(f"the registry answers {status} to a layer")
+        self.retry_after = retry_after
 
 
 def _failures() -> tuple[type[BaseException], ...]:
