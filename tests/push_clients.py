@@ -15,6 +15,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -25,9 +26,11 @@ from pathlib import Path
 import shaped_link
 from shaped_link import SERVER, Link, Side
 
+ROOT = Path(__file__).resolve().parent.parent
 PORT = 5000
 REGISTRY = f"{SERVER}:{PORT}"
 CLIENTS = ("docker", "buildah", "skopeo")
+OWN = "imgopt"
 PACKAGES = {
     "dockerd": "docker.io",
     "docker-registry": "docker-registry",
@@ -90,7 +93,7 @@ class Bench:
         """Makes the image known to the client; the name that `push` takes."""
         self.count += 1
         name = f"image-{self.count}"
-        if client == "skopeo":
+        if client in ("skopeo", "imgopt"):
             _oci_layout(layers, self.directory / name)
             return name
         archive = self.directory / f"{name}.tar"
@@ -118,6 +121,10 @@ class Bench:
             storage = ("--root", f"{self.directory}/storage", "--runroot", f"{self.directory}/run")
             command = ["buildah", *storage, "--storage-driver", "overlay", "push", "--tls-verify=false"]
             command += [f"localhost/{name}:1", f"docker://{target}"]
+        elif client == "imgopt":
+            program = "import sys; from imgopt.cli import main; sys.exit(main())"
+            command = [sys.executable, "-c", program, "push", "--plain-http", "--quiet"]
+            command += [f"oci:{self.directory / name}:1", target]
         else:
             command = ["skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false"]
             command += [f"oci:{self.directory / name}:1", f"docker://{target}"]
@@ -132,6 +139,7 @@ class Bench:
             "DOCKER_CONFIG": str(self.directory),
             "HOME": str(self.directory),  # buildah and skopeo remember blobs below it
             "XDG_RUNTIME_DIR": str(self.directory),
+            "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("optimizer", "rules")),
             "PATH": _path(),
         }
         return self.link.client.run(*command, env=environment).stdout

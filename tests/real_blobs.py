@@ -23,16 +23,16 @@ from pathlib import Path
 
 import private_docker
 import shaped_link
+import tools
 
 ENGINES = ("docker", "buildkit", "buildah", "kaniko")
-_TOOLS = "/usr/local/bin:/usr/sbin:/sbin"
 
 
 def tool(name: str) -> str | None:
-    """Where a program is: on the PATH, where Go installs, or in the directory IMGOPT_TOOLS."""
-    paths = [os.environ.get("IMGOPT_TOOLS", ""), os.environ.get("PATH", os.defpath), _TOOLS]
-    paths += [str(Path.home() / "go" / "bin")]
-    return shutil.which(name, path=":".join(filter(None, paths)))
+    """Where a program is; BuildKit's and kaniko's are built when they are not there yet."""
+    if name in tools.TOOLS:
+        return None if tools.missing() else str(tools.tool(name))
+    return shutil.which(name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
 
 
 def missing(engine: str) -> str | None:
@@ -43,16 +43,12 @@ def missing(engine: str) -> str | None:
         "docker": (("dockerd", "docker.io"), ("docker-registry", "docker-registry")),
         "buildkit": (("buildkitd", "moby/buildkit"), ("buildctl", "moby/buildkit")),
         "buildah": (("buildah", "buildah"),),
-        "kaniko": ((_kaniko_name(), "kaniko"),),
+        "kaniko": (("executor", "kaniko"),),
     }[engine]
     for program, package in needed:
         if not tool(program):
             return f"{program} is not installed ({package})"
     return private_docker.missing() if engine == "docker" else None
-
-
-def _kaniko_name() -> str:
-    return "kaniko-executor" if tool("kaniko-executor") else "executor"
 
 
 class Builder:
@@ -132,7 +128,7 @@ class _Kaniko(Builder):
         root = self.directory / name
         for part in ("kaniko", "tmp", "etc", "proc", "dev"):
             (root / part).mkdir(parents=True)
-        shutil.copy(tool(_kaniko_name()) or "", root / "kaniko" / "executor")
+        shutil.copy(tool("executor") or "", root / "kaniko" / "executor")
         shutil.copytree(context, root / "kaniko" / "context")  # below /kaniko, which it leaves alone
         command = ["/kaniko/executor", "--force", "--context", "dir:///kaniko/context", "--no-push"]
         command += ["--dockerfile", "/kaniko/context/Dockerfile", "--destination", f"local/{name}"]

@@ -68,4 +68,4 @@ def _point(bench: push_clients.Bench, client: str, rate: int, rtt_s: float, laye
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or list(push_clients.CLIENTS))
+    main(sys.argv[1:] or [*push_clients.CLIENTS, push_clients.OWN])
