@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from imgopt.pipelines.blocks import Block, Item, arguments, is_name, is_punct
 from imgopt.pipelines.model import Place, Text, Timeout
-from imgopt.pipelines.tokens import Token
+from imgopt.pipelines.tokens import Token, element_name
 
 _UNITS = {
     "NANOSECONDS": 1e-9,
@@ -115,7 +115,10 @@ def filled(text: str, variables: Mapping[str, str | None]) -> str:
 
 
 def value_of(items: Sequence[Item], variables: Mapping[str, str | None]) -> str | None:
-    """The text of an expression made of strings, numbers and known names, or None."""
+    """The text of an expression made of strings, numbers, known names and elements of lists, or None."""
+    texts = [item.text for item in items[:4] if isinstance(item, Token)]
+    if len(items) == 4 and [texts[1:2], texts[3:]] == [["["], ["]"]]:
+        return variables.get(element_name(texts[0], texts[2]))
     parts: list[str] = []
     for item in items:
         if isinstance(item, Block):

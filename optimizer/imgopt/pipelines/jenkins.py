@@ -27,7 +27,7 @@ from imgopt.pipelines.groovy_values import (
 )
 from imgopt.pipelines.jenkins_agents import agent_of, container, pod_of
 from imgopt.pipelines.model import Action, Branch, ImageUse, Place, Step, Text
-from imgopt.pipelines.tokens import Token, tokens
+from imgopt.pipelines.tokens import Token, element_name, tokens
 
 _LOOPS = frozenset({"each", "collect", "collectEntries", "eachWithIndex", "eachParallel"})
 #: Declared for the whole block they stand in; walked as such, not as code.
@@ -40,6 +40,7 @@ _MAX_VALUES = 64
 _MAX_CALLS = 50  # of sh in one statement
 _MAX_VARIABLES = 500
 _MAX_TEXT = 2_000_000  # characters of all scripts
+_KEPT = 12  # tokens of an assignment that are kept
 _LONGEST_LIST = 2_000  # tokens
 _IMAGE = re.compile(r"[\w.:/@-]*kaniko-project/executor[\w.:@-]*")
 
@@ -70,7 +71,7 @@ def read(text: str, file: Callable[[str], bytes | None]) -> tuple[list[Step | Ac
     root = blocks(found)
     reading = _Reading(file)
     _survey(reading, root)
-    _Walk(reading).block(root, Place(), 0)
+    _Walk(reading).block(root, Place(variables=_constants(reading)), 0)
     for name, method in reading.methods.items():
         if name not in reading.called:  # a library's step: its callers are elsewhere
             _Walk(reading).block(method, Place(variables=dict.fromkeys(method.params)), 1)
@@ -88,6 +89,18 @@ def _line(token: Token, offset: int) -> int:
 
 
 # what holds for the whole file
+
+
+def _constants(reading: _Reading) -> dict[str, str | None]:
+    """What has one value in the whole file, wherever it gets it: a script block's ``env.X = …`` holds behind it."""
+    known: dict[str, str | None] = {}
+    for _ in range(3):  # one that is made of others
+        for name, said in list(reading.said.items())[:_MAX_VARIABLES]:
+            if reading.assigned[name] == 1 and len(said) < _KEPT and name not in known:
+                value = value_of(said, known)
+                if value is not None:
+                    known[name] = value
+    return known
 
 
 def _survey(reading: _Reading, root: Block) -> None:
@@ -115,7 +128,7 @@ def _survey_statement(reading: _Reading, statement: list[Item]) -> None:
         values = list_of(statement[at + 2 : at + _LONGEST_LIST])
         if values is not None:
             reading.lists[item.text] = values
-        reading.said[item.text] = statement[at + 2 : at + 12]
+        reading.said[item.text] = statement[at + 2 : at + 2 + _KEPT]
     last = statement[-1]
     names = [item.text for item in statement[:2] if isinstance(item, Token) and item.kind == "name"]
     if isinstance(last, Block) and last.name and names[:1] in (["def"], ["void"], ["private"], ["String"]):
@@ -325,6 +338,9 @@ class _Walk:
         """The values of a loop; none (an empty list) where they are not known, None where it is no loop."""
         if block.name == "for":
             words = [item for item in block.args if isinstance(item, Token)]
+            counted = _counted(words)
+            if counted is not None:
+                return self._values([counted[0]]) or []
             at = next((n for n, word in enumerate(words) if word.text in ("in", ":")), None)
             return [] if at is None else self._values(words[at + 1 :]) or []
         if block.name not in _LOOPS:
@@ -367,6 +383,9 @@ class _Walk:
 
     def _variables(self, block: Block) -> tuple[str, ...]:
         if block.name == "for":
+            counted = _counted([item for item in block.args if isinstance(item, Token)])
+            if counted is not None:
+                return (element_name(counted[0].text, counted[1].text),)
             names = [item.text for item in block.args if isinstance(item, Token) and item.kind == "name"]
             before = names[: names.index("in")] if "in" in names else names[:2]
             return (before[-1],) if before else ()
@@ -469,6 +488,15 @@ class _Walk:
                 if called and not (at and isinstance(statement[at - 1], Block)):
                     name = f"plugin/{one.text}"
                     self._add(Action(("docker", "push", name), ((one.line, two.line),), place))
+
+
+def _counted(words: list[Token]) -> tuple[Token, Token] | None:
+    """The list and the index of ``int i = 0; i < modules.size(); i++``."""
+    for at in range(len(words) - 4):
+        index, less, listed, dot, size = words[at : at + 5]
+        if less.text == "<" and dot.text == "." and size.text in ("size", "length") and index.kind == "name":
+            return listed, index
+    return None
 
 
 def _lock(given: list[Item], place: Place) -> str:

@@ -16,6 +16,7 @@ _NUMBER = re.compile(r"\d[\d_]*(?:\.\d+)?\w*")
 _PLAIN_END = re.compile(r"[\\\n'\"$/]")
 _INTERPOLATED_NAME = re.compile(r"\$(?:(?:env|params)\.)?([^\W\d]\w*)((?:\.[^\W\d]\w*)*)")
 _SIMPLE = re.compile(r"\s*(?:(?:env|params)\s*\.\s*)?([^\W\d]\w*)\s*")
+_ELEMENT = re.compile(r"\s*([^\W\d]\w*)\s*\[\s*([^\W\d]\w*)\s*\]\s*")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _MAX_EXPRESSION = 4_000
 #: Before a slash that begins a regular expression rather than divides.
@@ -187,13 +188,21 @@ def _interpolation(text: str, at: int, limits: _Limits) -> tuple[str, int]:
             limits.looks -= 1
             return "$", at + 1
         simple = _SIMPLE.fullmatch(text, at + 2, end)
-        return (f"${{{simple[1]}}}" if simple else "${expression}"), end + 1
+        if simple is not None:
+            return f"${{{simple[1]}}}", end + 1
+        element = _ELEMENT.fullmatch(text, at + 2, end)
+        return (f"${{{element_name(element[1], element[2])}}}" if element else "${expression}"), end + 1
     match = _INTERPOLATED_NAME.match(text, at)
     if match is None:
         return "$", at + 1
     if match[1] in ("env", "params") or match[2]:
         return "${expression}", match.end()
     return f"${{{match[1]}}}", match.end()
+
+
+def element_name(listed: str, index: str) -> str:
+    """What ``modules[i]`` is called as a variable."""
+    return f"{listed}_at_{index}"
 
 
 def _closing_brace(text: str, at: int) -> int | None:
