@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
 import time
 from collections.abc import Callable
@@ -150,6 +151,16 @@ def test_a_stale_note_is_of_no_harm(
     run = imgopt(*arguments)
     assert run.code == 0, run.err
     pulled(slow.name, repository, "1")
+
+
+def test_ctrl_c_while_nothing_answers(release: Release, imgopt: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        process = imgopt.start("push", str(release(1)), f"127.0.0.1:{silent.getsockname()[1]}/shop/api:1")
+        connection, _ = silent.accept()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        connection.close()
+    assert (process.returncode, out, err) == (130, "", "")
 
 
 def test_two_runs_do_not_disturb_each_other(

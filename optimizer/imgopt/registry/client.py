@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 from imgopt import __version__
 from imgopt.registry.auth import Authority, parse_challenge
 from imgopt.registry.credentials import credentials_for
-from imgopt.registry.errors import RegistryError, reason
+from imgopt.registry.errors import Interrupted, RegistryError, reason
 from imgopt.registry.target import Target
 from imgopt.registry.trust import tls_context
 
@@ -267,6 +267,8 @@ class Client:
         number = 0
         while True:
             number += 1
+            if self.access.stopped() and method != "DELETE":  # what was begun is still cancelled
+                raise Interrupted
             try:
                 answer = self._once(method, url, scopes, headers, data, timeout)
             except _failures() as error:

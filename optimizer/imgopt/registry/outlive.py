@@ -20,6 +20,8 @@ from imgopt.registry.errors import Interrupted
 
 T = TypeVar("T")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: After a signal: whatever still waits for an answer then is given up.
+_PATIENCE_SECONDS = 10
 
 
 class _Told(Exception):
@@ -33,10 +35,11 @@ def outliving(call: Callable[[Callable[[], bool]], T]) -> T:
     """Calls in a process of its own; gives or raises what the call does.
 
     The call gets a function that says whether it shall stop: after SIGINT or SIGTERM to either process, or when this one
-    has died. A second signal interrupts it at once. Where there is no fork it is called here.
+    has died. A second signal interrupts it at once, and so do ten seconds. On other systems than Linux it is called
+    here: forking is not safe everywhere.
     """
     stop = threading.Event()
-    if not hasattr(os, "fork") or threading.current_thread() is not threading.main_thread():
+    if not sys.platform.startswith("linux") or threading.current_thread() is not threading.main_thread():
         return call(stop.is_set)
     alive_read, alive_write = os.pipe()
     result_read, result_write = os.pipe()
@@ -84,8 +87,9 @@ def _work(call: Callable[[Callable[[], bool]], T], stop: threading.Event, alive:
             if stop.is_set():
                 raise KeyboardInterrupt
             stop.set()
+            signal.alarm(_PATIENCE_SECONDS)
 
-        for number in _SIGNALS:
+        for number in (*_SIGNALS, signal.SIGALRM):
             signal.signal(number, interrupt)
         threading.Thread(target=_watch, args=(alive, stop), daemon=True).start()
         outcome: object = None
@@ -99,6 +103,8 @@ def _work(call: Callable[[Callable[[], bool]], T], stop: threading.Event, alive:
             import traceback
 
             error, trace = raised, traceback.format_exc()
+        for number in (*_SIGNALS, signal.SIGALRM):
+            signal.signal(number, signal.SIG_IGN)
         try:
             data = pickle.dumps((outcome, error, trace))
         except Exception:
@@ -116,4 +122,5 @@ def _watch(alive: int, stop: threading.Event) -> None:
     """Nothing is ever written there: it ends with the process that holds the other end."""
     with contextlib.suppress(OSError):
         os.read(alive, 1)
-    stop.set()
+    if not stop.is_set():
+        os.kill(os.getpid(), signal.SIGTERM)
