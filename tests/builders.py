@@ -36,6 +36,7 @@ class Builder:
     remains: Callable[[], set[str]]
     # False: Podman's service lets a step run to its end that nobody waits for, and keeps the images of those before it
     stops_steps: bool = True
+    runner: str | None = "docker"  # what can start its images here
     # what the test of two releases builds
     dockerfiles: tuple[str, ...] = ("Dockerfile", "Dockerfile.imgopt")
 
@@ -54,9 +55,9 @@ class Builder:
     @contextlib.contextmanager
     def here(self) -> Iterator[None]:
         """With the builder's variables in this process's environment."""
-        before = dict(os.environ)
+        before, wanted = dict(os.environ), self.environment
         os.environ.clear()
-        os.environ.update(self.environment)
+        os.environ.update(wanted)
         try:
             yield
         finally:
@@ -120,15 +121,15 @@ class Archives:
     """The stand-ins as `docker save` writes them, for engines that have another storage."""
 
     def __init__(self, engine: private_docker.Engine, directory: Path) -> None:
-        self._engine, self._directory = engine, directory
+        self.engine, self._directory = engine, directory
         self._paths: dict[str, Path] = {}
 
     def __call__(self, name: str) -> Path:
         if name not in self._paths:
-            stand_in(self._engine, name)
+            stand_in(self.engine, name)
             path = self._directory / f"base-{len(self._paths)}.tar"
             with path.open("wb") as file:
-                for chunk in self._engine.client.images.get(name).save(named=name, chunk_size=1 << 20):
+                for chunk in self.engine.client.images.get(name).save(named=name, chunk_size=1 << 20):
                     file.write(chunk)
             self._paths[name] = path
         return self._paths[name]
@@ -186,13 +187,14 @@ def podman(archive: Callable[[str], Path]) -> Iterator[Builder]:
             containers = {f"container {each}" for each in ask("ps", "-a", "--external", "-q").split()}
             return images | containers | processes("sleep 600", str(base))
 
-        yield Builder("podman", "podman", variables, {}, provide, remains)
+        yield Builder("podman", "podman", variables, {}, provide, remains, runner="podman")
 
 
 def buildah(podman: Builder, directory: Path) -> Builder:
     """The same storage, where only buildah is installed."""
     (directory / "buildah").symlink_to(shutil.which("buildah") or "buildah is not installed")
-    return replace(podman, name="buildah", variables={**podman.variables, "PATH": str(directory)})
+    variables = {**podman.variables, "PATH": str(directory)}
+    return replace(podman, name="buildah", variables=variables, runner=None)
 
 
 @contextlib.contextmanager
@@ -221,8 +223,9 @@ def podman_socket(podman: Builder) -> Iterator[Builder]:
 class Bases:
     """A registry on loopback that has the stand-ins under Docker Hub's names: some engines read bases nowhere else."""
 
-    def __init__(self, address: str, archive: Callable[[str], Path]) -> None:
+    def __init__(self, address: str, archive: Archives) -> None:
         self.address = address
+        self.engine = archive.engine
         self._archive = archive
         self._there: set[str] = set()
 
@@ -241,7 +244,7 @@ class Bases:
 
 
 @contextlib.contextmanager
-def bases(archive: Callable[[str], Path]) -> Iterator[Bases]:
+def bases(archive: Archives) -> Iterator[Bases]:
     with _directory("imgopt-bases-") as base, socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -275,6 +278,7 @@ def buildkit(bases: Bases) -> Iterator[Builder]:
             name="buildkit",
             engine="buildkit",
             variables={
+                **bases.engine.environment,  # where its images may be started
                 "BUILDKIT_HOST": None,
                 "SOURCE_DATE_EPOCH": None,
                 "PATH": f"{programs}:{os.environ.get('PATH', os.defpath)}",
@@ -323,7 +327,7 @@ def kaniko(bases: Bases) -> Builder:
     return Builder(
         name="kaniko",
         engine="kaniko",
-        variables={},
+        variables=bases.engine.environment,
         options={
             "kaniko": str(tool("executor")),
             "kaniko_flags": [

@@ -320,8 +320,9 @@ def engine() -> Iterator[Engine]:
             address = f"unix://{base}/docker.sock"
             with contextlib.closing(docker.DockerClient(base_url=address, timeout=600)) as client:
                 yield Engine(address, client, _docker_cli())
-                for container in client.containers.list(all=True):
-                    container.remove(force=True, v=True)
+                if daemon.poll() is None:
+                    for container in client.containers.list(all=True):
+                        container.remove(force=True, v=True)
         finally:
             _stop(daemon)
     finally:

@@ -13,6 +13,7 @@ import pytest
 from builders import TINY, Builder, project
 
 from imgopt.engines import BuildError, BuildRequest
+from imgopt.engines.engine import RunRequest
 
 BASE = TINY
 STEP_SECONDS = 14  # of a step that shall be stopped, where it is not
@@ -56,6 +57,26 @@ def test_lines_come_as_the_build_goes_and_an_image_comes_out(builder: Builder, t
     assert built.seconds > 0
     assert built.image_id.startswith("sha256:")
     assert again.image_id != built.image_id
+
+
+def test_its_images_are_started(builder: Builder, tmp_path: Path) -> None:
+    """By the engine itself where it starts containers, else by a Docker that answers; nothing where there is none."""
+    context = project(tmp_path / "app", f'FROM {BASE}\nRUN echo built > /how\nCMD ["cat", "/how"]\n')
+    with builder.open() as engine:
+        built = engine.build(request(context), "one")
+        runner = engine.runner()
+        assert (runner.name if runner else None) == builder.runner
+        if runner is None:
+            return
+        reference = built.reference
+        if engine.name != runner.name:
+            image = engine.open(built)
+            reference = runner.load(image, "imgopt-tests:one")
+            image.close()
+        container = runner.start(reference, RunRequest())
+        assert container.wait(30) == 0
+        assert container.log().strip() == "built"
+        container.remove()
 
 
 def test_what_is_ignored_is_not_sent(builder: Builder, tmp_path: Path) -> None:

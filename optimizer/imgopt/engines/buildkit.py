@@ -212,7 +212,8 @@ def _buildx(builder: str | None) -> Client:
         raise EngineError(
             f"{shown} cannot be used: {_cause(error.message)}", "`docker buildx ls` lists the builders"
         ) from error
-    facts = dict(re.findall(r"^(\w[\w ]*?):[ \t]+(.*?)[ \t]*$", told, re.MULTILINE))
+    # the builder's own lines come before those of its nodes
+    facts = dict(reversed(re.findall(r"^(\w[\w ]*?):[ \t]+(.*?)[ \t]*$", told, re.MULTILINE)))
     if facts.get("Driver") == "docker":
         raise EngineError(
             f"{shown} is the Docker daemon itself, which cannot write an OCI archive",

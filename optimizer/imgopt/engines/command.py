@@ -56,13 +56,19 @@ class Lines:
             self._rest = ""
 
     def _tell(self, line: str) -> None:
-        self._kept.append(line[:KEPT_CHARACTERS])
+        self._kept.append(_shortened(line))
         if self._line is not None:
             self._line(line)
 
     @property
     def kept(self) -> tuple[str, ...]:
         return tuple(self._kept)
+
+
+def _shortened(line: str) -> str:
+    """Without its middle when it is long: builders put what failed at the start, and the cause at the end."""
+    half = KEPT_CHARACTERS // 2
+    return line if len(line) <= KEPT_CHARACTERS else f"{line[:half]}…{line[-half:]}"
 
 
 def run(

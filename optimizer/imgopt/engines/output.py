@@ -50,6 +50,11 @@ _REFUSED = re.compile(
 )
 _REASONS = (
     (r"no space left on device|disk quota exceeded|ENOSPC", "the disk is full", "make room and try again"),
+    (  # all that buildah says when it cannot write a layer
+        r"storing layer \S+ to file: io: read/write on closed pipe",
+        "a layer could not be written, probably because the disk is full",
+        "make room there (TMPDIR, or Podman's storage) and try again",
+    ),
     (
         r"exec format error|does not match the specified platform|no match for platform",
         "an image of another processor architecture",
@@ -72,7 +77,7 @@ _NEWS = re.compile(r"error|fail|cannot|denied|not found|unknown|invalid|no such|
 # what stands before the reason itself
 _MARKS = (
     r"ERROR: ?|Error: ?|error: ?|failed to solve: |failed to solve with frontend dockerfile\.v0: |rpc error: code = \w+ desc = "
-    r"|failed to create LLB definition: |error building at STEP \"[^\"]*\": |failed to compute cache key: "
+    r"|failed to create LLB definition: |(?:error )?building at STEP \".*?\": |failed to compute cache key: "
     r"|error building image: |error building stage: |failed to execute command: |parsing dockerfile: "
 )
 
@@ -149,4 +154,4 @@ def _reason(output: Sequence[str]) -> str:
 
 def _short(text: str, most: int = 300) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 2 :]}"

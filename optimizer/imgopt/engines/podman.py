@@ -60,6 +60,11 @@ class PodmanEngine:
     def description(self) -> str:
         return f"{self._kind} {self._version}, --layers"
 
+    @property
+    def starts_containers(self) -> bool:
+        """buildah only builds."""
+        return self._kind == "podman"
+
     def has_base(self, name: str) -> str | None:
         return self._image_id(name)
 
@@ -193,7 +198,7 @@ class PodmanEngine:
 
     def runner(self) -> Runner | None:
         if self._runner is None:
-            if self._kind == "podman":
+            if self.starts_containers:
                 self._runner = self._closing.enter_context(self._started())
             else:
                 from imgopt.engines.runners import any_runner
@@ -206,7 +211,7 @@ class PodmanEngine:
         """A client of the docker SDK for Podman; EngineError for buildah, which has no containers."""
         from imgopt.engines.docker import client_for
 
-        if self._kind != "podman":
+        if not self.starts_containers:
             raise EngineError("buildah starts no containers", "install podman")
         with self._service() as socket:
             client = client_for(Endpoint(f"unix://{socket}", "podman system service"), "Podman")

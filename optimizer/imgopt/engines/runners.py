@@ -14,16 +14,14 @@ def any_runner() -> Iterator[Runner | None]:
     from imgopt.engines import docker, podman
 
     for way in (docker.connect, podman.connect):
-        try:
-            engine = way()
-        except EngineError:
-            continue
-        with engine:
+        with contextlib.ExitStack() as stack:
             try:
+                engine = stack.enter_context(way())
+                if isinstance(engine, podman.PodmanEngine) and not engine.starts_containers:
+                    continue
                 runner = engine.runner()
             except EngineError:
                 continue
-            if runner is not None:
-                yield runner
-                return
+            yield runner
+            return
     yield None
