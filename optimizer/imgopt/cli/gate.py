@@ -21,7 +21,8 @@ Targets = Annotated[
     ),
 ]
 Format = Annotated[
-    Literal["text", "json", "markdown", "sarif", "junit", "github", "gitlab"], typer.Option("--format")
+    Literal["text", "json", "markdown", "html", "sarif", "junit", "github", "gitlab"],
+    typer.Option("--format"),
 ]
 
 
@@ -107,7 +108,7 @@ def gate(
     """Hold images against budgets: exit 1 when one is over, 3 when it cannot be measured.
 
     Budgets are options, or stand under [budgets] in imgopt.toml, for all images or by name. 1 MB is 10^6 bytes.
-    Formats: text, json, markdown, sarif (2.1.0), junit (Jenkins), github (annotations and the job's summary), gitlab.
+    Formats: text, json, markdown, html, sarif (2.1.0), junit (Jenkins), github (annotations and the job's summary), gitlab.
     """
     from dataclasses import replace
 
@@ -249,6 +250,10 @@ def _print(
         emit(json.rendered(json.envelope(report.errors, **shown.gate_object(report))), output_file)
     elif format == "markdown":
         emit(shown.markdown(report).encode("utf-8", "replace"), output_file)
+    elif format == "html":
+        from imgopt.report import gate_html
+
+        emit(gate_html.page(report).encode("utf-8", "replace"), output_file)
     elif format != "text":
         from imgopt.cli.remarks import emit_remarks
         from imgopt.report.remarks import of_gate

@@ -66,7 +66,7 @@ class Limit:
         """The limit in words."""
         value = self.value
         if isinstance(value, Growth):
-            parts = [] if value.bytes is None else [megabytes(value.bytes)]
+            parts = [] if value.bytes is None else [megabytes(value.bytes) if value.bytes else "no growth"]
             parts += [] if value.percent is None else [f"{value.percent:g} %"]
             parts += [f"floor {megabytes(value.floor)}"] if value.floor else []
             return ", ".join(parts)
