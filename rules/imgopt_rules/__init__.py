@@ -9,6 +9,7 @@ from imgopt_rules import (
     broken_layering,
     build_tools,
     ci_archived_kaniko,
+    ci_cache_on_slow_link,
     ci_fresh_agent_push,
     ci_kaniko_timestamps,
     ci_parallel_pushes,
@@ -66,6 +67,7 @@ PIPELINE_RULES: tuple[PipelineRule, ...] = (
     ci_unlayered_build.check,
     ci_archived_kaniko.check,
     ci_push_without_retry.check,
+    ci_cache_on_slow_link.check,
     ci_uncached_build.check,
     ci_unused_stages.check,
 )
