@@ -22,6 +22,7 @@ want docker-registry docker-registry                       # a real one, on loop
 want go golang-go                                          # builds BuildKit, buildx and kaniko (tests/tools.py)
 want ip iproute2                                           # network namespaces with a slow link
 want nsenter util-linux
+want openssl openssl                                       # certificates for a daemon over TLS
 want mmdebstrap mmdebstrap                                 # stand-ins for base images
 want dpkg-deb dpkg
 want cc gcc                                                # small libraries for glibc and musl, and musl's real loader

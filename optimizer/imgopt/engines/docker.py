@@ -302,10 +302,12 @@ def client_for(endpoint: Endpoint, product: str = "Docker") -> Any:
             base_url=endpoint.host,
             tls=tls or False,
             timeout=CONNECT_SECONDS,
-            version="auto",
+            version=docker.constants.MINIMUM_DOCKER_API_VERSION,  # until the daemon has been asked
             use_ssh_client=endpoint.host.startswith("ssh://"),
         )
-        client.ping()
+        if endpoint.ca is not None:  # REQUESTS_CA_BUNDLE would take the place of the daemon's own CA
+            client.api.trust_env = False
+        client.api._version = client.api._retrieve_server_version()
         client.api.timeout = READ_SECONDS
         return client
     except (DockerException, OSError, ValueError) as error:
