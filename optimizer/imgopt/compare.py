@@ -183,7 +183,7 @@ def compare(
 
     jars = Jars()
     data = read_dockerfile(path)
-    file = report_file(path, data, options, rules, jars, Weigher(jars))
+    file = report_file(path, data, options, rules, jars, Weigher(jars, engine.gzip))
     if not file.rewrite.changed:
         raise NothingToCompare(file)
     document = parsed(file.original, path)
