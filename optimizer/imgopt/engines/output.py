@@ -13,7 +13,7 @@ SHOWN_LINES = 40
 _NUMBERED = re.compile(r"^(?:\[[^\]]*\] )?(?:Step|STEP) \d+(?:/\d+)? ?: (.*)$")
 # "#7 [builder 2/3] RUN …" and " > [builder 2/3] RUN …:" (BuildKit)
 _BUILDKIT = re.compile(r"^#(\d+) (\[[^\]]*\] .*)$")
-_BUILDKIT_ERROR = re.compile(r"^#(\d+) (?:[\d.]+ )?ERROR: ?(.*)$")
+_BUILDKIT_ERROR = re.compile(r"^#(\d+) ERROR: ?(.*)$")  # "#7 0.2 ERROR: …" is what a step printed
 _BUILDKIT_FAILED = re.compile(r"^ > \[[^\]]*\] (.*?):?$")
 # "INFO[0001] RUN …" (kaniko)
 _KANIKO = re.compile(
