@@ -427,6 +427,8 @@ def behaving(
     shop: Workshop, built: Mapping[str, BuiltImage], opened: Mapping[str, OpenImage]
 ) -> tuple[Behaviour, str | None]:
     """Both configs, and both started unless that is not wanted or nothing here can; then why not."""
+    import secrets
+
     from imgopt.behaviour import compare_at_rest, compare_running
     from imgopt.observing import Subject
 
@@ -445,7 +447,7 @@ def behaving(
         reference = built[which].reference
         if runner.name != engine.name:
             shop.tell(f"loading {NAMES[which]} into {runner.name}")
-            reference = runner.load(opened[which], f"imgopt-compare-{which}")
+            reference = runner.load(opened[which], f"imgopt-{secrets.token_hex(4)}:compare-{which}")
         subjects.append(Subject(reference, configs[which]))
     before, after = subjects
     return compare_running(runner, before, after, options, shop.tell), None

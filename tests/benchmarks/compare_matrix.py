@@ -74,7 +74,7 @@ def engines(wanted: list[str]) -> Iterator[dict[str, builders.Builder]]:
                 kaniko = builders.kaniko(bases)
                 found[name] = builders.reproducible(kaniko) if name.endswith("reproducible") else kaniko
         # what BuildKit and kaniko build is started by Docker
-        os.environ.update(docker.environment)
+        os.environ["DOCKER_HOST"] = docker.address
         yield found
 
 
