@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from imgopt.engines.engine import BuildError, BuildRequest, BuiltImage, Engine
 from imgopt.errors import ImgoptError, InputError
-from imgopt.measure import COMPRESSED_HERE, MeasuredImage, measure
-from imgopt.result import FileReport
+from imgopt.measure import COMPRESSED_HERE, MeasuredImage, measure, weight
+from imgopt.result import FileReport, PushTime
 
 if TYPE_CHECKING:
     from imgopt.behaviour import Behaviour
@@ -84,6 +84,7 @@ class Comparison:
     not_run: str | None  # why nothing was started
     next_release: NextRelease | None
     pushed: Pushed | None
+    push: tuple[PushTime, ...]  # modelled from the measured bytes; the next push's only with ``next_release``
     notes: tuple[str, ...] = ()
 
     @property
@@ -180,10 +181,14 @@ def compare(
     from imgopt.picture import Jars, take_picture
     from imgopt.suggest import open_context_of, report_file
     from imgopt.weigh.layers import Weigher
+    from imgopt.weigh.push import push_times
 
     jars = Jars()
     data = read_dockerfile(path)
-    file = report_file(path, data, options, rules, jars, Weigher(jars, engine.gzip))
+    options = replace(
+        options, engine=engine.gzip
+    )  # its prediction is what is measured here, so of the same gzip
+    file = report_file(path, data, options, rules, jars, Weigher(jars, options.engine))
     if not file.rewrite.changed:
         raise NothingToCompare(file)
     document = parsed(file.original, path)
@@ -220,6 +225,7 @@ def compare(
         not_run,
         release,
         pushed,
+        push_times(weight(measured[BEFORE]), weight(measured[AFTER]), options.bandwidths, options.rtt_s),
         tuple(notes(engine, measured)),
     )
 

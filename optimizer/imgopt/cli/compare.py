@@ -13,7 +13,6 @@ from imgopt.errors import ImgoptError, UsageError
 if TYPE_CHECKING:
     from imgopt.compare import Comparison
     from imgopt.observing import RunOptions
-    from imgopt.options import Options
     from imgopt.result import FileReport
 
 DockerfilePath = Annotated[
@@ -170,7 +169,7 @@ def compare(
         except ImgoptError as error:
             _print_build_output(error)
             raise
-    _print(found, options, format, output_file, no_color=no_color, quiet=quiet, verbose=verbose)
+    _print(found, format, output_file, no_color=no_color, quiet=quiet, verbose=verbose)
     return 0 if found.alike else 1
 
 
@@ -245,7 +244,6 @@ def _say_nothing(file: FileReport, format: str, output_file: str | None, *, no_c
 
 def _print(
     found: Comparison,
-    options: Options,
     format: str,
     output_file: str | None,
     *,
@@ -259,11 +257,9 @@ def _print(
     if format == "json":
         from imgopt.report.comparison_json import comparison_object
 
-        emit(json.rendered(json.envelope((), **comparison_object(found, options.bandwidths))), output_file)
+        emit(json.rendered(json.envelope((), **comparison_object(found))), output_file)
     elif format == "markdown":
-        emit(comparison.markdown(found, options.bandwidths).encode("utf-8", "replace"), output_file)
+        emit(comparison.markdown(found).encode("utf-8", "replace"), output_file)
     else:
-        lines = comparison.text(
-            found, options.bandwidths, width=terminal.width(), quiet=quiet, verbose=verbose
-        )
+        lines = comparison.text(found, width=terminal.width(), quiet=quiet, verbose=verbose)
         emit_lines(lines, output_file, no_color=no_color)

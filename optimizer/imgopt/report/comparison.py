@@ -10,7 +10,6 @@ from imgopt.report.layout import Line, Style, dim, head, line, table, visible, w
 from imgopt.report.markdown import code, escaped
 from imgopt.result import Sum, total
 from imgopt.units import duration, megabytes, rate
-from imgopt.weigh.push import push_seconds
 
 if TYPE_CHECKING:
     from imgopt.checks import Check
@@ -27,15 +26,13 @@ _MARKS: dict[str, tuple[str, Style]] = {
 }
 
 
-def text(
-    found: Comparison, rates: tuple[int, ...], *, width: int, quiet: bool = False, verbose: bool = False
-) -> list[Line]:
-    """Everything on standard output. ``rates``: bytes a second that push times are told for."""
+def text(found: Comparison, *, width: int, quiet: bool = False, verbose: bool = False) -> list[Line]:
+    """Everything on standard output."""
     if quiet:
         return [_one_line(found)]
     lines = [line((visible(found.file.path), "strong"), (f"  {found.before.platform}", "dim"))]
     lines += wrapped(f"built with {found.engine_description}", width, style="dim")
-    lines += [(), *_figures(found, rates)]
+    lines += [(), *_figures(found)]
     lines += _notes(found, width)
     lines += _behaviour(found, width, verbose)
     lines += _next_release(found, width, verbose)
@@ -64,28 +61,28 @@ def _amount(each: Sum) -> str:
     return megabytes(each.value) if each.complete else f"at least {megabytes(each.value)}"
 
 
-def _figures(found: Comparison, rates: tuple[int, ...]) -> list[Line]:
+def _figures(found: Comparison) -> list[Line]:
     before, after = found.before, found.after
     rows: list[Row] = [("", dim("before  "), dim("after  "), dim("saved"), "")]
 
     def sizes(label: str, then: Sum, now: Sum) -> None:
         rows.append((label, _size(then), _size(now), *_saved(then, now)))
 
-    def times(label: str, then: Sum, now: Sum) -> None:
-        for each in rates:
-            seconds = [push_seconds(side, each) for side in (then, now)]
-            shown = [line(f"{duration(s)}  ") if s is not None else dim("unknown  ") for s in seconds]
-            rows.append((f"  {label} at {rate(each)}", shown[0], shown[1], "", ""))
+    def times(label: str, bandwidth: int, seconds: tuple[float | None, float | None]) -> None:
+        shown = [line(f"{duration(s)}  ") if s is not None else dim("unknown  ") for s in seconds]
+        rows.append((f"  {label} at {rate(bandwidth)}", shown[0], shown[1], "", ""))
 
     sizes("image size", before.compressed, after.compressed)
     sizes("  above the base", before.own, after.own)
     sizes("  unpacked", before.uncompressed, after.uncompressed)
-    times("first push", before.compressed, after.compressed)
+    for each in found.push:
+        times("first push", each.bandwidth_bytes_per_s, each.first_push_s)
     release = found.next_release
     if release is not None and release.before is not None and release.after is not None:
         then, now = (Sum(side.compressed_bytes, "measured", True) for side in (release.before, release.after))
         sizes("next release, sent", then, now)
-        times("next push", then, now)
+        for each in found.push:
+            times("next push", each.bandwidth_bytes_per_s, each.next_push_s)
     rows.append(_row("built in", duration(before.build_seconds), duration(after.build_seconds)))
     rows += [_row(*each) for each in _running(found)]
     return table(rows)
@@ -298,7 +295,7 @@ def nothing_markdown(file: FileReport) -> str:
     return "".join(f"{''.join(piece for piece, _ in each)}\n" for each in nothing(file, 10_000))
 
 
-def markdown(found: Comparison, rates: tuple[int, ...]) -> str:
+def markdown(found: Comparison) -> str:
     """For a pull-request comment."""
     before, after = found.before, found.after
     rows = [("", "before", "after"), ("---", "---:", "---:")]
@@ -310,8 +307,9 @@ def markdown(found: Comparison, rates: tuple[int, ...]) -> str:
     if release is not None and release.before is not None and release.after is not None:
         then, now = release.before.compressed_bytes, release.after.compressed_bytes
         rows.append(("**next release, sent**", f"**{megabytes(then)}**", f"**{megabytes(now)}**"))
-        for each in rates:
-            rows.append((f"next push at {rate(each)}", duration(then / each), duration(now / each)))
+        for each in found.push:
+            seconds = [duration(s) if s is not None else "unknown" for s in each.next_push_s]
+            rows.append((f"next push at {rate(each.bandwidth_bytes_per_s)}", seconds[0], seconds[1]))
     rows.append(("built in", duration(before.build_seconds), duration(after.build_seconds)))
     rows += _running(found)
     verdict = "behave alike" if found.alike else "**do not behave alike**"

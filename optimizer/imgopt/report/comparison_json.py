@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from imgopt.report.json import file_object
-from imgopt.weigh.push import push_seconds
 
 if TYPE_CHECKING:
     from imgopt.compare import Comparison, NextRelease, Pushed
     from imgopt.measure import MeasuredImage
     from imgopt.registry.result import PushResult
-    from imgopt.result import Sum
+    from imgopt.result import PushTime
 
 Object = dict[str, Any]
 
 
-def comparison_object(found: Comparison, rates: tuple[int, ...]) -> Object:
-    """What stands beside the envelope. ``rates``: bytes a second that push seconds are told for."""
+def comparison_object(found: Comparison) -> Object:
+    """What stands beside the envelope."""
     file = file_object(found.file)
     return {
         "compared": True,
@@ -31,7 +30,7 @@ def comparison_object(found: Comparison, rates: tuple[int, ...]) -> Object:
         "after": _image(found.after),
         "first_push_bytes": _pair(found.before.compressed.value, found.after.compressed.value),
         "next_push_bytes": _next_bytes(found.next_release),
-        "push": [_times(found, each) for each in rates],
+        "push": [_times(found, each) for each in found.push],
         "behaviour": {**found.behaviour.as_json(), "not_run": found.not_run},
         "next_release": None if found.next_release is None else _next_release(found.next_release),
         "pushed": None if found.pushed is None else _pushed(found.pushed),
@@ -78,23 +77,18 @@ def _image(image: MeasuredImage) -> Object:
     }
 
 
-def _times(found: Comparison, rate: int) -> Object:
-    def seconds(size: Sum) -> float | None:
-        value = push_seconds(size, rate)
-        return None if value is None else round(value, 3)
-
-    release = found.next_release
-    following: Object = _pair(None, None)
-    if release is not None and release.before is not None and release.after is not None:
-        following = _pair(
-            *(round(side.compressed_bytes / rate, 3) for side in (release.before, release.after)),
-        )
+def _times(found: Comparison, push: PushTime) -> Object:
+    measured = found.next_release is not None and found.next_release.before is not None
     return {
-        "bandwidth_bytes_per_s": rate,
-        "first_push_s": _pair(seconds(found.before.compressed), seconds(found.after.compressed)),
-        "next_push_s": following,
+        "bandwidth_bytes_per_s": push.bandwidth_bytes_per_s,
+        "first_push_s": _pair(*(_rounded(each) for each in push.first_push_s)),
+        "next_push_s": _pair(*(_rounded(each) if measured else None for each in push.next_push_s)),
         "basis": "predicted",
     }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 def _next_bytes(release: NextRelease | None) -> Object:
