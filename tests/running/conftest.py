@@ -43,7 +43,7 @@ def daemon(request: pytest.FixtureRequest) -> Iterator[Daemon]:
     if reason := stand_ins.missing():
         pytest.skip(reason)
     if request.param == "docker":
-        yield Daemon(request.getfixturevalue("engine").client, lambda call: call())
+        yield Daemon(request.param, request.getfixturevalue("engine").client, lambda call: call())
         return
     if request.param == "docker-bridge":
         socket, pid = request.getfixturevalue("bridged_socket")
@@ -51,7 +51,7 @@ def daemon(request: pytest.FixtureRequest) -> Iterator[Daemon]:
     else:
         socket, inside = request.getfixturevalue("podman_socket"), lambda call: call()
     client = docker.DockerClient(base_url=f"unix://{socket}", timeout=60)
-    yield Daemon(client, inside)
+    yield Daemon(request.param, client, inside)
     client.close()
 
 

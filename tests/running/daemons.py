@@ -22,6 +22,7 @@ START_SECONDS = 60
 class Daemon:
     """``inside`` calls where the daemon's published ports are: in its network namespace."""
 
+    name: str
     client: Any
     inside: Callable[[Callable[[], Any]], Any]
 

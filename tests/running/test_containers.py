@@ -33,8 +33,8 @@ def leftovers(client: Any) -> list[str]:
     return [*(container.name for container in containers), *images]
 
 
-@pytest.mark.parametrize("packed", [True, False], ids=["gzip-blobs", "plain-tars"])
-def test_an_image_is_loaded_started_asked_and_stopped(daemon: Daemon, packed: bool) -> None:
+def test_an_image_is_loaded_started_asked_and_stopped(daemon: Daemon) -> None:
+    packed = daemon.name != "docker-bridge"  # there as plain tars, whose sizes nobody knows
     image = TinyImage(
         {**shell(HTTPD), "Healthcheck": {"Test": ["NONE"]}},
         {"etc/motd": "hello\n"},

@@ -24,7 +24,7 @@ from imgopt.java.next_jar import Unchangeable
 from imgopt.next_release import Change, make_context, plan_change, with_one_more_class
 from imgopt.options import Options
 from imgopt.picture import Picture, take_picture
-from imgopt.release_difference import ReleaseDifference, compare_images, release_difference, unstable_layers
+from imgopt.release_difference import ReleaseDifference, release_difference, unstable_layers
 
 FAT = 'FROM eclipse-temurin:17-jre\nCOPY target/app.jar app.jar\nENTRYPOINT ["java", "-jar", "app.jar"]\n'
 BUILT = """\
@@ -267,8 +267,6 @@ def test_the_next_release_of_the_manuals_form_and_of_its_rewrite(
                 file.writelines(engine.client.images.get(tag).save(named=True))
         with open_image(str(saved[0])) as first, open_image(str(saved[1])) as second:
             found[name] = release_difference(first, second)
-            if name == "Dockerfile":
-                images = compare_images(first, second)
     before, after = found["Dockerfile"], found["Dockerfile.imgopt"]
     print(f"next release: {before.compressed_bytes:,} bytes before, {after.compressed_bytes:,} after")
     assert after.compressed_bytes <= 0.005 * before.compressed_bytes
@@ -283,8 +281,6 @@ def test_the_next_release_of_the_manuals_form_and_of_its_rewrite(
     assert (finding.rule, finding.line) == ("unstable-layers", 7)
     changed = [layer for layer in before.layers if not layer.unstable]
     assert [sum(layer.difference.counts.get("content", 0) for layer in changed if layer.difference)] == [1]
-    assert images.changed.files == 1 and images.same.files > 1000
-    assert images.only_before.files == images.only_after.files == 0
     service = engine.start("next-release:2")
     try:
         service.wait()
