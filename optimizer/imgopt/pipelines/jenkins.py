@@ -8,9 +8,8 @@ Docker plugin's ``docker.build`` and ``push``. What cannot be told (a list that 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 
 from imgopt.pipelines.blocks import Block, Item, arguments, blocks, call_arguments, is_name, is_punct
@@ -26,6 +25,7 @@ from imgopt.pipelines.groovy_values import (
     with_env,
 )
 from imgopt.pipelines.jenkins_agents import agent_of, container, pod_of
+from imgopt.pipelines.jenkins_survey import MAX_VARIABLES, Reading, compares, constants, survey
 from imgopt.pipelines.model import Action, Branch, ImageUse, Place, Step, Text
 from imgopt.pipelines.tokens import Token, element_name, tokens
 
@@ -38,30 +38,8 @@ _MAX_DEPTH = 60
 _MAX_STEPS = 3_000
 _MAX_VALUES = 64
 _MAX_CALLS = 50  # of sh in one statement
-_MAX_VARIABLES = 500
 _MAX_TEXT = 2_000_000  # characters of all scripts
-_KEPT = 12  # tokens of an assignment that are kept
-_LONGEST_LIST = 2_000  # tokens
 _IMAGE = re.compile(r"[\w.:/@-]*kaniko-project/executor[\w.:@-]*")
-
-
-@dataclass
-class _Reading:
-    read: Callable[[str], bytes | None]
-    steps: list[Step | Action] = field(default_factory=list)
-    lists: dict[str, Values] = field(default_factory=dict)
-    said: dict[str, list[Item]] = field(default_factory=dict)  # the beginning of what a name is assigned
-    methods: dict[str, Block] = field(default_factory=dict)
-    called: set[str] = field(default_factory=set)
-    branched: dict[str, int] = field(default_factory=dict)  # maps of closures that `parallel` runs: group
-    assigned: Counter[str] = field(default_factory=Counter)
-    groups: int = 0
-    walked: int = 0
-    text: int = 0
-
-    def group(self) -> int:
-        self.groups += 1
-        return self.groups
 
 
 def read(text: str, file: Callable[[str], bytes | None]) -> tuple[list[Step | Action], list[ImageUse], bool]:
@@ -69,9 +47,9 @@ def read(text: str, file: Callable[[str], bytes | None]) -> tuple[list[Step | Ac
     repository (``yamlFile``), None where there is no such file."""
     found = tokens(text)
     root = blocks(found)
-    reading = _Reading(file)
-    _survey(reading, root)
-    _Walk(reading).block(root, Place(variables=_constants(reading)), 0)
+    reading = Reading(file)
+    survey(reading, root)
+    _Walk(reading).block(root, Place(variables=constants(reading)), 0)
     for name, method in reading.methods.items():
         if name not in reading.called:  # a library's step: its callers are elsewhere
             _Walk(reading).block(method, Place(variables=dict.fromkeys(method.params)), 1)
@@ -88,77 +66,9 @@ def _line(token: Token, offset: int) -> int:
     return Text(token.text, token.breaks).line(offset)
 
 
-# what holds for the whole file
-
-
-def _constants(reading: _Reading) -> dict[str, str | None]:
-    """What has one value in the whole file, wherever it gets it: a script block's ``env.X = …`` holds behind it."""
-    known: dict[str, str | None] = {}
-    for _ in range(3):  # one that is made of others
-        for name, said in list(reading.said.items())[:_MAX_VARIABLES]:
-            if reading.assigned[name] == 1 and len(said) < _KEPT and name not in known:
-                value = value_of(said, known)
-                if value is not None:
-                    known[name] = value
-    return known
-
-
-def _survey(reading: _Reading, root: Block) -> None:
-    """Lists by name, methods, how often a name is assigned, and which maps `parallel` gets."""
-    todo = [root]
-    while todo:
-        block = todo.pop()
-        for statement in block.statements:
-            _survey_statement(reading, statement)
-            todo += [item for item in statement if isinstance(item, Block)]
-
-
-def _survey_statement(reading: _Reading, statement: list[Item]) -> None:
-    for at, item in enumerate(statement):
-        if not isinstance(item, Token) or item.kind != "name":
-            continue
-        following = statement[at + 1] if at + 1 < len(statement) else None
-        if item.text == "parallel" and following is not None:
-            given = statement[at + 2] if is_punct(following, "(") and at + 2 < len(statement) else following
-            if is_name(given) and not isinstance(given, Block):
-                reading.branched.setdefault(given.text, reading.group())
-        if following is None or not is_punct(following, "=") or _compares(statement, at + 1):
-            continue
-        reading.assigned[item.text] += 1
-        values = list_of(statement[at + 2 : at + _LONGEST_LIST])
-        if values is not None:
-            reading.lists[item.text] = values
-        reading.said[item.text] = statement[at + 2 : at + 2 + _KEPT]
-    last = statement[-1]
-    names = [item.text for item in statement[:2] if isinstance(item, Token) and item.kind == "name"]
-    if isinstance(last, Block) and last.name and names[:1] in (["def"], ["void"], ["private"], ["String"]):
-        positional, _ = arguments(last.args)
-        params = tuple(part[-1].text for part in positional if part and isinstance(part[-1], Token))
-        defaults = tuple(_parameter(part) for part in positional)
-        last.params = defaults if len(defaults) == len(params) else params
-        reading.methods[last.name] = last
-
-
-def _parameter(part: list[Item]) -> str:
-    """The name of ``String module`` or ``tag = 'latest'``."""
-    named = [item.text for item in part if isinstance(item, Token)]
-    if "=" in named:
-        named = named[: named.index("=")]
-    return named[-1] if named else ""
-
-
-def _compares(statement: list[Item], at: int) -> bool:
-    return any(
-        0 <= index < len(statement) and is_punct(statement[index], "=") for index in (at - 1, at + 1)
-    ) or (at + 1 < len(statement) and is_punct(statement[at + 1], "~"))
-
-
-# walking
-
-
 @dataclass
 class _Walk:
-    reading: _Reading
+    reading: Reading
 
     def block(self, block: Block, place: Place, depth: int) -> None:
         if depth > _MAX_DEPTH or self.reading.walked >= _MAX_STEPS:
@@ -193,7 +103,7 @@ class _Walk:
 
     def _environment(self, section: Block, place: Place) -> dict[str, str | None]:
         known: dict[str, str | None] = {}
-        for statement in section.statements[:_MAX_VARIABLES]:
+        for statement in section.statements[:MAX_VARIABLES]:
             if len(statement) > 2 and is_punct(statement[1], "=") and isinstance(statement[0], Token):
                 known[statement[0].text] = value_of(statement[2:], {**place.variables, **known})
         return known
@@ -226,7 +136,7 @@ class _Walk:
 
     def _assigned(self, statement: list[Item], place: Place) -> Place:
         at = next((n for n, item in enumerate(statement[:5]) if is_punct(item, "=")), None)
-        if at is None or not at or _compares(statement, at) or len(place.variables) > _MAX_VARIABLES:
+        if at is None or not at or compares(statement, at) or len(place.variables) > MAX_VARIABLES:
             return place
         name = statement[at - 1]
         if isinstance(name, Block) or name.kind != "name":

@@ -1,0 +1,202 @@
+"""The scripts of a pipeline as they would run: directories, variables, loops, and the commands in them."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from imgopt import shell
+from imgopt.pipelines.commands import Reading, Repository, limit_of, read_command
+from imgopt.pipelines.model import Action, Build, Place, Push, Step, Text
+from imgopt.pipelines.tools import HERE, ROOT, ROOTS, Arg, Line, unwrapped
+
+_MAX_LOOP = 64  # values of a loop that are looked at
+_MAX_SCRIPT = 200_000  # characters
+
+
+def find(
+    steps: Sequence[Step | Action], repository_: Repository, *, keeps_base: bool = False
+) -> tuple[tuple[Build, ...], tuple[Push, ...], bool]:
+    """All builds and pushes, in order, and whether there was more than could be looked at. ``keeps_base``: what makes
+    kaniko leave the base alone is set for the whole file."""
+    reading = Reading(repository_, keeps_base)
+    for step in steps:
+        if reading.left <= 0:
+            break
+        if isinstance(step, Action):
+            words = [Arg(word, None if "$" in word else word) for word in step.words]
+            line, end = step.spans[0]
+            read_command(
+                reading,
+                Line(tuple(words), (), step.place.variables),
+                (line, end),
+                step.place,
+                step.place.directory,
+            )
+        else:
+            _script(reading, step.script, step.place, 0)
+    return tuple(reading.builds), _matched(reading), reading.cut or reading.left <= 0
+
+
+def _matched(reading: Reading) -> tuple[Push, ...]:
+    """A push whose image nothing here builds by that name is that of the only Dockerfile that is built."""
+    recipes = {build.recipe.path: build for build in reading.builds}
+    if len(recipes) != 1:
+        return tuple(reading.pushes)
+    only = next(iter(recipes.values()))
+    return tuple(
+        push if push.build is not None else replace(push, build=only, recipe=only.recipe)
+        for push in reading.pushes
+    )
+
+
+# shell text
+
+
+def _script(reading: Reading, script: Text, place: Place, nested: int) -> None:
+    if len(script.text) > _MAX_SCRIPT or nested > 3:
+        reading.cut = True
+        return
+    known = {"PWD": HERE, **dict.fromkeys(ROOTS, ROOT), **place.variables}
+    run = _Run(reading, script, place, known, place.directory, nested)
+    parsed = shell.parse(script.text)
+    if not parsed.broken:
+        run.nodes(parsed.nodes)
+        return
+    for start, text in _logical_lines(script.text):  # what can be read of a script that cannot
+        part = shell.parse(text)
+        if not part.broken:
+            run.offset = start
+            run.nodes(part.nodes)
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    start = 0
+    for match in re.finditer(r"(?<!\\)\n|\Z", text):
+        if match.start() > start:
+            yield start, text[start : match.start()]
+        start = match.end()
+
+
+@dataclass
+class _Run:
+    """One script as it would run: where it stands, what is set."""
+
+    reading: Reading
+    script: Text
+    place: Place
+    variables: dict[str, str | None]
+    directory: str | None
+    nested: int
+    offset: int = 0
+    before: list[tuple[int, str | None]] = field(default_factory=list)  # directories around subshells
+
+    def nodes(self, nodes: Sequence[shell.Command | shell.Loop]) -> None:
+        for node in nodes:
+            if self.reading.left <= 0:
+                return
+            self.reading.left -= 1
+            if isinstance(node, shell.Command):
+                self.command(node)
+                continue
+            values = [word.value(self.variables) for word in node.words]
+            listed: list[str | None] = []
+            for value in values:
+                listed += value.split() if value is not None else [None]
+            outside = self.variables.get(node.variable)
+            for value in listed[:_MAX_LOOP] or [None]:
+                self.variables[node.variable] = value
+                self.nodes(node.body)
+            self.variables[node.variable] = outside
+
+    def command(self, command: shell.Command) -> None:
+        while self.before and self.before[-1][0] > command.depth:
+            self.directory = self.before.pop()[1]
+        for word in command.assignments:
+            if not command.words:
+                self._assign(word)
+        if not command.words:
+            return
+        words = [arg for word in command.words for arg in _args(word, self.variables)]
+        name = words[0].value
+        if name == "cd":
+            if command.depth and not (self.before and self.before[-1][0] == command.depth):
+                self.before.append((command.depth, self.directory))
+            self.directory = _entered(self.directory, words[1] if len(words) > 1 else None)
+            return
+        if name in ("export", "local", "readonly", "declare"):
+            for word in command.words[1:]:
+                self._assign(word)
+            return
+        variables = dict(self.variables)
+        for word in command.assignments:
+            key, _, _ = word.text.partition("=")
+            variables[key] = _value_of(word, self.variables)
+        line = unwrapped(words, variables)
+        start = self.script.line(self.offset + command.start)
+        end = max(start, self.script.line(self.offset + max(command.start, command.end - 1)))
+        if line.words and self._script_called(line, start):
+            return
+        read_command(self.reading, line, (start, end), self.place, self.directory)
+
+    def _assign(self, word: shell.Word) -> None:
+        key, equals, _ = word.text.partition("=")
+        if equals and key.isidentifier():
+            self.variables[key] = _value_of(word, self.variables)
+
+    def _script_called(self, line: Line, start: int) -> bool:
+        """``sh -c '…'`` and a script of the repository: the text runs here, in the lines of the call."""
+        name = line.words[0].value or ""
+        words = line.words[1:]
+        text: str | None = None
+        if name.rsplit("/", 1)[-1] in ("sh", "bash", "ash", "dash", ".", "source"):
+            at = next((n for n, word in enumerate(words) if re.fullmatch(r"-[a-z]*c", word.text)), None)
+            if at is not None:
+                text = words[at + 1].known if at + 1 < len(words) else ""
+            else:
+                name = next((word.value or "" for word in words if not word.text.startswith("-")), "")
+        elif not name.endswith((".sh", ".bash")):
+            return False
+        if text is None:
+            text = self.reading.repository.script(name, self.directory) or ""
+        limits = tuple(limit_of(limit, start) for limit in line.limits)
+        place = replace(
+            self.place,
+            timeouts=(*self.place.timeouts, *limits),
+            variables=line.variables,
+            directory=self.directory,
+        )
+        _script(self.reading, Text(text, ((0, start),)), place, self.nested + 1)
+        return True
+
+
+def _entered(directory: str | None, word: Arg | None) -> str | None:
+    if word is None or word.value is None:
+        return None
+    if word.value.startswith(ROOT):
+        return word.value.removeprefix(ROOT).strip("/")
+    path = word.value.removeprefix(HERE).lstrip("/") if word.value.startswith(HERE) else word.value
+    if path.startswith("/") or directory is None or path == "-":
+        return None
+    return posixpath.normpath(posixpath.join(directory, path)).removeprefix("./") if path else directory
+
+
+def _args(word: shell.Word, variables: Mapping[str, str | None]) -> list[Arg]:
+    """A word; one that is nothing but a variable without quotes is the words that the variable holds."""
+    arg = _arg(word, variables)
+    if arg.value is None or word.text[:1] != "$" or not re.fullmatch(r"\$\w+|\$\{\w+\}", word.text):
+        return [arg]
+    return [Arg(each, each) for each in arg.value.split()[:200]]
+
+
+def _arg(word: shell.Word, variables: Mapping[str, str | None]) -> Arg:
+    text = word.text.replace("`pwd`", "${PWD}").replace("$(pwd)", "${PWD}")
+    value = shell.Word(text, word.start, word.end).value(variables)
+    return Arg(text.strip("\"'") if text[:1] in "\"'" else text, value)
+
+
+def _value_of(word: shell.Word, variables: Mapping[str, str | None]) -> str | None:
+    value = _arg(word, variables).value
+    return None if value is None else value.partition("=")[2]
