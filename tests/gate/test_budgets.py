@@ -11,6 +11,7 @@ from image_samples import docker_archive, layer
 from imgopt.config import load
 from imgopt.errors import ConfigError, UsageError
 from imgopt.gate.budgets import NAMES, Growth, limits_for, parse_limit
+from imgopt.gate.subject import image_name
 
 
 @pytest.mark.parametrize(
@@ -173,3 +174,27 @@ def test_every_budget_is_an_option(imgopt: Imgopt, tmp_path: Path, monkeypatch: 
         "max-next-push",
         "max-growth",
     ]
+
+
+@pytest.mark.parametrize(
+    ("target", "reference", "name"),
+    [
+        ("docker:shop/api:7", "shop/api:7", "shop/api"),
+        ("docker:api:7", "api:7", "api"),
+        ("api:7", "api:7", "api"),
+        ("api", "api", "api"),
+        ("harbor.corp:5000/shop/api:7", "harbor.corp:5000/shop/api:7", "harbor.corp:5000/shop/api"),
+        ("harbor.corp:5000/shop/api", "harbor.corp:5000/shop/api", "harbor.corp:5000/shop/api"),
+        ("registry:harbor.corp/api@sha256:ab", "harbor.corp/api@sha256:ab", "harbor.corp/api"),
+        ("image.tar", "shop/api:7", "shop/api"),
+        ("image.tar", "api:7", "api"),
+        ("layout", "7", "layout"),
+        ("there", "there", "there"),
+    ],
+)
+def test_an_image_keeps_its_name_from_release_to_release(
+    target: str, reference: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("there").write_bytes(b"")
+    assert image_name(target, reference) == name
