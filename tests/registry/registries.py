@@ -147,6 +147,7 @@ class Proxy:
         self.seen: list[Seen] = []
         self.cut_at: list[int] = []  # cuts the connection over which the so many-th byte of all bodies comes
         self.cut_all = False  # and every other with it
+        self.swallows_continue = False
         self._lock = threading.Lock()
         self._next = 0.0
         self._open: set[socket.socket] = set()
@@ -230,7 +231,8 @@ class Proxy:
         server.sendall(head)
         if headers.get("expect"):
             early = _head(answers)
-            client.sendall(early)
+            if not self.swallows_continue:
+                client.sendall(early)
             if b" 100 " not in early.partition(b"\r\n")[0]:
                 seen.status = int(early.split(b" ", 2)[1])
                 return False

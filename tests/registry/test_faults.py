@@ -163,6 +163,22 @@ def test_a_proxy_that_takes_small_requests_only(
     assert [each.body_bytes for each in proxy.seen].count(312_500) == 4  # of 1.5 MB, the rest is less
 
 
+@pytest.mark.parametrize("how", ["swallowed", "417"])
+def test_a_proxy_that_knows_no_continue(
+    how: str, release: Release, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    """Then nothing can be held ready; it is waited for once only."""
+    proxy.swallows_continue = how == "swallowed"
+    proxy.troubles = [Trouble("PATCH", status=417)] if how == "417" else []
+    run = imgopt(
+        "push", str(release(1, size=3_000_000)), f"{proxy.name}/{repository}:1", "--chunk-size", "500kB"
+    )
+    assert run.code == 0, run.err
+    asked = [each for each in proxy.seen if each.method == "PATCH" and each.headers.get("expect")]
+    assert len(asked) == 1
+    pulled(proxy.name, repository, "1")
+
+
 @pytest.mark.parametrize(
     "host", ["127.0.0.1:{port}", "localhost:{port}", "registry.invalid", "registry.invalid:5000"]
 )

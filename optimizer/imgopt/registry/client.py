@@ -88,6 +88,7 @@ class Client:
             import urllib3
 
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        self.mute = False  # no "100 Continue" comes through from there
         self.authority = Authority("", credentials_for(target), self._ask_realm)
 
     def close(self) -> None:

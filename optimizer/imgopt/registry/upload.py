@@ -30,7 +30,7 @@ from imgopt.registry.wire import PIECE_BYTES, Broken, Wire
 
 #: The first chunk: ten seconds at 0.5 MB/s.
 CHUNK_BYTES = 5_000_000
-_HELD_SECONDS = 5.0
+_HELD_SECONDS = 3.0
 _MOST_RESTARTS = 3
 _HELD = ("held", "held too")
 _FINE = (200, 201, 202, 204)
@@ -213,7 +213,8 @@ class Upload:
 
     def _send_strictly(self, end: int) -> None:
         """A chunk to a registry that forgives nothing: with further requests held for the case that it is cut."""
-        names = ("data", *(_HELD if self._session.offset else ()))  # at byte 0 there is nothing to lose
+        # at byte 0 there is nothing to lose
+        names = ("data", *(_HELD if self._session.offset and not self._client.mute else ()))
         ready = self._take_turns(names)
         if not ready:
             self._recover("the connection was cut")
@@ -239,7 +240,9 @@ class Upload:
         for name in names:
             wire = self._wire(name)
             try:
-                wire.begin("PATCH", self._session.location, self._headers(), None, expect=True)
+                wire.begin(
+                    "PATCH", self._session.location, self._headers(), None, expect=not self._client.mute
+                )
             except Broken:
                 wire.close()
                 continue
@@ -247,10 +250,12 @@ class Upload:
         ready = []
         for name, wire in begun:
             try:
-                taken = wire.taken(_HELD_SECONDS)
+                taken = not self._client.mute and wire.taken(_HELD_SECONDS)
             except Broken:
                 wire.close()
                 continue
+            if not taken and wire.refused is None:
+                self._client.mute = True  # a proxy swallows "100 Continue": nothing can be held through it
             if taken or name == names[0]:
                 ready.append(wire)
             else:
@@ -344,6 +349,9 @@ class Upload:
         if self._failures < self._client.access.tries:
             if status == 401:
                 self._client.authority.forget()
+                return
+            if status == 417:
+                self._client.mute = True
                 return
             if status == 413 and self._chunk_bytes > _SMALLEST_BYTES:
                 self._chunk_bytes = self._most_bytes = max(_SMALLEST_BYTES, self._chunk_bytes // 4)
