@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from imgopt.options import Options
     from imgopt.picture import Picture
     from imgopt.registry.result import PushResult
-    from imgopt.release_difference import NewLayer, ReleaseDifference
+    from imgopt.release_difference import ImageDifference, NewLayer, ReleaseDifference
     from imgopt.rule import Finding, Rule
 
 #: A layer of a directory entry, as WORKDIR makes it, travels again for some hundred bytes: no finding.
@@ -80,6 +80,7 @@ class Comparison:
     engine_description: str
     before: MeasuredImage
     after: MeasuredImage
+    difference: ImageDifference
     behaviour: Behaviour
     not_run: str | None  # why nothing was started
     next_release: NextRelease | None
@@ -179,6 +180,7 @@ def compare(
     Raises InputError when there is nothing to compare, MeasureError when it cannot be built or measured.
     """
     from imgopt.picture import Jars, take_picture
+    from imgopt.release_difference import compare_images
     from imgopt.suggest import open_context_of, report_file
     from imgopt.weigh.layers import Weigher
     from imgopt.weigh.push import push_times
@@ -207,6 +209,8 @@ def compare(
                 built[which] = shop.build(which, context.root, dockerfiles[which], pictures[which])
                 opened[which] = stack.enter_context(contextlib.closing(engine.open(built[which])))
                 measured[which] = weigh(shop, file, which, built[which], opened[which], pictures[which])
+            tell("comparing the files of both images")
+            difference = compare_images(opened[BEFORE], opened[AFTER])
             later: dict[str, OpenImage] = {}
             release = None
             if settings.next_release:
@@ -221,6 +225,7 @@ def compare(
         engine.description,
         measured[BEFORE],
         measured[AFTER],
+        difference,
         behaviour,
         not_run,
         release,

@@ -40,6 +40,7 @@ def text(found: Comparison, *, width: int, quiet: bool = False, verbose: bool = 
     if verbose:
         for title, image in (("Layers before", found.before), ("Layers after", found.after)):
             lines += [(), line((title, "strong")), *layers(image, width)]
+        lines += _files(found)
     return lines
 
 
@@ -277,6 +278,28 @@ def _pushed(found: Comparison, width: int) -> list[Line]:
             indent=10,
         )
     return lines
+
+
+def _files(found: Comparison) -> list[Line]:
+    """What became of the files, in plain bytes, and the largest of those that are in one image only."""
+    difference = found.difference
+    groups = (
+        ("at the same path", difference.same),
+        ("at the same path, in another layer", difference.other_layer),
+        ("at another path", difference.elsewhere),
+        ("changed", difference.changed),
+        ("only in the original", difference.only_before),
+        ("only in the rewrite", difference.only_after),
+    )
+    rows: list[tuple[Line | str, Line | str, Line | str, Line | str]] = []
+    for label, group in groups:
+        if group.files:
+            largest = group.largest[0][0] if label.startswith(("only", "changed")) and group.largest else ""
+            example = dim(f"e.g. {visible(largest)}") if largest else ()
+            rows.append(((*line(f"{label}  "), *example), f"{group.files:,}", megabytes(group.bytes), ""))
+    if not rows:
+        return []
+    return [(), line(("Files of both images, unpacked", "strong")), *table(rows)]
 
 
 def nothing(file: FileReport, width: int) -> list[Line]:

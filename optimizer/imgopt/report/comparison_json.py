@@ -34,6 +34,7 @@ def comparison_object(found: Comparison) -> Object:
         "behaviour": {**found.behaviour.as_json(), "not_run": found.not_run},
         "next_release": None if found.next_release is None else _next_release(found.next_release),
         "pushed": None if found.pushed is None else _pushed(found.pushed),
+        "difference": found.difference.as_json(),
         "notes": list(found.notes),
         "rewrite": file["rewrite"],
         "findings": file["findings"],
