@@ -4,14 +4,16 @@ What an acknowledged chunk brought is never sent again while the registry keeps 
 they forgive:
 
 * Registries that follow the OCI specification say in an upload's status how many bytes they have: go on from there.
-* The distribution registry (2.x and 3.x: Docker's own, Debian's, Harbor's) writes what it gets of a chunk, but takes up an
-  upload only at the very byte at which its last answer ended (``_state``, signed). A chunk that is cut in the middle
-  makes the session unusable: status, PATCH and PUT answer 404, and no request gives a new state. But it looks at this
-  only when a request begins. So before each chunk a second PATCH is begun and held without a byte of body. When the
-  chunk is cut, the chunk is sent over that one, from its start: it overwrites the same bytes with the same bytes.
+* The distribution registry 2.x (Docker's image `registry:2`, Debian's package) writes what it gets of a chunk, but takes
+  up an upload only at the very byte at which its last answer ended (``_state``, signed). A chunk that is cut in the
+  middle makes the session unusable: status, PATCH and PUT answer 404, and no request gives a new state. But it looks
+  at this only when a request begins. So before each chunk further PATCHes are begun and held without a byte of body.
+  When the chunk is cut, it is sent over one of those, from its start: it overwrites the same bytes with the same bytes.
   And since a body without a length may end anywhere, a stop (Ctrl-C, a killed parent) ends the chunk where it is.
+  3.0 has the same state and is treated in the same way.
 
-When all connections are cut at once, such a registry's session is lost, and the blob starts anew.
+When all connections are cut at once, 2.x has lost the session (3.0 had not, when it was tried), and the blob starts
+anew.
 """
 
 from __future__ import annotations
