@@ -18,7 +18,7 @@ from imgopt.engines.command import Finished, ask, run
 from imgopt.engines.docker_endpoint import config_directory
 from imgopt.engines.engine import BuildRequest, EngineError
 from imgopt.engines.kaniko import PRESERVE, contains, version_from
-from imgopt.engines.opened import remove, temporary
+from imgopt.engines.opened import remove
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CERTIFICATES = (
@@ -83,7 +83,7 @@ class ChrootExecutor:
         self, request: BuildRequest, arguments: Sequence[str], environment: Mapping[str, str], layout: Path
     ) -> Finished:
         layout.mkdir()
-        root = Path(tempfile.mkdtemp(prefix="imgopt-kaniko-root-", dir=temporary()))
+        root = Path(tempfile.mkdtemp(prefix="root-", dir=layout.parent))
         try:
             self._lay_out(root, request)
             command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER, "kaniko"]

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from imgopt.engines.engine import BuiltImage, EngineError
 from imgopt.errors import ImgoptError
 from imgopt.images import Image, OpenImage, open_image
+
+_LOCK = ".lock"
 
 
 class Opened:
@@ -49,6 +53,35 @@ def temporary() -> Path | None:
     return None if os.environ.get("TMPDIR") or not os.access(default, os.W_OK) else default
 
 
+@contextlib.contextmanager
+def work_directory(prefix: str) -> Iterator[Path]:
+    """A directory that goes with the context. Those that killed processes left are removed first: as long as a process
+    lives it holds a lock in its own, which other containers on the same disk see, too."""
+    parent = temporary() or Path(tempfile.gettempdir())
+    for left in parent.glob(f"{prefix}*/{_LOCK}"):
+        with contextlib.suppress(OSError), left.open("rb+") as lock:
+            if _locked(lock):
+                remove(left.parent)
+    directory = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    try:
+        with (directory / _LOCK).open("wb") as lock:
+            _locked(lock)
+            yield directory
+    finally:
+        remove(directory)
+
+
+def _locked(file: IO[bytes]) -> bool:
+    """Locks a file, unless another process has done so."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
+
+
 def remove(path: Path) -> None:
     """A file or a directory, if it is there."""
     if path.is_dir() and not path.is_symlink():
@@ -62,9 +95,8 @@ class BuiltFiles:
     """The images that an engine wrote into files, one for each tag, in a directory that ends with the engine."""
 
     def __init__(self, prefix: str) -> None:
-        import tempfile
-
-        self.directory = Path(tempfile.mkdtemp(prefix=prefix, dir=temporary()))
+        self._stack = contextlib.ExitStack()
+        self.directory = self._stack.enter_context(work_directory(prefix))
         self._number = 0
         self._paths: dict[str, Path] = {}
         self._opened: list[Opened] = []
@@ -99,4 +131,4 @@ class BuiltFiles:
         for opened in self._opened:
             opened.close()
         self._opened.clear()
-        remove(self.directory)
+        self._stack.close()

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from imgopt.engines.command import ask, end_group, run
 from imgopt.engines.docker_endpoint import Endpoint
 from imgopt.engines.engine import BuildRequest, BuiltImage, Engine, EngineError, Runner
-from imgopt.engines.opened import Opened, remove, temporary
+from imgopt.engines.opened import Opened, remove, work_directory
 from imgopt.engines.output import build_error, timed_out
 
 if TYPE_CHECKING:
@@ -51,10 +51,11 @@ class PodmanEngine:
         self._repository = f"localhost/imgopt-{secrets.token_hex(4)}"
         self._made: list[str] = []
         self._references: set[str] = set()
-        self._directory = Path(tempfile.mkdtemp(prefix="imgopt-podman-", dir=temporary()))
         self._open: list[OpenImage] = []
         self._runner: Runner | None = None
-        self._closing = contextlib.ExitStack()
+        self._closing = contextlib.ExitStack()  # of the runner
+        self._work = contextlib.ExitStack()
+        self._directory = self._work.enter_context(work_directory("imgopt-podman-"))
 
     @property
     def description(self) -> str:
@@ -275,7 +276,7 @@ class PodmanEngine:
         self._references.clear()
         self._remove_images(self._made)
         self._made.clear()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        self._work.close()
 
     def __enter__(self) -> PodmanEngine:
         return self
