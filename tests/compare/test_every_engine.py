@@ -17,7 +17,8 @@ import private_docker
 import pytest
 from test_compare_command import DOCKERFILE, ROOT
 
-ENGINES = ("docker-buildkit", "podman", "buildkit", "kaniko", "kaniko-reproducible")
+# Docker: test_compare_command.py; digests on all builders: tests/engines/test_releases.py
+ENGINES = ("podman", "buildkit", "kaniko")
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -28,7 +29,7 @@ def test_the_next_release_is_small_wherever_the_engine_keeps_digests(
     engine: private_docker.Engine,
     tmp_path: Path,
 ) -> None:
-    builder = builder_of(name, request, engine)
+    builder: builders.Builder = request.getfixturevalue(name)
     for base in ("eclipse-temurin:17-jdk", "eclipse-temurin:17-jre-alpine"):
         builder.provide(base)
     project = tmp_path / "project"
@@ -46,15 +47,6 @@ def test_the_next_release_is_small_wherever_the_engine_keeps_digests(
         assert findings and all(each["rule"] == "unstable-layers" for each in findings)
     else:
         assert 0 < after <= 0.005 * before
-
-
-def builder_of(name: str, request: pytest.FixtureRequest, engine: private_docker.Engine) -> builders.Builder:
-    if name == "docker-buildkit":
-        return builders.docker(engine, buildkit=True)
-    if name == "kaniko-reproducible":
-        return builders.reproducible(request.getfixturevalue("kaniko"))
-    found: builders.Builder = request.getfixturevalue(name)
-    return found
 
 
 def compare(

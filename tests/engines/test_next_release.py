@@ -14,7 +14,7 @@ from test_rewrites_run import rewrite
 
 
 @pytest.mark.parametrize("builder", ["classic", "buildkit"])
-@pytest.mark.parametrize("spring_boot", ["2.7.18", "3.5.16"])
+@pytest.mark.parametrize("spring_boot", ["2.7.18"])  # 3.5: test_releases.py, on every builder
 def test_only_the_application_travels_with_the_next_release(
     spring_boot: str, builder: str, app: Callable[..., Path], engine: Engine, tmp_path: Path
 ) -> None:
