@@ -199,9 +199,11 @@ def imgopt_push(agent: Agent, name: str, tag: str = "2") -> tuple[float, int]:
     """Seconds of the command, its start and the reading of the image included, and the bytes of blobs it sent."""
     target = f"{push_clients.REGISTRY}/{name}:{tag}"
     begin = time.monotonic()
-    out = agent.run(*PROGRAM, "push", f"docker:{name}:{tag}", target, "--plain-http", "--format", "json", "-q")
+    out = agent.run(
+        *PROGRAM, "push", f"docker:{name}:{tag}", target, "--plain-http", "--format", "json", "-q"
+    )
     seconds = time.monotonic() - begin
-    return seconds, int(json.loads(out)["sent_bytes"])
+    return seconds, int(json.loads(out)["push"]["sent_bytes"])
 
 
 def told(what: str, seconds: float) -> None:

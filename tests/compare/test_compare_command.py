@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,9 @@ def project(app: Callable[..., Path], engine: Engine, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def compare(
+def invocation(
     engine: Engine | None, *arguments: str | Path, cache: Path, **variables: str
-) -> subprocess.CompletedProcess[str]:
+) -> tuple[list[str], dict[str, str]]:
     path = os.pathsep.join(str(ROOT / directory) for directory in ("optimizer", "rules"))
     environment = {
         **os.environ,
@@ -48,10 +49,15 @@ def compare(
     }
     if engine is not None:
         environment |= engine.environment
-    command = [sys.executable, "-c", "import sys; from imgopt.cli import main; sys.exit(main())", "compare"]
-    return subprocess.run(
-        [*command, *map(str, arguments)], env=environment, text=True, capture_output=True, timeout=900
-    )
+    program = "import sys; from imgopt.cli import main; sys.exit(main())"
+    return [sys.executable, "-c", program, "compare", *map(str, arguments)], environment
+
+
+def compare(
+    engine: Engine | None, *arguments: str | Path, cache: Path, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    command, environment = invocation(engine, *arguments, cache=cache, **variables)
+    return subprocess.run(command, env=environment, text=True, capture_output=True, timeout=900)
 
 
 def left_in(engine: Engine) -> tuple[set[str], set[str]]:
@@ -127,6 +133,25 @@ def test_an_original_that_does_not_build_was_broken_before(
     assert "does not build as it is, before any rewrite" in done.stderr
     assert "about to fail" in done.stderr  # the build's own output
     assert "Traceback" not in done.stderr
+    assert left_in(engine) == there
+
+
+def test_a_cancelled_job_leaves_nothing(project: Path, engine: Engine, tmp_path: Path) -> None:
+    """CI systems send SIGTERM."""
+    there = left_in(engine)
+    (project / "Dockerfile").write_text(DOCKERFILE.replace("EXPOSE 8080", "RUN echo going on; sleep 600"))
+    command, environment = invocation(engine, project, "--no-run", "--verbose", cache=tmp_path)
+    process = subprocess.Popen(command, env=environment, text=True, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "going on" in line and "RUN" not in line:
+            break
+    process.terminate()
+    process.stderr.read()
+    assert process.wait(60) == 130
+    deadline = time.monotonic() + 30  # the daemon takes a moment to end the step
+    while left_in(engine) != there and time.monotonic() < deadline:
+        time.sleep(0.2)
     assert left_in(engine) == there
 
 

@@ -131,6 +131,7 @@ def compare(
     from imgopt.report.terminal import working
     from imgopt_rules import ALL_RULES
 
+    _tidy_up_on_sigterm()
     given = a.Given(
         context,
         build_arg,
@@ -171,6 +172,15 @@ def compare(
             raise
     _print(found, format, output_file, no_color=no_color, quiet=quiet, verbose=verbose)
     return 0 if found.alike else 1
+
+
+def _tidy_up_on_sigterm() -> None:
+    """A cancelled CI job gets SIGTERM: what was built goes then as it does after Ctrl-C."""
+    import signal
+    import threading
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _dockerfile(path: str) -> str:
