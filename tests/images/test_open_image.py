@@ -10,9 +10,9 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
-import archives
+import image_archives as archives
 import pytest
-from archives import Layout, digest, docker_archive, packed, tar_of
+from image_archives import Layout, digest, docker_archive, packed, tar_of
 from private_docker import Engine
 
 from imgopt.errors import ImgoptError, InputError, MeasureError

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "images"))
 
 import registries  # noqa: E402
-from archives import docker_archive, tar_of  # noqa: E402
+from image_archives import docker_archive, tar_of  # noqa: E402
 
 _NUMBERS = itertools.count()
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from archives import Layout, tar_of
 from conftest import Command
+from image_archives import Layout, tar_of
 from private_docker import Engine
 from registries import Proxy, Registry
 
