@@ -237,11 +237,10 @@ def compare(
 
 @contextlib.contextmanager
 def workshop(engine: Engine, options: Options, settings: Settings, tell: Tell) -> Iterator[Workshop]:
-    directory = Path(tempfile.mkdtemp(prefix="imgopt-compare-"))
-    try:
+    from imgopt.engines.opened import work_directory
+
+    with work_directory("imgopt-compare-") as directory:
         yield Workshop(engine, options, settings, directory, tell, known_sizes())
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def read_dockerfile(path: str) -> bytes:
