@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -320,3 +322,40 @@ def _blobs(layout: Path) -> object:
         _send(handler, 200, {}, (layout / "blobs/sha256" / handler.path.rpartition(":")[2]).read_bytes())
 
     return answer
+
+
+def test_a_registry_that_sends_a_byte_now_and_then_is_not_waited_for(
+    imgopt: Imgopt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No real registry does this: a server of a few lines that never comes to an end."""
+    import socket
+
+    from imgopt.registry import client
+
+    monkeypatch.setattr(client, "LONGEST_ANSWER_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                threading.Thread(target=drip, args=(connection,), daemon=True).start()
+
+        def drip(connection: socket.socket) -> None:
+            with connection, contextlib.suppress(OSError):
+                while b"/manifests/" not in (asked := connection.recv(4096)):
+                    if not asked.startswith(b"GET /"):
+                        return  # TLS, which is tried first
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+                while True:
+                    connection.sendall(b" ")
+                    time.sleep(0.1)
+
+        threading.Thread(target=serve, daemon=True).start()
+        begin = time.monotonic()
+        run = imgopt("gate", f"registry:127.0.0.1:{server.getsockname()[1]}/shop/api:7", "--max-size", "1MB")
+    assert run.code == 3 and "has no end after 1 s" in run.err
+    assert time.monotonic() - begin < 20

@@ -33,6 +33,8 @@ MANIFESTS = (
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
 MOST_JSON_BYTES = 16 * 1024 * 1024
+#: Manifests and configs are some kilobytes: who takes longer to say one sends a byte now and then.
+LONGEST_ANSWER_S = 120.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 _MOST_REDIRECTS = 5
@@ -493,13 +495,29 @@ def _adapter(context: Any) -> Any:
     return Adapter()
 
 
+def _blocks(response: requests.Response) -> Iterator[bytes]:
+    """The body as it comes: `iter_content` would wait until a block is full."""
+    read1 = getattr(response.raw, "read1", None)  # urllib3 2.1
+    if read1 is None:
+        yield from response.iter_content(1)
+        return
+    while block := read1(1 << 16, decode_content=True):
+        yield block
+
+
 def _answer(response: requests.Response) -> Answer:
-    body = b""
-    for block in response.iter_content(1 << 16):
+    body = bytearray()
+    end = time.monotonic() + LONGEST_ANSWER_S
+    for block in _blocks(response):
         body += block
         if len(body) > MOST_JSON_BYTES:
             raise RegistryError("the registry's answer is too long", "is it a registry?")
-    return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
+        if time.monotonic() > end:
+            raise RegistryError(
+                f"the registry's answer has no end after {LONGEST_ANSWER_S:g} s",
+                "try again, or ask whoever runs it",
+            )
+    return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(body))
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
