@@ -30,6 +30,8 @@ MUTE_SECONDS, MUTE_SECONDS_OF_SEVERAL = 20.0, 90.0
 PAUSE_SECONDS = 1.1
 COMMAND_SECONDS = 30.0
 JAVA_SECONDS = 60.0
+#: Podman 4.3 loses what short-lived containers print, now and then.
+JAVA_TRIES = 3
 LOG_LINES = 2000
 
 _PORT_IN_LOG = re.compile(
@@ -260,7 +262,7 @@ class _Watch:
     def _get(self, port: int, path: str) -> Answer | Literal["closed", "mute"]:
         try:
             host, there = self.container.connect(port, 0)
-            return cast(Answer, self.container.in_network(lambda: get(host, there, path)))
+            return cast(Answer, self.container.in_network(lambda: get(host, there, path, port)))
         except EngineError:
             return "closed"
         except (OSError, http.client.HTTPException):
@@ -308,11 +310,15 @@ class _Watch:
         return heard
 
 
-def get(host: str, port: int, path: str) -> Answer:
-    """Asks once; follows no redirect. OSError or HTTPException when there is no HTTP answer."""
+def get(host: str, port: int, path: str, named: int) -> Answer:
+    """Asks once; follows no redirect. OSError or HTTPException when there is no HTTP answer.
+
+    The Host header says ``named``, the container's own port: answers hold links, and a published port is another one
+    at each start.
+    """
     connection = http.client.HTTPConnection(host, port, timeout=ANSWER_SECONDS)
     try:
-        connection.request("GET", path, headers={"Host": f"localhost:{port}", "Accept": "*/*"})
+        connection.request("GET", path, headers={"Host": f"localhost:{named}", "Accept": "*/*"})
         response = connection.getresponse()
         body = response.read(MAX_BODY_BYTES)
         location = response.headers.get("Location")
@@ -330,15 +336,19 @@ def java_of(runner: Runner, subject: Subject) -> JavaVersion | None:
     candidates = [*named, "java", *([f"{home}/bin/java"] if home else [])]
     for program in dict.fromkeys(candidates):
         command = [program, "-XshowSettings:properties", "-version"]
-        try:
-            container = runner.start(subject.reference, RunRequest(entrypoint=command))
-        except StartError:
-            continue
-        try:
-            if container.wait(JAVA_SECONDS) == 0:
-                return java_version(container.log(LOG_LINES))
-        finally:
-            container.remove()
+        for _ in range(JAVA_TRIES):
+            try:
+                container = runner.start(subject.reference, RunRequest(entrypoint=command))
+            except StartError:
+                break
+            try:
+                if container.wait(JAVA_SECONDS) != 0:
+                    break
+                output = container.log(LOG_LINES)
+            finally:
+                container.remove()
+            if output.strip():
+                return java_version(output)
     return None
 
 

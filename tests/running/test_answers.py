@@ -154,3 +154,28 @@ def test_java_tells_its_version() -> None:
     assert java is not None
     assert (java.major, java.version, java.vendor) == (8, "1.8.0_252", "Azul Systems, Inc.")
     assert java_version("sh: java: not found") is None
+
+
+def test_a_question_names_the_containers_own_port() -> None:
+    """Answers hold links made of the Host header, and a published port is another one at each start."""
+    import http.server
+    import threading
+
+    from imgopt.observing import get
+
+    class Echo(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.headers["Host"].encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        answer = get("127.0.0.1", server.server_port, "/about", 8080)
+        server.shutdown()
+    assert answer.body == b"localhost:8080"
