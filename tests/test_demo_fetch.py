@@ -43,8 +43,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.cuts:
             self.server.cuts -= 1
             rest = rest[: len(rest) // 2]
+        self.server.sent.append((wanted, len(rest)))  # before whoever asked has it all, and looks
         self.wfile.write(rest)
-        self.server.sent.append((wanted, len(rest)))
 
     def log_message(self, format: str, *args: object) -> None:
         pass
