@@ -140,7 +140,7 @@ def test_an_oci_layout_keeps_its_manifest(
 
 
 def test_kaniko_s_tar(imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path) -> None:
-    from archives import docker_archive, packed
+    from image_archives import docker_archive, packed
 
     layers = [tar_of({"a": b"x" * 200_000}), tar_of({"b": b"y"})]
     archive = tmp_path / "kaniko.tar"
@@ -188,7 +188,7 @@ def test_layers_may_go_in_parallel(release: Release, imgopt: Command, proxy: Pro
 def test_a_repeated_layer_is_sent_once(
     imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path
 ) -> None:
-    from archives import docker_archive
+    from image_archives import docker_archive
 
     layer = tar_of({"a": hashlib.sha256(b"a").digest() * 10_000})
     archive = tmp_path / "twice.tar"
