@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import random
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,6 +16,7 @@ sys.path.insert(0, str(ROOT / "tests" / "images"))
 
 import registries  # noqa: E402
 from image_archives import docker_archive, tar_of  # noqa: E402
+from push_command import Command  # noqa: E402
 
 _NUMBERS = itertools.count()
 
@@ -42,61 +40,6 @@ def proxy(shared_registry: registries.Registry) -> Iterator[registries.Proxy]:
 def repository() -> str:
     """A name that no other test uses."""
     return f"shop/api-{os.getpid()}-{next(_NUMBERS)}"
-
-
-@dataclass(frozen=True)
-class Run:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def push(self) -> dict[str, object]:
-        found: dict[str, object] = json.loads(self.out)["push"]
-        return found
-
-
-class Command:
-    """`imgopt` in a process of its own, with a home, a cache and a Docker configuration of its own."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("DOCKER_", "XDG_", "REGISTRY_"))},
-            "HOME": str(home),
-            "XDG_CACHE_HOME": str(home / "cache"),
-            "XDG_RUNTIME_DIR": str(home / "run"),
-            "DOCKER_CONFIG": str(home / "docker"),
-            "PYTHONPATH": os.pathsep.join(str(ROOT / name) for name in ("optimizer", "rules")),
-            "PYTHONUNBUFFERED": "1",
-        }
-        (home / "docker").mkdir()
-
-    def login(self, **config: object) -> None:
-        (self.home / "docker" / "config.json").write_text(json.dumps(config))
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        code = "import sys; from imgopt.cli import main; sys.exit(main())"
-        return subprocess.Popen(
-            [sys.executable, "-c", code, *arguments],
-            env=self.environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=self.home,
-        )
-
-    def start_on(self, terminal: int, *arguments: str) -> subprocess.Popen[bytes]:
-        code = "import sys; from imgopt.cli import main; sys.exit(main())"
-        environment = {**self.environment, "TERM": "xterm", "COLUMNS": "120"}
-        command = [sys.executable, "-c", code, *arguments]
-        return subprocess.Popen(command, env=environment, stdout=terminal, stderr=terminal, cwd=self.home)
-
-    def __call__(self, *arguments: str, seconds: float = 120) -> Run:
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=seconds)
-        assert "Traceback" not in err, err
-        return Run(process.returncode, out, err)
 
 
 @pytest.fixture

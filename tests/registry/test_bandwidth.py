@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from conftest import Command
+from push_command import Command
 from registries import Proxy, Registry, Trouble
 
 from imgopt.units import parse_rates

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import registries
 from conforming import conforming
-from conftest import Command
+from push_command import Command
 
 Release = Callable[..., Path]
 

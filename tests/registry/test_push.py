@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Command
 from image_archives import Layout, tar_of
 from private_docker import Engine
+from push_command import Command
 from registries import Proxy, Registry
 
 Release = Callable[..., Path]

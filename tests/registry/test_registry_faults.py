@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import registries
-from conftest import Command
+from push_command import Command
 from registries import PASSWORD, USER, Proxy, Registry, Trouble, free_port
 from test_push import pulled
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from push_command import Command
 from registries import Proxy, Registry, Trouble
 from test_push import pulled
 

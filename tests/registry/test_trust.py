@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import registries
 from certificates import TokenService, self_signed, token_service
-from conftest import Command
+from push_command import Command
 from registries import PASSWORD, USER, Registry
 
 Release = Callable[..., Path]
