@@ -83,8 +83,13 @@ def boot_jar(
     manifest: Mapping[str, str] | None = None,
     prefix: bytes = b"",
     war: bool = False,
+    modules: Sequence[str] = (),
+    application: str = "application",
 ) -> None:
-    """Writes an executable archive. ``libraries``: file name -> bytes, in the order they shall have."""
+    """Writes an executable archive. ``libraries``: file name -> bytes, in the order they shall have.
+
+    ``modules``: those of them that layers.idx has in the last layer, ``application``, beside the classes.
+    """
     parts = tuple(int(part) for part in version.split(".")[:2])
     kind = "WarLauncher" if war else "JarLauncher"
     package = "org.springframework.boot.loader" + (".launch" if parts >= (3, 2) else "")
@@ -107,13 +112,16 @@ def boot_jar(
         **(manifest or {}),
     }
     snapshots = [name for name in libs if "SNAPSHOT" in name]
-    released = [name for name in libs if name not in snapshots]
+    snapshots = [name for name in snapshots if name not in modules]
+    released = [name for name in libs if name not in snapshots and name not in modules]
     index = (
         '- "dependencies":\n'
         + "".join(f'  - "{top}/lib/{name}"\n' for name in released)
         + '- "spring-boot-loader":\n  - "org/"\n- "snapshot-dependencies":\n'
         + "".join(f'  - "{top}/lib/{name}"\n' for name in snapshots)
-        + f'- "application":\n  - "{top}/classes/"\n  - "{top}/classpath.idx"\n  - "{top}/layers.idx"\n  - "META-INF/"\n'
+        + f'- "{application}":\n  - "{top}/classes/"\n  - "{top}/classpath.idx"\n  - "{top}/layers.idx"\n'
+        + "".join(f'  - "{top}/lib/{name}"\n' for name in modules)
+        + '  - "META-INF/"\n'
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()

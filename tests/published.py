@@ -59,7 +59,16 @@ PUBLISHED = (
         "/about",
         arguments=("--server.port=8080",),
     ),
-    Published(  # 86 MB, 2026
+    Published(  # 108 MB, 2021; four modules of the project beside the classes
+        "spring-cloud-skipper-server",
+        "org/springframework/cloud/spring-cloud-skipper-server/2.8.0/spring-cloud-skipper-server-2.8.0.jar",
+        "8ab40f5a4966e24a37b31b1885060264cfc26dae8d6f0fff5bc2ede72d0a3f7e",
+        "2.5.5",
+        (8, 17),
+        "/actuator/health",
+        arguments=("--server.port=8080",),
+    ),
+    Published(  # 86 MB, 2026; five modules beside the classes
         "zipkin-server",
         "io/zipkin/zipkin-server/3.6.1/zipkin-server-3.6.1-slim.jar",
         "981b1de6139b4f8f787a909c308028732f9713ae5284353d2a5aa404d1094775",

@@ -21,6 +21,7 @@ from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_us
 from imgopt.rule import Applicability
 
 if TYPE_CHECKING:
+    from imgopt.java.archive import Entry
     from imgopt.java.jar import Jar
     from imgopt.picture import Artifact, Picture, StagePicture
 
@@ -30,6 +31,9 @@ FIXED_TIME = 318211200
 
 #: With fewer bytes of libraries there is nothing to keep out of the next push.
 SMALLEST_LIBRARIES = 1_000_000
+
+#: Below this a layer of their own for the project's modules costs more in round trips than it keeps from being sent.
+SMALLEST_MODULES = 200_000
 
 DEFAULT_LAYERS = ("dependencies", "spring-boot-loader", "snapshot-dependencies", "application")
 
@@ -70,6 +74,21 @@ _EXTRACTS = re.compile(r"jarmode|\bjar\s+-?-?x|\bunzip\b|\bjar\s+-?c?v?f?m|\bjar
 
 
 @dataclass(frozen=True)
+class Modules:
+    """The jars of the project's own modules, which the archive's layers.idx puts beside the classes of ``layer``.
+
+    They get a tree of their own: a release that changes none of them does not send them. ``directories`` are theirs
+    in the archive, as ``BOOT-INF/lib``.
+    """
+
+    layer: str
+    name: str
+    directories: tuple[str, ...]
+    count: int
+    bytes: int  # compressed
+
+
+@dataclass(frozen=True)
 class LayeringPlan:
     """``edits`` make the layered form; ``why_not`` says why there are none; both empty: nothing to layer."""
 
@@ -80,6 +99,7 @@ class LayeringPlan:
     why_not: str | None = None
     risk: str | None = None
     layered: bool = False  # the file unpacks its jar already
+    modules: Modules | None = None  # the project's own, when they get a layer of their own
 
 
 @dataclass(frozen=True)
@@ -95,6 +115,7 @@ class _Facts:
     library_directories: tuple[str, ...]
     classes: str
     extension: str
+    modules: Modules | None = None
 
 
 class LayeringRefused(Exception):
@@ -129,7 +150,9 @@ def plan(picture: Picture) -> LayeringPlan:
     except LayeringRefused as reason:
         return LayeringPlan(instruction.line, instruction.end_line, why_not=str(reason))
     level = Applicability.UNSAFE if risk else Applicability.SAFE
-    return LayeringPlan(instruction.line, instruction.end_line, edits, level, risk=risk)
+    return LayeringPlan(
+        instruction.line, instruction.end_line, edits, level, risk=risk, modules=facts.modules
+    )
 
 
 def already_layered(picture: Picture) -> bool:
@@ -247,7 +270,28 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
         library_directories=tuple(prefix.rstrip("/") for prefix in libraries),
         classes=jar.classes_prefix or "",
         extension=".war" if jar.kind == "spring-boot-war" else ".jar",
+        modules=_modules(jar, layers, moving) if mode != "path" else None,
     )
+
+
+def _modules(
+    jar: Jar, layers: tuple[tuple[str, tuple[Entry, ...]], ...], moving: tuple[str, ...]
+) -> Modules | None:
+    """None when two layers would have to be divided: their libraries may lie in one directory."""
+    found: list[Modules] = []
+    names = {name for name, _ in layers}
+    free = next(name for name in ("modules", "own-modules", "project-modules") if name not in names)
+    for name, entries in layers:
+        libraries = [entry for entry in entries if entry.name.startswith(tuple(jar.lib_prefixes))]
+        size = sum(entry.compressed_bytes for entry in libraries)
+        if name in moving and size >= SMALLEST_MODULES:
+            directories = tuple(
+                prefix.rstrip("/")
+                for prefix in jar.lib_prefixes
+                if any(entry.name.startswith(prefix) for entry in libraries)
+            )
+            found.append(Modules(name, free, directories, len(libraries), size))
+    return found[0] if len(found) == 1 else None
 
 
 def _require_plain_root(jar: Jar) -> None:
@@ -464,6 +508,11 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
         ]
         for moves in (False, True)
     )
+    if facts.modules is not None:
+        # before the classes, but with them: most builds write new times into the modules' jars, too
+        moving.insert(
+            0, f"{word_in('COPY', lower)} --from={stage}{owner} /extract/out/{facts.modules.name}/ /"
+        )
     where = _layers_start(
         picture, instruction, named_owner=chown is not None and not re.fullmatch(r"[\d:]+", chown.value or "")
     )
@@ -658,7 +707,19 @@ def _arrange(facts: _Facts, tree: str, *, has_find: bool) -> list[str]:
     steps = [
         f"for layer in {' '.join(facts.layers)}; do \\\n      mkdir -p out/$layer && mv layers/$layer out/$layer/{tree} || exit 1; done"
     ]
+    modules = facts.modules
+    if modules is not None:
+        there, here = f"out/{modules.layer}/{tree}", f"out/{modules.name}/{tree}"
+        above = dict.fromkeys(posixpath.dirname(directory) for directory in modules.directories)
+        steps.append("mkdir -p " + " ".join(f"{here}/{directory}" for directory in above))
+        # a later release may have no modules there
+        steps.append(
+            f"for path in {' '.join(modules.directories)}; do \\\n"
+            f"      [ ! -e {there}/$path ] || mv {there}/$path {here}/$path || exit 1; done"
+        )
     fixed = [f"out/{layer}" for layer in facts.layers if layer not in facts.moving]
+    if modules is not None:
+        fixed.append(f"out/{modules.name}")
     if fixed:
         steps.append(stamp_command(fixed, has_find=has_find))
     return steps

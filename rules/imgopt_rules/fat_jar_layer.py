@@ -8,7 +8,10 @@ jar on a builder without a cache: 65.6 MB travel for a one-class change; in the 
 Adds a stage that unpacks the jar into one tree per layer, as its own layers.idx says, and copies the trees one by
 one. The form matters: the four COPY lines of the Spring Boot manual push everything again on a fresh build agent,
 because the times of directories differ. Here each tree is copied whole to `/`, and the times of what does not
-belong to a release are fixed. Where the jar stood, a jar of a few hundred bytes stands that points at the unpacked
+belong to a release are fixed. The jars of the project's own modules, which layers.idx keeps beside the classes, get
+a tree of their own from 0.2 MB on: a release that changes none of them does not send them, as long as the build
+makes the same bytes of the same sources (Maven: project.build.outputTimestamp; Gradle 9, or preserveFileTimestamps
+= false). Where the jar stood, a jar of a few hundred bytes stands that points at the unpacked
 tree, so the start command, scripts, health checks and `command:` overrides stay as they are.
 
 ## Fix safety
@@ -31,6 +34,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt.layering import LayeringPlan
 from imgopt.picture import Picture
 from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, rule
 
@@ -58,7 +62,10 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             end_line=plan.end_line,
             message=f"the application is one layer{share}; every release pushes all of it",
             fix=Fix(
-                "unpack it into layers that keep their digest", plan.applicability, plan.edits, plan.risk
+                f"unpack it into layers that keep their digest{_about_modules(plan)}",
+                plan.applicability,
+                plan.edits,
+                plan.risk,
             ),
         )
     elif plan.why_not and jar is not None:
@@ -72,3 +79,13 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         )
     elif plan.why_not:
         yield Declined(ID, plan.line, plan.why_not)
+
+
+def _about_modules(plan: LayeringPlan) -> str:
+    if plan.modules is None:
+        return ""
+    count, size = plan.modules.count, plan.modules.bytes / 1e6
+    return (
+        f"; the project's own modules ({count} {'jar' if count == 1 else 'jars'}, {size:.1f} MB) get one that stays "
+        "when the build makes the same jars again (Maven does with project.build.outputTimestamp set)"
+    )

@@ -45,6 +45,49 @@ def test_only_the_application_travels_with_the_next_release(
     assert new_bytes["Dockerfile.imgopt"] <= 0.005 * new_bytes["Dockerfile"], saved
 
 
+def test_modules_of_the_project_do_not_travel_with_the_classes(
+    app: Callable[..., Path], engine: Engine, tmp_path: Path
+) -> None:
+    """layers.idx keeps them in the layer of the classes: here Thymeleaf stands for modules of the project."""
+    first = _with_modules(app("3.5.16"), tmp_path / "app.jar", "thymeleaf")
+    (tmp_path / "next").mkdir()
+    second = apps.next_release(first, tmp_path / "next" / first.name)
+    releases: list[dict[str, Layer]] = []
+    for number, jar in enumerate((first, second), 1):
+        project = context(tmp_path / str(number), jar, FORMS[0], "eclipse-temurin:17-jdk")
+        rewrite(project)
+        provide_bases(engine, project / "Dockerfile.imgopt")
+        engine.build(project, f"modules:{number}", dockerfile="Dockerfile.imgopt", cache=False)
+        layers = engine.layers(f"modules:{number}", wanted=lambda index: index > 0)
+        releases.append({layer.diff_id: layer for layer in layers if layer})
+    service = engine.start("modules:2", ())
+    try:
+        service.wait()
+        answer = service.get("/page")  # a page that Thymeleaf makes
+    finally:
+        service.stop()
+    assert answer.status == 200
+    before, after = releases
+    assert any("thymeleaf" in entry[0] for layer in after.values() for entry in layer.entries)
+    new = [layer for digest, layer in after.items() if digest not in before]
+    assert not any("thymeleaf" in entry[0] for layer in new for entry in layer.entries), why(before, new)
+    assert sum(layer.compressed_bytes for layer in new) < 20_000
+
+
+def _with_modules(jar: Path, target: Path, name: str) -> Path:
+    """The jar with the libraries called ``name…`` in the application's layer, as Spring Boot has the project's own."""
+    with zipfile.ZipFile(jar) as old, zipfile.ZipFile(target, "w") as new:
+        for entry in old.infolist():
+            data = old.read(entry)
+            if entry.filename == "BOOT-INF/layers.idx":
+                lines = data.decode().splitlines(keepends=True)
+                own = [line for line in lines if f"lib/{name}" in line]
+                assert own
+                data = "".join([line for line in lines if line not in own] + own).encode()
+            new.writestr(entry, data)
+    return target
+
+
 UNPACKED = """\
 FROM eclipse-temurin:17-jdk AS build
 COPY target/app.jar app.jar
