@@ -15,15 +15,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from imgopt.engines.command import ask, run
-from imgopt.engines.engine import BuildRequest, BuiltImage, EngineError, Runner
-from imgopt.engines.opened import BuiltFiles, remove
+from imgopt.engines.engine import BuildRequest, BuiltImage, EngineError
+from imgopt.engines.file_engine import FileEngine
+from imgopt.engines.opened import remove
 from imgopt.engines.output import build_error, timed_out
-
-if TYPE_CHECKING:
-    from imgopt.images.model import OpenImage
 
 DEFAULT_SOCKET = Path("/run/buildkit/buildkitd.sock")
 ANSWER_SECONDS = 30
@@ -53,7 +50,7 @@ class Client:
         return True
 
 
-class BuildKitEngine:
+class BuildKitEngine(FileEngine):
     """See `imgopt.engines.engine.Engine`."""
 
     name = "buildkit"
@@ -62,18 +59,13 @@ class BuildKitEngine:
     sets: tuple[str, ...] = ()
 
     def __init__(self, client: Client, source_date_epoch: str | None = None) -> None:
+        super().__init__("imgopt-buildkit-")
         self.client = client
         self._epoch = source_date_epoch
-        self._files = BuiltFiles("imgopt-buildkit-")
-        self._closing = contextlib.ExitStack()
-        self._runner: Runner | None = None
 
     @property
     def description(self) -> str:
         return f"BuildKit {self.client.version or '(version unknown)'} {self.client.place}"
-
-    def has_base(self, name: str) -> str | None:
-        return None
 
     def build(self, request: BuildRequest, tag: str) -> BuiltImage:
         path = self._files.new()
@@ -131,28 +123,6 @@ class BuildKitEngine:
         command += ["--target", request.target] if request.target else []
         command += ["--platform", request.platform] if request.platform else []
         return [*command, "--output", output, str(request.context)]
-
-    def open(self, built: BuiltImage) -> OpenImage:
-        return self._files.open(built)
-
-    def runner(self) -> Runner | None:
-        if self._runner is None:
-            from imgopt.engines.runners import any_runner
-
-            self._runner = self._closing.enter_context(any_runner())
-        return self._runner
-
-    def close(self) -> None:
-        with contextlib.suppress(Exception):
-            self._closing.close()
-        self._runner = None
-        self._files.close()
-
-    def __enter__(self) -> BuildKitEngine:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
 
 def connect(builder: str | None = None, address: str | None = None) -> BuildKitEngine:

@@ -10,7 +10,6 @@ them when a variable says so: there imgopt sets both.
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 import os
 import re
@@ -18,16 +17,14 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from imgopt.engines.command import Finished
-from imgopt.engines.engine import BuildRequest, BuiltImage, EngineError, Runner
-from imgopt.engines.opened import BuiltFiles, remove
+from imgopt.engines.engine import BuildRequest, BuiltImage, EngineError
+from imgopt.engines.file_engine import FileEngine
+from imgopt.engines.opened import remove
 from imgopt.engines.output import build_error, timed_out
 from imgopt.errors import UsageError
-
-if TYPE_CHECKING:
-    from imgopt.images.model import OpenImage
 
 PRESERVE = "FF_KANIKO_REPRODUCIBLE_PRESERVE_BASE_LAYERS"
 #: The maintained fork from here on: the flag above was measured there.
@@ -80,7 +77,7 @@ class Executor(Protocol):
         ...
 
 
-class KanikoEngine:
+class KanikoEngine(FileEngine):
     """See `imgopt.engines.engine.Engine`. ``flags``: the user's, for the executor."""
 
     name = "kaniko"
@@ -89,6 +86,7 @@ class KanikoEngine:
     def __init__(self, executor: Executor, flags: Sequence[str] = ()) -> None:
         """UsageError for a flag that imgopt refuses."""
         check_flags(flags)
+        super().__init__("imgopt-kaniko-")
         self._executor = executor
         self._flags = tuple(flags)
         self._preserves = executor.knows_preserve and os.environ.get(PRESERVE, "true").lower() in (
@@ -97,9 +95,6 @@ class KanikoEngine:
         )
         asked = [flag for flag in self._flags if flag.partition("=")[0] == "--reproducible"]
         self._reproducible = asked[-1] != "--reproducible=false" if asked else self._preserves
-        self._files = BuiltFiles("imgopt-kaniko-")
-        self._closing = contextlib.ExitStack()
-        self._runner: Runner | None = None
 
     @property
     def description(self) -> str:
@@ -129,9 +124,6 @@ class KanikoEngine:
             f"{PRESERVE}=true: without it --reproducible writes the base's layers anew",
         )
 
-    def has_base(self, name: str) -> str | None:
-        return None
-
     def build(self, request: BuildRequest, tag: str) -> BuiltImage:
         layout = self._files.new()
         arguments = [*self._flags]
@@ -154,28 +146,6 @@ class KanikoEngine:
         except BaseException:
             remove(layout)
             raise
-
-    def open(self, built: BuiltImage) -> OpenImage:
-        return self._files.open(built)
-
-    def runner(self) -> Runner | None:
-        if self._runner is None:
-            from imgopt.engines.runners import any_runner
-
-            self._runner = self._closing.enter_context(any_runner())
-        return self._runner
-
-    def close(self) -> None:
-        with contextlib.suppress(Exception):
-            self._closing.close()
-        self._runner = None
-        self._files.close()
-
-    def __enter__(self) -> KanikoEngine:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
 
 def check_flags(flags: Sequence[str]) -> None:
