@@ -508,18 +508,16 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
         ]
         for moves in (False, True)
     )
-    if facts.modules is not None:
-        # before the classes, but with them: most builds write new times into the modules' jars, too
-        moving.insert(
-            0, f"{word_in('COPY', lower)} --from={stage}{owner} /extract/out/{facts.modules.name}/ /"
-        )
-    where = _layers_start(
-        picture, instruction, named_owner=chown is not None and not re.fullmatch(r"[\d:]+", chown.value or "")
-    )
+    named_owner = chown is not None and not re.fullmatch(r"[\d:]+", chown.value or "")
+    where = _layers_start(picture, instruction, named_owner=named_owner)
     indent = _indent(document.text, where)
     copies.insert(0, f"# The layers of the jar, in /{tree}; {pointer} is a small jar that starts them")
     edits.append(Edit(at(where), "".join(indent + copy + newline for copy in copies)))
     # a release changes these: above a RUN they would make every build run it again, cache or not
+    if facts.modules is not None:
+        start = _modules_start(picture, instruction, named_owner=named_owner)
+        copy = f"{word_in('COPY', lower)} --from={stage}{owner} /extract/out/{facts.modules.name}/ /"
+        edits.append(Edit(at(start), _indent(document.text, start) + copy + newline))
     beside = _before_comment(picture, instruction)
     indent = _indent(document.text, beside)
     edits.append(Edit(at(beside), "".join(indent + copy + newline for copy in moving)))
@@ -804,6 +802,20 @@ def _layers_start(picture: Picture, copy: Instruction, *, named_owner: bool) -> 
         ):
             return _before_comment(picture, instruction)
     return _before_comment(picture, copy)
+
+
+def _modules_start(picture: Picture, copy: Instruction, *, named_owner: bool) -> int:
+    """Where the modules' layer goes: below every RUN, because most builds write new times into those jars, but before
+    a WORKDIR that follows, because buildah makes its directory in the layer that comes next, with the build's time."""
+    start = copy
+    for instruction in picture.final.stage.instructions:
+        if instruction is copy or named_owner:
+            break
+        if instruction.keyword in ("RUN", "COPY", "ADD"):
+            start = copy
+        elif instruction.keyword == "WORKDIR" and start is copy:
+            start = instruction
+    return _before_comment(picture, start)
 
 
 def _indent(text: str, offset: int) -> str:
