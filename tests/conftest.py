@@ -41,6 +41,18 @@ def app() -> Callable[..., Path]:
     return built
 
 
+STARTED: list[private_docker.Engine] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _pruned() -> Iterator[None]:
+    """What a module's tests built goes with the module."""
+    yield
+    for running in STARTED:
+        with contextlib.suppress(Exception):  # an engine that a test ended
+            running.prune()
+
+
 @pytest.fixture(scope="session")
 def engine() -> Iterator[private_docker.Engine]:
     """A Docker Engine of the tests' own; see private_docker."""
@@ -52,7 +64,9 @@ def engine() -> Iterator[private_docker.Engine]:
             running = stack.enter_context(private_docker.engine())
         except private_docker.EngineError as error:  # root without its rights, as in a plain container
             pytest.skip(str(error))
+        STARTED.append(running)
         yield running
+        STARTED.remove(running)
 
 
 @pytest.fixture(scope="session")

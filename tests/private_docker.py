@@ -133,6 +133,11 @@ class Engine:
             "DOCKER_CONFIG": str(Path(self.address.removeprefix("unix://")).parent),
         }
 
+    def prune(self) -> None:
+        """Remove images without a name and the cache of builds: those of a whole run are ten gigabytes."""
+        self.client.images.prune(filters={"dangling": True})
+        self.client.api.prune_builds()
+
     def build(
         self,
         context: Path,
