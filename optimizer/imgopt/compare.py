@@ -401,10 +401,9 @@ def notes(engine: Engine, measured: Mapping[str, MeasuredImage]) -> Iterator[str
 
 
 def sizes_file() -> Path:
-    import os
+    from imgopt.places import cache
 
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache, "imgopt", "layer-sizes.json")
+    return cache() / "layer-sizes.json"
 
 
 #: More are forgotten, the oldest first.

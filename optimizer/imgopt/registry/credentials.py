@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from imgopt.errors import InputError
+from imgopt.places import home
 from imgopt.registry.errors import RegistryError
 from imgopt.registry.target import Target
 
@@ -89,7 +90,7 @@ def _podman_files() -> Iterator[Path]:
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if runtime:
         yield Path(runtime) / "containers" / "auth.json"
-    config = os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()
+    config = os.environ.get("XDG_CONFIG_HOME") or home() / ".config"
     yield Path(config) / "containers" / "auth.json"
 
 

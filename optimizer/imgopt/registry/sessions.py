@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from imgopt.places import cache
 from imgopt.registry.errors import RegistryError
 
 _LOCK_SECONDS = 60
@@ -120,8 +121,7 @@ class Notes:
 
 
 def directory() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    return Path(cache) / "imgopt" / "uploads"
+    return cache() / "uploads"
 
 
 def _remove_old(place: Path) -> None:
