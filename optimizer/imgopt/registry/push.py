@@ -241,11 +241,17 @@ class _Push:
         for source in self._sources:
             if not self._open:
                 return
-            found = self._learned(source, self._options.known)
-            for each in self._open:
-                for blob in (each.blob, found.get(each.layer.diff_id)):
-                    if blob is not None and self._mounted(each, blob, source):
-                        break
+            try:
+                self._mount_from(source)
+            except RegistryError as error:  # it may be closed to this user; the layers can still be sent
+                self._note(f"nothing more is mounted from {source}: {error.message}")
+
+    def _mount_from(self, source: str) -> None:
+        found = self._learned(source, self._options.known)
+        for each in self._open:
+            for blob in (each.blob, found.get(each.layer.diff_id)):
+                if blob is not None and self._mounted(each, blob, source):
+                    break
 
     def _mounted(self, each: _Layer, blob: Descriptor, source: str) -> bool:
         if self._client.blob_size(source, blob.digest) is None:
