@@ -77,3 +77,13 @@ def test_what_goes_wrong(
     proxy.troubles = [trouble]
     run = imgopt("bandwidth", f"{proxy.name}/{repository}")
     assert (run.code, run.out) == (3, "") and message in run.err and run.err.count("\n") == 1
+
+
+def test_an_upload_is_cancelled_whatever_fails(
+    imgopt: Command, proxy: Proxy, shared_registry: Registry, repository: str
+) -> None:
+    before = len(shared_registry.uploads())
+    proxy.troubles = [Trouble("HEAD", times=None, status=500)]
+    run = imgopt("bandwidth", f"{proxy.name}/{repository}")
+    assert run.code == 3 and "it answers 500" in run.err
+    assert len(shared_registry.uploads()) == before
