@@ -152,6 +152,22 @@ def test_what_goes_away_is_waited_for(
     pulled(proxy.name, repository, "1")
 
 
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_redirect_of_what_writes_is_followed(
+    status: int, release: Release, imgopt: Command, proxy: Proxy, shared_registry: Registry, repository: str
+) -> None:
+    """As registries do whose uploads go to another host."""
+
+    def elsewhere(method: str, path: str) -> Trouble:
+        headers = {"Location": f"http://{shared_registry.name}/v2/{repository}/{path}"}
+        return Trouble(method, f"/{path}", times=None, status=status, headers=headers)
+
+    proxy.troubles = [elsewhere("POST", "blobs/uploads/"), elsewhere("PUT", "manifests/1")]
+    run = imgopt("push", str(release(1)), f"{proxy.name}/{repository}:1")
+    assert run.code == 0, run.err
+    pulled(proxy.name, repository, "1")
+
+
 def test_a_proxy_that_takes_small_requests_only(
     release: Release, imgopt: Command, proxy: Proxy, repository: str
 ) -> None:

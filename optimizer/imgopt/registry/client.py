@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -38,6 +39,8 @@ LONGEST_ANSWER_S = 120.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 _MOST_REDIRECTS = 5
+#: Redirects that keep the method and the body.
+MOVED = (307, 308)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]  # lower-case names
     body: bytes
+    url: str = ""  # that was asked last, after redirects
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ class Client:
             import urllib3
 
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        self.least_chunk_bytes = 0  # what the registry takes, but for the last chunk
         self.mute = False  # no "100 Continue" comes through from there
         self.authority = Authority("", credentials_for(target), self._ask_realm)
 
@@ -222,6 +227,8 @@ class Client:
         answer = self.request("POST", f"/v2/{repository}/blobs/uploads/", scopes=push(repository), data=b"")
         if answer.status != 202:
             raise self.refusal(answer, f"push to {repository}")
+        least = answer.headers.get("oci-chunk-min-length", "")
+        self.least_chunk_bytes = int(least) if re.fullmatch(r"[0-9]{1,9}", least) else 0
         return self.location(answer)
 
     def cancel_upload(self, repository: str, location: str) -> bool:
@@ -235,7 +242,7 @@ class Client:
     def location(self, answer: Answer) -> str:
         """Where the next request of an upload goes: absolute, and not from HTTPS to plain HTTP."""
         given = answer.headers.get("location", "")
-        url = urljoin(self.authority.base + "/", given)
+        url = urljoin(answer.url or self.authority.base + "/", given)
         if not given or urlsplit(url).scheme not in ("http", "https"):
             raise RegistryError(f"{self.target.name} does not say where to send the bytes")
         return self.kept_secure(url)
@@ -313,9 +320,11 @@ class Client:
             )
             with contextlib.closing(response):
                 answer = _answer(response)
-            if answer.status not in (301, 302, 303, 307, 308) or method not in ("GET", "HEAD"):
+            answer = replace(answer, url=url)
+            # 301 to 303 would make a GET of what writes
+            if answer.status not in ((301, 302, 303, *MOVED) if method in ("GET", "HEAD") else MOVED):
                 return answer
-            url = self.kept_secure(urljoin(url, answer.headers.get("location", "")))
+            url = self.location(answer)
         raise RegistryError(f"{self.target.name} redirects in circles")
 
     def authorization(self, url: str, scopes: tuple[str, ...] | None) -> dict[str, str]:
@@ -554,7 +563,5 @@ def _seconds_of(retry_after: str | None) -> float | None:
 
 
 def _certificate_reason(error: BaseException) -> str:
-    import re
-
     found = re.search(r"certificate verify failed: ([^(\"']+)", str(error))
     return found[1].strip() if found else "it is for another name"

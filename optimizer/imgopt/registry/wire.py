@@ -33,7 +33,7 @@ class Wire:
         self._host, self._secure = parts.netloc, parts.scheme == "https"
         self._context, self._timeout = context, timeout
         self._connection: HTTPConnection | None = None
-        self._chunked = False
+        self._url, self._chunked = url, False
         self._early: Answer | None = None
 
     def fits(self, url: str) -> bool:
@@ -65,7 +65,7 @@ class Wire:
         connection.putrequest(method, path, skip_accept_encoding=True)
         for name, value in {"User-Agent": USER_AGENT, **headers}.items():
             connection.putheader(name, value)
-        self._chunked = length is None
+        self._url, self._chunked = url, length is None
         if length is None:
             connection.putheader("Transfer-Encoding", "chunked")
         else:
@@ -132,7 +132,7 @@ class Wire:
                 if not block:
                     break
                 body += block
-        self._early = Answer(int(words[1]), _lower(fields), body)
+        self._early = Answer(int(words[1]), _lower(fields), body, self._url)
         return False
 
     @property
@@ -160,7 +160,7 @@ class Wire:
         assert self._connection is not None
         response = self._connection.getresponse()
         body = response.read(_MOST_BODY_BYTES)
-        answer = Answer(response.status, _lower(response.headers), body)
+        answer = Answer(response.status, _lower(response.headers), body, self._url)
         if response.will_close or not response.isclosed():
             self.close()
         return answer
