@@ -60,14 +60,14 @@ def login(imgopt: Command, registry: Registry, user: str, password: str) -> None
     imgopt.login(auths={registry.name: {"auth": auth}})
 
 
-@pytest.mark.parametrize("how", ["helper", "store", "podman", "file"])
+@pytest.mark.parametrize("how", ["helper", "store", "podman", "podman's helper", "file"])
 def test_where_credentials_lie(
     how: str, release: Release, imgopt: Command, locked: Registry, tmp_path: Path
 ) -> None:
     import base64
 
     auth = {"auths": {locked.name: {"auth": base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()}}}
-    if how in ("helper", "store"):
+    if "helper" in how or how == "store":
         programs = tmp_path / "programs"
         programs.mkdir()
         helper = programs / "docker-credential-tests"
@@ -76,17 +76,61 @@ def test_where_credentials_lie(
         )
         helper.chmod(0o755)
         imgopt.environment["PATH"] += f":{programs}"
-        imgopt.login(
-            **({"credsStore": "tests"} if how == "store" else {"credHelpers": {locked.name: "tests"}})
-        )
+        helpers = {"credHelpers": {locked.name: "tests"}}
+        if how == "podman's helper":
+            (tmp_path / "auth.json").write_text(json.dumps(helpers))
+            imgopt.environment["REGISTRY_AUTH_FILE"] = str(tmp_path / "auth.json")
+        else:
+            imgopt.login(**({"credsStore": "tests"} if how == "store" else helpers))
     elif how == "podman":
         (imgopt.home / "run" / "containers").mkdir(parents=True)
         (imgopt.home / "run" / "containers" / "auth.json").write_text(json.dumps(auth))
     else:
         (tmp_path / "auth.json").write_text(json.dumps(auth))
         imgopt.environment["REGISTRY_AUTH_FILE"] = str(tmp_path / "auth.json")
-    run = imgopt("push", str(release(1)), f"{locked.name}/shop/{how}:1")
+    run = imgopt(
+        "push", str(release(1)), f"{locked.name}/shop/{how.replace(chr(39), '').replace(' ', '-')}:1"
+    )
     assert run.code == 0, run.err
+
+
+def test_a_helper_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that waits for a person, in CI: it ends, with what it started."""
+    import time
+
+    from imgopt.registry import credential_helpers
+    from imgopt.registry.credentials import credentials_for
+    from imgopt.registry.errors import RegistryError
+    from imgopt.registry.target import parse_target
+
+    helper = tmp_path / "docker-credential-hangs"
+    helper.write_text(f"#!/bin/sh\nsleep 300 &\necho $! > {tmp_path}/started\nwait\n")
+    helper.chmod(0o755)
+    (tmp_path / "config.json").write_text('{"credsStore": "hangs"}')
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setattr(credential_helpers, "ANSWER_SECONDS", 1.0)
+    begin = time.monotonic()
+    with pytest.raises(RegistryError, match="does not answer"):
+        credentials_for(parse_target("registry.test/shop/api:1"))
+    assert time.monotonic() - begin < 10
+    started = (tmp_path / "started").read_text().strip()
+    state = Path(f"/proc/{started}/stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"
+
+
+@pytest.mark.parametrize(
+    "text", ['{"auths": ["x"]}', '{"auths": {"HOST": {"auth": 3}}}', '{"credHelpers": 3}']
+)
+def test_an_auth_json_of_another_form(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from imgopt.errors import InputError
+    from imgopt.registry.credentials import credentials_for
+    from imgopt.registry.target import parse_target
+
+    (tmp_path / "auth.json").write_text(text.replace("HOST", "registry.test"))
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
+    with pytest.raises(InputError, match="log in again"):
+        credentials_for(parse_target("registry.test/shop/api:1"))
 
 
 @pytest.mark.parametrize(
