@@ -67,7 +67,7 @@ def test_ctrl_c_leaves_nothing(
     [
         (Trouble("PATCH", times=None, status=413), "too large"),
         (Trouble("PATCH", times=None, cut_after=100_000), "was cut"),
-        (Trouble("POST", times=None, status=403), "does not let nobody push to"),
+        (Trouble("POST", times=None, status=403), "does not let anybody without a login push to"),
     ],
     ids=["413", "cut", "403"],
 )

@@ -153,7 +153,7 @@ def test_a_configuration_that_cannot_be_used(
     ("trouble", "message"),
     [
         (Trouble("POST", times=None, status=401), "wants a login"),
-        (Trouble("POST", times=None, status=403), "does not let nobody push to"),
+        (Trouble("POST", times=None, status=403), "does not let anybody without a login push to"),
         (
             Trouble("PATCH", times=None, status=413, headers=HTML, body=b"<h1>413</h1>"),
             "refuses a request as too large",

@@ -402,8 +402,8 @@ class Client:
                 f"docker login {name}",
             ),
             403: (
-                f"{name} does not let {'this user' if known else 'nobody'} {what}{detail}",
-                "ask for the right",
+                f"{name} does not let {'this user' if known else 'anybody without a login'} {what}{detail}",
+                "ask for the right" if known else f"docker login {name}",
             ),
             404: (f"{name} has no place to {what}{detail}", "make the repository first, or check its name"),
             405: (f"{name} does not allow to {what}{detail}", "is it a read-only mirror?"),

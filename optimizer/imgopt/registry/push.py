@@ -96,6 +96,13 @@ def push_image(
         return _Push(client, target, opened, options, sources, progress).run(begin)
 
 
+def check_push(reference: str, access: Access | None = None) -> None:
+    """RegistryError where nothing may be pushed to ``REGISTRY/REPO``; leaves nothing there."""
+    target = parse_target(reference)
+    with connected(target, access) as client:
+        client.cancel_upload(target.repository, client.start_upload(target.repository))
+
+
 def delete_tag(reference: str, access: Access | None = None) -> bool:
     """Removes an image from the registry; False where the registry does not allow it, or where another tag names the
     same manifest, which many registries would remove with it."""
