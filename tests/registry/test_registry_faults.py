@@ -196,6 +196,20 @@ def test_what_goes_away_is_waited_for(
     pulled(proxy.name, repository, "1")
 
 
+@pytest.mark.parametrize("place", ["http://[::1/x", "http://127.0.0.1:99999/x", "ftp://127.0.0.1/x"])
+@pytest.mark.parametrize("header", ["Location", "WWW-Authenticate"])
+def test_an_address_that_is_none(
+    header: str, place: str, release: Release, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    if header == "Location":
+        proxy.troubles = [Trouble("POST", times=None, status=202, headers={header: place})]
+    else:
+        challenge = {header: f'Bearer realm="{place}",service="x"'}
+        proxy.troubles = [Trouble("GET", "/v2/", times=None, status=401, headers=challenge)]
+    sentence = failed(imgopt, str(release(1)), f"{proxy.name}/{repository}:1")
+    assert "does not say where" in sentence or "no usable token service" in sentence
+
+
 @pytest.mark.parametrize("status", [307, 308])
 def test_a_redirect_of_what_writes_is_followed(
     status: int, release: Release, imgopt: Command, proxy: Proxy, shared_registry: Registry, repository: str

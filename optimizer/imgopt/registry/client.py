@@ -150,7 +150,7 @@ class Client:
         answer = self.request("HEAD", f"/v2/{repository}/blobs/{digest}", scopes=pull(repository))
         if answer.status == 200:
             length = answer.headers.get("content-length", "")
-            return int(length) if length.isdigit() else -1
+            return int(length) if length.isdecimal() else -1
         if answer.status in (404, 403):
             return None
         raise self.refusal(answer, f"ask for a blob of {repository}")
@@ -242,9 +242,15 @@ class Client:
     def location(self, answer: Answer) -> str:
         """Where the next request of an upload goes: absolute, and not from HTTPS to plain HTTP."""
         given = answer.headers.get("location", "")
-        url = urljoin(answer.url or self.authority.base + "/", given)
-        if not given or urlsplit(url).scheme not in ("http", "https"):
-            raise RegistryError(f"{self.target.name} does not say where to send the bytes")
+        try:
+            url = urljoin(answer.url or self.authority.base + "/", given)
+            usable = urlsplit(url).scheme in ("http", "https") and urlsplit(url).port != 0
+        except ValueError:  # no address at all
+            usable = False
+        if not given or not usable:
+            raise RegistryError(
+                f"{self.target.name} does not say where to send the bytes", "ask its administrator"
+            )
         return self.kept_secure(url)
 
     def kept_secure(self, url: str) -> str:
@@ -552,7 +558,7 @@ def _said(answer: Answer) -> str:
 def _seconds_of(retry_after: str | None) -> float | None:
     if not retry_after:
         return None
-    if retry_after.strip().isdigit():
+    if retry_after.strip().isdecimal():
         return float(retry_after)
     from email.utils import parsedate_to_datetime
 

@@ -26,6 +26,7 @@ from imgopt.registry.upload import Upload
 _BLOCK_BYTES = 1 << 20
 #: Sent in one request; below this a chunk that is cut costs nothing.
 _SMALL_BYTES = 100_000
+_SMALL_TRIES = 5
 
 
 class Progress(Protocol):
@@ -90,7 +91,7 @@ def push_image(
     target = parse_target(reference, default_tag="latest")
     named = [_source(each, target) for each in options.mount_from]
     sources = tuple(dict.fromkeys([*named, *_base_repository(opened.image, target)]))
-    access = replace(options.access, told=lambda why, s: progress.told(f"waits {s:.0f} s: {why}"))
+    access = replace(options.access, told=lambda why, s: progress.told(f"waits {round(s, 1):g} s: {why}"))
     begin = time.monotonic()
     with connected(target, access) as client:
         return _Push(client, target, opened, options, sources, progress).run(begin)
@@ -370,8 +371,9 @@ class _Push:
         """In one request; the bytes that left, with those of tries that failed."""
         from imgopt.registry.client import push
 
-        repository, sent = self._target.repository, 0
+        repository, sent, tries = self._target.repository, 0, 0
         while True:
+            tries += 1
             location = self._client.start_upload(repository)
             sign = "&" if "?" in location else "?"
             answer = self._client.request(
@@ -388,7 +390,7 @@ class _Push:
                 self._progress.moved(digest, len(data))
                 return sent
             # a PUT that was cut in the middle makes its upload useless: a new one, some times
-            if answer.status not in (400, 404, 416) or sent > 5 * len(data):
+            if answer.status not in (400, 404, 416) or tries > _SMALL_TRIES:
                 raise self._client.refusal(answer, f"push to {repository}")
 
     def _push_config(self) -> PushedBlob:
