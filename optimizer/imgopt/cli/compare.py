@@ -132,12 +132,15 @@ def compare(
 
     Nothing of your files is changed, and nothing that was built stays in the engine. Exit code 1: they do not behave alike.
     """
+    from imgopt.cli.files import check_file
     from imgopt.compare import NothingToCompare, Settings
     from imgopt.compare import compare as compared
     from imgopt.engines.opening import open_engine
     from imgopt.report.terminal import working
     from imgopt_rules import ALL_RULES
 
+    if output_file is not None:
+        check_file(output_file)
     _tidy_up_on_sigterm()
     given = a.Given(
         context,
