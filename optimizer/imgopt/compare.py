@@ -500,8 +500,13 @@ def keep_sizes(sizes: Mapping[str, tuple[int, int]]) -> None:
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as new:
-            json.dump(newest, new)
-        Path(new.name).replace(path)
+            written = Path(new.name)
+            try:
+                json.dump(newest, new)
+                new.flush()
+                written.replace(path)
+            except OSError:  # a full disk
+                written.unlink()
 
 
 def behaving(

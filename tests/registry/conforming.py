@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 class Conforming:
     """``one_piece``: refuses a second PATCH, as some registries do. ``moves``: sends chunks elsewhere first. ``relative``:
     its locations are relative to what was asked. ``least``: the shortest chunk that it says it takes. ``keeps`` False:
-    accepts chunks and forgets them."""
+    accepts chunks and forgets them. ``page``: so many tags it names at once; 0: none."""
 
     port: int = 0
     one_piece: bool = False
@@ -26,6 +27,7 @@ class Conforming:
     relative: bool = False
     least: int = 0
     keeps: bool = True
+    page: int = 0
     chunks: list[int] = field(default_factory=list)
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, tuple[str, bytes]] = field(default_factory=dict)
@@ -70,8 +72,16 @@ def conforming(**ways: Any) -> Iterator[Conforming]:
             elif "/manifests/" in path:
                 found = state.manifests.get(name)
                 self._send(200, {"Content-Type": found[0]}, found[1]) if found else self._send(404)
+            elif "/tags/" in path and state.page:
+                self._tags(parse_qs(urlsplit(self.path).query).get("last", [""])[0])
             else:
                 self._send(404 if "/tags/" in path else 200)
+
+        def _tags(self, last: str) -> None:
+            tags = sorted(each for each in state.manifests if each > last and ":" not in each)
+            page = tags[: state.page]
+            more = {"Link": f'<?n=2&last={page[-1]}>; rel="next"'} if len(tags) > len(page) else {}
+            self._send(200, more, json.dumps({"tags": page}).encode())
 
         do_HEAD = do_GET
 

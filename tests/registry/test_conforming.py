@@ -102,3 +102,15 @@ def test_a_note_of_an_upload_that_nobody_answers_for(
         run = imgopt("push", str(release(1)), f"{name}/shop/other:1", "--tries", "2")
         assert run.code == 0, run.err
         assert notes.load() is None
+
+
+def test_tags_come_in_pages(release: Release, imgopt: Command) -> None:
+    """In the alphabet's order: the newest release is on the last page."""
+    with conforming(page=2) as registry:
+        name = f"127.0.0.1:{registry.port}/shop/api"
+        assert imgopt("push", str(release(1)), f"{name}:v9").code == 0
+        for number in range(5):
+            registry.manifests[f"build-{number}"] = ("application/json", b"{}")
+        run = imgopt("push", str(release(2)), f"{name}:v10", "--format", "json")
+        assert run.code == 0, run.err
+        assert run.push["learned_from"] == ["shop/api"]

@@ -240,6 +240,19 @@ def test_an_image_can_be_removed_unless_another_tag_names_it(
         pulled(proxy.name, repository, "2")
 
 
+def test_an_image_stays_when_its_other_tags_cannot_be_seen(
+    release: Release, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    """Removing it by its digest would remove them with it."""
+    from imgopt.registry.push import delete_tag
+
+    for tag in ("mine", "theirs"):
+        assert imgopt("push", str(release(1)), f"{proxy.name}/{repository}:{tag}").code == 0
+    proxy.troubles = [Trouble("GET", "/tags/", times=None, status=403)]
+    assert delete_tag(f"{proxy.name}/{repository}:mine") is False
+    pulled(proxy.name, repository, "theirs")
+
+
 @pytest.mark.parametrize("config", [b"no JSON", b'{"rootfs": null}', b'{"rootfs": {"diff_ids": 3}}', b"[]"])
 def test_a_repository_may_hold_other_things_than_images(
     config: bytes, release: Release, imgopt: Command, shared_registry: Registry, repository: str

@@ -39,6 +39,8 @@ LONGEST_ANSWER_S = 120.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 _MOST_REDIRECTS = 5
+#: Registries give them in the alphabet's order, a hundred or a thousand at once: the newest may come last.
+MOST_TAG_PAGES = 100
 #: Redirects that keep the method and the body.
 MOVED = (307, 308)
 
@@ -181,12 +183,20 @@ class Client:
         return Manifest(media_type, digest, _object(answer.body), answer.body)
 
     def tags(self, repository: str) -> list[str]:
-        """Names of tags, as many as the registry gives at once; none when it does not say."""
-        answer = self.request("GET", f"/v2/{repository}/tags/list?n=1000", scopes=pull(repository))
-        if answer.status != 200 or self._is_page(answer):
-            return []
-        tags = _object(answer.body).get("tags")
-        return [each for each in tags if isinstance(each, str)] if isinstance(tags, list) else []
+        """Names of tags, as many pages as the registry gives of them; none when it does not say."""
+        found: list[str] = []
+        place = f"/v2/{repository}/tags/list?n=1000"
+        for _ in range(MOST_TAG_PAGES):
+            answer = self.request("GET", place, scopes=pull(repository))
+            if answer.status != 200 or self._is_page(answer):
+                break
+            tags = _object(answer.body).get("tags")
+            found += [each for each in tags if isinstance(each, str)] if isinstance(tags, list) else []
+            following = _next_page(answer)
+            if following is None or not tags:
+                break
+            place = self.kept_secure(following)
+        return found
 
     def put_manifest(self, repository: str, reference: str, media_type: str, data: bytes) -> None:
         answer = self.request(
@@ -543,6 +553,15 @@ def _object(body: bytes) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise RegistryError("the registry's answer is not the JSON it should be", "is it a registry?")
     return document
+
+
+def _next_page(answer: Answer) -> str | None:
+    """Of its Link header."""
+    link = re.search(r'<([^>]*)>\s*;[^,]*\brel="?next\b', answer.headers.get("link", ""))
+    try:
+        return urljoin(answer.url, link[1]) if link else None
+    except ValueError:
+        return None
 
 
 def _said(answer: Answer) -> str:

@@ -27,6 +27,7 @@ _BLOCK_BYTES = 1 << 20
 #: Sent in one request; below this a chunk that is cut costs nothing.
 _SMALL_BYTES = 100_000
 _SMALL_TRIES = 5
+_MOST_LOOKED_AT = 500
 
 
 class Progress(Protocol):
@@ -115,7 +116,11 @@ def delete_tag(reference: str, access: Access | None = None) -> bool:
             return True
         if client.delete_manifest(target.repository, target.tag):
             return client.manifest(target.repository, target.tag) is None
-        for tag in client.tags(target.repository)[:500]:
+        tags = client.tags(target.repository)
+        # by its digest it goes with every tag that names it: only when all of them could be looked at
+        if target.tag not in tags or len(tags) > _MOST_LOOKED_AT:
+            return False
+        for tag in tags:
             if tag != target.tag:
                 other = client.manifest(target.repository, tag)
                 if other is not None and other.digest == manifest.digest:
