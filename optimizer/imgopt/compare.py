@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from imgopt.engines.engine import BuildError, BuildRequest, BuiltImage, Engine
 from imgopt.errors import ImgoptError, InputError
 from imgopt.measure import COMPRESSED_HERE, MeasuredImage, measure, weight
-from imgopt.result import FileReport, PushTime
+from imgopt.result import FileReport, ImageWeight, PushTime, Sum
 
 if TYPE_CHECKING:
     from imgopt.behaviour import Behaviour
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from imgopt.observing import RunOptions
     from imgopt.options import Options
     from imgopt.picture import Picture
+    from imgopt.registry.client import Access
     from imgopt.registry.result import PushResult
     from imgopt.release_difference import ImageDifference, NewLayer, ReleaseDifference
     from imgopt.rule import Finding, Rule
@@ -34,16 +35,19 @@ if TYPE_CHECKING:
 #: A layer of a directory entry, as WORKDIR makes it, travels again for some hundred bytes: no finding.
 WORTH_A_WORD_BYTES = 4096
 BEFORE, AFTER = "before", "after"
+NEXT_BEFORE, NEXT_AFTER = "next_before", "next_after"
 NAMES = {BEFORE: "the original", AFTER: "the rewrite"}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What to compare beyond the build. ``build_seconds``: the limit of one build. ``push_to``: REGISTRY/REPO."""
+    """What to compare beyond the build. ``build_seconds``: the limit of one build. ``push_to``: REGISTRY/REPO,
+    ``access``: how it is reached."""
 
     run: RunOptions | None
     next_release: bool = False
     push_to: str | None = None
+    access: Access | None = None
     build_seconds: float = 1800
     cache: bool = True
 
@@ -72,6 +76,27 @@ class Pushed:
     next_after: PushResult | None = None
     removed: bool = False
 
+    @property
+    def results(self) -> dict[str, PushResult]:
+        """Those that there are, by what was pushed."""
+        named = (
+            (BEFORE, self.before),
+            (AFTER, self.after),
+            (NEXT_BEFORE, self.next_before),
+            (NEXT_AFTER, self.next_after),
+        )
+        return {name: result for name, result in named if result is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedPush:
+    """``sent``: what `suggest` predicts for it, without what the registry turned out to have; ``seconds``: the model's
+    at ``bytes_per_s``, the rate at which the largest of the pushes went. None where that cannot be told."""
+
+    sent: Sum
+    seconds: float | None
+    bytes_per_s: int | None
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -92,6 +117,42 @@ class Comparison:
     def alike(self) -> bool:
         """Whether nothing differs that a user of the application would notice."""
         return self.behaviour.alike
+
+    @property
+    def predicted_pushes(self) -> dict[str, PredictedPush]:
+        """Beside each of the real ones."""
+        if self.pushed is None or self.file.prediction is None:
+            return {}
+        results = self.pushed.results
+        rate = max(results.values(), key=lambda each: each.sent_bytes).bytes_per_s
+        images = {BEFORE: self.file.prediction.before, AFTER: self.file.prediction.after}
+        return {
+            name: predicted_push(
+                images[AFTER if name.endswith(AFTER) else BEFORE],
+                result,
+                rate,
+                following=name in (NEXT_BEFORE, NEXT_AFTER),
+            )
+            for name, result in results.items()
+        }
+
+
+def predicted_push(
+    image: ImageWeight, result: PushResult, rate: int | None, *, following: bool
+) -> PredictedPush:
+    """``following``: of the next release, of which the registry has all but the layers that change."""
+    from imgopt.weigh.push import Link, seconds
+
+    whole = image.next_push if following else image.first_push
+    if whole.value is None:
+        return PredictedPush(whole, None, rate)
+    there = sum(layer.size for layer in result.layers if layer.how != "sent")
+    sent = whole.value if following else max(0, whole.value - there)
+    layers = max(1, sum(layer.how == "sent" for layer in result.layers))
+    took = None
+    if rate is not None:
+        took = seconds("imgopt", Link(rate), [sent // layers] * layers, have=len(result.layers) - layers)
+    return PredictedPush(replace(whole, value=sent), took, rate)
 
 
 Tell = Callable[[str], None]
@@ -199,6 +260,11 @@ def compare(
         raise InputError("there is no build context to build with", "give --context DIR", path=path)
     picture = take_picture(document, context, options, jars)
     rewritten = replace(picture, document=parsed(file.rewrite.text, path))
+    if settings.push_to:
+        from imgopt.registry.push import check_push
+
+        tell("asking the registry whether it may be pushed to")
+        check_push(settings.push_to, settings.access)
     with workshop(engine, options, settings, tell) as shop:
         dockerfiles = {BEFORE: Path(path), AFTER: shop.directory / "Dockerfile.imgopt"}
         write_rewrite(file, dockerfiles[AFTER], Path(path))
@@ -351,8 +417,11 @@ def push_both(
     """Pushes the first releases, then the second ones, each under a tag of its own, and removes the tags again."""
     import secrets
 
-    from imgopt.registry.push import delete_tag, push_image
+    from imgopt.registry.client import Access
+    from imgopt.registry.push import PushOptions, delete_tag, push_image
 
+    access = shop.settings.access or Access()
+    options = PushOptions(access=access)
     mark = f"imgopt-compare-{secrets.token_hex(4)}"
     results: dict[str, PushResult] = {}
     tags: list[str] = []
@@ -363,11 +432,14 @@ def push_both(
                 reference = f"{repository}:{mark}-{name}{which}"
                 tags.append(reference)
                 shop.tell(f"pushing {NAMES[which]}{' of the next release' if name else ''}")
-                results[name + which] = push_image(image, reference)
+                results[name + which] = push_image(image, reference, options)
     finally:
+        shop.tell("removing what was pushed")
         for reference in tags:
-            with contextlib.suppress(ImgoptError):
-                removed = delete_tag(reference) and removed
+            try:
+                removed = delete_tag(reference, access) and removed
+            except ImgoptError:
+                removed = False
     return Pushed(
         repository,
         results[BEFORE],
@@ -401,10 +473,9 @@ def notes(engine: Engine, measured: Mapping[str, MeasuredImage]) -> Iterator[str
 
 
 def sizes_file() -> Path:
-    import os
+    from imgopt.places import cache
 
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache, "imgopt", "layer-sizes.json")
+    return cache() / "layer-sizes.json"
 
 
 #: More are forgotten, the oldest first.
@@ -429,8 +500,13 @@ def keep_sizes(sizes: Mapping[str, tuple[int, int]]) -> None:
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as new:
-            json.dump(newest, new)
-        Path(new.name).replace(path)
+            written = Path(new.name)
+            try:
+                json.dump(newest, new)
+                new.flush()
+                written.replace(path)
+            except OSError:  # a full disk
+                written.unlink()
 
 
 def behaving(

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from imgopt.answers import MAX_BODY_BYTES, Answer
 from imgopt.engines.engine import Container, EngineError, Runner, RunRequest, StartError
@@ -37,6 +37,8 @@ LOG_LINES = 2000
 _PORT_IN_LOG = re.compile(
     r"\b(?:Tomcat|Netty|Jetty|Undertow|Reactor Netty)\b[^\n]*?\bstarted on port(?:\(s\)|s)?:? (\d{2,5})"
 )
+#: What stands for itself in a path and query, escapes included.
+_IN_A_URL = "/?%:@!$&'()*+,;=~[]"
 _PORT_SETTING = re.compile(r"(?:--|-D)server\.port=(\d{1,5})\b")
 
 
@@ -57,17 +59,24 @@ class Smoke:
 
 def smoke_of(text: str) -> Smoke:
     """`http://localhost:8081/x`, `:8081/x` and `/x` are asked, whatever host stands there; all else is a command for
-    the container's shell. UsageError for an address that is none."""
-    if not text.startswith(("http://", "https://", ":", "/")):
+    the container's shell, a program's path with arguments too. UsageError for an address that is none."""
+    blank = re.search(r"\s", text) is not None
+    if not text.startswith(("http://", "https://", ":", "/")) or (text.startswith("/") and blank):
         return Smoke(command=("/bin/sh", "-c", text))
+    if blank:
+        raise UsageError(f"--smoke {text!r}: an address holds no blanks", "write them as %20")
     if text.startswith("https://"):
         raise UsageError(f"--smoke {text}: only http can be asked", "give a command, e.g. 'wget -q -O - URL'")
-    parts = urlsplit(text if text.startswith("http") else f"http://localhost{text}")
     try:
+        parts = urlsplit(text if text.startswith("http") else f"http://localhost{text}")
         port = parts.port or (80 if text.startswith("http") else None)
     except ValueError as error:
-        raise UsageError(f"--smoke {text}: no such port", "ports go from 1 to 65535") from error
-    return Smoke(path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""), port=port)
+        raise UsageError(
+            f"--smoke {text}: no such address or port",
+            "write http://HOST:PORT/PATH; ports go from 1 to 65535",
+        ) from error
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Smoke(path=quote(path, safe=_IN_A_URL), port=port)
 
 
 @dataclass(frozen=True, slots=True)

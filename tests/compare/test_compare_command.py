@@ -175,3 +175,10 @@ def test_many_dockerfiles_in_one_directory_are_not_guessed_among(tmp_path: Path)
     done = compare(None, tmp_path, cache=tmp_path)
     assert done.returncode == 2
     assert "2 Dockerfiles" in done.stderr
+
+
+def test_where_the_report_cannot_go_is_said_before_anything_is_built(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    done = compare(None, tmp_path, "--output-file", tmp_path / "no" / "such" / "report", cache=tmp_path)
+    assert done.returncode == 2
+    assert "its directory does not exist" in done.stderr

@@ -95,6 +95,7 @@ def test_the_archived_kaniko_says_what_its_way_round_costs(kaniko: object) -> No
         ),
         ("--destination=example.org/app:1", "nothing is pushed while imgopt measures"),
         ("--tar-path=/image.tar", "imgopt reads the image from an OCI layout"),
+        ("--no-push=false", "imgopt sets it: nothing is pushed while it measures"),
     ],
 )
 def test_flags_that_would_undo_it_are_refused(flag: str, said: str) -> None:

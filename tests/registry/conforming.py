@@ -4,29 +4,39 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 
 @dataclass
 class Conforming:
-    """``one_piece``: refuses a second PATCH, as some registries do."""
+    """``one_piece``: refuses a second PATCH, as some registries do. ``moves``: sends chunks elsewhere first. ``relative``:
+    its locations are relative to what was asked. ``least``: the shortest chunk that it says it takes. ``keeps`` False:
+    accepts chunks and forgets them. ``page``: so many tags it names at once; 0: none."""
 
     port: int = 0
     one_piece: bool = False
+    moves: bool = False
+    relative: bool = False
+    least: int = 0
+    keeps: bool = True
+    page: int = 0
+    chunks: list[int] = field(default_factory=list)
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     uploads: dict[str, bytearray] = field(default_factory=dict)
 
 
 @contextmanager
-def conforming(*, one_piece: bool = False) -> Iterator[Conforming]:
-    state = Conforming(one_piece=one_piece)
+def conforming(**ways: Any) -> Iterator[Conforming]:
+    state = Conforming(**ways)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -42,13 +52,15 @@ def conforming(*, one_piece: bool = False) -> Iterator[Conforming]:
         def _upload(self, status: int) -> None:
             key = urlsplit(self.path).path.rpartition("/")[2]
             size = len(state.uploads[key])
-            place = urlsplit(self.path).path
+            place = key if state.relative else urlsplit(self.path).path
             self._send(status, {"Location": place, "Range": f"0-{max(0, size - 1)}"})
 
         def do_POST(self) -> None:
             key = f"u{len(state.uploads)}"
             state.uploads[key] = bytearray()
-            self._send(202, {"Location": f"{urlsplit(self.path).path}{key}"})
+            place = "" if state.relative else urlsplit(self.path).path
+            least = {"OCI-Chunk-Min-Length": str(state.least)} if state.least else {}
+            self._send(202, {"Location": f"{place}{key}", **least})
 
         def do_GET(self) -> None:
             path = urlsplit(self.path).path
@@ -60,12 +72,24 @@ def conforming(*, one_piece: bool = False) -> Iterator[Conforming]:
             elif "/manifests/" in path:
                 found = state.manifests.get(name)
                 self._send(200, {"Content-Type": found[0]}, found[1]) if found else self._send(404)
+            elif "/tags/" in path and state.page:
+                self._tags(parse_qs(urlsplit(self.path).query).get("last", [""])[0])
             else:
                 self._send(404 if "/tags/" in path else 200)
+
+        def _tags(self, last: str) -> None:
+            tags = sorted(each for each in state.manifests if each > last and ":" not in each)
+            page = tags[: state.page]
+            more = {"Link": f'<?n=2&last={page[-1]}>; rel="next"'} if len(tags) > len(page) else {}
+            self._send(200, more, json.dumps({"tags": page}).encode())
 
         do_HEAD = do_GET
 
         def do_PATCH(self) -> None:
+            if state.moves and not self.path.startswith("/moved/"):
+                self.close_connection = True
+                return self._send(307, {"Location": f"/moved{self.path}"})
+            state.chunks.append(int(self.headers["Content-Length"]))
             data = state.uploads[urlsplit(self.path).path.rpartition("/")[2]]
             given = re.fullmatch(r"(\d+)-(\d+)", self.headers.get("Content-Range") or "0-0")
             assert given is not None and self.headers.get("Content-Length")
@@ -81,7 +105,7 @@ def conforming(*, one_piece: bool = False) -> Iterator[Conforming]:
                 if not block:  # cut: what came stays
                     self.close_connection = True
                     return None
-                data += block
+                data += block if state.keeps else b""
                 left -= len(block)
             return self._upload(202)
 

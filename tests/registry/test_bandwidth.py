@@ -67,7 +67,7 @@ def test_ctrl_c_leaves_nothing(
     [
         (Trouble("PATCH", times=None, status=413), "too large"),
         (Trouble("PATCH", times=None, cut_after=100_000), "was cut"),
-        (Trouble("POST", times=None, status=403), "does not let nobody push to"),
+        (Trouble("POST", times=None, status=403), "does not let anybody without a login push to"),
     ],
     ids=["413", "cut", "403"],
 )
@@ -77,3 +77,13 @@ def test_what_goes_wrong(
     proxy.troubles = [trouble]
     run = imgopt("bandwidth", f"{proxy.name}/{repository}")
     assert (run.code, run.out) == (3, "") and message in run.err and run.err.count("\n") == 1
+
+
+def test_an_upload_is_cancelled_whatever_fails(
+    imgopt: Command, proxy: Proxy, shared_registry: Registry, repository: str
+) -> None:
+    before = len(shared_registry.uploads())
+    proxy.troubles = [Trouble("HEAD", times=None, status=500)]
+    run = imgopt("bandwidth", f"{proxy.name}/{repository}")
+    assert run.code == 3 and "it answers 500" in run.err
+    assert len(shared_registry.uploads()) == before

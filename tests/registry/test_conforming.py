@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import registries
 from conforming import conforming
 from push_command import Command
@@ -47,3 +48,69 @@ def test_a_blob_in_one_piece(release: Release, imgopt: Command) -> None:
         assert run.code == 0, run.err
         assert len(registry.blobs) == 4
         assert not registry.uploads
+
+
+@pytest.mark.parametrize("way", ["moves", "relative"])
+def test_where_the_bytes_go(way: str, release: Release, imgopt: Command) -> None:
+    """A registry may send a chunk elsewhere (307), and name an upload relative to what was asked."""
+    with conforming(**{way: True}) as registry:
+        run = imgopt(
+            "push", str(release(1)), f"127.0.0.1:{registry.port}/shop/api:1", "--chunk-size", "150kB"
+        )
+        assert run.code == 0, run.err
+        assert len(registry.blobs) == 4
+
+
+def test_chunks_are_as_long_as_the_registry_wants_them(release: Release, imgopt: Command) -> None:
+    with conforming(least=300_000) as registry:
+        run = imgopt(
+            "push",
+            str(release(1, size=800_000)),
+            f"127.0.0.1:{registry.port}/shop/api:1",
+            "--chunk-size",
+            "100kB",
+        )
+        assert run.code == 0, run.err
+        assert registry.chunks[:2] == [300_000, 300_000]
+
+
+def test_a_registry_that_forgets_what_it_accepts(release: Release, imgopt: Command) -> None:
+    with conforming(keeps=False) as registry:
+        target = f"127.0.0.1:{registry.port}/shop/api:1"
+        run = imgopt("push", str(release(1)), target, "--tries", "3", seconds=60)
+        assert run.code == 3 and "does not keep them" in run.err, run.err
+        assert len(registry.chunks) == 3
+
+
+def test_a_note_of_an_upload_that_nobody_answers_for(
+    release: Release, imgopt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upload may have lain with a storage service of another name."""
+    from imgopt.registry.sessions import Notes, Session
+
+    with conforming() as registry:
+        name = f"127.0.0.1:{registry.port}"
+        first = imgopt("push", str(release(1)), f"{name}/shop/api:1", "--format", "json")
+        layer = first.push["layers"][0]  # type: ignore[index]
+        digest, size = layer["digest"], layer["compressed_bytes"]
+        session = Session(name, "shop/other", digest, size, f"http://127.0.0.1:{registries.free_port()}/x", 9)
+        monkeypatch.setenv("XDG_CACHE_HOME", imgopt.environment["XDG_CACHE_HOME"])
+        notes = Notes(name, "shop/other", digest)
+        notes.save(session)
+        assert notes.load() == session
+        registry.blobs.clear()
+        run = imgopt("push", str(release(1)), f"{name}/shop/other:1", "--tries", "2")
+        assert run.code == 0, run.err
+        assert notes.load() is None
+
+
+def test_tags_come_in_pages(release: Release, imgopt: Command) -> None:
+    """In the alphabet's order: the newest release is on the last page."""
+    with conforming(page=2) as registry:
+        name = f"127.0.0.1:{registry.port}/shop/api"
+        assert imgopt("push", str(release(1)), f"{name}:v9").code == 0
+        for number in range(5):
+            registry.manifests[f"build-{number}"] = ("application/json", b"{}")
+        run = imgopt("push", str(release(2)), f"{name}:v10", "--format", "json")
+        assert run.code == 0, run.err
+        assert run.push["learned_from"] == ["shop/api"]

@@ -14,7 +14,7 @@ import pytest
 from image_archives import Layout, tar_of
 from private_docker import Engine
 from push_command import Command
-from registries import Proxy, Registry
+from registries import Proxy, Registry, Trouble
 
 Release = Callable[..., Path]
 ACCEPT = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
@@ -238,3 +238,74 @@ def test_an_image_can_be_removed_unless_another_tag_names_it(
     pulled(proxy.name, repository, "1")
     with pytest.raises(urllib.error.HTTPError):
         pulled(proxy.name, repository, "2")
+
+
+def test_an_image_stays_when_its_other_tags_cannot_be_seen(
+    release: Release, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    """Removing it by its digest would remove them with it."""
+    from imgopt.registry.push import delete_tag
+
+    for tag in ("mine", "theirs"):
+        assert imgopt("push", str(release(1)), f"{proxy.name}/{repository}:{tag}").code == 0
+    proxy.troubles = [Trouble("GET", "/tags/", times=None, status=403)]
+    assert delete_tag(f"{proxy.name}/{repository}:mine") is False
+    pulled(proxy.name, repository, "theirs")
+
+
+@pytest.mark.parametrize("config", [b"no JSON", b'{"rootfs": null}', b'{"rootfs": {"diff_ids": 3}}', b"[]"])
+def test_a_repository_may_hold_other_things_than_images(
+    config: bytes, release: Release, imgopt: Command, shared_registry: Registry, repository: str
+) -> None:
+    """Charts and other artifacts lie beside images, with whatever they call a config."""
+    layout = Layout()
+    entries = {
+        "config": layout.add(config, "application/vnd.oci.image.config.v1+json"),
+        "layers": [layout.add(b"a chart", "application/x-chart")],
+    }
+    for data in (config, b"a chart"):
+        start = request("POST", f"{shared_registry.name}/v2/{repository}/blobs/uploads/").headers["Location"]
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        request("PUT", f"{start}&digest={digest}".removeprefix("http://"), data)
+    media_type = "application/vnd.oci.image.manifest.v1+json"
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": media_type, **entries}).encode()
+    request("PUT", f"{shared_registry.name}/v2/{repository}/manifests/chart", manifest, media_type)
+    run = imgopt("push", str(release(1)), f"{shared_registry.name}/{repository}:1")
+    assert run.code == 0, run.err
+    pulled(shared_registry.name, repository, "1")
+
+
+def request(method: str, url: str, data: bytes = b"", media_type: str = "application/octet-stream") -> Any:
+    headers = {"Content-Type": media_type}
+    with urllib.request.urlopen(
+        urllib.request.Request(f"http://{url}", data=data, method=method, headers=headers)
+    ) as response:
+        return response
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_a_repository_that_is_closed_is_not_mounted_from(
+    status: int, release: Release, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    """The base image's repository, say, which a label names: the push does without."""
+    proxy.troubles = [
+        Trouble(method, "/closed/base/", times=None, status=status) for method in ("HEAD", "GET")
+    ]
+    layout = Layout()
+    layout.top = [layout.image([tar_of({"base": b"b" * 4000})])]
+    image = layout.write(Path(release(1).parent / "layout"))
+    run = imgopt(
+        "push",
+        str(image),
+        f"{proxy.name}/{repository}:1",
+        "--mount-from",
+        "closed/base",
+        "--tries",
+        "2",
+        "--format",
+        "json",
+    )
+    assert run.code == 0, run.err
+    assert [layer["how"] for layer in run.push["layers"]] == ["sent"]  # type: ignore[index, attr-defined]
+    assert "nothing more is mounted from closed/base: " in str(run.push["notes"]) or status == 403
+    pulled(proxy.name, repository, "1")

@@ -60,14 +60,14 @@ def login(imgopt: Command, registry: Registry, user: str, password: str) -> None
     imgopt.login(auths={registry.name: {"auth": auth}})
 
 
-@pytest.mark.parametrize("how", ["helper", "store", "podman", "file"])
+@pytest.mark.parametrize("how", ["helper", "store", "podman", "podman's helper", "file"])
 def test_where_credentials_lie(
     how: str, release: Release, imgopt: Command, locked: Registry, tmp_path: Path
 ) -> None:
     import base64
 
     auth = {"auths": {locked.name: {"auth": base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()}}}
-    if how in ("helper", "store"):
+    if "helper" in how or how == "store":
         programs = tmp_path / "programs"
         programs.mkdir()
         helper = programs / "docker-credential-tests"
@@ -76,17 +76,64 @@ def test_where_credentials_lie(
         )
         helper.chmod(0o755)
         imgopt.environment["PATH"] += f":{programs}"
-        imgopt.login(
-            **({"credsStore": "tests"} if how == "store" else {"credHelpers": {locked.name: "tests"}})
-        )
+        helpers = {"credHelpers": {locked.name: "tests"}}
+        if how == "podman's helper":
+            (tmp_path / "auth.json").write_text(json.dumps(helpers))
+            imgopt.environment["REGISTRY_AUTH_FILE"] = str(tmp_path / "auth.json")
+        else:
+            imgopt.login(**({"credsStore": "tests"} if how == "store" else helpers))
     elif how == "podman":
         (imgopt.home / "run" / "containers").mkdir(parents=True)
         (imgopt.home / "run" / "containers" / "auth.json").write_text(json.dumps(auth))
     else:
         (tmp_path / "auth.json").write_text(json.dumps(auth))
         imgopt.environment["REGISTRY_AUTH_FILE"] = str(tmp_path / "auth.json")
-    run = imgopt("push", str(release(1)), f"{locked.name}/shop/{how}:1")
+    run = imgopt(
+        "push", str(release(1)), f"{locked.name}/shop/{how.replace(chr(39), '').replace(' ', '-')}:1"
+    )
     assert run.code == 0, run.err
+
+
+def test_a_helper_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that waits for a person, in CI: it ends, with what it started."""
+    import time
+
+    from imgopt.registry import credential_helpers
+    from imgopt.registry.credentials import credentials_for
+    from imgopt.registry.errors import RegistryError
+    from imgopt.registry.target import parse_target
+
+    helper = tmp_path / "docker-credential-hangs"
+    helper.write_text(f"#!/bin/sh\nsleep 300 &\necho $! > {tmp_path}/started\nwait\n")
+    helper.chmod(0o755)
+    (tmp_path / "config.json").write_text('{"credsStore": "hangs"}')
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setattr(credential_helpers, "ANSWER_SECONDS", 1.0)
+    begin = time.monotonic()
+    with pytest.raises(RegistryError, match="does not answer"):
+        credentials_for(parse_target("registry.test/shop/api:1"))
+    assert time.monotonic() - begin < 10
+    started = (tmp_path / "started").read_text().strip()
+    state = Path(f"/proc/{started}/stat")
+    end = time.monotonic() + 10
+    while state.exists() and state.read_text().split()[2] != "Z":
+        assert time.monotonic() < end, "it runs on"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"auths": ["x"]}', '{"auths": {"HOST": {"auth": 3}}}', '{"credHelpers": 3}']
+)
+def test_an_auth_json_of_another_form(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from imgopt.errors import InputError
+    from imgopt.registry.credentials import credentials_for
+    from imgopt.registry.target import parse_target
+
+    (tmp_path / "auth.json").write_text(text.replace("HOST", "registry.test"))
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
+    with pytest.raises(InputError, match="log in again"):
+        credentials_for(parse_target("registry.test/shop/api:1"))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +156,7 @@ def test_a_configuration_that_cannot_be_used(
     ("trouble", "message"),
     [
         (Trouble("POST", times=None, status=401), "wants a login"),
-        (Trouble("POST", times=None, status=403), "does not let nobody push to"),
+        (Trouble("POST", times=None, status=403), "does not let anybody without a login push to"),
         (
             Trouble("PATCH", times=None, status=413, headers=HTML, body=b"<h1>413</h1>"),
             "refuses a request as too large",
@@ -149,6 +196,36 @@ def test_what_goes_away_is_waited_for(
     run = imgopt("push", str(release(1)), f"{proxy.name}/{repository}:1")
     assert run.code == 0, run.err
     assert "waits 1 s: it answers 429" in run.err
+    pulled(proxy.name, repository, "1")
+
+
+@pytest.mark.parametrize("place", ["http://[::1/x", "http://127.0.0.1:99999/x", "ftp://127.0.0.1/x"])
+@pytest.mark.parametrize("header", ["Location", "WWW-Authenticate"])
+def test_an_address_that_is_none(
+    header: str, place: str, release: Release, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    if header == "Location":
+        proxy.troubles = [Trouble("POST", times=None, status=202, headers={header: place})]
+    else:
+        challenge = {header: f'Bearer realm="{place}",service="x"'}
+        proxy.troubles = [Trouble("GET", "/v2/", times=None, status=401, headers=challenge)]
+    sentence = failed(imgopt, str(release(1)), f"{proxy.name}/{repository}:1")
+    assert "does not say where" in sentence or "no usable token service" in sentence
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_redirect_of_what_writes_is_followed(
+    status: int, release: Release, imgopt: Command, proxy: Proxy, shared_registry: Registry, repository: str
+) -> None:
+    """As registries do whose uploads go to another host."""
+
+    def elsewhere(method: str, path: str) -> Trouble:
+        headers = {"Location": f"http://{shared_registry.name}/v2/{repository}/{path}"}
+        return Trouble(method, f"/{path}", times=None, status=status, headers=headers)
+
+    proxy.troubles = [elsewhere("POST", "blobs/uploads/"), elsewhere("PUT", "manifests/1")]
+    run = imgopt("push", str(release(1)), f"{proxy.name}/{repository}:1")
+    assert run.code == 0, run.err
     pulled(proxy.name, repository, "1")
 
 

@@ -163,6 +163,55 @@ def test_ctrl_c_while_nothing_answers(release: Release, imgopt: Command) -> None
     assert (process.returncode, out, err) == (130, "", "")
 
 
+def test_ctrl_c_while_another_run_sends(
+    release: Release, imgopt: Command, slow: Proxy, repository: str
+) -> None:
+    arguments = ("push", str(release(1, size=1_000_000)), f"{slow.name}/{repository}:1")
+    slow.bytes_per_s = 100_000
+    first = imgopt.start(*arguments)
+    wait_until(lambda: slow.sent("PATCH") > 10_000)
+    second = imgopt.start(*arguments)
+    wait_until(lambda: len([each for each in slow.seen if "tags/list" in each.path]) == 2)
+    time.sleep(1)
+    for each in (second, first):
+        each.send_signal(signal.SIGINT)
+        _, err = each.communicate(timeout=30)
+        assert each.returncode == 130, err
+
+
+def test_a_file_system_without_locks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import errno
+    import fcntl
+
+    from imgopt.registry.sessions import Notes
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(fcntl, "flock", flock)
+    begin = time.monotonic()
+    with Notes("registry.test", "shop/api", "sha256:1").held(lambda: False) as waited:
+        assert not waited
+    assert time.monotonic() - begin < 5
+
+
+def test_a_push_whose_process_is_killed_can_be_repeated(
+    release: Release, imgopt: Command, slow: Proxy, repository: str
+) -> None:
+    """By the kernel, for want of memory: no bug, and nothing that the user cannot mend."""
+    arguments = ("push", str(release(1, size=1_000_000)), f"{slow.name}/{repository}:1")
+    slow.bytes_per_s = 300_000
+    process = imgopt.start(*arguments)
+    wait_until(lambda: slow.sent("PATCH") > 100_000)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(children[0]), signal.SIGKILL)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 3 and "was killed" in err
+    slow.bytes_per_s = None
+    assert imgopt(*arguments).code == 0
+
+
 def test_two_runs_do_not_disturb_each_other(
     release: Release, imgopt: Command, slow: Proxy, repository: str
 ) -> None:

@@ -130,8 +130,10 @@ def test_what_smoke_names() -> None:
     assert smoke_of("http://localhost") == Smoke(path="/", port=80)
     assert smoke_of(":9000/ready") == Smoke(path="/ready", port=9000)
     assert smoke_of("/hello") == Smoke(path="/hello")
+    assert smoke_of("/größe?b=%20") == Smoke(path="/gr%C3%B6%C3%9Fe?b=%20")
+    assert smoke_of("/app/check.sh --all").command == ("/bin/sh", "-c", "/app/check.sh --all")
     assert smoke_of("wget -q -O - localhost").command == ("/bin/sh", "-c", "wget -q -O - localhost")
-    for wrong in ("https://localhost/", "http://localhost:99999/"):
+    for wrong in ("https://localhost/", "http://localhost:99999/", "http://[::1/", "http://localhost/a b"):
         with pytest.raises(UsageError):
             smoke_of(wrong)
 

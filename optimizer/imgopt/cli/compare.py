@@ -13,6 +13,7 @@ from imgopt.errors import ImgoptError, UsageError
 if TYPE_CHECKING:
     from imgopt.compare import Comparison
     from imgopt.observing import RunOptions
+    from imgopt.registry.client import Access
     from imgopt.result import FileReport
 
 DockerfilePath = Annotated[
@@ -74,6 +75,10 @@ PushTo = Annotated[
         "--push-to", metavar="REGISTRY/REPO", help="Push both there, measure it, remove them again."
     ),
 ]
+PlainHttp = Annotated[bool, typer.Option("--plain-http", help="The registry of --push-to has no TLS.")]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", help="Do not check the certificate of --push-to's registry.")
+]
 BuildTimeout = Annotated[
     float, typer.Option("--build-timeout", metavar="SECONDS", min=1, help="Limit of one build.")
 ]
@@ -100,6 +105,8 @@ def compare(
     runs: Runs = 1,
     next_release: NextReleaseOption = False,
     push_to: PushTo = None,
+    plain_http: PlainHttp = False,
+    insecure: Insecure = False,
     build_timeout: BuildTimeout = 1800,
     start_timeout: StartTimeout = 180,
     stop_timeout: StopTimeout = 10,
@@ -125,12 +132,15 @@ def compare(
 
     Nothing of your files is changed, and nothing that was built stays in the engine. Exit code 1: they do not behave alike.
     """
+    from imgopt.cli.files import check_file
     from imgopt.compare import NothingToCompare, Settings
     from imgopt.compare import compare as compared
     from imgopt.engines.opening import open_engine
     from imgopt.report.terminal import working
     from imgopt_rules import ALL_RULES
 
+    if output_file is not None:
+        check_file(output_file)
     _tidy_up_on_sigterm()
     given = a.Given(
         context,
@@ -151,6 +161,7 @@ def compare(
         run=None if no_run else _run_options(smoke, arg, env, runs, start_timeout, stop_timeout),
         next_release=next_release,
         push_to=_repository(push_to),
+        access=_access(push_to, plain_http=plain_http, insecure=insecure),
         build_seconds=build_timeout,
         cache=not no_cache,
     )
@@ -228,6 +239,16 @@ def _repository(push_to: str | None) -> str | None:
     if parse_target(push_to, default_tag=None).tag is not None:
         raise UsageError(f"--push-to {push_to} has a tag", "give REGISTRY/REPO; the tags are imgopt's own")
     return push_to
+
+
+def _access(push_to: str | None, *, plain_http: bool, insecure: bool) -> Access | None:
+    if push_to is None:
+        if plain_http or insecure:
+            raise UsageError("--plain-http and --insecure are for --push-to", "leave them out")
+        return None
+    from imgopt.registry.client import Access
+
+    return Access(plain_http=plain_http, insecure=insecure)
 
 
 def _print_build_output(error: ImgoptError) -> None:

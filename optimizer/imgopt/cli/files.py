@@ -32,6 +32,17 @@ def write_file(path: str, data: bytes, *, expected: bytes | None = None) -> None
         ) from error
 
 
+def check_file(path: str) -> None:
+    """InputError when `write_file` could not write there: asked before work that takes minutes."""
+    target = Path(os.path.realpath(path))
+    try:
+        old = _status(target)
+        if old is None or stat.S_ISREG(old.st_mode):
+            _check_writable(target, old, path)
+    except OSError as error:
+        raise InputError(f"it cannot be written: {error.strerror or error}", path=path) from error
+
+
 def _status(path: Path) -> os.stat_result | None:
     try:
         return path.stat()

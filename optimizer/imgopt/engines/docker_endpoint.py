@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imgopt.engines.engine import EngineError
+from imgopt.places import home
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 
@@ -29,7 +30,7 @@ class Endpoint:
 
 
 def config_directory() -> Path:
-    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    return Path(os.environ.get("DOCKER_CONFIG") or home() / ".docker")
 
 
 def find() -> Endpoint:

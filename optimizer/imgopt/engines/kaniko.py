@@ -157,7 +157,7 @@ def check_flags(flags: Sequence[str]) -> None:
                 f"{flag!r} is no flag of kaniko",
                 "write a flag and its value in one: --kaniko-flag=--verbosity=debug",
             )
-        if name in REFUSED and not flag.endswith("=false"):
+        if name in REFUSED and flag != "--single-snapshot=false":
             raise UsageError(f"kaniko's {flag.partition('=')[0]} is refused: {REFUSED[name]}", "leave it out")
 
 

@@ -95,8 +95,13 @@ class Authority:
         return token, float(lifetime) if isinstance(lifetime, int | float) else _DEFAULT_LIFETIME_S
 
     def _may_know(self, realm: str) -> bool:
-        there, here = urlsplit(realm), urlsplit(self.base)
-        if there.scheme not in ("http", "https") or not there.hostname:
+        here = urlsplit(self.base)
+        try:
+            there = urlsplit(realm)
+            usable = there.scheme in ("http", "https") and there.hostname and there.port != 0
+        except ValueError:  # no address at all
+            usable = False
+        if not usable:
             raise RegistryError("the registry names no usable token service", "ask its administrator")
         if there.scheme == "https" and here.scheme == "https":
             return True

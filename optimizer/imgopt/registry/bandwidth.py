@@ -39,11 +39,11 @@ def measure_bandwidth(
         raise UsageError(f"{reference} names a tag", "give REGISTRY/REPO: nothing is stored there")
     with connected(target, access) as client:
         location = client.start_upload(target.repository)
-        begin = time.monotonic()
-        client.blob_size(target.repository, "sha256:" + "0" * 64)
-        round_trip = time.monotonic() - begin
         wire = Wire(location, client.context, client.access.answer_s)
         try:
+            begin = time.monotonic()
+            client.blob_size(target.repository, "sha256:" + "0" * 64)
+            round_trip = time.monotonic() - begin
             scopes = push(target.repository)
             headers = {"Content-Type": "application/octet-stream", **client.authorization(location, scopes)}
             try:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -38,6 +39,10 @@ LONGEST_ANSWER_S = 120.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 _MOST_REDIRECTS = 5
+#: Registries give them in the alphabet's order, a hundred or a thousand at once: the newest may come last.
+MOST_TAG_PAGES = 100
+#: Redirects that keep the method and the body.
+MOVED = (307, 308)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]  # lower-case names
     body: bytes
+    url: str = ""  # that was asked last, after redirects
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,7 @@ class Client:
             import urllib3
 
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        self.least_chunk_bytes = 0  # what the registry takes, but for the last chunk
         self.mute = False  # no "100 Continue" comes through from there
         self.authority = Authority("", credentials_for(target), self._ask_realm)
 
@@ -145,7 +152,7 @@ class Client:
         answer = self.request("HEAD", f"/v2/{repository}/blobs/{digest}", scopes=pull(repository))
         if answer.status == 200:
             length = answer.headers.get("content-length", "")
-            return int(length) if length.isdigit() else -1
+            return int(length) if length.isdecimal() else -1
         if answer.status in (404, 403):
             return None
         raise self.refusal(answer, f"ask for a blob of {repository}")
@@ -176,12 +183,20 @@ class Client:
         return Manifest(media_type, digest, _object(answer.body), answer.body)
 
     def tags(self, repository: str) -> list[str]:
-        """Names of tags, as many as the registry gives at once; none when it does not say."""
-        answer = self.request("GET", f"/v2/{repository}/tags/list?n=1000", scopes=pull(repository))
-        if answer.status != 200 or self._is_page(answer):
-            return []
-        tags = _object(answer.body).get("tags")
-        return [each for each in tags if isinstance(each, str)] if isinstance(tags, list) else []
+        """Names of tags, as many pages as the registry gives of them; none when it does not say."""
+        found: list[str] = []
+        place = f"/v2/{repository}/tags/list?n=1000"
+        for _ in range(MOST_TAG_PAGES):
+            answer = self.request("GET", place, scopes=pull(repository))
+            if answer.status != 200 or self._is_page(answer):
+                break
+            tags = _object(answer.body).get("tags")
+            found += [each for each in tags if isinstance(each, str)] if isinstance(tags, list) else []
+            following = _next_page(answer)
+            if following is None or not tags:
+                break
+            place = self.kept_secure(following)
+        return found
 
     def put_manifest(self, repository: str, reference: str, media_type: str, data: bytes) -> None:
         answer = self.request(
@@ -222,6 +237,8 @@ class Client:
         answer = self.request("POST", f"/v2/{repository}/blobs/uploads/", scopes=push(repository), data=b"")
         if answer.status != 202:
             raise self.refusal(answer, f"push to {repository}")
+        least = answer.headers.get("oci-chunk-min-length", "")
+        self.least_chunk_bytes = int(least) if re.fullmatch(r"[0-9]{1,9}", least) else 0
         return self.location(answer)
 
     def cancel_upload(self, repository: str, location: str) -> bool:
@@ -235,9 +252,15 @@ class Client:
     def location(self, answer: Answer) -> str:
         """Where the next request of an upload goes: absolute, and not from HTTPS to plain HTTP."""
         given = answer.headers.get("location", "")
-        url = urljoin(self.authority.base + "/", given)
-        if not given or urlsplit(url).scheme not in ("http", "https"):
-            raise RegistryError(f"{self.target.name} does not say where to send the bytes")
+        try:
+            url = urljoin(answer.url or self.authority.base + "/", given)
+            usable = urlsplit(url).scheme in ("http", "https") and urlsplit(url).port != 0
+        except ValueError:  # no address at all
+            usable = False
+        if not given or not usable:
+            raise RegistryError(
+                f"{self.target.name} does not say where to send the bytes", "ask its administrator"
+            )
         return self.kept_secure(url)
 
     def kept_secure(self, url: str) -> str:
@@ -313,9 +336,11 @@ class Client:
             )
             with contextlib.closing(response):
                 answer = _answer(response)
-            if answer.status not in (301, 302, 303, 307, 308) or method not in ("GET", "HEAD"):
+            answer = replace(answer, url=url)
+            # 301 to 303 would make a GET of what writes
+            if answer.status not in ((301, 302, 303, *MOVED) if method in ("GET", "HEAD") else MOVED):
                 return answer
-            url = self.kept_secure(urljoin(url, answer.headers.get("location", "")))
+            url = self.location(answer)
         raise RegistryError(f"{self.target.name} redirects in circles")
 
     def authorization(self, url: str, scopes: tuple[str, ...] | None) -> dict[str, str]:
@@ -393,8 +418,8 @@ class Client:
                 f"docker login {name}",
             ),
             403: (
-                f"{name} does not let {'this user' if known else 'nobody'} {what}{detail}",
-                "ask for the right",
+                f"{name} does not let {'this user' if known else 'anybody without a login'} {what}{detail}",
+                "ask for the right" if known else f"docker login {name}",
             ),
             404: (f"{name} has no place to {what}{detail}", "make the repository first, or check its name"),
             405: (f"{name} does not allow to {what}{detail}", "is it a read-only mirror?"),
@@ -530,6 +555,15 @@ def _object(body: bytes) -> Mapping[str, Any]:
     return document
 
 
+def _next_page(answer: Answer) -> str | None:
+    """Of its Link header."""
+    link = re.search(r'<([^>]*)>\s*;[^,]*\brel="?next\b', answer.headers.get("link", ""))
+    try:
+        return urljoin(answer.url, link[1]) if link else None
+    except ValueError:
+        return None
+
+
 def _said(answer: Answer) -> str:
     """The registry's own message, if it has the usual form."""
     try:
@@ -543,7 +577,7 @@ def _said(answer: Answer) -> str:
 def _seconds_of(retry_after: str | None) -> float | None:
     if not retry_after:
         return None
-    if retry_after.strip().isdigit():
+    if retry_after.strip().isdecimal():
         return float(retry_after)
     from email.utils import parsedate_to_datetime
 
@@ -554,7 +588,5 @@ def _seconds_of(retry_after: str | None) -> float | None:
 
 
 def _certificate_reason(error: BaseException) -> str:
-    import re
-
     found = re.search(r"certificate verify failed: ([^(\"']+)", str(error))
     return found[1].strip() if found else "it is for another name"

@@ -1,6 +1,6 @@
 """Who we are to a registry, as Docker's and Podman's configuration say.
 
-The docker SDK reads Docker's (auths, credsStore, credHelpers); Podman's auth.json has the same entries.
+The docker SDK reads Docker's (auths, credsStore, credHelpers); Podman's auth.json has auths and credHelpers.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from imgopt.errors import InputError
+from imgopt.places import home
 from imgopt.registry.errors import RegistryError
 from imgopt.registry.target import Target
 
@@ -49,22 +50,18 @@ def credentials_for(target: Target) -> Credentials | None:
 
 
 def _from_docker(target: Target) -> Credentials | None:
-    from docker import auth
     from docker.errors import DockerException
+
+    from imgopt.registry.credential_helpers import BoundedAuthConfig
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a helper that is not installed is an error of its own below
-            entry = auth.load_config().resolve_authconfig(target.name)
+            entry = BoundedAuthConfig.load_config(None, None).resolve_authconfig(target.name)
     except DockerException as error:
         if "InvalidConfig" in type(error).__name__:
             raise InputError("Docker's config.json is malformed", "mend it, or log in again") from None
-        helper = "the credential helper of Docker's config.json"
-        missing = "not installed" in str(error)
-        raise RegistryError(
-            f"{helper} {'is not installed' if missing else 'failed'}",
-            f"install it, or log in again: docker login {target.name}",
-        ) from None
+        raise _helper_failed("Docker's config.json", error, target) from None
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
         # the exception's text may hold the credentials
         raise InputError(
@@ -75,6 +72,17 @@ def _from_docker(target: Target) -> Credentials | None:
         return None
     values = {str(key).lower(): value for key, value in entry.items()}
     return _credentials(values.get("username"), values.get("password"), values.get("identitytoken"))
+
+
+def _helper_failed(where: str, error: Exception, target: Target) -> RegistryError:
+    how, what = "failed", "run it by hand to see why"
+    if "not installed" in str(error):
+        how, what = "is not installed", "install it"
+    elif "does not answer" in str(error):
+        how = "does not answer"
+    return RegistryError(
+        f"the credential helper of {where} {how}", f"{what}, or log in again: docker login {target.name}"
+    )
 
 
 def _credentials(username: Any, password: Any, token: Any) -> Credentials | None:
@@ -89,28 +97,53 @@ def _podman_files() -> Iterator[Path]:
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if runtime:
         yield Path(runtime) / "containers" / "auth.json"
-    config = os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()
+    config = os.environ.get("XDG_CONFIG_HOME") or home() / ".config"
     yield Path(config) / "containers" / "auth.json"
 
 
 def _from_file(path: Path, target: Target) -> Credentials | None:
     """Entries may name a repository or a part of it: the longest that fits counts."""
     try:
-        auths = json.loads(path.read_bytes()).get("auths") or {}
+        document = json.loads(path.read_bytes())
+        auths, helpers = document.get("auths") or {}, document.get("credHelpers") or {}
+        helper = helpers.get(target.name)
+        auths.keys()
     except FileNotFoundError:
         return None
     except (OSError, ValueError, AttributeError):
         raise InputError("it cannot be read as an auth.json", "log in again", path=str(path)) from None
+    if helper is not None:
+        return _from_helper(str(helper), path, target)
     name = f"{target.name}/{target.repository}"
     while name:
         entry = auths.get(name)
         if isinstance(entry, dict):
             try:
                 user, _, password = base64.b64decode(entry.get("auth") or "").decode().partition(":")
-            except ValueError:
+            except (ValueError, TypeError):
                 raise InputError(
                     f"its entry for {target.name} is malformed", "log in again", path=str(path)
                 ) from None
             return _credentials(user or None, password, entry.get("identitytoken"))
         name = name.rpartition("/")[0]
     return None
+
+
+def _from_helper(program: str, path: Path, target: Target) -> Credentials | None:
+    from docker.errors import DockerException
+
+    from imgopt.registry.credential_helpers import BoundedAuthConfig
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            entry = BoundedAuthConfig({"credsStore": program}).resolve_authconfig(target.name) or {}
+    except DockerException as error:
+        raise _helper_failed(str(path), error, target) from None
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+        raise InputError(
+            f"what the credential helper gives for {target.name} cannot be read",
+            "log in again",
+            path=str(path),
+        ) from None
+    return _credentials(entry.get("Username"), entry.get("Password"), entry.get("IdentityToken"))

@@ -78,8 +78,8 @@ def learn(
             break
         try:
             found.update(_blobs_of(client, repository, reference, platform))
-        except MeasureError:
-            continue
+        except (MeasureError, ValueError, TypeError, LookupError, AttributeError):
+            continue  # also charts and other artifacts, whose config may be anything
     return {diff_id: blob for diff_id, blob in found.items() if diff_id in wanted}
 
 

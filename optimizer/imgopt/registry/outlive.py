@@ -16,6 +16,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TypeVar
 
+from imgopt.errors import MeasureError
 from imgopt.registry.errors import Interrupted
 
 T = TypeVar("T")
@@ -70,7 +71,10 @@ def outliving(call: Callable[[Callable[[], bool]], T]) -> T:
         for number, handler in before.items():
             signal.signal(number, handler)
     if not data:
-        raise RuntimeError("the process that pushes was killed")
+        raise MeasureError(
+            "the process that sends was killed, perhaps for want of memory",
+            "run it again: a push goes on where it was",
+        )
     outcome, error, trace = pickle.loads(data)
     if error is not None:
         raise error from (_Told(trace) if trace else None)

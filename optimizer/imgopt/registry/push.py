@@ -26,6 +26,8 @@ from imgopt.registry.upload import Upload
 _BLOCK_BYTES = 1 << 20
 #: Sent in one request; below this a chunk that is cut costs nothing.
 _SMALL_BYTES = 100_000
+_SMALL_TRIES = 5
+_MOST_LOOKED_AT = 500
 
 
 class Progress(Protocol):
@@ -90,10 +92,17 @@ def push_image(
     target = parse_target(reference, default_tag="latest")
     named = [_source(each, target) for each in options.mount_from]
     sources = tuple(dict.fromkeys([*named, *_base_repository(opened.image, target)]))
-    access = replace(options.access, told=lambda why, s: progress.told(f"waits {s:.0f} s: {why}"))
+    access = replace(options.access, told=lambda why, s: progress.told(f"waits {round(s, 1):g} s: {why}"))
     begin = time.monotonic()
     with connected(target, access) as client:
         return _Push(client, target, opened, options, sources, progress).run(begin)
+
+
+def check_push(reference: str, access: Access | None = None) -> None:
+    """RegistryError where nothing may be pushed to ``REGISTRY/REPO``; leaves nothing there."""
+    target = parse_target(reference)
+    with connected(target, access) as client:
+        client.cancel_upload(target.repository, client.start_upload(target.repository))
 
 
 def delete_tag(reference: str, access: Access | None = None) -> bool:
@@ -107,7 +116,11 @@ def delete_tag(reference: str, access: Access | None = None) -> bool:
             return True
         if client.delete_manifest(target.repository, target.tag):
             return client.manifest(target.repository, target.tag) is None
-        for tag in client.tags(target.repository)[:500]:
+        tags = client.tags(target.repository)
+        # by its digest it goes with every tag that names it: only when all of them could be looked at
+        if target.tag not in tags or len(tags) > _MOST_LOOKED_AT:
+            return False
+        for tag in tags:
             if tag != target.tag:
                 other = client.manifest(target.repository, tag)
                 if other is not None and other.digest == manifest.digest:
@@ -241,11 +254,17 @@ class _Push:
         for source in self._sources:
             if not self._open:
                 return
-            found = self._learned(source, self._options.known)
-            for each in self._open:
-                for blob in (each.blob, found.get(each.layer.diff_id)):
-                    if blob is not None and self._mounted(each, blob, source):
-                        break
+            try:
+                self._mount_from(source)
+            except RegistryError as error:  # it may be closed to this user; the layers can still be sent
+                self._note(f"nothing more is mounted from {source}: {error.message}")
+
+    def _mount_from(self, source: str) -> None:
+        found = self._learned(source, self._options.known)
+        for each in self._open:
+            for blob in (each.blob, found.get(each.layer.diff_id)):
+                if blob is not None and self._mounted(each, blob, source):
+                    break
 
     def _mounted(self, each: _Layer, blob: Descriptor, source: str) -> bool:
         if self._client.blob_size(source, blob.digest) is None:
@@ -357,8 +376,9 @@ class _Push:
         """In one request; the bytes that left, with those of tries that failed."""
         from imgopt.registry.client import push
 
-        repository, sent = self._target.repository, 0
+        repository, sent, tries = self._target.repository, 0, 0
         while True:
+            tries += 1
             location = self._client.start_upload(repository)
             sign = "&" if "?" in location else "?"
             answer = self._client.request(
@@ -375,7 +395,7 @@ class _Push:
                 self._progress.moved(digest, len(data))
                 return sent
             # a PUT that was cut in the middle makes its upload useless: a new one, some times
-            if answer.status not in (400, 404, 416) or sent > 5 * len(data):
+            if answer.status not in (400, 404, 416) or tries > _SMALL_TRIES:
                 raise self._client.refusal(answer, f"push to {repository}")
 
     def _push_config(self) -> PushedBlob:

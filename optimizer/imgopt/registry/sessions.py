@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from imgopt.registry.errors import RegistryError
+from imgopt.places import cache
+from imgopt.registry.errors import Interrupted, RegistryError
 
 _LOCK_SECONDS = 60
 #: Registries forget uploads after some days at the latest; files older than this are removed.
@@ -92,16 +93,21 @@ class Notes:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     if self._is_current(lock):
                         break
+                    renewed = self._lock()
                     os.close(lock)
-                    lock = self._lock()
-                except OSError:
+                    lock = renewed
+                except BlockingIOError:
                     waited = True
-                    if time.monotonic() > end or stopped():
+                    if stopped():
+                        raise Interrupted from None
+                    if time.monotonic() > end:
                         raise RegistryError(
                             "another imgopt push sends the same layer to the same repository",
                             "wait until it has finished",
                         ) from None
                     time.sleep(0.1)
+                except OSError:  # a file system without locks
+                    break
             yield waited
             with contextlib.suppress(OSError):
                 self._file.with_suffix(".lock").unlink()
@@ -120,8 +126,7 @@ class Notes:
 
 
 def directory() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    return Path(cache) / "imgopt" / "uploads"
+    return cache() / "uploads"
 
 
 def _remove_old(place: Path) -> None:

@@ -7,8 +7,9 @@ import ssl
 from pathlib import Path
 
 from imgopt.errors import InputError
+from imgopt.places import home
 
-_DIRECTORIES = ("/etc/docker/certs.d", "/etc/containers/certs.d", "~/.config/containers/certs.d")
+_DIRECTORIES = (Path("/etc/docker/certs.d"), Path("/etc/containers/certs.d"))
 
 
 def tls_context(host: str, *, insecure: bool) -> ssl.SSLContext:
@@ -30,8 +31,8 @@ def tls_context(host: str, *, insecure: bool) -> ssl.SSLContext:
 
             place = certifi.where()
             context.load_verify_locations(place)
-        for directory in _DIRECTORIES:
-            for file in sorted(Path(directory).expanduser().joinpath(host).glob("*.c*rt")):
+        for directory in (*_DIRECTORIES, home() / ".config" / "containers" / "certs.d"):
+            for file in sorted(directory.joinpath(host).glob("*.c*rt")):
                 place = str(file)
                 if file.suffix == ".crt":
                     context.load_verify_locations(file)

@@ -25,13 +25,13 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
-from imgopt.registry.client import Answer, Client, push
+from imgopt.registry.client import MOVED, Answer, Client, push
 from imgopt.registry.errors import Interrupted, RegistryError
 from imgopt.registry.sessions import Notes, Session
 from imgopt.registry.wire import PIECE_BYTES, Broken, Wire
 
-#: The first chunk: ten seconds at 0.5 MB/s.
-CHUNK_BYTES = 5_000_000
+#: The first chunk: ten seconds at 0.5 MB/s. Amazon ECR takes none below 5 MiB but the last.
+CHUNK_BYTES = 5 * 1024 * 1024
 _HELD_SECONDS = 3.0
 _MOST_RESTARTS = 3
 _HELD = ("held", "held too")
@@ -107,7 +107,7 @@ class Upload:
         noted = self._notes.load()
         if noted is not None and noted.size == self._size and noted.offset:
             self._session = noted
-            if self._ask_status():
+            if self._is_kept():
                 self._resumed = self._session.offset
                 if location is not None:
                     self._client.cancel_upload(self._repository, location)
@@ -116,8 +116,17 @@ class Upload:
                 return
         self._begin(location)
 
+    def _is_kept(self) -> bool:
+        """The noted upload may lie where nothing answers any more, or belong to another login."""
+        try:
+            return self._ask_status()
+        except RegistryError:
+            return False
+
     def _begin(self, location: str | None = None) -> None:
         place = location or self._client.start_upload(self._repository)
+        self._chunk_bytes = max(self._chunk_bytes, self._client.least_chunk_bytes)
+        self._most_bytes = max(self._most_bytes, self._chunk_bytes)
         self._session = replace(self._session, location=place, offset=0)
         self._moved(0)
 
@@ -159,9 +168,17 @@ class Upload:
         given = _end_of(answer)
         if given is not None and given != end and not (given == 0 and end <= 1):
             end = min(given, self._size)  # the registry's word counts
+        if end <= self._session.offset:
+            self._failures += 1
+            if self._failures >= self._client.access.tries:
+                raise RegistryError(
+                    f"{self._client.target.name} accepts bytes of {self._digest[:19]}…, but does not keep them",
+                    "try again, with another --chunk-size",
+                )
+        else:
+            self._failures = 0
         self._session = replace(self._session, location=self._client.location(answer), offset=end)
         self._notes.save(self._session)
-        self._failures = 0
         self._moved(end)
 
     def _finish(self) -> bool:
@@ -291,7 +308,7 @@ class Upload:
                 except Broken:
                     self._furthest = max(self._furthest, position + len(piece))
                     answer = wire.last_words()
-                    if answer is not None and answer.status >= 400:
+                    if answer is not None and answer.status >= 300:
                         return answer
                     raise
                 position = self._count(position, piece)
@@ -334,7 +351,7 @@ class Upload:
             answer = wire.finish()
         except Broken:
             answer = wire.last_words()
-        if answer is None or (answer.status < 400 and position < end):
+        if answer is None or (answer.status < 300 and position < end):
             self._recover("a chunk was cut in the middle")
         elif answer.status in _FINE:
             self._acknowledged(answer, end)
@@ -351,6 +368,9 @@ class Upload:
         if self._failures < self._client.access.tries:
             if status == 401:
                 self._client.authority.forget()
+                return
+            if status in MOVED:
+                self._session = replace(self._session, location=self._client.location(answer))
                 return
             if status == 417:
                 self._client.mute = True

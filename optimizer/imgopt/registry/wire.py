@@ -13,9 +13,10 @@ import socket
 import ssl
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPSConnection, parse_headers
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from imgopt.registry.client import USER_AGENT, Answer
+from imgopt.registry.errors import RegistryError
 
 PIECE_BYTES = 1 << 16
 #: Unsent bytes that the kernel may hold: what has left the program has nearly left the machine.
@@ -33,7 +34,8 @@ class Wire:
         self._host, self._secure = parts.netloc, parts.scheme == "https"
         self._context, self._timeout = context, timeout
         self._connection: HTTPConnection | None = None
-        self._chunked = False
+        self._proxy: dict[str, str] | None = None  # headers for a proxy that relays plain HTTP
+        self._url, self._chunked = url, False
         self._early: Answer | None = None
 
     def fits(self, url: str) -> bool:
@@ -62,10 +64,12 @@ class Wire:
         connection = self._connection
         parts = urlsplit(url)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        if self._proxy is not None:
+            path = f"http://{parts.netloc}{path}"
         connection.putrequest(method, path, skip_accept_encoding=True)
-        for name, value in {"User-Agent": USER_AGENT, **headers}.items():
+        for name, value in {"User-Agent": USER_AGENT, **headers, **(self._proxy or {})}.items():
             connection.putheader(name, value)
-        self._chunked = length is None
+        self._url, self._chunked = url, length is None
         if length is None:
             connection.putheader("Transfer-Encoding", "chunked")
         else:
@@ -76,26 +80,16 @@ class Wire:
         self._early = None
 
     def _connect(self, url: str) -> HTTPConnection:
-        from requests.utils import get_environ_proxies, select_proxy
-
-        proxy = select_proxy(url, get_environ_proxies(url, no_proxy=None))
-        host, tunnel = self._host, None
-        headers = {}
-        if proxy and self._secure:
-            through = urlsplit(proxy)
-            host, tunnel = through.netloc.rpartition("@")[2], self._host
-            if through.username:
-                from requests.auth import _basic_auth_str
-
-                password = unquote(through.password or "")
-                headers["Proxy-Authorization"] = _basic_auth_str(unquote(through.username), password)
+        proxy = _proxy_for(url)
+        host, port, headers = proxy or (self._host, None, {})
         connection: HTTPConnection
         if self._secure:
-            connection = HTTPSConnection(host, timeout=self._timeout, context=self._context)
+            connection = HTTPSConnection(host, port, timeout=self._timeout, context=self._context)
+            if proxy is not None:
+                connection.set_tunnel(self._host, headers=headers)
         else:
-            connection = HTTPConnection(host, timeout=self._timeout)
-        if tunnel is not None:
-            connection.set_tunnel(tunnel, headers=headers)
+            connection = HTTPConnection(host, port, timeout=self._timeout)
+            self._proxy = headers if proxy is not None else None
         connection.connect()
         assert connection.sock is not None
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -132,7 +126,7 @@ class Wire:
                 if not block:
                     break
                 body += block
-        self._early = Answer(int(words[1]), _lower(fields), body)
+        self._early = Answer(int(words[1]), _lower(fields), body, self._url)
         return False
 
     @property
@@ -160,7 +154,7 @@ class Wire:
         assert self._connection is not None
         response = self._connection.getresponse()
         body = response.read(_MOST_BODY_BYTES)
-        answer = Answer(response.status, _lower(response.headers), body)
+        answer = Answer(response.status, _lower(response.headers), body, self._url)
         if response.will_close or not response.isclosed():
             self.close()
         return answer
@@ -185,6 +179,26 @@ class Wire:
             raise ConnectionResetError("the connection was closed")
         stream: socket.socket = self._connection.sock
         return stream
+
+
+def _proxy_for(url: str) -> tuple[str, int, dict[str, str]] | None:
+    """Host and port of the proxy that the environment names for a URL, as `requests` finds it, and headers for it."""
+    from requests.auth import _basic_auth_str
+    from requests.utils import get_auth_from_url, get_environ_proxies, prepend_scheme_if_needed, select_proxy
+
+    named = select_proxy(url, get_environ_proxies(url, no_proxy=None))
+    if not named:
+        return None
+    proxy = prepend_scheme_if_needed(named, "http")
+    parts = urlsplit(proxy)
+    if parts.scheme != "http" or not parts.hostname:
+        raise RegistryError(
+            f"layers cannot be sent through a {parts.scheme or 'nameless'} proxy",
+            "name one that is reached over http:// in HTTPS_PROXY",
+        )
+    user, password = get_auth_from_url(proxy)
+    headers = {"Proxy-Authorization": _basic_auth_str(user, password)} if user else {}
+    return parts.hostname, parts.port or 80, headers
 
 
 def _lower(fields: HTTPMessage) -> dict[str, str]:

@@ -246,38 +246,55 @@ def _pushed(found: Comparison, width: int) -> list[Line]:
     if pushed is None:
         return []
     lines: list[Line] = [(), line(("Pushed to ", "strong"), (visible(pushed.repository), "name"))]
-    rows: list[tuple[Line | str, Line | str, Line | str, Line | str]] = [
-        ("", dim("sent"), dim("took"), dim("at"))
+    rows: list[tuple[Line | str, ...]] = [
+        ("", dim("sent"), dim("predicted"), dim("took"), dim("predicted"), dim("at"))
     ]
-    for name, result in (
-        ("before", pushed.before),
-        ("after", pushed.after),
-        ("next release before", pushed.next_before),
-        ("next release after", pushed.next_after),
-    ):
-        if result is not None:
-            speed = (
-                result.sent_bytes / result.sending_s
-                if result.sending_s and result.sent_bytes > 100_000
-                else None
-            )
-            rows.append(
-                (
-                    name,
-                    megabytes(result.sent_bytes),
-                    duration(result.seconds),
-                    f"{speed / 1_000_000:.2f} MB/s" if speed else "",
-                )
-            )
+    rows += [(name, *figures) for name, *figures in _push_rows(found)]
     lines += table(rows)
+    lines += wrapped(_PUSH_NOTE, width, first=line("  "), indent=4, style="dim")
     if not pushed.removed:
         lines += wrapped(
-            "the registry does not let images be deleted: the tags imgopt-compare-... stay there",
+            _NOT_REMOVED,
             width,
             first=line("  ", ("warning ", "warn")),
             indent=10,
         )
     return lines
+
+
+_PUSH_NOTE = (
+    "measured, and predicted: bytes as suggest does without what the registry had already, seconds by the model of imgopt push "
+    "at the rate of the largest push"
+)
+_NOT_REMOVED = "the registry did not delete all that was pushed: tags imgopt-compare-... stay there"
+
+
+def _push_rows(found: Comparison) -> list[tuple[str, str, str, str, str, str]]:
+    """Name, bytes sent and predicted, seconds taken and predicted, rate."""
+    if found.pushed is None:
+        return []
+    rows = []
+    for name, result in found.pushed.results.items():
+        predicted = found.predicted_pushes.get(name)
+        rows.append(
+            (
+                name.replace("next_", "next release "),
+                megabytes(result.sent_bytes),
+                "unknown" if predicted is None else _amount(predicted.sent),
+                duration(result.seconds),
+                duration(predicted.seconds)
+                if predicted is not None and predicted.seconds is not None
+                else "unknown",
+                "" if result.bytes_per_s is None else rate(_three_digits(result.bytes_per_s)),
+            )
+        )
+    return rows
+
+
+def _three_digits(bytes_per_s: int) -> int:
+    """More would be noise."""
+    unit = int(10 ** max(0, len(str(bytes_per_s)) - 3))
+    return bytes_per_s // unit * unit
 
 
 def _files(found: Comparison) -> list[Line]:
@@ -349,9 +366,15 @@ def markdown(found: Comparison) -> str:
             f"| {escaped(each.name)} | {escaped(_value(each.before))} | {escaped(_value(each.after))} | {escaped(each.reason or each.verdict)} |"
             for each in wrong
         ]
+    if found.pushed is not None:
+        text += ["", f"Pushed to {code(found.pushed.repository)}:", ""]
+        text += ["| push | sent | predicted | took | predicted | at |", "|---|---:|---:|---:|---:|---:|"]
+        text += ["| " + " | ".join(row) + " |" for row in _push_rows(found)]
     notes = [*found.notes, *([f"nothing was started: {found.not_run}"] if found.not_run else [])]
     if release is not None and release.why:
         notes.append(f"next release not measured: {release.why}")
+    if found.pushed is not None:
+        notes += [_PUSH_NOTE, *([] if found.pushed.removed else [_NOT_REMOVED])]
     if notes:
         text += ["", *(f"- {escaped(each)}" for each in notes)]
     return "\n".join(text) + "\n"

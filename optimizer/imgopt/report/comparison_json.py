@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from imgopt.report.json import file_object
 
 if TYPE_CHECKING:
-    from imgopt.compare import Comparison, NextRelease, Pushed
+    from imgopt.compare import Comparison, NextRelease, PredictedPush, Pushed
     from imgopt.measure import MeasuredImage
     from imgopt.registry.result import PushResult
     from imgopt.result import PushTime
@@ -33,7 +33,7 @@ def comparison_object(found: Comparison) -> Object:
         "push": [_times(found, each) for each in found.push],
         "behaviour": {**found.behaviour.as_json(), "not_run": found.not_run},
         "next_release": None if found.next_release is None else _next_release(found.next_release),
-        "pushed": None if found.pushed is None else _pushed(found.pushed),
+        "pushed": None if found.pushed is None else _pushed(found, found.pushed),
         "difference": found.difference.as_json(),
         "notes": list(found.notes),
         "rewrite": file["rewrite"],
@@ -119,26 +119,31 @@ def _next_release(release: NextRelease) -> Object:
     }
 
 
-def _pushed(pushed: Pushed) -> Object:
-    sides = (
-        ("before", pushed.before),
-        ("after", pushed.after),
-        ("next_before", pushed.next_before),
-        ("next_after", pushed.next_after),
-    )
-    return {
-        "repository": pushed.repository,
-        **{name: None if result is None else _result(result) for name, result in sides},
-        "removed": pushed.removed,
-    }
+def _pushed(found: Comparison, pushed: Pushed) -> Object:
+    predicted = found.predicted_pushes
+    pushes: Object = dict.fromkeys(("before", "after", "next_before", "next_after"))
+    for name, result in pushed.results.items():
+        pushes[name] = _result(result, predicted.get(name))
+    return {"repository": pushed.repository, **pushes, "removed": pushed.removed}
 
 
-def _result(result: PushResult) -> Object:
+def _result(result: PushResult, predicted: PredictedPush | None) -> Object:
     return {
         "digest": result.digest,
         "sent_bytes": result.sent_bytes,
+        "already_there_bytes": result.size - sum(blob.size for blob in result.blobs if blob.how == "sent"),
         "seconds": round(result.seconds, 3),
+        "bytes_per_s": result.bytes_per_s,
         "basis": "measured",
+        "predicted": None
+        if predicted is None
+        else {
+            "sent_bytes": predicted.sent.value,
+            "complete": predicted.sent.complete,
+            "seconds": _rounded(predicted.seconds),
+            "bandwidth_bytes_per_s": predicted.bytes_per_s,
+            "basis": "predicted",
+        },
     }
 
 
