@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.engines.engine import BuildError, BuildRequest, BuiltImage, Engine
-from imgopt.errors import ImgoptError, InputError
+from imgopt.errors import ImgoptError, InputError, MeasureError
 from imgopt.measure import COMPRESSED_HERE, MeasuredImage, measure, weight
 from imgopt.result import FileReport, ImageWeight, PushTime, Sum
 
@@ -112,6 +112,7 @@ class Comparison:
     pushed: Pushed | None
     push: tuple[PushTime, ...]  # modelled from the measured bytes; the next push's only with ``next_release``
     notes: tuple[str, ...] = ()
+    push_error: MeasureError | None = None
 
     @property
     def alike(self) -> bool:
@@ -283,7 +284,12 @@ def compare(
                 release = next_release(shop, context, dockerfiles, pictures, measured, opened, later, stack)
                 measured = {which: with_changes(measured[which], later, which) for which in measured}
             behaviour, not_run = behaving(shop, built, opened)
-            pushed = push_both(shop, settings.push_to, opened, later) if settings.push_to else None
+            pushed, push_error = None, None
+            if settings.push_to:
+                try:
+                    pushed = push_both(shop, settings.push_to, opened, later)
+                except MeasureError as error:  # what was built and measured before is not lost with it
+                    push_error = error
         keep_sizes(shop.sizes)
     return Comparison(
         file,
@@ -298,6 +304,7 @@ def compare(
         pushed,
         push_times(weight(measured[BEFORE]), weight(measured[AFTER]), options.bandwidths, options.rtt_s),
         tuple(notes(engine, measured)),
+        push_error,
     )
 
 

@@ -11,6 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import stand_ins
+from private_docker import Engine
 from registries import Proxy, Registry, Trouble
 
 from imgopt.cli import main
@@ -108,3 +110,31 @@ def test_how_a_registry_is_reached_needs_one(capsys: pytest.CaptureFixture[str],
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     assert main(["compare", str(tmp_path), "--insecure"]) == 2
     assert "--push-to" in capsys.readouterr().err
+
+
+def test_what_was_measured_is_not_lost_when_a_push_fails(
+    app: Callable[..., Path],
+    engine: Engine,
+    proxy: Proxy,
+    repository: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("eclipse-temurin:17-jdk", "eclipse-temurin:17-jre-alpine"):
+        stand_ins.stand_in(engine, name)
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "app.jar").hardlink_to(app("3.5.16"))
+    (tmp_path / "Dockerfile").write_text(
+        'FROM eclipse-temurin:17-jdk\nCOPY target/app.jar app.jar\nENTRYPOINT ["java", "-jar", "app.jar"]\n'
+    )
+    for name, value in engine.environment.items():
+        monkeypatch.setenv(name, value)
+    proxy.troubles = [Trouble("PUT", "/manifests/", times=None, status=403)]
+    arguments = ["--no-run", "--format", "json", "--push-to", f"{proxy.name}/{repository}"]
+    assert main(["compare", str(tmp_path), *arguments]) == 3
+    output, said = capsys.readouterr()
+    assert said.count("error: ") == 1
+    found = json.loads(output)
+    assert found["pushed"] is None and "does not let anybody" in found["errors"][0]["message"]
+    assert found["after"]["compressed_bytes"] < found["before"]["compressed_bytes"]

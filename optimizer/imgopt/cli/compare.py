@@ -182,6 +182,11 @@ def compare(
             _print_build_output(error)
             raise
     _print(found, format, output_file, no_color=no_color, quiet=quiet, verbose=verbose)
+    if found.push_error is not None:
+        from imgopt.cli.failure import print_errors
+
+        print_errors([found.push_error])
+        return found.push_error.exit_code
     return 0 if found.alike else 1
 
 
@@ -288,7 +293,8 @@ def _print(
     if format == "json":
         from imgopt.report.comparison_json import comparison_object
 
-        emit(json.rendered(json.envelope((), **comparison_object(found))), output_file)
+        errors = () if found.push_error is None else (found.push_error,)
+        emit(json.rendered(json.envelope(errors, **comparison_object(found))), output_file)
     elif format == "markdown":
         emit(comparison.markdown(found).encode("utf-8", "replace"), output_file)
     else:
