@@ -14,6 +14,8 @@ from boot_jar import boot_jar, library
 from command_line import Imgopt, Run
 from image_samples import docker_archive, layer
 
+from imgopt.bases import identify, size_of
+
 JDK = random.Random(1).randbytes(2_000_000)
 MODULES = random.Random(2).randbytes(1_500_000)
 
@@ -360,6 +362,48 @@ def test_an_unknown_base_is_not_measured(imgopt: Imgopt, service: Path) -> None:
     assert run.code == 3 and budgets(run)["max-size"]["measured"] is False
     # but what is known is over already
     assert imgopt("gate", "--predict", service, "--max-size", "1MB").code == 1
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "wanted"),
+    [
+        ("FROM harbor.corp/base/java:1", None),
+        ("# imgopt: ignore=jdk-runtime: support attaches\nFROM eclipse-temurin:17-jdk", ["jdk"]),
+        ("FROM eclipse-temurin:17-jdk\nHEALTHCHECK CMD jcmd 1 VM.version", ["jdk"]),
+        ("FROM maven:3-eclipse-temurin-17", ["jdk", "build-tools"]),
+        ("FROM eclipse-temurin:17-jre", []),
+        ("FROM debian:12\nRUN apt-get update && apt-get install -y openjdk-17-jre && rm -rf /var/lib/apt/lists/*", []),
+        ("FROM debian:12", None),  # where its Java comes from is not to be seen
+        ("FROM alpine:3.20\n# imgopt: ignore=installed-jdk\nRUN apk add --no-cache openjdk17", ["jdk"]),
+    ],
+)  # fmt: skip
+def test_what_is_forbidden_is_told_from_the_base_and_not_from_silent_rules(
+    imgopt: Imgopt, service: Path, dockerfile: str, wanted: list[str] | None
+) -> None:
+    service.write_text(
+        f'{dockerfile}\nCOPY target/app.jar /app.jar\nENTRYPOINT ["java", "-jar", "/app.jar"]\n'
+    )
+    run = imgopt("gate", "--predict", service, "--format", "json", "--forbid", "jdk,build-tools")
+    found = budgets(run)["forbid"]
+    assert (run.code, found["actual"]) == (3 if wanted is None else int(bool(wanted)), wanted)
+    assert found["measured"] is (wanted is not None)
+
+
+def test_the_layers_of_a_base_image_are_counted_one_by_one(imgopt: Imgopt, service: Path) -> None:
+    def judged(base: str, *arguments: str) -> tuple[int, dict[str, Any]]:
+        service.write_text(f"FROM {base}\nCOPY target/app.jar /app.jar\n")
+        run = imgopt("gate", "--predict", service, "--format", "json", *arguments)
+        return run.code, budgets(run)
+
+    layers = size_of(identify("eclipse-temurin:17-jdk"), "linux/amd64").layers  # type: ignore[union-attr]
+    assert layers is not None and len(layers) > 1
+    code, found = judged("eclipse-temurin:17-jdk", "--max-layers", str(len(layers)), "--max-layer", "1GB")
+    assert code == 1 and found["max-layers"]["actual"] == len(layers) + 1
+    assert found["max-layers"]["basis"] == "predicted" and found["max-layers"]["remedies"] == []
+    assert found["max-layer"]["actual"] == max(size for _, size in layers)
+    # how they are cut is not known: neither their number, nor whether one of them is over
+    assert judged("gcr.io/distroless/java17-debian12", "--max-layers", "9")[0] == 3
+    assert judged("gcr.io/distroless/java17-debian12", "--max-layers", "1")[0] == 1
 
 
 def test_seconds_are_those_that_suggest_tells(imgopt: Imgopt, service: Path) -> None:
