@@ -189,13 +189,50 @@ def test_missing_and_stale_entries_are_named(imgopt: Imgopt, releases: dict[str,
     imgopt("gate", f"old/app={releases['small']}", "--baseline", "b.json", "--update-baseline")
     run = imgopt("gate", releases["small"], "--baseline", "b.json")
     assert run.code == 3
-    assert "there is no baseline of shop/api; record it with --baseline FILE --update-baseline" in " ".join(
-        run.text.split()
-    )
+    assert "b.json has no entry of shop/api; record it with --update-baseline" in " ".join(run.text.split())
     assert "in b.json, but not among these images: old/app" in run.text
     assert imgopt("gate", releases["small"], "--baseline", "b.json", "--format", "json").json["baseline"][
         "stale"
     ] == ["old/app"]
+
+
+def test_a_baseline_file_that_is_not_there_is_named(imgopt: Imgopt, releases: dict[str, Path]) -> None:
+    run = imgopt("gate", releases["small"], "--baseline", "c/b.json")
+    assert run.code == 3
+    assert "c/b.json has no entry of shop/api; record it with --update-baseline" in " ".join(run.text.split())
+
+
+def test_the_first_record_is_not_its_own_release_before(imgopt: Imgopt, releases: dict[str, Path]) -> None:
+    arguments = [releases["small"], "--max-next-push", "1kB", "--format", "json"]
+    alone = imgopt("gate", *arguments)
+    first = imgopt("gate", *arguments, "--baseline", "b.json", "--update-baseline")
+    assert (alone.code, first.code) == (1, 1)
+    assert budgets(first)["max-next-push"]["actual"] == budgets(alone)["max-next-push"]["actual"] > 1000
+
+
+def test_two_images_of_one_name_are_not_recorded_as_one(imgopt: Imgopt, releases: dict[str, Path]) -> None:
+    small, large = releases["small"], releases["large"]
+    run = imgopt("gate", small, large, "--baseline", "b.json", "--update-baseline")
+    assert run.code == 2 and not Path("b.json").exists()
+    assert "two of the images are called shop/api" in run.err
+    assert imgopt("gate", small, f"new={large}", "--baseline", "b.json", "--update-baseline").code == 0
+    assert sorted(json.loads(Path("b.json").read_text())["images"]) == ["new", "shop/api"]
+
+
+def test_a_growth_that_is_none_is_not_written_down(imgopt: Imgopt, releases: dict[str, Path]) -> None:
+    arguments = [releases["small"], "--baseline", "b.json", "--accept", "shop/api", "--reason", "Pulsar"]
+    assert "shop/api: recorded for the first time, nothing to accept" in imgopt("gate", *arguments).text
+    again = imgopt("gate", *arguments)
+    assert again.code == 0 and "shop/api: it did not grow, nothing to accept" in again.text
+    assert json.loads(Path("b.json").read_text())["images"]["shop/api"]["accepted"] == []
+
+
+def test_an_empty_forbid_judges_nothing(imgopt: Imgopt, releases: dict[str, Path]) -> None:
+    Path("imgopt.toml").write_text('[budgets]\nforbid = ["jdk"]\n[budgets."shop/*"]\nforbid = []\n')
+    run = imgopt("gate", releases["large"])
+    assert run.code == 2 and "no budget applies to" in run.err
+    run = imgopt("gate", releases["large"], "--max-size", "1GB", "--format", "json")
+    assert run.code == 0 and list(budgets(run)) == ["max-size"]
 
 
 def test_the_configuration_and_its_baseline(
@@ -224,10 +261,16 @@ def test_the_configuration_and_its_baseline(
         (["IMAGE", "--baseline", "b", "--reason", "x"], "--reason says why --accept"),
         (["IMAGE", "--baseline", "b", "--accept", "shop/apo", "--reason", "x"], "did you mean shop/api?"),
         (["--predict", ".", "--max-waste", "1MB"], "--max-waste judges a built image"),
+        (
+            ["--predict", ".", "--config", "waste.toml"],
+            "nothing can be judged before it is built (max-waste)",
+        ),
+        (["IMAGE", "--forbid", ""], "forbid names nothing"),
     ],
 )
 def test_wrong_usage(imgopt: Imgopt, releases: dict[str, Path], arguments: list[str], says: str) -> None:
     Path("Dockerfile").write_text("FROM eclipse-temurin:17-jre\n")
+    Path("waste.toml").write_text('[budgets]\nmax-waste = "1MB"\n')
     run = imgopt("gate", *(str(releases["small"]) if each == "IMAGE" else each for each in arguments))
     assert run.code == 2 and says in run.err and run.err.count("\n") == 1
     assert not Path("b").exists()

@@ -59,15 +59,25 @@ class Verdict:
 
 
 def judge(
-    subject: Subject, limits: Sequence[Limit], baseline: Entry | None, slowest: int, rtt_s: float = 0.0
+    subject: Subject,
+    limits: Sequence[Limit],
+    baseline: Entry | None,
+    slowest: int,
+    rtt_s: float = 0.0,
+    file: str | None = None,
 ) -> Verdict:
     """Every limit's verdict. ``slowest``: bytes a second for budgets of time that name no rate; ``rtt_s``: seconds of
-    a round trip to the registry."""
+    a round trip to the registry. ``file``: what the baseline's file is called, for the one who has to mend it."""
     judged = []
     for limit in limits:
         if limit.unit == "seconds":
             limit = replace(limit, rate=limit.rate or slowest, rtt_s=rtt_s)
-        found = _JUDGES[limit.name](subject, limit, baseline)
+        if limit.name == "max-growth" and baseline is None and file is not None:
+            found = _unknown(
+                limit, f"{file} has no entry of {subject.name}", "record it with --update-baseline"
+            )
+        else:
+            found = _JUDGES[limit.name](subject, limit, baseline)
         if found.passed is False:
             found = replace(found, remedies=tuple(_remedies(subject, found)))
         judged.append(found)

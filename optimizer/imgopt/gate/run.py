@@ -126,7 +126,8 @@ def _needs_contents(rules: Rules) -> bool:
 
 def _judged(subject: Subject, rules: Rules, baseline: kept.Baseline) -> Verdict:
     entry = baseline.get(subject.name)
-    limits = list(limits_for(subject.names, rules.tables, rules.given))
+    # an empty `forbid` takes back an earlier table's, and judges nothing
+    limits = [limit for limit in limits_for(subject.names, rules.tables, rules.given) if limit.value != ()]
     if rules.baseline is not None and not any(limit.name == "max-growth" for limit in limits):
         limits.append(Limit("max-growth", RATCHET, "growth", RATCHET_SOURCE))
     skipped: list[Limit] = []
@@ -140,12 +141,19 @@ def _judged(subject: Subject, rules: Rules, baseline: kept.Baseline) -> Verdict:
             if needs_more:
                 limits.remove(limit)
                 skipped.append(limit)
+    if not limits and skipped:
+        names = ", ".join(limit.name for limit in skipped)
+        raise UsageError(
+            f"of {subject.target} nothing can be judged before it is built ({names})",
+            "give another budget too (--max-size 200MB), or leave --predict away",
+        )
     if not limits:
         raise UsageError(
             f"no budget applies to {subject.target}",
             "give one (--max-size 200MB), or write [budgets] in imgopt.toml",
         )
-    return replace(judge(subject, limits, entry, rules.slowest, rules.rtt_s), skipped=tuple(skipped))
+    judged = judge(subject, limits, entry, rules.slowest, rules.rtt_s, rules.baseline)
+    return replace(judged, skipped=tuple(skipped))
 
 
 def _stale(baseline: kept.Baseline, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
@@ -159,6 +167,13 @@ def record(
     """The report as it is after the baseline was updated, and the new file's bytes."""
     assert rules.baseline is not None
     old = kept.load(rules.baseline)
+    names = [verdict.subject.name for verdict in report.verdicts]
+    for verdict in report.verdicts:
+        if names.count(verdict.subject.name) > 1:
+            raise UsageError(
+                f"two of the images are called {verdict.subject.name}, and the baseline has one entry for them",
+                "name one of them, as NAME=TARGET, or record them one after the other",
+            )
     judged = [(verdict.subject, _within(verdict)) for verdict in report.verdicts]
     new, said = kept.updated(old, judged, accept, date)
     verdicts = tuple(
@@ -173,8 +188,8 @@ def _for_judging(verdict: Verdict, old: kept.Baseline, new: kept.Baseline) -> ke
     before, after = old.get(name), new.get(name)
     if after is None:
         return {}
-    if before is None:
-        return {name: after}
+    if before is None:  # against its own layers every image would push nothing
+        return {name: replace(after, layers=())}
     return {name: replace(before, compressed_bytes=max(before.compressed_bytes, after.compressed_bytes))}
 
 
