@@ -219,6 +219,27 @@ def test_two_images_of_one_name_are_not_recorded_as_one(imgopt: Imgopt, releases
     assert sorted(json.loads(Path("b.json").read_text())["images"]) == ["new", "shop/api"]
 
 
+def test_a_jar_that_two_layers_hold_is_named_with_the_next_push(
+    imgopt: Imgopt, releases: dict[str, Path]
+) -> None:
+    found = budgets(imgopt("gate", releases["large"], "--max-next-push", "1MB", "--format", "json"))
+    rules = [each.partition(":")[0] for each in found["max-next-push"]["remedies"]]
+    assert rules == ["recursive-chown", "fat-jar-layer"]
+
+
+def test_long_sources_stay_within_the_width(
+    imgopt: Imgopt, releases: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    Path("budgets-of-all-images.toml").write_text(
+        '[budgets]\nforbid = ["jdk", "build-tools", "package-cache", "root-user"]\n'
+    )
+    Path("large.tar").write_bytes(releases["large"].read_bytes())
+    run = imgopt("gate", "large.tar", "--config", "budgets-of-all-images.toml")
+    assert "set in budgets-of-all-images.toml:2" in run.text
+    assert max(map(len, run.text.splitlines())) <= 80
+
+
 def test_a_growth_that_is_none_is_not_written_down(imgopt: Imgopt, releases: dict[str, Path]) -> None:
     arguments = [releases["small"], "--baseline", "b.json", "--accept", "shop/api", "--reason", "Pulsar"]
     assert "shop/api: recorded for the first time, nothing to accept" in imgopt("gate", *arguments).text
@@ -430,6 +451,14 @@ def test_what_is_forbidden_is_told_from_the_base_and_not_from_silent_rules(
     found = budgets(run)["forbid"]
     assert (run.code, found["actual"]) == (3 if wanted is None else int(bool(wanted)), wanted)
     assert found["measured"] is (wanted is not None)
+
+
+def test_a_user_that_a_variable_names_is_not_taken_for_another_than_root(
+    imgopt: Imgopt, service: Path
+) -> None:
+    service.write_text("FROM eclipse-temurin:17-jre\nARG U=root\nUSER $U\n")
+    run = imgopt("gate", "--predict", service, "--forbid", "root-user")
+    assert run.code == 3 and "whether it has root-user cannot be told" in run.text
 
 
 def test_the_layers_of_a_base_image_are_counted_one_by_one(imgopt: Imgopt, service: Path) -> None:

@@ -226,17 +226,15 @@ def _advice(found: Inspection) -> list[Advice]:
                 "unpacked",
                 f"{each.path} is removed in layer {last.number}, and stays below",
             )
-        elif any(word in command for word in ("chown", "chmod", "chgrp")):
-            add(
-                "recursive-chown", each.bytes, "unpacked", f"layer {last.number} stores {each.path} once more"
-            )
-        elif each.path.endswith((".jar", ".war")):
-            add(
-                "jar-stored-twice",
-                each.bytes,
-                "unpacked",
-                f"layer {last.number} stores {each.path} once more",
-            )
+            continue
+        jar_again = each.path.endswith((".jar", ".war"))
+        changed = any(word in command for word in ("chown", "chmod", "chgrp"))
+        if changed or jar_again:
+            rule = "recursive-chown" if changed else "jar-stored-twice"
+            message = f"layer {last.number} stores {each.path} once more"
+            add(rule, each.bytes, "unpacked", message)
+            if jar_again and last.changes_each_release:  # then each release sends it twice
+                add(rule, each.bytes, "next", message)
     for jar in contents.jars:
         if jar.jar is not None and jar.jar.kind in ("spring-boot", "spring-boot-war"):
             libraries = sum(library.bytes for library in jar.jar.libraries)
@@ -349,7 +347,7 @@ def _user(report: FileReport) -> str | None:
     for _ in document.stages:
         users = [each.text.strip() for each in stage.instructions if each.keyword == "USER"]
         if users:
-            return users[-1]
+            return None if "$" in users[-1] else users[-1]
         base = stages.get(stage.image.text.lower())
         if base is None or base is stage:
             break
