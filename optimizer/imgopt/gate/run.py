@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgopt.errors import ImgoptError, UsageError
 from imgopt.gate import baseline as kept
@@ -13,13 +14,16 @@ from imgopt.gate.judge import NEED_CONTENTS, ONLY_BUILT, Judged, Verdict, judge
 from imgopt.gate.subject import Subject, of_dockerfile, of_image
 from imgopt.result import FileReport
 
+if TYPE_CHECKING:
+    from imgopt.registry.client import Access
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the images are held against. ``given`` are the command line's limits, which win over ``tables``.
 
     ``baseline`` is the file's path, None where there is none; ``slowest`` bytes a second for budgets of time,
-    ``rtt_s`` seconds of a round trip to the registry.
+    ``rtt_s`` seconds of a round trip to the registry; ``access`` how images in a registry are reached.
     """
 
     tables: Sequence[BudgetTable] = ()
@@ -28,6 +32,7 @@ class Rules:
     slowest: int = 500_000
     rtt_s: float = 0.0
     platform: str | None = None
+    access: Access | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,10 @@ def gate_images(
         name, target = named(each)
         try:
             contents = record or _needs_contents(rules)
-            subject = of_image(look_at(target, rules.platform, download=contents, progress=progress), name)
+            subject = of_image(
+                look_at(target, rules.platform, download=contents, access=rules.access, progress=progress),
+                name,
+            )
             verdicts.append(_judged(subject, rules, baseline))
         except UsageError:
             raise
