@@ -6,10 +6,13 @@ Bytes are bytes, seconds are seconds; formatting belongs to `imgopt.report`. ``N
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from imgopt.errors import ImgoptError
 from imgopt.rule import Declined, Finding
+
+if TYPE_CHECKING:
+    from imgopt.bases.base import Base
 
 Basis = Literal["measured", "catalogue", "predicted", "unknown"]
 
@@ -29,6 +32,9 @@ class LayerWeight:
     basis: Basis
     from_base: bool = False
     note: str | None = None  # where the figure comes from, e.g. the catalogue's date and source
+    base_layers: tuple[int, ...] | None = (
+        None  # of a base image: its layers' compressed bytes, where they are known
+    )
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,15 @@ class Saving:
     first_push_bytes: int | None
     next_push_bytes: int | None
     basis: Basis
+
+
+@dataclass(frozen=True)
+class BroughtJava:
+    """A Java that the final stage brings itself, onto a base image without one."""
+
+    name: str
+    line: int
+    jdk: bool
 
 
 @dataclass(frozen=True)
@@ -191,6 +206,8 @@ class FileReport:
     good: str | None = None  # a word that the file is good, when nothing was found
     skipped: str | None = None  # `# imgopt: ignore-file`, with its reason
     pipeline: PipelineSummary | None = None
+    base: Base | None = None  # the final image's
+    brings_java: tuple[BroughtJava, ...] = ()
 
 
 @dataclass(frozen=True)

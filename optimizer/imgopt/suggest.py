@@ -16,6 +16,7 @@ from imgopt.faults import Fault, first_fault
 from imgopt.picture import Jars, Picture, check_stages, take_picture
 from imgopt.result import (
     BASES,
+    BroughtJava,
     FileReport,
     ImageWeight,
     JavaInfo,
@@ -200,6 +201,11 @@ def report_file(
         warnings=tuple(warnings),
         good=_good(picture, found, result.not_applied),
         skipped=picture.ignored,
+        base=picture.base,
+        brings_java=tuple(
+            BroughtJava(java.name, java.instruction.line, java.kind == "jdk")
+            for java in picture.installed_java
+        ),
     )
 
 

@@ -14,6 +14,8 @@ from boot_jar import boot_jar, library
 from command_line import Imgopt, Run
 from image_samples import docker_archive, layer
 
+from imgopt.bases import identify, size_of
+
 JDK = random.Random(1).randbytes(2_000_000)
 MODULES = random.Random(2).randbytes(1_500_000)
 
@@ -187,13 +189,71 @@ def test_missing_and_stale_entries_are_named(imgopt: Imgopt, releases: dict[str,
     imgopt("gate", f"old/app={releases['small']}", "--baseline", "b.json", "--update-baseline")
     run = imgopt("gate", releases["small"], "--baseline", "b.json")
     assert run.code == 3
-    assert "there is no baseline of shop/api; record it with --baseline FILE --update-baseline" in " ".join(
-        run.text.split()
-    )
+    assert "b.json has no entry of shop/api; record it with --update-baseline" in " ".join(run.text.split())
     assert "in b.json, but not among these images: old/app" in run.text
     assert imgopt("gate", releases["small"], "--baseline", "b.json", "--format", "json").json["baseline"][
         "stale"
     ] == ["old/app"]
+
+
+def test_a_baseline_file_that_is_not_there_is_named(imgopt: Imgopt, releases: dict[str, Path]) -> None:
+    run = imgopt("gate", releases["small"], "--baseline", "c/b.json")
+    assert run.code == 3
+    assert "c/b.json has no entry of shop/api; record it with --update-baseline" in " ".join(run.text.split())
+
+
+def test_the_first_record_is_not_its_own_release_before(imgopt: Imgopt, releases: dict[str, Path]) -> None:
+    arguments = [releases["small"], "--max-next-push", "1kB", "--format", "json"]
+    alone = imgopt("gate", *arguments)
+    first = imgopt("gate", *arguments, "--baseline", "b.json", "--update-baseline")
+    assert (alone.code, first.code) == (1, 1)
+    assert budgets(first)["max-next-push"]["actual"] == budgets(alone)["max-next-push"]["actual"] > 1000
+
+
+def test_two_images_of_one_name_are_not_recorded_as_one(imgopt: Imgopt, releases: dict[str, Path]) -> None:
+    small, large = releases["small"], releases["large"]
+    run = imgopt("gate", small, large, "--baseline", "b.json", "--update-baseline")
+    assert run.code == 2 and not Path("b.json").exists()
+    assert "two of the images are called shop/api" in run.err
+    assert imgopt("gate", small, f"new={large}", "--baseline", "b.json", "--update-baseline").code == 0
+    assert sorted(json.loads(Path("b.json").read_text())["images"]) == ["new", "shop/api"]
+
+
+def test_a_jar_that_two_layers_hold_is_named_with_the_next_push(
+    imgopt: Imgopt, releases: dict[str, Path]
+) -> None:
+    found = budgets(imgopt("gate", releases["large"], "--max-next-push", "1MB", "--format", "json"))
+    rules = [each.partition(":")[0] for each in found["max-next-push"]["remedies"]]
+    assert rules == ["recursive-chown", "fat-jar-layer"]
+
+
+def test_long_sources_stay_within_the_width(
+    imgopt: Imgopt, releases: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    Path("budgets-of-all-images.toml").write_text(
+        '[budgets]\nforbid = ["jdk", "build-tools", "package-cache", "root-user"]\n'
+    )
+    Path("large.tar").write_bytes(releases["large"].read_bytes())
+    run = imgopt("gate", "large.tar", "--config", "budgets-of-all-images.toml")
+    assert "set in budgets-of-all-images.toml:2" in run.text
+    assert max(map(len, run.text.splitlines())) <= 80
+
+
+def test_a_growth_that_is_none_is_not_written_down(imgopt: Imgopt, releases: dict[str, Path]) -> None:
+    arguments = [releases["small"], "--baseline", "b.json", "--accept", "shop/api", "--reason", "Pulsar"]
+    assert "shop/api: recorded for the first time, nothing to accept" in imgopt("gate", *arguments).text
+    again = imgopt("gate", *arguments)
+    assert again.code == 0 and "shop/api: it did not grow, nothing to accept" in again.text
+    assert json.loads(Path("b.json").read_text())["images"]["shop/api"]["accepted"] == []
+
+
+def test_an_empty_forbid_judges_nothing(imgopt: Imgopt, releases: dict[str, Path]) -> None:
+    Path("imgopt.toml").write_text('[budgets]\nforbid = ["jdk"]\n[budgets."shop/*"]\nforbid = []\n')
+    run = imgopt("gate", releases["large"])
+    assert run.code == 2 and "no budget applies to" in run.err
+    run = imgopt("gate", releases["large"], "--max-size", "1GB", "--format", "json")
+    assert run.code == 0 and list(budgets(run)) == ["max-size"]
 
 
 def test_the_configuration_and_its_baseline(
@@ -222,10 +282,16 @@ def test_the_configuration_and_its_baseline(
         (["IMAGE", "--baseline", "b", "--reason", "x"], "--reason says why --accept"),
         (["IMAGE", "--baseline", "b", "--accept", "shop/apo", "--reason", "x"], "did you mean shop/api?"),
         (["--predict", ".", "--max-waste", "1MB"], "--max-waste judges a built image"),
+        (
+            ["--predict", ".", "--config", "waste.toml"],
+            "nothing can be judged before it is built (max-waste)",
+        ),
+        (["IMAGE", "--forbid", ""], "forbid names nothing"),
     ],
 )
 def test_wrong_usage(imgopt: Imgopt, releases: dict[str, Path], arguments: list[str], says: str) -> None:
     Path("Dockerfile").write_text("FROM eclipse-temurin:17-jre\n")
+    Path("waste.toml").write_text('[budgets]\nmax-waste = "1MB"\n')
     run = imgopt("gate", *(str(releases["small"]) if each == "IMAGE" else each for each in arguments))
     assert run.code == 2 and says in run.err and run.err.count("\n") == 1
     assert not Path("b").exists()
@@ -360,6 +426,56 @@ def test_an_unknown_base_is_not_measured(imgopt: Imgopt, service: Path) -> None:
     assert run.code == 3 and budgets(run)["max-size"]["measured"] is False
     # but what is known is over already
     assert imgopt("gate", "--predict", service, "--max-size", "1MB").code == 1
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "wanted"),
+    [
+        ("FROM harbor.corp/base/java:1", None),
+        ("# imgopt: ignore=jdk-runtime: support attaches\nFROM eclipse-temurin:17-jdk", ["jdk"]),
+        ("FROM eclipse-temurin:17-jdk\nHEALTHCHECK CMD jcmd 1 VM.version", ["jdk"]),
+        ("FROM maven:3-eclipse-temurin-17", ["jdk", "build-tools"]),
+        ("FROM eclipse-temurin:17-jre", []),
+        ("FROM debian:12\nRUN apt-get update && apt-get install -y openjdk-17-jre && rm -rf /var/lib/apt/lists/*", []),
+        ("FROM debian:12", None),  # where its Java comes from is not to be seen
+        ("FROM alpine:3.20\n# imgopt: ignore=installed-jdk\nRUN apk add --no-cache openjdk17", ["jdk"]),
+    ],
+)  # fmt: skip
+def test_what_is_forbidden_is_told_from_the_base_and_not_from_silent_rules(
+    imgopt: Imgopt, service: Path, dockerfile: str, wanted: list[str] | None
+) -> None:
+    service.write_text(
+        f'{dockerfile}\nCOPY target/app.jar /app.jar\nENTRYPOINT ["java", "-jar", "/app.jar"]\n'
+    )
+    run = imgopt("gate", "--predict", service, "--format", "json", "--forbid", "jdk,build-tools")
+    found = budgets(run)["forbid"]
+    assert (run.code, found["actual"]) == (3 if wanted is None else int(bool(wanted)), wanted)
+    assert found["measured"] is (wanted is not None)
+
+
+def test_a_user_that_a_variable_names_is_not_taken_for_another_than_root(
+    imgopt: Imgopt, service: Path
+) -> None:
+    service.write_text("FROM eclipse-temurin:17-jre\nARG U=root\nUSER $U\n")
+    run = imgopt("gate", "--predict", service, "--forbid", "root-user")
+    assert run.code == 3 and "whether it has root-user cannot be told" in run.text
+
+
+def test_the_layers_of_a_base_image_are_counted_one_by_one(imgopt: Imgopt, service: Path) -> None:
+    def judged(base: str, *arguments: str) -> tuple[int, dict[str, Any]]:
+        service.write_text(f"FROM {base}\nCOPY target/app.jar /app.jar\n")
+        run = imgopt("gate", "--predict", service, "--format", "json", *arguments)
+        return run.code, budgets(run)
+
+    layers = size_of(identify("eclipse-temurin:17-jdk"), "linux/amd64").layers  # type: ignore[union-attr]
+    assert layers is not None and len(layers) > 1
+    code, found = judged("eclipse-temurin:17-jdk", "--max-layers", str(len(layers)), "--max-layer", "1GB")
+    assert code == 1 and found["max-layers"]["actual"] == len(layers) + 1
+    assert found["max-layers"]["basis"] == "predicted" and found["max-layers"]["remedies"] == []
+    assert found["max-layer"]["actual"] == max(size for _, size in layers)
+    # how they are cut is not known: neither their number, nor whether one of them is over
+    assert judged("gcr.io/distroless/java17-debian12", "--max-layers", "9")[0] == 3
+    assert judged("gcr.io/distroless/java17-debian12", "--max-layers", "1")[0] == 1
 
 
 def test_seconds_are_those_that_suggest_tells(imgopt: Imgopt, service: Path) -> None:

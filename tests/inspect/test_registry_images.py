@@ -19,6 +19,7 @@ from image_samples import docker_archive, layer
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "registry"))
 
 import registries
+from certificates import self_signed
 
 LAYERS = [
     layer({"usr": None, "usr/data": bytes(range(256)) * 4000}),
@@ -79,6 +80,20 @@ def test_its_contents_are_those_of_the_layout(imgopt: Imgopt, proxy: registries.
     for each in ("uncompressed_bytes", "contents", "layers"):
         assert image[each] == here[each]
     assert gets_of_blobs(proxy) == 1 + len(LAYERS)
+
+
+def test_what_the_error_of_a_certificate_offers_is_there(
+    imgopt: Imgopt, layout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    copy = ["skopeo", "--insecure-policy", "copy", "-q", "--dest-tls-verify=false"]
+    with registries.registry(tmp_path, tls=self_signed(tmp_path)) as running:
+        target = f"{running.name}/shop/api:7"
+        subprocess.run([*copy, f"oci:{layout}:7", f"docker://{target}"], check=True)
+        for command in (["inspect", target], ["gate", target, "--max-size", "1GB"]):
+            run = imgopt(*command)
+            assert run.code == 3 and "give --insecure" in run.err
+            assert imgopt(*command, "--insecure").code == 0
 
 
 def test_a_layer_that_is_cut_is_continued(

@@ -72,7 +72,7 @@ def load(path: str) -> Baseline:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             "it is no baseline that imgopt wrote",
-            "mend it, or write it anew with --update-baseline",
+            "take it back from version control, or remove it and record the images anew with --update-baseline",
             path=path,
         ) from error
 
@@ -185,13 +185,17 @@ def updated(
         reason = next((accept[name] for name in subject.names if name in accept), None)
         if old is None:
             result[subject.name] = new
-            said.append(f"{subject.name}: recorded")
+            said.append(
+                f"{subject.name}: recorded" + (" for the first time, nothing to accept" if reason else "")
+            )
         elif reason is not None and new.compressed_bytes > old.compressed_bytes:
             entry = Accepted(date, reason, old.compressed_bytes, new.compressed_bytes)
             result[subject.name] = replace(new, accepted=(*old.accepted, entry))
             said.append(f"{subject.name}: growth accepted: {reason}")
         elif new.compressed_bytes <= old.compressed_bytes:
             result[subject.name] = new
+            if reason is not None:
+                said.append(f"{subject.name}: it did not grow, nothing to accept")
             if new != old:
                 said.append(
                     f"{subject.name}: "

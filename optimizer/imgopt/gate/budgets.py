@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from imgopt.errors import UsageError
 from imgopt.spelling import choose_from
-from imgopt.units import duration, megabytes, parse_rates, parse_size, rate
+from imgopt.units import duration, megabytes, parse_size, rate
 
 Unit = Literal["bytes", "seconds", "layers", "share", "names", "growth"]
 Forbidden = Literal["jdk", "build-tools", "package-cache", "root-user"]
@@ -131,6 +131,8 @@ def _waste(name: str, value: object, source: str) -> Limit:
 
 
 def _push(name: str, value: object, source: str) -> Limit:
+    from imgopt.weigh.registries import bandwidth
+
     text = _text(name, value, '"5MB", "5 min" or "5 min at 0.5MB/s"')
     match = _TIME.fullmatch(text)
     if match is None:
@@ -141,7 +143,7 @@ def _push(name: str, value: object, source: str) -> Limit:
                 f"{name} cannot be {text!r}", "write a size (5MB) or a time (5 min, 5 min at 0.5MB/s)"
             ) from error
     seconds = float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2][0]]
-    rates = parse_rates(match[3]) if match[3] else ()
+    rates = bandwidth(match[3])[0] if match[3] else ()
     return Limit(name, seconds, "seconds", source, min(rates) if rates else None)
 
 
@@ -177,6 +179,8 @@ def _forbid(name: str, value: object, source: str) -> Limit:
     if not isinstance(texts, (list, tuple)) or not all(isinstance(each, str) for each in texts):
         raise UsageError(f"{name} must be a list", f"choose from {', '.join(FORBIDDEN)}")
     names = [each.strip() for each in texts if each.strip()]
+    if isinstance(value, str) and not names:  # a variable that CI did not set, say
+        raise UsageError(f"{name} names nothing", f"choose from {', '.join(FORBIDDEN)}")
     for each in names:
         if each not in FORBIDDEN:
             raise UsageError(f"{name} does not know {each!r}", choose_from(each, FORBIDDEN))

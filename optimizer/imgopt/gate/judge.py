@@ -59,15 +59,25 @@ class Verdict:
 
 
 def judge(
-    subject: Subject, limits: Sequence[Limit], baseline: Entry | None, slowest: int, rtt_s: float = 0.0
+    subject: Subject,
+    limits: Sequence[Limit],
+    baseline: Entry | None,
+    slowest: int,
+    rtt_s: float = 0.0,
+    file: str | None = None,
 ) -> Verdict:
     """Every limit's verdict. ``slowest``: bytes a second for budgets of time that name no rate; ``rtt_s``: seconds of
-    a round trip to the registry."""
+    a round trip to the registry. ``file``: what the baseline's file is called, for the one who has to mend it."""
     judged = []
     for limit in limits:
         if limit.unit == "seconds":
             limit = replace(limit, rate=limit.rate or slowest, rtt_s=rtt_s)
-        found = _JUDGES[limit.name](subject, limit, baseline)
+        if limit.name == "max-growth" and baseline is None and file is not None:
+            found = _unknown(
+                limit, f"{file} has no entry of {subject.name}", "record it with --update-baseline"
+            )
+        else:
+            found = _JUDGES[limit.name](subject, limit, baseline)
         if found.passed is False:
             found = replace(found, remedies=tuple(_remedies(subject, found)))
         judged.append(found)
@@ -127,9 +137,18 @@ def _next_push(subject: Subject, limit: Limit, baseline: Entry | None) -> Judged
 
 
 def _layer(subject: Subject, limit: Limit, _: object) -> Judged:
-    known = [layer for layer in subject.layers if layer.compressed_bytes is not None]
+    known = []
+    complete = True
+    for layer in subject.layers:
+        if layer.stands_for:
+            known.append(replace(layer, compressed_bytes=max(layer.stands_for)))
+        elif layer.compressed_bytes is None:
+            complete = False
+        elif layer.stands_for == () or layer.compressed_bytes <= limit.value:  # type: ignore[operator]
+            known.append(layer)
+        else:  # a base image that is over as a whole, which says nothing of each of its layers
+            complete = False
     largest = max(known, key=lambda layer: layer.compressed_bytes or 0, default=None)
-    complete = len(known) == len(subject.layers)
     size = (largest.compressed_bytes if largest else 0) if known or complete else None
     basis = largest.basis if largest else "unknown"
     found = _amount(limit, Sum(size, basis, complete), "in one layer")
@@ -138,15 +157,16 @@ def _layer(subject: Subject, limit: Limit, _: object) -> Judged:
 
 
 def _layers(subject: Subject, limit: Limit, _: object) -> Judged:
-    count, most = len(subject.layers), int(limit.value)  # type: ignore[arg-type]
-    complete = all(layer.compressed_bytes is not None for layer in subject.layers) or not subject.predicted
+    count, most = sum(len(layer.stands_for or (0,)) for layer in subject.layers), int(limit.value)  # type: ignore[arg-type]
+    complete = all(layer.stands_for is not None for layer in subject.layers)
+    basis: Basis = "predicted" if subject.predicted else "measured"
+    said = "1 layer" if count == 1 else f"{count} layers"
     if count > most:
-        return Judged(limit, count, False, "measured", f"{count} layers, {count - most} more than {most}")
+        at_least = "" if complete else "at least "
+        return Judged(limit, count, False, basis, f"{at_least}{said}, {count - most} more than {most}")
     if not complete:
-        return _unknown(
-            limit, "the base image is not known, so its layers cannot be counted", "gate the built image"
-        )
-    return Judged(limit, count, True, "measured", f"{count} layers")
+        return _unknown(limit, "how many layers the base image has is not known", "gate the built image")
+    return Judged(limit, count, True, basis, said)
 
 
 def _waste(subject: Subject, limit: Limit, _: object) -> Judged:
@@ -315,6 +335,8 @@ def _remedies(subject: Subject, broken: Judged) -> list[str]:
 
 def _predicted_remedies(subject: Subject, broken: Judged) -> list[str]:
     name = broken.limit.name
+    if name == "max-layers":  # what saves bytes often adds layers
+        return []
     when = "next" if name == "max-next-push" else "first"
     advice = sorted(
         (each for each in subject.advice if each.when == when), key=lambda each: -(each.bytes or 0)

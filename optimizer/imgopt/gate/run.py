@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgopt.errors import ImgoptError, UsageError
 from imgopt.gate import baseline as kept
@@ -13,13 +14,16 @@ from imgopt.gate.judge import NEED_CONTENTS, ONLY_BUILT, Judged, Verdict, judge
 from imgopt.gate.subject import Subject, of_dockerfile, of_image
 from imgopt.result import FileReport
 
+if TYPE_CHECKING:
+    from imgopt.registry.client import Access
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the images are held against. ``given`` are the command line's limits, which win over ``tables``.
 
     ``baseline`` is the file's path, None where there is none; ``slowest`` bytes a second for budgets of time,
-    ``rtt_s`` seconds of a round trip to the registry.
+    ``rtt_s`` seconds of a round trip to the registry; ``access`` how images in a registry are reached.
     """
 
     tables: Sequence[BudgetTable] = ()
@@ -28,6 +32,7 @@ class Rules:
     slowest: int = 500_000
     rtt_s: float = 0.0
     platform: str | None = None
+    access: Access | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,10 @@ def gate_images(
         name, target = named(each)
         try:
             contents = record or _needs_contents(rules)
-            subject = of_image(look_at(target, rules.platform, download=contents, progress=progress), name)
+            subject = of_image(
+                look_at(target, rules.platform, download=contents, access=rules.access, progress=progress),
+                name,
+            )
             verdicts.append(_judged(subject, rules, baseline))
         except UsageError:
             raise
@@ -126,7 +134,8 @@ def _needs_contents(rules: Rules) -> bool:
 
 def _judged(subject: Subject, rules: Rules, baseline: kept.Baseline) -> Verdict:
     entry = baseline.get(subject.name)
-    limits = list(limits_for(subject.names, rules.tables, rules.given))
+    # an empty `forbid` takes back an earlier table's, and judges nothing
+    limits = [limit for limit in limits_for(subject.names, rules.tables, rules.given) if limit.value != ()]
     if rules.baseline is not None and not any(limit.name == "max-growth" for limit in limits):
         limits.append(Limit("max-growth", RATCHET, "growth", RATCHET_SOURCE))
     skipped: list[Limit] = []
@@ -140,12 +149,19 @@ def _judged(subject: Subject, rules: Rules, baseline: kept.Baseline) -> Verdict:
             if needs_more:
                 limits.remove(limit)
                 skipped.append(limit)
+    if not limits and skipped:
+        names = ", ".join(limit.name for limit in skipped)
+        raise UsageError(
+            f"of {subject.target} nothing can be judged before it is built ({names})",
+            "give another budget too (--max-size 200MB), or leave --predict away",
+        )
     if not limits:
         raise UsageError(
             f"no budget applies to {subject.target}",
             "give one (--max-size 200MB), or write [budgets] in imgopt.toml",
         )
-    return replace(judge(subject, limits, entry, rules.slowest, rules.rtt_s), skipped=tuple(skipped))
+    judged = judge(subject, limits, entry, rules.slowest, rules.rtt_s, rules.baseline)
+    return replace(judged, skipped=tuple(skipped))
 
 
 def _stale(baseline: kept.Baseline, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
@@ -159,6 +175,13 @@ def record(
     """The report as it is after the baseline was updated, and the new file's bytes."""
     assert rules.baseline is not None
     old = kept.load(rules.baseline)
+    names = [verdict.subject.name for verdict in report.verdicts]
+    for verdict in report.verdicts:
+        if names.count(verdict.subject.name) > 1:
+            raise UsageError(
+                f"two of the images are called {verdict.subject.name}, and the baseline has one entry for them",
+                "name one of them, as NAME=TARGET, or record them one after the other",
+            )
     judged = [(verdict.subject, _within(verdict)) for verdict in report.verdicts]
     new, said = kept.updated(old, judged, accept, date)
     verdicts = tuple(
@@ -173,8 +196,8 @@ def _for_judging(verdict: Verdict, old: kept.Baseline, new: kept.Baseline) -> ke
     before, after = old.get(name), new.get(name)
     if after is None:
         return {}
-    if before is None:
-        return {name: after}
+    if before is None:  # against its own layers every image would push nothing
+        return {name: replace(after, layers=())}
     return {name: replace(before, compressed_bytes=max(before.compressed_bytes, after.compressed_bytes))}
 
 

@@ -13,7 +13,7 @@ from imgopt.units import megabytes
 
 if TYPE_CHECKING:
     from imgopt.inspection.image import Contents, InspectedLayer, Inspection
-    from imgopt.result import FileReport, ImageWeight
+    from imgopt.result import FileReport, ImageWeight, LayerWeight
 
 #: The parts of an image that are remembered to say what grew; smaller ones are not worth a name.
 LEAST_PART_BYTES = 100_000
@@ -24,7 +24,11 @@ _TRACES: Mapping[Forbidden, int] = {"jdk": 0, "build-tools": 100_000, "package-c
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """``line`` is the Dockerfile's, 0 where there is none. ``changes_each_release`` None: nobody can tell."""
+    """``line`` is the Dockerfile's, 0 where there is none. ``changes_each_release`` None: nobody can tell.
+
+    ``stands_for``: the compressed bytes of the layers that this one is told instead of, where it is a whole base image;
+    None where they are not known, () where it is one layer.
+    """
 
     number: int
     command: str
@@ -35,6 +39,7 @@ class Layer:
     basis: Basis
     changes_each_release: bool | None
     line: int = 0
+    stands_for: tuple[int, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,17 +226,15 @@ def _advice(found: Inspection) -> list[Advice]:
                 "unpacked",
                 f"{each.path} is removed in layer {last.number}, and stays below",
             )
-        elif any(word in command for word in ("chown", "chmod", "chgrp")):
-            add(
-                "recursive-chown", each.bytes, "unpacked", f"layer {last.number} stores {each.path} once more"
-            )
-        elif each.path.endswith((".jar", ".war")):
-            add(
-                "jar-stored-twice",
-                each.bytes,
-                "unpacked",
-                f"layer {last.number} stores {each.path} once more",
-            )
+            continue
+        jar_again = each.path.endswith((".jar", ".war"))
+        changed = any(word in command for word in ("chown", "chmod", "chgrp"))
+        if changed or jar_again:
+            rule = "recursive-chown" if changed else "jar-stored-twice"
+            message = f"layer {last.number} stores {each.path} once more"
+            add(rule, each.bytes, "unpacked", message)
+            if jar_again and last.changes_each_release:  # then each release sends it twice
+                add(rule, each.bytes, "next", message)
     for jar in contents.jars:
         if jar.jar is not None and jar.jar.kind in ("spring-boot", "spring-boot-war"):
             libraries = sum(library.bytes for library in jar.jar.libraries)
@@ -248,15 +251,7 @@ def of_dockerfile(report: FileReport, name: str | None) -> Subject:
     """What a Dockerfile as it stands would make, by suggest's prediction."""
     prediction = report.prediction
     weight = prediction.before if prediction is not None else None
-    found_rules = {finding.rule: finding for finding, _ in report.findings}
-    forbidden: dict[str, str | None] = {}
-    for what, rules in (
-        ("jdk", ("jdk-runtime", "installed-jdk")),
-        ("build-tools", ("build-tools",)),
-        ("package-cache", ("package-cache",)),
-    ):
-        hit = next((found_rules[rule] for rule in rules if rule in found_rules), None)
-        forbidden[what] = f"line {hit.line}: {hit.message}" if hit is not None else None
+    forbidden = _foreseen(report)
     user = _user(report)
     if user is not None:
         root = user.partition(":")[0] in ("root", "0", "")
@@ -289,6 +284,7 @@ def of_dockerfile(report: FileReport, name: str | None) -> Subject:
                 layer.basis,
                 layer.changes_each_release,
                 layer.line,
+                layer.base_layers if layer.from_base else (),
             )
             for number, layer in enumerate(layers, 1)
         ),
@@ -302,9 +298,47 @@ def of_dockerfile(report: FileReport, name: str | None) -> Subject:
     )
 
 
+def _foreseen(report: FileReport) -> dict[str, str | None]:
+    """What the image would have of what can be forbidden. A rule that says nothing proves nothing (it may be silenced,
+    or hold its tongue where its fix would not be safe), so what is not there has to follow from the base image."""
+    base = report.base
+    rules = ("jdk-runtime", "installed-jdk", "build-tools", "package-cache")
+    told = {
+        finding.rule: f"line {finding.line}: {finding.message}"
+        for finding, _ in reversed(report.findings)
+        if finding.rule in rules
+    }
+    from_line = next((f"line {layer.line}: " for layer in _weighed(report) if layer.from_base), "")
+    jdk = next((java for java in report.brings_java if java.jdk), None)
+    found: dict[str, str | None] = {}
+    if "jdk-runtime" in told or "installed-jdk" in told:
+        found["jdk"] = told.get("jdk-runtime") or told["installed-jdk"]
+    elif base is not None and (base.kind in ("jdk", "build") or "javac" in base.has):
+        found["jdk"] = f"{from_line}{base.name} has a JDK"
+    elif jdk is not None:
+        found["jdk"] = f"line {jdk.line}: {jdk.name} is a JDK"
+    elif base is not None and (base.kind == "jre" or "javac" in base.lacks or report.brings_java):
+        found["jdk"] = None
+    known = base is not None and base.kind != "unknown"
+    if "build-tools" in told:
+        found["build-tools"] = told["build-tools"]
+    elif base is not None and base.kind == "build":
+        found["build-tools"] = f"{from_line}{base.name} is an image to build with"
+    elif known and not any(each.rule == "build-tools" for each in report.rewrite.not_applied):
+        found["build-tools"] = None
+    if "package-cache" in told:
+        found["package-cache"] = told["package-cache"]
+    elif known:
+        found["package-cache"] = None
+    return found
+
+
+def _weighed(report: FileReport) -> tuple[LayerWeight, ...]:
+    return report.prediction.before.layers if report.prediction is not None else ()
+
+
 def _user(report: FileReport) -> str | None:
     """The final stage's USER, "" where neither it nor the stages it builds on set one; None where the base image may."""
-    from imgopt.bases import identify
     from imgopt.dockerfile import parse
 
     document = parse(report.original, report.path)
@@ -313,12 +347,14 @@ def _user(report: FileReport) -> str | None:
     for _ in document.stages:
         users = [each.text.strip() for each in stage.instructions if each.keyword == "USER"]
         if users:
-            return users[-1]
+            return None if "$" in users[-1] else users[-1]
         base = stages.get(stage.image.text.lower())
         if base is None or base is stage:
             break
         stage = base
-    found = identify(next(each.base for each in report.stages if each.final))
+    found = report.base
+    if found is None:
+        return None
     if found.user:
         return found.user
     return "" if found.kind in ("jdk", "jre", "build", "os") else None

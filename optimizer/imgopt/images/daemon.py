@@ -25,12 +25,23 @@ def connect(timeout: float = _TIMEOUT_S) -> Any:
         settings = _settings()
         address = settings.get("base_url")
         client = docker.DockerClient(
-            **settings, timeout=timeout, use_ssh_client=str(address).startswith("ssh://")
+            **settings,
+            timeout=timeout,
+            version=docker.constants.MINIMUM_DOCKER_API_VERSION,  # until the daemon has been asked
+            use_ssh_client=str(address).startswith("ssh://"),
         )
-        client.ping()
+        if getattr(settings.get("tls"), "ca_cert", None):
+            client.api.trust_env = False  # REQUESTS_CA_BUNDLE would take the place of the daemon's own CA
+        client.api._version = client.api._retrieve_server_version()
     except (DockerException, OSError, ValueError) as error:
+        reason = _reason(error)
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
+            raise MeasureError(
+                f"the Docker daemon at {address} cannot be trusted over TLS: {reason}",
+                "put its CA into DOCKER_CERT_PATH as ca.pem; a tar or an OCI layout needs no daemon",
+            ) from error
         raise MeasureError(
-            f"no Docker daemon answers at {address or 'the default socket'}: {_reason(error)}",
+            f"no Docker daemon answers at {address or 'the default socket'}: {reason}",
             "start it, or set DOCKER_HOST; a tar or an OCI layout needs no daemon",
         ) from error
     return client

@@ -22,7 +22,7 @@ from imgopt.images.streams import Compression, Extent
 if TYPE_CHECKING:
     import requests
 
-    from imgopt.registry.client import Client, Manifest
+    from imgopt.registry.client import Access, Client, Manifest
 
 _BLOBS = "blobs/sha256/"
 _MOST_REDIRECTS = 5
@@ -32,7 +32,9 @@ _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
 @contextlib.contextmanager
-def open_remote(reference: str, platform: str | None = None) -> Iterator[OpenImage]:
+def open_remote(
+    reference: str, platform: str | None = None, access: Access | None = None
+) -> Iterator[OpenImage]:
     """Opens ``REGISTRY/REPO[:TAG|@DIGEST]``. No layer is downloaded until it is read.
 
     MeasureError when the registry does not give it, or gives what is no image.
@@ -45,7 +47,7 @@ def open_remote(reference: str, platform: str | None = None) -> Iterator[OpenIma
     bare = reference.partition("@")[0]
     target: Target = parse_target(bare, default_tag="latest")
     wanted = parsed.digest or target.tag or "latest"
-    with connected(target) as client:
+    with connected(target, access) as client:
         try:
             manifest = client.manifest(target.repository, wanted)
             if manifest is None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgopt.errors import MeasureError
 from imgopt.inspection.image import Inspection
+
+if TYPE_CHECKING:
+    from imgopt.registry.client import Access
 
 #: Says that a reference is a registry's, whatever a daemon here has.
 SCHEMES = ("registry:", "docker://")
@@ -18,6 +22,7 @@ def look_at(
     platform: str | None = None,
     *,
     download: bool = False,
+    access: Access | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Inspection:
     """A daemon's image, a tar, an OCI layout or a registry's image as an `Inspection`.
@@ -31,9 +36,8 @@ def look_at(
 
     for scheme in SCHEMES:
         if target.startswith(scheme):
-            return _remote(
-                target, target.removeprefix(scheme), platform, download=download, progress=progress
-            )
+            reference = target.removeprefix(scheme)
+            return _remote(target, reference, platform, access, download=download, progress=progress)
     try:
         with open_image(target, platform) as opened:
             return inspect_image(opened, target, progress=progress)
@@ -41,7 +45,7 @@ def look_at(
         if not names_a_registry(target):
             raise
         why = error.message
-    found = _remote(target, target, platform, download=download, progress=progress)
+    found = _remote(target, target, platform, access, download=download, progress=progress)
     return replace(found, notes=(*found.notes, f"read from the registry: {why}"))
 
 
@@ -49,6 +53,7 @@ def _remote(
     target: str,
     reference: str,
     platform: str | None,
+    access: Access | None,
     *,
     download: bool,
     progress: Callable[[str], None] | None,
@@ -56,7 +61,7 @@ def _remote(
     from imgopt.images.remote import open_remote
     from imgopt.inspection.scan import inspect_image
 
-    with open_remote(reference, platform) as opened:
+    with open_remote(reference, platform, access) as opened:
         return inspect_image(opened, target, contents=download, progress=progress)
 
 

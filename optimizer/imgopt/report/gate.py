@@ -68,8 +68,15 @@ def _verdict(verdict: Verdict, width: int, *, quiet: bool, verbose: bool) -> lis
     for each in shown:
         style: Style = "good" if each.passed else "bad" if each.passed is False else "warn"
         rows.append([line((outcome(each.passed), style)), each.limit.name, _limit(each)])
-    for each, row in zip(shown, table(rows, left=3), strict=True):
-        lines.append((*row, (f"  {each.limit.source}", "dim")))
+    laid = table(rows, left=3)
+    longest = max((len(each.limit.source) for each in shown), default=0)
+    fits = all(sum(len(span[0]) for span in row) + 2 + longest <= width for row in laid)
+    for each, row in zip(shown, laid, strict=True):
+        lines.append((*row, (f"  {each.limit.source}", "dim")) if fits else row)
+        if not fits:
+            lines += wrapped(
+                f"set in {each.limit.source}", width, first=line("      "), indent=6, style="dim"
+            )
         lines += wrapped(each.message, width, first=line("      "), indent=6)
         details = each.details if verbose or each.passed is not True else ()
         for detail in details:

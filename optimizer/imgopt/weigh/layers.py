@@ -96,6 +96,7 @@ class Weigher:
             "catalogue",
             True,
             note,
+            tuple(count for _, count in size.layers) if size.layers is not None else None,
         )
 
     # layers above the base
