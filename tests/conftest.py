@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +19,10 @@ import tools
 from builders import Archives, Bases, Builder
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+# what a shell runs in the background ignores Ctrl-C, and so would the programs that tests send it to
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
