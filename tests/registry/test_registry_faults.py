@@ -236,8 +236,8 @@ def test_a_proxy_that_takes_small_requests_only(
     proxy.troubles = [Trouble("PATCH", times=2, status=413)]
     run = imgopt("push", str(release(1, size=1_500_000)), f"{proxy.name}/{repository}:1")
     assert run.code == 0, run.err
-    assert "312,500 bytes each" in run.err
-    assert [each.body_bytes for each in proxy.seen].count(312_500) == 4  # of 1.5 MB, the rest is less
+    assert "327,680 bytes each" in run.err
+    assert [each.body_bytes for each in proxy.seen].count(327_680) == 4  # of 1.5 MB, the rest is less
 
 
 @pytest.mark.parametrize("how", ["swallowed", "417"])

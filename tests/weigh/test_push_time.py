@@ -51,7 +51,7 @@ def test_a_push_of_new_layers(
 
 def test_our_own_push(bench: Bench) -> None:
     """Larger: the start of a Python program is a second on a busy machine."""
-    _check(bench, push_clients.OWN, 1_000_000, 0.04, 3, 6_000_000)
+    _check(bench, push_clients.OWN, 1_000_000, 0.04, 3, 10_000_000)
 
 
 def _check(bench: Bench, client: str, rate: int, rtt_s: float, layers: int, size: int) -> None:
