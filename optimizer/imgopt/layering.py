@@ -807,9 +807,11 @@ def _layers_start(picture: Picture, copy: Instruction, *, named_owner: bool) -> 
 def _modules_start(picture: Picture, copy: Instruction, *, named_owner: bool) -> int:
     """Where the modules' layer goes: below every RUN, because most builds write new times into those jars, but before
     a WORKDIR that follows, because buildah makes its directory in the layer that comes next, with the build's time."""
+    if named_owner:
+        return _before_comment(picture, copy)
     start = copy
     for instruction in picture.final.stage.instructions:
-        if instruction is copy or named_owner:
+        if instruction is copy:
             break
         if instruction.keyword in ("RUN", "COPY", "ADD"):
             start = copy

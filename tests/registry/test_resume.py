@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -163,13 +164,21 @@ def test_ctrl_c_while_nothing_answers(release: Release, imgopt: Command) -> None
     assert (process.returncode, out, err) == (130, "", "")
 
 
+def sending(
+    imgopt: Command, arguments: tuple[str, ...], slow: Proxy, bytes_per_s: int, *, least: int
+) -> subprocess.Popen[str]:
+    """A push through the slow proxy of which more than ``least`` bytes of layers are under way."""
+    slow.bytes_per_s = bytes_per_s
+    process = imgopt.start(*arguments)
+    wait_until(lambda: slow.sent("PATCH") > least)
+    return process
+
+
 def test_ctrl_c_while_another_run_sends(
     release: Release, imgopt: Command, slow: Proxy, repository: str
 ) -> None:
     arguments = ("push", str(release(1, size=1_000_000)), f"{slow.name}/{repository}:1")
-    slow.bytes_per_s = 100_000
-    first = imgopt.start(*arguments)
-    wait_until(lambda: slow.sent("PATCH") > 10_000)
+    first = sending(imgopt, arguments, slow, 100_000, least=10_000)
     second = imgopt.start(*arguments)
     wait_until(lambda: len([each for each in slow.seen if "tags/list" in each.path]) == 2)
     time.sleep(1)
@@ -201,9 +210,7 @@ def test_a_push_whose_process_is_killed_can_be_repeated(
 ) -> None:
     """By the kernel, for want of memory: no bug, and nothing that the user cannot mend."""
     arguments = ("push", str(release(1, size=1_000_000)), f"{slow.name}/{repository}:1")
-    slow.bytes_per_s = 300_000
-    process = imgopt.start(*arguments)
-    wait_until(lambda: slow.sent("PATCH") > 100_000)
+    process = sending(imgopt, arguments, slow, 300_000, least=100_000)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(children[0]), signal.SIGKILL)
     _, err = process.communicate(timeout=30)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +17,9 @@ from imgopt.options import DEFAULT_BANDWIDTH_SOURCE, Options, Runtime, platform_
 from imgopt.rule import Severity
 from imgopt.spelling import choose_from
 from imgopt.weigh.registries import DEFAULT_PROFILE, bandwidth
+
+if TYPE_CHECKING:
+    from imgopt.registry.client import Access
 
 Paths = Annotated[
     list[str] | None,
@@ -85,6 +88,19 @@ NoColor = Annotated[bool, typer.Option("--no-color", help="No colours. NO_COLOR 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what matters.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]
 Format = Annotated[Literal["text", "json", "markdown"], typer.Option("--format")]
+PlainHttp = Annotated[
+    bool, typer.Option("--plain-http", help="The registry has no TLS. On this machine that is found out.")
+]
+Insecure = Annotated[bool, typer.Option("--insecure", help="Do not check the registry's certificate.")]
+
+
+def registry_access(*, plain_http: bool, insecure: bool) -> Access | None:
+    """None without an option: what needs no registry does without its client."""
+    if not plain_http and not insecure:
+        return None
+    from imgopt.registry.client import Access
+
+    return Access(plain_http=plain_http, insecure=insecure)
 
 
 @dataclass(frozen=True, slots=True)

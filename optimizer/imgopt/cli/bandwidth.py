@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imgopt.cli import arguments as a
-from imgopt.cli.push import Insecure, PlainHttp
 
 if TYPE_CHECKING:
     from imgopt.registry.result import Bandwidth
@@ -24,8 +23,8 @@ def bandwidth(
             "--size", metavar="SIZE", help="Bytes to send.  [default: 4MB; more on a fast link, for 2 s]"
         ),
     ] = None,
-    plain_http: PlainHttp = False,
-    insecure: Insecure = False,
+    plain_http: a.PlainHttp = False,
+    insecure: a.Insecure = False,
     format: a.Format = "text",
     output_file: a.OutputFile = None,
     no_color: a.NoColor = False,

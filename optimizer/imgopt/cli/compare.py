@@ -247,13 +247,9 @@ def _repository(push_to: str | None) -> str | None:
 
 
 def _access(push_to: str | None, *, plain_http: bool, insecure: bool) -> Access | None:
-    if push_to is None:
-        if plain_http or insecure:
-            raise UsageError("--plain-http and --insecure are for --push-to", "leave them out")
-        return None
-    from imgopt.registry.client import Access
-
-    return Access(plain_http=plain_http, insecure=insecure)
+    if push_to is None and (plain_http or insecure):
+        raise UsageError("--plain-http and --insecure are for --push-to", "leave them out")
+    return a.registry_access(plain_http=plain_http, insecure=insecure)
 
 
 def _print_build_output(error: ImgoptError) -> None:

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from imgopt.cli import arguments as a
-from imgopt.cli.push import Insecure, PlainHttp
 
 if TYPE_CHECKING:
     from imgopt.gate.budgets import Limit
     from imgopt.gate.run import GateReport, Rules
-    from imgopt.registry.client import Access
 
 Targets = Annotated[
     list[str] | None,
@@ -100,8 +98,8 @@ def gate(
     ] = None,
     bandwidth: a.BandwidthOption = None,
     rtt: RttOption = None,
-    plain_http: PlainHttp = False,
-    insecure: Insecure = False,
+    plain_http: a.PlainHttp = False,
+    insecure: a.Insecure = False,
     config: a.ConfigFile = None,
     format: Format = "text",
     output_file: a.OutputFile = None,
@@ -162,7 +160,7 @@ def gate(
         min(options.bandwidths),
         options.rtt_s,
         options.platform,
-        _access(plain_http=plain_http, insecure=insecure),
+        a.registry_access(plain_http=plain_http, insecure=insecure),
     )
     accepted = _accepted(accept, reason, file, predict=predict, update=update_baseline)
     record = update_baseline or bool(accepted)
@@ -184,15 +182,6 @@ def _limits(given: dict[str, object]) -> list[Limit]:
     from imgopt.gate.budgets import parse_limit
 
     return [parse_limit(name, value, f"--{name}") for name, value in given.items() if value is not None]
-
-
-def _access(*, plain_http: bool, insecure: bool) -> Access | None:
-    """None without an option: an image that lies here needs no registry's client."""
-    if not plain_http and not insecure:
-        return None
-    from imgopt.registry.client import Access
-
-    return Access(plain_http=plain_http, insecure=insecure)
 
 
 def _beside(config: str | None, file: str) -> str:

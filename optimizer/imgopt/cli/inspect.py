@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 import typer
 
 from imgopt.cli import arguments as a
-from imgopt.cli.push import Insecure, PlainHttp
 
 Target = Annotated[
     str,
@@ -30,8 +29,8 @@ def inspect(
         bool, typer.Option("--contents", help="Download the layers of a registry's image to look into them.")
     ] = False,
     platform: a.Platform = None,
-    plain_http: PlainHttp = False,
-    insecure: Insecure = False,
+    plain_http: a.PlainHttp = False,
+    insecure: a.Insecure = False,
     format: Format = "text",
     output_file: a.OutputFile = None,
     no_color: a.NoColor = False,
@@ -48,17 +47,12 @@ def inspect(
     from imgopt.report import inspect as report
     from imgopt.report.terminal import waiting, width
 
-    access = None
-    if plain_http or insecure:
-        from imgopt.registry.client import Access
-
-        access = Access(plain_http=plain_http, insecure=insecure)
     with waiting(quiet) as work_on:
         found = look_at(
             target,
             platform_name(platform) if platform is not None else None,
             download=contents,
-            access=access,
+            access=a.registry_access(plain_http=plain_http, insecure=insecure),
             progress=work_on,
         )
     wants_tree = tree or under != "/"

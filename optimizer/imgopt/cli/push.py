@@ -12,10 +12,6 @@ from imgopt.cli import arguments as a
 if TYPE_CHECKING:
     from imgopt.registry.result import PushResult
 
-PlainHttp = Annotated[
-    bool, typer.Option("--plain-http", help="The registry has no TLS. On this machine that is found out.")
-]
-Insecure = Annotated[bool, typer.Option("--insecure", help="Do not check the registry's certificate.")]
 Tries = Annotated[
     int,
     typer.Option("--tries", metavar="N", min=1, max=100, help="Tries of one request, with growing pauses."),
@@ -64,8 +60,8 @@ def push(
         ),
     ] = None,
     parallel: Annotated[int, typer.Option("--parallel", metavar="N", help="Layers at a time.")] = 1,
-    plain_http: PlainHttp = False,
-    insecure: Insecure = False,
+    plain_http: a.PlainHttp = False,
+    insecure: a.Insecure = False,
     tries: Tries = 7,
     format: a.Format = "text",
     output_file: a.OutputFile = None,

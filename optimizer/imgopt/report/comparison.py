@@ -274,8 +274,9 @@ def _push_rows(found: Comparison) -> list[tuple[str, str, str, str, str, str]]:
     if found.pushed is None:
         return []
     rows = []
+    predictions = found.predicted_pushes
     for name, result in found.pushed.results.items():
-        predicted = found.predicted_pushes.get(name)
+        predicted = predictions.get(name)
         rows.append(
             (
                 name.replace("next_", "next release "),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgopt.gate.budgets import Growth
 from imgopt.report.figures import amount, plural
-from imgopt.report.layout import Line, Style, line, table, visible, wrapped
+from imgopt.report.layout import Line, Style, line, table, visible, width_of, wrapped
 from imgopt.report.markdown import code, escaped, markdown_table
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _verdict(verdict: Verdict, width: int, *, quiet: bool, verbose: bool) -> lis
         rows.append([line((outcome(each.passed), style)), each.limit.name, _limit(each)])
     laid = table(rows, left=3)
     longest = max((len(each.limit.source) for each in shown), default=0)
-    fits = all(sum(len(span[0]) for span in row) + 2 + longest <= width for row in laid)
+    fits = all(width_of(row) + 2 + longest <= width for row in laid)
     for each, row in zip(shown, laid, strict=True):
         lines.append((*row, (f"  {each.limit.source}", "dim")) if fits else row)
         if not fits:
