@@ -106,8 +106,11 @@ def as_json(report: FileReport) -> dict[str, Any]:
 def test_case(folder: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     only = folder.parent.name if folder.parent.name in RULES else None
     before = (folder / "before.Dockerfile").read_bytes()
-    report = look(folder, tmp_path, before, only=only)
-    got = json.loads(json.dumps(as_json(report)).replace(str(tmp_path), "CONTEXT"))
+    (tmp_path / ".git").mkdir()
+    root = tmp_path / "orders"  # the module's path in its repository
+    root.mkdir()
+    report = look(folder, root, before, only=only)
+    got = json.loads(json.dumps(as_json(report)).replace(str(root), "CONTEXT"))
     after = report.rewrite.text.encode("utf-8", "surrogateescape")
     expected, changed = folder / "expected.json", folder / "after.Dockerfile"
     if request.config.getoption("--update-cases"):
@@ -119,7 +122,7 @@ def test_case(folder: Path, tmp_path: Path, request: pytest.FixtureRequest) -> N
     assert got == json.loads(expected.read_text())
     assert after == (changed.read_bytes() if changed.exists() else before)
 
-    again = look(folder, tmp_path, after, only=only)
+    again = look(folder, root, after, only=only)
     assert again.rewrite.text.encode("utf-8", "surrogateescape") == after, (
         "a second run changes the first run's result"
     )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_used
+from imgopt.module_path import argument_lines, own_path
 from imgopt.rule import Applicability
 
 if TYPE_CHECKING:
@@ -458,6 +459,8 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
     image, platform = _extract_image(picture)
     stage = free_name(picture, "extract")
     tree = _free_directory(picture)
+    own = own_path(picture, instruction)
+    place = f"/extract/{own.path}"
     pointer = posixpath.basename(artifact.path or "app.jar")
     if not pointer.endswith((".jar", ".war")):
         pointer = "app" + facts.extension
@@ -475,8 +478,11 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
     unpacker = picture.base if _same_image(picture, image) else picture.identify(image)
     if unpacker.user not in (None, "root", "0"):
         lines.append(word_in("USER", lower) + " root")
-    lines.append(word_in("WORKDIR", lower) + " /extract")
-    lines += arguments_for(picture, instruction, lower)
+    arguments = arguments_for(picture, instruction, lower)
+    declared = {line.partition(" ")[2].partition("=")[0] for line in arguments}
+    arguments += [line for name, line in own.declarations(lower) if name not in declared]
+    workdir = f"{word_in('WORKDIR', lower)} {place}"
+    lines += [*arguments, workdir] if own.arguments else [workdir, *arguments]
     source = document.text[instruction.words[0].span.start : instruction.words[0].span.end]
     if instruction.json is not None or source != instruction.words[0].text:
         source = instruction.words[0].text
@@ -502,26 +508,28 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
     owner = f" --chown={chown.value}" if chown is not None else ""
     copies, moving = (
         [
-            f"{word_in('COPY', lower)} --from={stage}{owner} /extract/out/{layer}/ /"
+            f"{word_in('COPY', lower)} --from={stage}{owner} {place}/out/{layer}/ /"
             for layer in facts.layers
             if (layer in facts.moving) is moves
         ]
         for moves in (False, True)
     )
     named_owner = chown is not None and not re.fullmatch(r"[\d:]+", chown.value or "")
-    where = _layers_start(picture, instruction, named_owner=named_owner)
+    first = _layers_before(picture, instruction, named_owner=named_owner)
+    where = _before_comment(picture, first)
     indent = _indent(document.text, where)
     copies.insert(0, f"# The layers of the jar, in /{tree}; {pointer} is a small jar that starts them")
+    copies[:0] = argument_lines(picture, own, first, lower)
     edits.append(Edit(at(where), "".join(indent + copy + newline for copy in copies)))
     # a release changes these: above a RUN they would make every build run it again, cache or not
     if facts.modules is not None:
         start = _modules_start(picture, instruction, named_owner=named_owner)
-        copy = f"{word_in('COPY', lower)} --from={stage}{owner} /extract/out/{facts.modules.name}/ /"
+        copy = f"{word_in('COPY', lower)} --from={stage}{owner} {place}/out/{facts.modules.name}/ /"
         edits.append(Edit(at(start), _indent(document.text, start) + copy + newline))
     beside = _before_comment(picture, instruction)
     indent = _indent(document.text, beside)
     edits.append(Edit(at(beside), "".join(indent + copy + newline for copy in moving)))
-    edits += _pointer_edits(picture, instruction, stage, f"/extract/{pointer}")
+    edits += _pointer_edits(picture, instruction, stage, f"{place}/{pointer}")
     return tuple(edits)
 
 
@@ -793,15 +801,15 @@ def _line_starts(text: str) -> list[int]:
     return [0, *(match.end() for match in re.finditer(r"\n", text))]
 
 
-def _layers_start(picture: Picture, copy: Instruction, *, named_owner: bool) -> int:
-    """Where the layers go that a release does not change: before everything that makes a layer, because what
+def _layers_before(picture: Picture, copy: Instruction, *, named_owner: bool) -> Instruction:
+    """What the layers go before that a release does not change: before everything that makes a layer, because what
     changes on every build must not lie below them. An owner given by name has to exist first, so those layers stay where the jar was copied."""
     for instruction in picture.final.stage.instructions:
         if instruction is copy or (
             not named_owner and instruction.keyword in ("RUN", "COPY", "ADD", "WORKDIR")
         ):
-            return _before_comment(picture, instruction)
-    return _before_comment(picture, copy)
+            return instruction
+    return copy
 
 
 def _modules_start(picture: Picture, copy: Instruction, *, named_owner: bool) -> int:

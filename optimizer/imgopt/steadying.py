@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imgopt.contents import join
@@ -27,6 +27,7 @@ from imgopt.layering import (
     stamp_command,
     word_in,
 )
+from imgopt.module_path import OwnPath, argument_lines, own_path
 from imgopt.rule import Applicability
 
 if TYPE_CHECKING:
@@ -228,24 +229,38 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
 
     fixed = [copy.layer for copy in copies if copy.layer != "application"]
     parent = posixpath.dirname(target).strip("/")
+    own = _own_place(picture, copies[0].instruction, stage, call.instruction)
     steps = []
-    for copy in copies if target != "/" else ():
-        tree = f"/layers/{copy.layer}/{parent}".rstrip("/")
-        steps.append(f"mkdir -p {tree} && mv {copy.source} {tree}/{posixpath.basename(target)}")
-    trees = (
-        [f"/layers/{name}" for name in fixed]
-        if target != "/"
-        else [copy.source for copy in copies if copy.layer in fixed]
-    )
+    for copy in copies:
+        tree = f"{own.path}/{copy.layer}"
+        into = f"{tree}/{parent}".rstrip("/")
+        if target == "/":
+            steps.append(f"mkdir -p {own.path} && mv {copy.source} {tree}")
+        else:
+            steps.append(f"mkdir -p {into} && mv {copy.source} {into}/{posixpath.basename(target)}")
+    trees = [f"{own.path}/{name}" for name in fixed]
     steps.append(stamp_command(trees, has_find=_has_find(picture, stage)))
     edits = [_run_behind(picture, call.instruction, steps)]
-    for copy in copies if target != "/" else ():
-        source, destination = copy.instruction.words
-        json = copy.instruction.json is not None
-        path = f"/layers/{copy.layer}/"
-        edits.append(Edit(source.span, f'"{path}"' if json else path))
-        edits.append(Edit(destination.span, '"/"' if json else "/"))
-    return tuple(edits)
+    for copy in copies:
+        edits += _tree_copy(copy.instruction, f"{own.path}/{copy.layer}/")
+    return (*_declared(picture, own, copies[0].instruction), *edits)
+
+
+def _own_place(picture: Picture, copy: Instruction, stage: StagePicture, run: Instruction) -> OwnPath:
+    """Where a stage of the author's own keeps the trees behind ``run``: a path that no other module has."""
+    own = own_path(picture, copy)
+    if argument_lines(picture, own, run, lower=False):  # the stage does not know its arguments there
+        own = OwnPath(own.place, own.place)
+    return replace(own, path=f"/layers/{own.path}/out")
+
+
+def _declared(picture: Picture, own: OwnPath, copy: Instruction) -> tuple[Edit, ...]:
+    """The arguments of the path, where the final stage does not know them at ``copy``."""
+    document = picture.document
+    start = document.text.rfind("\n", 0, copy.span.start) + 1
+    lower = document.text[copy.keyword_span.start].islower()
+    lines = argument_lines(picture, own, copy, lower)
+    return (Edit(at(start), "".join(line + document.newline for line in lines)),) if lines else ()
 
 
 def _run_behind(picture: Picture, instruction: Instruction, steps: list[str]) -> Edit:
@@ -401,12 +416,17 @@ def _from_stage(
     if any(other.parent is stage for other in picture.stages):
         raise _No(f"another stage is built on {stage.name}")
     name = posixpath.basename(target) or "lib"
-    tree = f"/layers/{name}"
+    own = _own_place(picture, copy, stage, unpacking)
+    tree = f"{own.path}/{name}"
     steps = [
         f"mkdir -p {tree}{posixpath.dirname(target)}".rstrip("/") + f" && mv {source} {tree}{target}",
         stamp_command([tree], has_find=_has_find(picture, stage)),
     ]
-    return (_run_behind(picture, unpacking, steps), *_tree_copy(copy, f"{tree}/"))
+    return (
+        *_declared(picture, own, copy),
+        _run_behind(picture, unpacking, steps),
+        *_tree_copy(copy, f"{tree}/"),
+    )
 
 
 def _from_context(picture: Picture, layer: Layer, copy: Instruction, target: str) -> tuple[Edit, ...]:
@@ -437,12 +457,14 @@ def _from_context(picture: Picture, layer: Layer, copy: Instruction, target: str
         lines += arguments_for(picture, copy, lower)
     except LayeringRefused as reason:
         raise _No(str(reason)) from reason
-    lines.append(f"{word_in('COPY', lower)} {source} /layers{target}/")
-    steps = [stamp_command(["/layers"], has_find="find" in base.has)]
+    own = own_path(picture, copy).path
+    released, changing = f"/layers/{own}/out", f"/snapshots/{own}/out"
+    lines.append(f"{word_in('COPY', lower)} {source} {released}{target}/")
+    steps = [stamp_command([released], has_find="find" in base.has)]
     snapshots = any(file.releases for file in layer.files)
     if snapshots:
-        moved = snapshots_apart(f"/layers{target}", f"/snapshots{target}")
-        steps = [f"mkdir -p /snapshots{target}", moved, *steps]
+        moved = snapshots_apart(f"{released}{target}", f"{changing}{target}")
+        steps = [f"mkdir -p {changing}{target}", moved, *steps]
     run = f" {document.escape}\n && ".join(steps).replace("; do \\\n", f"; do {document.escape}\n")
     lines += f"{word_in('RUN', lower)} {run}".split("\n")
     lines.append("")
@@ -456,8 +478,8 @@ def _from_context(picture: Picture, layer: Layer, copy: Instruction, target: str
         owner = copy.flag("chown")
         flags = f"--from={name}" + (f" --chown={owner.value}" if owner is not None else "")
         word = "copy" if keyword.islower() else "COPY"
-        edits.append(Edit(at(copy.span.end), f"{document.newline}{word} {flags} /snapshots/ /"))
-    return (*edits, *_tree_copy(copy, "/layers/"))
+        edits.append(Edit(at(copy.span.end), f"{document.newline}{word} {flags} {changing}/ /"))
+    return (*edits, *_tree_copy(copy, f"{released}/"))
 
 
 def _tree_copy(copy: Instruction, tree: str) -> tuple[Edit, Edit]:

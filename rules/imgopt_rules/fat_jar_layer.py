@@ -14,6 +14,12 @@ makes the same bytes of the same sources (Maven: project.build.outputTimestamp; 
 = false). Where the jar stood, a jar of a few hundred bytes stands that points at the unpacked
 tree, so the start command, scripts, health checks and `command:` overrides stay as they are.
 
+The trees lie below a path that is the module's own (where its Dockerfile lies in the repository, with the argument
+that chooses the module where several share the file). kaniko keeps what a stage hands on when it builds the next
+image in the same container: measured, with one path for all, the second of two modules got 5 jars and 5 classes of
+the first. Two versions of one module built in the same container still mix; `imgopt explain reused-kaniko` tells
+what helps there.
+
 ## Fix safety
 Safe for executable Spring Boot archives that `java -jar` starts, unpacked by their own jarmode where it works and
 by path otherwise; the class path keeps its order. Unsafe when the application asks for its own location
@@ -23,11 +29,11 @@ when neither the jar nor a build file tells the Spring Boot version.
 ## Example
     COPY target/app.jar app.jar
 becomes
-    COPY --from=extract /extract/out/dependencies/ /
-    COPY --from=extract /extract/out/spring-boot-loader/ /
-    COPY --from=extract /extract/out/snapshot-dependencies/ /
-    COPY --from=extract /extract/out/application/ /
-    COPY --from=extract /extract/app.jar app.jar
+    COPY --from=extract /extract/orders/out/dependencies/ /
+    COPY --from=extract /extract/orders/out/spring-boot-loader/ /
+    COPY --from=extract /extract/orders/out/snapshot-dependencies/ /
+    COPY --from=extract /extract/orders/out/application/ /
+    COPY --from=extract /extract/orders/app.jar app.jar
 """
 
 from __future__ import annotations

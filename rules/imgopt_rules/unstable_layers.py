@@ -9,7 +9,8 @@ does the same, and so does a `lib/` directory beside a thin jar. The layering ga
 ## What it does
 Arranges each layer as a whole tree in the extracting stage, or in an added one for a directory of the build context,
 fixes the times of all but the application's own, and copies each tree to `/`. The files, their places and the start
-command stay the same.
+command stay the same. The trees lie below the module's own path in the repository, because kaniko, building several
+modules in one container, mixes what their stages hand on under the same path.
 
 ## Fix safety
 Safe when the layers are copied unchanged into one directory that the base image does not have; directories that the
@@ -18,7 +19,7 @@ file prepares itself (owner, mode) are left alone, and `not_applied` says so.
 ## Example
     COPY --from=builder /builder/extracted/dependencies/ ./
 becomes
-    COPY --from=builder /layers/dependencies/ /
+    COPY --from=builder /layers/orders/out/dependencies/ /
 """
 
 from __future__ import annotations

@@ -152,6 +152,7 @@ def test_a_generated_project(tmp_path: Path) -> None:
             "org.projectlombok:lombok",
         ),
         repackaged=True,
+        name="orders",
     )
 
 

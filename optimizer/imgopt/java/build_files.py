@@ -29,7 +29,8 @@ class BuildFacts:
     index; ``executable``: whether a launch script stands in front of it; ``libraries``: the module's own
     dependencies that end up in the archive, ``group:artifact`` or ``group:artifact:version``; ``loader``:
     "classic" where the old launcher was asked for; ``modules``: folders of the modules below it; ``layout``: as
-    Maven names it ("ZIP": PropertiesLauncher); ``repackaged``: whether Spring Boot's plugin makes the archive.
+    Maven names it ("ZIP": PropertiesLauncher); ``repackaged``: whether Spring Boot's plugin makes the archive;
+    ``name``: Maven's artifactId, Gradle's ``rootProject.name`` or the name of the subproject.
     """
 
     path: str
@@ -46,6 +47,7 @@ class BuildFacts:
     layout: str | None = None
     main_class: str | None = None
     repackaged: bool | None = None
+    name: str | None = None
 
 
 def read_build_files(

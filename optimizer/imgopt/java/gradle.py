@@ -489,6 +489,7 @@ class _Module:
             layout="ZIP" if "PropertiesLauncher" in joined else None,
             main_class=main_class,
             repackaged=repackaged,
+            name=self._written_name(),
         )
 
     def _repackaged(self, applied: bool, archive: list[str], packaging: str) -> bool | None:
@@ -630,6 +631,12 @@ class _Module:
         if not self.is_root:
             return self.project_path.rpartition(":")[2]
         return self._root_name()
+
+    def _written_name(self) -> str | None:
+        """The project's name as far as the files say it; a checkout's directory has any name."""
+        if not self.is_root:
+            return self._project_name()
+        return self._assigned([self.settings], r"rootProject\.name")[1]
 
     def _root_name(self) -> str | None:
         is_set, name = self._assigned([self.settings], r"rootProject\.name")

@@ -433,6 +433,7 @@ class _Model:
             main_class=self.configured(plugins, "mainClass", "repackage")
             or (self.value(self.property("start-class")) if has_starter else None),
             repackaged=repackaged,
+            name=self.own.artifact_id,
         )
 
     def _plugin_version(self, plugins: list[Element]) -> str | None:
