@@ -15,6 +15,7 @@ from imgopt_rules import (
     ci_parallel_pushes,
     ci_push_timeout,
     ci_push_without_retry,
+    ci_reused_kaniko,
     ci_single_snapshot,
     ci_uncached_build,
     ci_unlayered_build,
@@ -61,6 +62,7 @@ ALL_RULES: tuple[Rule, ...] = (
 PIPELINE_RULES: tuple[PipelineRule, ...] = (
     ci_push_timeout.check,
     ci_parallel_pushes.check,
+    ci_reused_kaniko.check,
     ci_fresh_agent_push.check,
     ci_kaniko_timestamps.check,
     ci_single_snapshot.check,

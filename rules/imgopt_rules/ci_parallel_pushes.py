@@ -54,7 +54,10 @@ def check(pipeline: Pipeline) -> Iterator[Finding]:
 
 
 def _together(pipeline: Pipeline, push: Push) -> list[Push]:
-    return [push, *(other for other in pipeline.pushes if other is not push and beside(push, other))]
+    return [
+        push,
+        *(other for other in pipeline.pushes if other is not push and beside(push.place, other.place)),
+    ]
 
 
 def _many(push: Push) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -31,6 +32,9 @@ from imgopt.pipelines.tools import (
 MAX_COMMANDS = 4_000  # of a pipeline, each run of a loop counted
 _MAX_FOUND = 300  # builds, and pushes
 _NO_REGISTRY = ("oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "dir:", "containers-storage:")
+_MOST_IN_CONTAINER = 20
+#: Where kaniko keeps what stages hand on: /kaniko/0, /kaniko/1 …; /kaniko/deps in the maintained fork.
+_LEFT_BEHIND = re.compile(r"(?:/kaniko|\$\{?KANIKO_DIR\}?)/?(?:\*?\[0-9\]|\d|deps\b|\*|$)")
 _BUILDERS = frozenset({"docker", "podman", "nerdctl"})
 
 
@@ -65,6 +69,8 @@ class Reading:
     pushes: list[Push] = field(default_factory=list)
     named: dict[str, Build] = field(default_factory=dict)  # by image name and by repository
     pulled: set[tuple[str, str]] = field(default_factory=set)  # (job, repository)
+    in_container: dict[str, list[Build]] = field(default_factory=dict)  # kaniko's, since it was emptied
+    emptied: set[str] = field(default_factory=set)
     left: int = MAX_COMMANDS
     cut: bool = False  # something was too long
 
@@ -85,6 +91,11 @@ def read_command(
     at = _At(reading, lines, replace(place, timeouts=(*place.timeouts, *limits)), directory, line.variables)
     program = words[0].value
     name = program.rsplit("/", 1)[-1]
+    if name in ("rm", "find"):
+        if any(_LEFT_BEHIND.match(word.known) for word in words[1:]):
+            reading.emptied.add(at.container)
+            reading.in_container.pop(at.container, None)
+        return
     if is_kaniko(program):
         at.kaniko(flags(words[1:], kaniko=True), place.agent.image)
         return
@@ -119,14 +130,18 @@ class _At:
     directory: str | None
     variables: Mapping[str, str | None]
 
-    def kaniko(self, parsed: Parsed, image: str | None) -> None:
+    @property
+    def container(self) -> str:
+        return self.place.container or f"job {self.place.job}"
+
+    def kaniko(self, parsed: Parsed, image: str | None, *, own: bool = False) -> None:
         if not parsed.flags:
             return  # `executor version` and the like
         recipe = self._recipe(
             parsed, parsed.last("dockerfile", "file") or "", parsed.last("context") or "", kaniko=True
         )
         names = tuple(map(image_name, parsed.flags.get("destination", ())))
-        build = self._built("kaniko", parsed, recipe, image, names)
+        build = self._built("kaniko", parsed, recipe, image, names, None if own else self.container)
         if names and not build.on("no-push"):
             self._pushed("kaniko", build, names[0], asks=True, fresh="kaniko keeps nothing between builds")
 
@@ -157,7 +172,7 @@ class _At:
             run = run_image(behind)
             if run is not None and "kaniko" in run[0]:
                 inside = replace(self, variables={**self.variables, **run[2]})
-                inside.kaniko(flags(run[1], kaniko=True), run[0])
+                inside.kaniko(flags(run[1], kaniko=True), run[0], own=True)
 
     def build(self, tool: Tool, parsed: Parsed) -> None:
         context = next((word.known for word in parsed.rest), "")
@@ -221,11 +236,18 @@ class _At:
         return self.reading.repository(request)
 
     def _built(
-        self, tool: Tool, parsed: Parsed, recipe: Recipe, image: str | None, names: tuple[str, ...]
+        self,
+        tool: Tool,
+        parsed: Parsed,
+        recipe: Recipe,
+        image: str | None,
+        names: tuple[str, ...],
+        container: str | None = None,
     ) -> Build:
         line, end = self.lines
         set_ = (self.variables.get(PRESERVES_BASE) or "").lower() in ("true", "1", "yes", "t")
         keeps_base = set_ or self.reading.keeps_base or (image is not None and keeps_the_base(image))
+        there = self.reading.in_container.setdefault(container, []) if container is not None else []
         build = Build(
             tool,
             parsed.flags,
@@ -238,7 +260,11 @@ class _At:
             self.variables,
             parsed.open,
             keeps_base,
+            container,
+            tuple(other for other in there if not self.place.instead_of(other.place)),
         )
+        if len(there) < _MOST_IN_CONTAINER:
+            there.append(build)
         self.reading.builds.append(build)
         if len(self.reading.builds) >= _MAX_FOUND:
             self.reading.left = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 from imgopt.pipelines.blocks import Block, Item, arguments, blocks, call_arguments, is_name, is_punct
@@ -52,7 +52,8 @@ def read(text: str, file: Callable[[str], bytes | None]) -> tuple[list[Step | Ac
     _Walk(reading).block(root, Place(variables=constants(reading)), 0)
     for name, method in reading.methods.items():
         if name not in reading.called:  # a library's step: its callers are elsewhere
-            _Walk(reading).block(method, Place(variables=dict.fromkeys(method.params)), 1)
+            place = Place(variables=dict.fromkeys(method.params), container=f"method {name}")
+            _Walk(reading).block(method, place, 1)
     images = [
         ImageUse(match[0], _line(token, match.start()))
         for token in found
@@ -69,6 +70,9 @@ def _line(token: Token, offset: int) -> int:
 @dataclass
 class _Walk:
     reading: Reading
+    ifs: dict[int, tuple[int, int]] = field(
+        default_factory=dict
+    )  # by depth: the last one, and its branches so far
 
     def block(self, block: Block, place: Place, depth: int) -> None:
         if depth > _MAX_DEPTH or self.reading.walked >= _MAX_STEPS:
@@ -92,14 +96,21 @@ class _Walk:
             section = next((item for item in statement if isinstance(item, Block)), None)
             if name == "agent":
                 place = replace(place, agent=agent_of(statement, section, place.agent, self.reading.read))
+                place = self._other_container(place)
             elif section is None:
                 continue
+            elif name == "when":
+                condition = " ".join((place.condition, *_texts(section))).strip()
+                place = replace(place, condition=condition)
             elif name == "environment":
                 place = replace(place, variables={**place.variables, **self._environment(section, place)})
             elif name == "options":
                 for option in section.statements:
                     place = self._option(option, place)
         return place
+
+    def _other_container(self, place: Place) -> Place:
+        return replace(place, container=f"agent {self.reading.group()}", repeated=False)
 
     def _environment(self, section: Block, place: Place) -> dict[str, str | None]:
         known: dict[str, str | None] = {}
@@ -157,7 +168,7 @@ class _Walk:
             unknown = "?" in place.variables
             name = f"{filled(_branch_name(block), place.variables)} {place.job}"
             place = replace(place, branches=(*place.branches, Branch(parallel, name, unknown)))
-        place = self._entered(block, place)
+        place = self._chosen(block, self._entered(block, place), depth)
         values = self._loop(block)
         if values is None:
             self._walk(block, place, depth, parallel)
@@ -167,9 +178,24 @@ class _Walk:
             bound: dict[str, str | None] = dict.fromkeys(names)
             bound.update(zip(names, value, strict=False))
             inside = replace(place, variables={**place.variables, **bound, **({} if value else {"?": None})})
+            if not value:
+                inside = replace(inside, repeated=True)
             if parallel and number >= 0:
                 inside = replace(inside, job=f"{place.job}#{number}")
             self._walk(block, inside, depth, parallel)
+
+    def _chosen(self, block: Block, place: Place, depth: int) -> Place:
+        """Which branch of an ``if`` a block is."""
+        if block.name not in ("if", "else"):
+            return place
+        which, branch = self.ifs.get(depth, (0, 0))
+        header = [item for item in block.header if not isinstance(item, Block)]
+        if block.name == "else" or any(is_name(item, "else") for item in header[-400:]):
+            branch += 1
+        else:
+            which, branch = self.reading.group(), 0
+        self.ifs[depth] = (which, branch)
+        return replace(place, choices=(*place.choices, (which, branch)))
 
     def _walk(self, block: Block, place: Place, depth: int, parallel: int) -> None:
         if not parallel:
@@ -220,7 +246,9 @@ class _Walk:
         if block.name == "timeout":
             return limited(place, block.args, block.line)
         if block.name in ("stage", "node") and first:
-            return replace(place, job=f"{place.job}/{first}") if block.name == "stage" else place
+            if block.name == "stage":
+                return replace(place, job=f"{place.job}/{first}")
+            return self._other_container(place)
         if block.name == "dir":
             return replace(place, directory=joined(place.directory, first))
         if block.name == "withEnv":
@@ -230,16 +258,17 @@ class _Walk:
         if block.name == "container":
             name = first or value_of(named.get("name", []), place.variables)
             image = place.agent.containers.get(name or "")
-            return replace(place, agent=replace(place.agent, image=image))
+            inside = f"{place.container.partition('/')[0]}/{name or f'?{self.reading.group()}'}"
+            return replace(place, agent=replace(place.agent, image=image), container=inside)
         if block.name == "podTemplate":
-            return replace(place, agent=pod_of(block, place.agent))
+            return self._other_container(replace(place, agent=pod_of(block, place.agent)))
         if block.name == "inside":
             image = next(
                 (item.text for item in block.header if isinstance(item, Token) and item.kind == "string"),
                 None,
             )
             mounted = "docker.sock" in (first or "")
-            return replace(place, agent=container(image, first or "", mounted))
+            return self._other_container(replace(place, agent=container(image, first or "", mounted)))
         return place
 
     # loops and branches
@@ -322,6 +351,8 @@ class _Walk:
                 break
             bound = dict(zip((name for name, _ in axes), values_, strict=True))
             branch = Branch(group, " ".join(values_))
+            if any(statement and is_name(statement[0], "agent") for statement in block.statements):
+                place = self._other_container(place)  # each cell has its own
             inside = replace(
                 place,
                 job=f"{place.job}#{number}",
@@ -398,6 +429,20 @@ class _Walk:
                 if called and not (at and isinstance(statement[at - 1], Block)):
                     name = f"plugin/{one.text}"
                     self._add(Action(("docker", "push", name), ((one.line, two.line),), place))
+
+
+def _texts(block: Block) -> list[str]:
+    """The words of a block and of those in it."""
+    found: list[str] = []
+    todo: list[Item] = [block]
+    while todo and len(found) < 100:
+        item = todo.pop()
+        if isinstance(item, Block):
+            found.append(item.name)
+            todo += [each for statement in item.statements[::-1] for each in statement[::-1]]
+        else:
+            found.append(item.text)
+    return found
 
 
 def _counted(words: list[Token]) -> tuple[Token, Token] | None:

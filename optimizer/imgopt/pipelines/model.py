@@ -64,6 +64,23 @@ class Place:
     agent: Agent = field(default_factory=Agent)
     variables: Mapping[str, str | None] = field(default_factory=dict)
     directory: str | None = ""  # below the repository; None when it is not known
+    container: str = ""  # tells the container that it runs in from others; "": the job's
+    repeated: bool = False  # in a loop, inside of that container, over what is not known here
+    background: bool = False  # what comes after it does not wait
+    choices: tuple[tuple[int, int], ...] = ()  # of each if around it: which, and its how-manieth branch
+    condition: str = ""  # of the stages around it: Jenkins' when
+
+    def instead_of(self, other: Place) -> bool:
+        """Whether only one of the two runs, as far as the file tells."""
+        mine = dict(self.choices)
+        if any(mine.get(which, branch) != branch for which, branch in other.choices):
+            return True
+        conditions = {self.condition, other.condition}
+        return (
+            len(conditions) == 2
+            and "" not in conditions
+            and not any(re.search(r"\bparams\b|changeset|changelog", each) for each in conditions)
+        )
 
 
 @dataclass(frozen=True)
@@ -96,11 +113,33 @@ class Action:
 
 
 @dataclass(frozen=True)
+class HandedOn:
+    """What a COPY takes from a stage of its file: ``path`` in the stage with that number. ``whole``: it is a directory
+    or a pattern, so that everything that lies there is taken."""
+
+    stage: int
+    path: str
+    whole: bool
+    line: int
+
+    def takes_from(self, other: HandedOn) -> bool:
+        """Whether it would take what the other one's build left there."""
+        mine, its = (re.split(r"[*?\[]", each.path)[0].rstrip("/") for each in (self, other))
+        near = mine == its or mine.startswith(f"{its}/") or its.startswith(f"{mine}/")
+        if mine != self.path.rstrip("/") or its != other.path.rstrip(
+            "/"
+        ):  # patterns: their beginnings are alike
+            near = near or mine.startswith(its) or its.startswith(mine)
+        return self.stage == other.stage and self.whole and near
+
+
+@dataclass(frozen=True)
 class Recipe:
     """The Dockerfile of a build. ``prediction`` is None when it cannot be told, and ``why`` says so.
 
     ``rewritten``: a rewrite is proposed, so that before and after differ. ``unused_stages``: those that the image does
-    not need, None when it is not known; ``runs``: how many RUN instructions there are.
+    not need, None when it is not known; ``runs``: how many RUN instructions there are; ``handed_on``: what its stages
+    give each other, None when it is not known.
     """
 
     path: str | None
@@ -109,6 +148,7 @@ class Recipe:
     why: str | None = None
     unused_stages: tuple[str, ...] | None = None
     runs: int | None = None
+    handed_on: tuple[HandedOn, ...] | None = None
 
 
 Tool = Literal["kaniko", "docker", "buildx", "buildctl", "buildah", "podman", "skopeo"]
@@ -129,6 +169,8 @@ class Build:
     environment: Mapping[str, str | None] = field(default_factory=dict)
     open: bool = False  # a variable on the command line may hold more flags
     keeps_base: bool = False  # kaniko leaves the layers of the base as they are, as far as the file tells
+    container: str | None = None  # as `Place.container`; None: one that is made for this command
+    earlier: tuple[Build, ...] = ()  # those of this container since it was emptied
 
     def lacks(self, flag: str) -> bool:
         """Whether a flag is surely not given."""
@@ -184,6 +226,7 @@ class Pipeline:
     silences: tuple[Silence, ...] = ()
     ignored: str | None = None
     cut: bool = False  # there is more than was looked at
+    emptied: frozenset[str] = frozenset()  # containers in which a command removes what kaniko left
 
     @property
     def judged(self) -> bool:

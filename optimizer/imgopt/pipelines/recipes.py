@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from imgopt.dockerfile import Dockerfile, parse
+from imgopt.dockerfile import Dockerfile, expand, parse, scopes
 from imgopt.errors import ImgoptError
 from imgopt.options import Options
 from imgopt.pipelines.commands import Request
-from imgopt.pipelines.model import Recipe
+from imgopt.pipelines.model import HandedOn, Recipe
 from imgopt.pipelines.tools import HERE, ROOT
 from imgopt.result import FileReport
 
@@ -133,7 +133,13 @@ class Recipes:
         if report.prediction is None or report.skipped is not None:
             return Recipe(shown, None, why=f"{shown} is skipped", runs=runs)
         return Recipe(
-            shown, report.prediction, report.rewrite.changed, None, unused(document, options.target), runs
+            shown,
+            report.prediction,
+            report.rewrite.changed,
+            None,
+            unused(document, options.target),
+            runs,
+            handed_on(document, options.build_args),
         )
 
 
@@ -164,6 +170,30 @@ def _resolved(path: str, directory: str | None) -> str | None:
 
 def _join(context: str, file: str) -> str:
     return posixpath.normpath(posixpath.join(context, file))
+
+
+#: The name of a file, as far as a name tells.
+_FILE = re.compile(r"\.[A-Za-z]\w{0,7}$")
+
+
+def handed_on(document: Dockerfile, build_args: Mapping[str, str]) -> tuple[HandedOn, ...]:
+    """What the stages of a file give each other."""
+    found: list[HandedOn] = []
+    known = scopes(document, build_args, "linux/amd64")
+    for number, instruction in enumerate(document.instructions):
+        flag = instruction.flag("from") if instruction.keyword in ("COPY", "ADD") else None
+        if flag is None or not flag.value:
+            continue
+        stage = next((each for each in document.stages if instruction in each.instructions), None)
+        origin = document.stage(flag.value, stage.index) if stage is not None else None
+        if origin is None:
+            continue
+        for word in instruction.words[:-1]:
+            text = expand(word.text, known[number], document.escape).value or word.text
+            path = posixpath.normpath(posixpath.join("/", text))
+            whole = text.endswith("/") or re.search(r"[*?\[$]", path) is not None or not _FILE.search(path)
+            found.append(HandedOn(origin.index, path, whole, instruction.line))
+    return tuple(found)
 
 
 def unused(document: Dockerfile, target: str | None) -> tuple[str, ...] | None:

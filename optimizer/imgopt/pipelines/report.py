@@ -89,7 +89,7 @@ def read_pipeline(
         steps, images, cut = gitlab.read(text, str(path))
     else:
         steps, images, cut = github.read(text, str(path))
-    builds, pushes, more = find(steps, recipes, keeps_base=sets_preserves_base(text))
+    builds, pushes, emptied, more = find(steps, recipes, keeps_base=sets_preserves_base(text))
     spoken, ignored = silences(text)
     return Pipeline(
         system,
@@ -102,6 +102,7 @@ def read_pipeline(
         spoken,
         ignored,
         cut or more,
+        emptied,
     )
 
 
@@ -168,7 +169,7 @@ def _summary(pipeline: Pipeline) -> PipelineSummary:
                 first_push=first,
                 next_push=following,
                 timeout_s=min(limits) if limits else None,
-                at_once=sum(beside(push, other) for other in pipeline.pushes),
+                at_once=sum(beside(push.place, other.place) for other in pipeline.pushes),
             )
         )
     return PipelineSummary(SYSTEM_NAMES[pipeline.system], tuple(pushes))

@@ -14,12 +14,15 @@ from imgopt.pipelines.tools import HERE, ROOT, ROOTS, Arg, Line, unwrapped
 
 _MAX_LOOP = 64  # values of a loop that are looked at
 _MAX_SCRIPT = 200_000  # characters
+#: Where another branch of an `if` or a `case` begins; a loop over lines.
+_OTHERWISE = re.compile(r"(?m)(?:^|;)[ \t]*(?:else|elif)\b|;;")
+_READING = re.compile(r"(?:^|[\s;|&])while\s+(?:IFS=\S*\s+)?read\b")
 
 
 def find(
     steps: Sequence[Step | Action], repository_: Repository, *, keeps_base: bool = False
-) -> tuple[tuple[Build, ...], tuple[Push, ...], bool]:
-    """All builds and pushes, in order, and whether there was more than could be looked at. ``keeps_base``: what makes
+) -> tuple[tuple[Build, ...], tuple[Push, ...], frozenset[str], bool]:
+    """All builds and pushes, in order, the containers that are emptied, and whether there was more than could be looked at. ``keeps_base``: what makes
     kaniko leave the base alone is set for the whole file."""
     reading = Reading(repository_, keeps_base)
     for step in steps:
@@ -37,7 +40,8 @@ def find(
             )
         else:
             _script(reading, step.script, step.place, 0)
-    return tuple(reading.builds), _matched(reading), reading.cut or reading.left <= 0
+    cut = reading.cut or reading.left <= 0
+    return tuple(reading.builds), _matched(reading), frozenset(reading.emptied), cut
 
 
 def _matched(reading: Reading) -> tuple[Push, ...]:
@@ -105,11 +109,13 @@ class _Run:
             listed: list[str | None] = []
             for value in values:
                 listed += value.split() if value is not None else [None]
-            outside = self.variables.get(node.variable)
+            outside, place = self.variables.get(node.variable), self.place
+            if None in (listed or [None]):
+                self.place = replace(place, repeated=True)
             for value in listed[:_MAX_LOOP] or [None]:
                 self.variables[node.variable] = value
                 self.nodes(node.body)
-            self.variables[node.variable] = outside
+            self.variables[node.variable], self.place = outside, place
 
     def command(self, command: shell.Command) -> None:
         while self.before and self.before[-1][0] > command.depth:
@@ -139,7 +145,20 @@ class _Run:
         end = max(start, self.script.line(self.offset + max(command.start, command.end - 1)))
         if line.words and self._script_called(line, start):
             return
-        read_command(self.reading, line, (start, end), self.place, self.directory)
+        read_command(self.reading, line, (start, end), self._place_of(command), self.directory)
+
+    def _place_of(self, command: shell.Command) -> Place:
+        """What the shell text around a command says of when it runs."""
+        place = self.place
+        if command.follows == "&":
+            place = replace(place, background=True)
+        if command.depth:
+            before = self.script.text[: self.offset + command.start]
+            branch = len(_OTHERWISE.findall(before))
+            place = replace(place, choices=(*place.choices, (id(self.script), branch)))
+            if _READING.search(before):
+                place = replace(place, repeated=True)
+        return place
 
     def _assign(self, word: shell.Word) -> None:
         key, equals, _ = word.text.partition("=")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from imgopt.pipelines.model import Build, Pipeline, Push, Timeout
+from imgopt.pipelines.model import Build, Pipeline, Place, Push, Timeout
 from imgopt.result import Sum, total
 from imgopt.rule import Waste
 from imgopt.weigh.push import above_base, push_seconds
@@ -109,12 +109,12 @@ def seconds(size: Sum, rate: int) -> float | None:
 # several at once
 
 
-def beside(push: Push, other: Push) -> bool:
-    """Whether two pushes may run at the same time."""
-    if push.place.lock and push.place.lock == other.place.lock:
+def beside(place: Place, other: Place) -> bool:
+    """Whether what stands in two places may run at the same time."""
+    if place.lock and place.lock == other.lock:
         return False
-    mine = {branch.group: branch.name for branch in push.place.branches}
-    return any(mine.get(branch.group, branch.name) != branch.name for branch in other.place.branches)
+    mine = {branch.group: branch.name for branch in place.branches}
+    return any(mine.get(branch.group, branch.name) != branch.name for branch in other.branches)
 
 
 def inside(pipeline: Pipeline, timeout: Timeout) -> list[Push]:
@@ -127,7 +127,7 @@ def neighbours(pipeline: Pipeline, pushes: Sequence[Push]) -> list[Push]:
     return [
         other
         for other in pipeline.pushes
-        if id(other) not in mine and any(beside(push, other) for push in pushes)
+        if id(other) not in mine and any(beside(push.place, other.place) for push in pushes)
     ]
 
 
