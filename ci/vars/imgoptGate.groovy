@@ -14,13 +14,15 @@
  * imgoptContainer container of the pod that has imgopt; '' for none                    [imgopt]
  * push            false: only build and judge                                          [true]
  * lock            name of a lock: one push at a time over a slow link; '' for none     [registry]
+ * buildLock       name of a lock: one kaniko at a time in one container, because two write into each other's images;
+ *                 '' for none                                                          [of the agent]
  * tries           a push that breaks off goes on where it was                          [3]
  * executor        the executor                                                         [/kaniko/executor]
  */
 def call(Map given) {
     Map defaults = [
         tag: 'latest', context: '.', dockerfile: 'Dockerfile', budgets: [:], buildArgs: [:], push: true, lock: 'registry',
-        tries: 3, kanikoContainer: 'kaniko', imgoptContainer: 'imgopt', executor: '/kaniko/executor'
+        buildLock: "imgopt-kaniko-${env.NODE_NAME}".toString(), tries: 3, kanikoContainer: 'kaniko', imgoptContainer: 'imgopt', executor: '/kaniko/executor'
     ]
     Map gateOptions = [
         maxSize: '--max-size', maxUnpacked: '--max-unpacked', maxLayer: '--max-layer', maxLayers: '--max-layers',
@@ -72,10 +74,14 @@ def call(Map given) {
     }
 
     withEnv(settled) {
-        inContainer(settings.kanikoContainer) {
-            sh(label: "build ${name}", script: '"$IMGOPT_EXECUTOR" --context "dir://$PWD/$IMGOPT_CONTEXT" ' +
-                '--dockerfile "$IMGOPT_DOCKERFILE" --reproducible --skip-unused-stages ' +
-                '--no-push --tar-path "$PWD/$IMGOPT_TAR" --destination "$IMGOPT_TARGET" ' + arguments.join(' '))
+        oneAtATime(settings.buildLock) {
+            inContainer(settings.kanikoContainer) {
+                // what the stages of the build before handed on would get into this image
+                sh(label: "build ${name}", script: 'rm -rf /kaniko/[0-9]* /kaniko/deps\n' +
+                    '"$IMGOPT_EXECUTOR" --context "dir://$PWD/$IMGOPT_CONTEXT" ' +
+                    '--dockerfile "$IMGOPT_DOCKERFILE" --reproducible --skip-unused-stages --cleanup ' +
+                    '--no-push --tar-path "$PWD/$IMGOPT_TAR" --destination "$IMGOPT_TARGET" ' + arguments.join(' '))
+            }
         }
         inContainer(settings.imgoptContainer) {
             int verdict = sh(label: "gate ${name}", returnStatus: true, script: 'imgopt gate --format junit ' +

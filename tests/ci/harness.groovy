@@ -1,11 +1,15 @@
 // parse FILE...: parses to the conversion phase; for each file a line "file", then its string constants in base64.
 // run FILE KEY=VALUE...: calls the step of a shared library with these settings; Jenkins' own steps are stood in for,
 // because there is no Jenkins here: `sh` runs a real shell, the others are printed.
+// pipeline JENKINSFILE STEP KEY=VALUE...: runs a declarative pipeline that calls the step, with these settings beside its
+// own. What Jenkins runs at the same time runs one after the other here, each in the printed lines of its branch.
 import org.codehaus.groovy.ast.CodeVisitorSupport
 import org.codehaus.groovy.ast.expr.ConstantExpression
 import org.codehaus.groovy.control.CompilationUnit
 import org.codehaus.groovy.control.CompilerConfiguration
 import org.codehaus.groovy.control.Phases
+
+@groovy.transform.Field Map ENV = [BUILD_NUMBER: '7', NODE_NAME: 'pod-1']
 
 def parse(String path) {
     def unit = new CompilationUnit(new CompilerConfiguration())
@@ -27,16 +31,54 @@ def parse(String path) {
     source.AST.methods.each { it.code?.visit(strings) }
 }
 
-def run(String path, List<String> pairs) {
-    def environment = [:]
-    def script = new GroovyShell().parse(new File(path))
-    def settings = pairs.collectEntries { pair ->
+def settingsOf(List<String> pairs) {
+    pairs.collectEntries { pair ->
         def (key, value) = pair.split('=', 2) as List
         if (value.startsWith('{')) {
             value = value[1..-2].split(';').collectEntries { it.split(':', 2) as List }
         }
         [key, value == 'false' ? false : value]
     }
+}
+
+def run(String path, List<String> pairs) {
+    def script = new GroovyShell().parse(new File(path))
+    standIn(script)
+    told { script.call(settingsOf(pairs)) }
+}
+
+def pipeline(String path, String stepPath, List<String> pairs) {
+    def step = new GroovyShell().parse(new File(stepPath))
+    standIn(step)
+    // the annotation that names the library is Jenkins' own
+    def script = new GroovyShell().parse(new File(path).text.replace("@Library('imgopt') _", ''))
+    script.metaClass.getEnv = { -> ENV }
+    script.metaClass.imgoptGate = { Map given -> step.call(given + settingsOf(pairs)) }
+    script.metaClass.parallel = { Map branches ->
+        branches.each { name, body -> println "branch\t${name}"; body() }
+    }
+    script.metaClass.sh = { Object given -> }
+    script.metaClass.methodMissing = { String name, Object given ->
+        def body = given ? given[-1] : null
+        if (body instanceof Closure) {
+            body()
+        }
+    }
+    told { script.run() }
+}
+
+def told(Closure body) {
+    try {
+        body()
+        println 'done'
+    } catch (IllegalArgumentException said) {
+        println "error\t${said.message}"
+    }
+}
+
+def standIn(Script script) {
+    def environment = [:]
+    script.metaClass.getEnv = { -> ENV }
     script.metaClass.sh = { Map given ->
         println "sh\t${given.label}"
         def builder = new ProcessBuilder('sh', '-ec', given.script as String).inheritIO()
@@ -54,7 +96,7 @@ def run(String path, List<String> pairs) {
         body()
     }
     script.metaClass.container = { String name, Closure body -> println "container\t${name}"; body() }
-    script.metaClass.lock = { String name, Closure body -> println "lock\t${name}"; body() }
+    script.metaClass.lock = { String name, Closure body -> println "lock\t${name}"; body(); println "unlock\t${name}" }
     script.metaClass.junit = { Map given -> println "junit\t${given.testResults}" }
     script.metaClass.error = { Object message -> throw new IllegalArgumentException(message.toString()) }
     script.metaClass.retry = { Object times, Closure body ->
@@ -70,16 +112,12 @@ def run(String path, List<String> pairs) {
             }
         }
     }
-    try {
-        script.call(settings)
-        println 'done'
-    } catch (IllegalArgumentException said) {
-        println "error\t${said.message}"
-    }
 }
 
 if (args[0] == 'parse') {
     args.drop(1).each { parse(it) }
+} else if (args[0] == 'pipeline') {
+    pipeline(args[1], args[2], args.drop(3) as List)
 } else {
     run(args[1], args.drop(2) as List)
 }

@@ -110,8 +110,12 @@ def workspace(tmp_path: Path) -> Path:
     scripts = {
         "executor": f"""
             printf '%s\\n' "$FF_KANIKO_REPRODUCIBLE_PRESERVE_BASE_LAYERS" "$@" > {tmp_path}/kaniko.txt
+            echo executor >> {tmp_path}/order.txt
             while [ "$1" != --tar-path ]; do shift; done
             cp {tmp_path}/built.tar "$2"
+        """,
+        "rm": f"""
+            echo "rm $*" >> {tmp_path}/order.txt
         """,
         "imgopt": f"""
             if [ "$1" != push ] || [ -n "$REAL_PUSH" ]; then {python} "$@"; fi
@@ -145,13 +149,16 @@ def test_an_image_within_its_budget_is_pushed_one_at_a_time(groovy: Groovy, work
     )
     assert run.returncode == 0, run.stderr
     assert [line for line in run.stdout.splitlines() if "\t" in line or line == "done"] == [
+        "lock\timgopt-kaniko-pod-1",
         "container\tkaniko",
         "sh\tbuild orders",
+        "unlock\timgopt-kaniko-pod-1",
         "container\timgopt",
         "sh\tgate orders",
         "junit\timgopt-orders.xml",
         "lock\tregistry",
         "sh\tpush orders",
+        "unlock\tregistry",
         "done",
     ]
     assert (workspace / "kaniko.txt").read_text().splitlines() == [
@@ -162,6 +169,7 @@ def test_an_image_within_its_budget_is_pushed_one_at_a_time(groovy: Groovy, work
         "Dockerfile",
         "--reproducible",
         "--skip-unused-stages",
+        "--cleanup",
         "--no-push",
         "--tar-path",
         f"{workspace}/orders.tar",
@@ -181,6 +189,45 @@ def test_an_image_within_its_budget_is_pushed_one_at_a_time(groovy: Groovy, work
     assert not (workspace / "hacked").exists()
 
 
+MODULES = ["orders", "billing", "gateway"]
+
+
+def test_the_pipeline_never_runs_two_executors_in_one_container_and_empties_it(
+    groovy: Groovy, workspace: Path
+) -> None:
+    env = {**os.environ, "PATH": f"{workspace}/bin:{os.environ['PATH']}"}
+    executor = f"executor={workspace}/bin/executor"
+    (workspace / "bin" / "imgopt").write_text("#!/bin/sh\n")  # the budgets are not what is asked here
+    run = groovy("pipeline", ROOT / "ci" / "Jenkinsfile", STEP, executor, cwd=workspace, env=env)
+    assert run.stdout.splitlines()[-1] == "done", run.stdout + run.stderr
+    said = [line.split("\t") for line in run.stdout.splitlines() if "\t" in line]
+    assert [name for kind, name in said if kind == "branch"] == MODULES
+    held: set[str] = set()
+    builds = []
+    for kind, name in said:
+        if kind == "lock":
+            held.add(name)
+        elif kind == "unlock":
+            held.remove(name)
+        elif kind == "sh" and name.startswith("build"):
+            builds.append((name, frozenset(held)))
+    # the branches are those of one pod: the same lock around all
+    assert builds == [(f"build {module}", frozenset({"imgopt-kaniko-pod-1"})) for module in MODULES]
+    expanded = "rm -rf /kaniko/[0-9]* /kaniko/deps"
+    assert (workspace / "order.txt").read_text().splitlines() == [expanded, "executor"] * 3
+
+
+def test_what_is_shipped_has_no_reused_container() -> None:
+    from imgopt.options import Options
+    from imgopt.suggest import report_on
+    from imgopt_rules import ALL_RULES, PIPELINE_RULES
+
+    for path in (ROOT / "ci" / "Jenkinsfile", STEP):
+        report = report_on([str(path)], Options(), rules=ALL_RULES, pipeline_rules=PIPELINE_RULES)
+        rules = [finding.rule for file in report.files for finding, _ in file.findings]
+        assert "reused-kaniko" not in rules
+
+
 def test_an_image_over_its_budget_stops_the_build_before_the_push(groovy: Groovy, workspace: Path) -> None:
     run = step(groovy, workspace, "image=registry.example/team/orders", "maxUnpacked=100kB")
     assert "error\torders is over its budget" in run.stdout
@@ -196,7 +243,9 @@ def test_a_gate_that_cannot_measure_stops_it_as_well(groovy: Groovy, workspace: 
 
 
 def test_a_push_that_breaks_off_is_tried_again(groovy: Groovy, workspace: Path) -> None:
-    run = step(groovy, workspace, "image=r.example/orders", "maxSize=10MB", "lock=", LINES_NEEDED="6")
+    run = step(
+        groovy, workspace, "image=r.example/orders", "maxSize=10MB", "lock=", "buildLock=", LINES_NEEDED="6"
+    )
     assert "failed\tscript returned exit code 1" in run.stdout
     assert run.stdout.splitlines()[-1] == "done"
     assert "lock\t" not in run.stdout
