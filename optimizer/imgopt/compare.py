@@ -152,7 +152,9 @@ def predicted_push(
     layers = max(1, sum(layer.how == "sent" for layer in result.layers))
     took = None
     if rate is not None:
-        took = seconds("imgopt", Link(rate), [sent // layers] * layers, have=len(result.layers) - layers)
+        raw = sum(layer.uncompressed_bytes or 0 for layer in image.layers) if result.packed_bytes else 0
+        have = len(result.layers) - layers
+        took = seconds("imgopt", Link(rate), [sent // layers] * layers, uncompressed_bytes=raw, have=have)
     return PredictedPush(replace(whole, value=sent), took, rate)
 
 

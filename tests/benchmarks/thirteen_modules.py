@@ -18,6 +18,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / part) for part in ("tests", "optimizer", "rules")]
@@ -151,6 +153,8 @@ def main() -> None:
                 for variant, dockerfile in VARIANTS.items():
                     if variant == "after" or module in sample:
                         release_one(first, contexts[module, 1], dockerfile, variant, module)
+                if module in sample:
+                    imgopt_push(first, f"after-{module}", "1", f"pinned-{module}", *pinned(first, rewritten))
         print(
             f"{given.modules} modules, {rate(payload)}, the release after the first, from a fresh agent",
             flush=True,
@@ -170,11 +174,14 @@ def main() -> None:
                 f"original, docker push, {given.modules} modules (extrapolated from {given.sample})",
                 mean * given.modules,
             )
-            total, sent = 0.0, 0
+            total = Pushes()
             for module in range(given.modules):
-                seconds, count = imgopt_push(second, f"after-{module}")
-                total, sent = total + seconds, sent + count
-            told(f"rewrite, imgopt push, {given.modules} modules, {sent:,} bytes of blobs sent", total)
+                total.add(second, f"after-{module}")
+            told(f"rewrite, imgopt push, {given.modules} modules{total}", total.seconds)
+            some = Pushes()
+            for module in sample:
+                some.add(second, f"after-{module}", f"pinned-{module}", *pinned(second, rewritten))
+            told(f"rewrite, imgopt push --base REPO@DIGEST, {given.sample} modules{some}", some.seconds)
             for module in sample:
                 told(f"rewrite, docker push, module {module}", docker_push(second, f"after-{module}"))
 
@@ -195,15 +202,58 @@ def docker_push(agent: Agent, name: str, tag: str = "2") -> float:
     return time.monotonic() - begin
 
 
-def imgopt_push(agent: Agent, name: str, tag: str = "2") -> tuple[float, int]:
-    """Seconds of the command, its start and the reading of the image included, and the bytes of blobs it sent."""
-    target = f"{push_clients.REGISTRY}/{name}:{tag}"
+def imgopt_push(
+    agent: Agent, name: str, tag: str = "2", repository: str = "", *options: str
+) -> tuple[float, dict[str, Any]]:
+    """Seconds of the command, its start and the reading of the image included, and what it tells."""
+    target = f"{push_clients.REGISTRY}/{repository or name}:{tag}"
     begin = time.monotonic()
     out = agent.run(
-        *PROGRAM, "push", f"docker:{name}:{tag}", target, "--plain-http", "--format", "json", "-q"
+        *(*PROGRAM, "push", f"docker:{name}:{tag}", target, "--plain-http", "--format", "json", "-q"),
+        *options,
     )
     seconds = time.monotonic() - begin
-    return seconds, int(json.loads(out)["push"]["sent_bytes"])
+    told: dict[str, Any] = json.loads(out)["push"]
+    return seconds, told
+
+
+def pinned(agent: Agent, dockerfile: str) -> tuple[str, str]:
+    """The option that says which base the last FROM means, as if it were pinned."""
+    base = re.findall(r"^FROM (\S+:\S+)", dockerfile, re.MULTILINE)[-1]
+    digests = json.loads(agent.run("docker", "image", "inspect", base))[0]["RepoDigests"]
+    return "--base", next(each for each in digests if each.startswith(push_clients.REGISTRY))
+
+
+@dataclass
+class Pushes:
+    """Of the modules, one after the other."""
+
+    seconds: float = 0.0
+    sent_bytes: int = 0
+    packed_bytes: int = 0
+    packed_s: float = 0.0
+    processor_s: float = 0.0
+
+    def add(self, agent: Agent, name: str, repository: str = "", *options: str) -> None:
+        begin = processor_seconds()
+        seconds, push = imgopt_push(agent, name, "2", repository, *options)
+        self.processor_s += processor_seconds() - begin
+        self.seconds += seconds
+        self.sent_bytes += push["sent_bytes"]
+        self.packed_bytes += push["compressed_here"]["uncompressed_bytes"]
+        self.packed_s += push["compressed_here"]["processor_s"]
+
+    def __str__(self) -> str:
+        return (
+            f"; {self.sent_bytes:,} bytes of blobs sent, {self.packed_bytes:,} compressed in {self.packed_s:.1f} s of"
+            f" processor time, {self.processor_s:.1f} s in all,"
+        )
+
+
+def processor_seconds() -> float:
+    """Of all programs that were started here and have ended; a daemon's is not among them."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def told(what: str, seconds: float) -> None:

@@ -60,9 +60,17 @@ def first_release(
         subprocess.run(push, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("how", ["imgopt", "skopeo", "skopeo-oci", "buildah"])
+OTHERS = ["skopeo", "skopeo-oci", "buildah"]
+
+
+@pytest.mark.parametrize(
+    ("how", "option"),
+    [("imgopt", []), *((how, [option]) for option in ("--verify", "--trust-tags") for how in OTHERS)],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value,
+)
 def test_the_next_release_sends_only_what_is_new(
     how: str,
+    option: list[str],
     release: Release,
     imgopt: Command,
     proxy: Proxy,
@@ -71,12 +79,37 @@ def test_the_next_release_sends_only_what_is_new(
     tmp_path: Path,
 ) -> None:
     first_release(how, release(1), shared_registry.name, repository, imgopt, tmp_path)
-    run = imgopt("push", str(release(2)), f"{proxy.name}/{repository}:2", "--format", "json")
+    run = imgopt("push", str(release(2)), f"{proxy.name}/{repository}:2", "--format", "json", *option)
     assert run.code == 0, run.err
     assert [layer["how"] for layer in run.push["layers"]] == ["present", "present", "sent"]
     assert 3000 < proxy.sent() < 8000  # the class, the config and the manifest, counted on the wire
     assert run.push["sent_bytes"] < 5000
     assert pulled(shared_registry.name, repository, "2")["digest"] == run.push["digest"]
+
+
+@pytest.mark.parametrize("how", OTHERS)
+def test_the_first_push_after_another_tool_sends_all_layers_once(
+    how: str,
+    release: Release,
+    imgopt: Command,
+    proxy: Proxy,
+    shared_registry: Registry,
+    repository: str,
+    tmp_path: Path,
+) -> None:
+    """The other tool's gzip is not ours: only its tags could tell, and they are not believed. It says so, once."""
+    size = 2_400_000
+    first_release(how, release(1, size), shared_registry.name, repository, imgopt, tmp_path)
+    run = imgopt("push", str(release(2, size)), f"{proxy.name}/{repository}:2", "--format", "json")
+    assert run.code == 0, run.err
+    assert [layer["how"] for layer in run.push["layers"]] == ["sent", "sent", "sent"]
+    (note,) = run.push["notes"]
+    assert note.startswith(f"{repository}:1 names another blob for layer 1 (2.40 MB), which another tool")
+    assert "sent, once" in note and "--verify" in note and note in run.err
+    before = proxy.sent()
+    run = imgopt("push", str(release(3, size)), f"{proxy.name}/{repository}:3", "--format", "json")
+    assert [layer["how"] for layer in run.push["layers"]] == ["present", "present", "sent"], run.err
+    assert 3000 < proxy.sent() - before < 8000 and run.push["notes"] == []
 
 
 @pytest.mark.parametrize("how", ["imgopt", "docker"])
@@ -89,7 +122,7 @@ def test_a_daemon_s_image(
     repository: str,
     tmp_path: Path,
 ) -> None:
-    """Built by a real engine; release 1 pushed by it too: the registry's manifest tells the digests of its gzip."""
+    """Built by a real engine; release 1 pushed by it too: the blobs of its gzip are read and compared."""
     target = f"{shared_registry.name}/{repository}"
     (tmp_path / "Dockerfile").write_text('FROM scratch\nCOPY lib /lib\nCOPY app /app\nCMD ["/app"]\n')
     (tmp_path / "lib").write_bytes(hashlib.sha256(repository.encode()).digest() * 30_000)
@@ -102,7 +135,8 @@ def test_a_daemon_s_image(
             assert "error" not in line, line
     else:
         assert imgopt("push", f"{target}:1", f"{target}:1").code == 0
-    run = imgopt("push", f"docker:{target}:2", f"{proxy.name}/{repository}:2", "--format", "json")
+    option = ["--verify"] if how == "docker" else []
+    run = imgopt("push", f"docker:{target}:2", f"{proxy.name}/{repository}:2", "--format", "json", *option)
     assert run.code == 0, run.err
     assert [layer["how"] for layer in run.push["layers"]] == ["present", "sent"]
     assert proxy.sent() < 5000
@@ -165,17 +199,23 @@ def test_another_repository_s_layers_are_mounted(
     pulled(proxy.name, f"{repository}-other", "1")
 
 
+@pytest.mark.parametrize("option", ["--verify", "--trust-tags"])
 def test_a_tag_that_is_named_is_looked_at(
-    release: Release, imgopt: Command, proxy: Proxy, repository: str
+    option: str,
+    release: Release,
+    imgopt: Command,
+    proxy: Proxy,
+    shared_registry: Registry,
+    repository: str,
+    tmp_path: Path,
 ) -> None:
     """Among many tags only a handful is looked at; --known names another."""
-    assert imgopt("push", str(release(1)), f"{proxy.name}/{repository}:0-old").code == 0
+    skopeo(f"docker-archive:{release(1)}", f"docker://{shared_registry.name}/{repository}:0-old")
     for number in range(6):
         other = str(release(100 + number, size=2000, seed=number))
         assert imgopt("push", other, f"{proxy.name}/{repository}:{number + 1}.0").code == 0
-    run = imgopt(
-        "push", str(release(2)), f"{proxy.name}/{repository}:2", "--known", "0-old", "--format", "json"
-    )
+    arguments = ("push", str(release(2)), f"{proxy.name}/{repository}:2", "--format", "json", option)
+    run = imgopt(*arguments, "--known", "0-old")
     assert [layer["how"] for layer in run.push["layers"]] == ["present", "present", "sent"]
 
 

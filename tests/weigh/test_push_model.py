@@ -45,6 +45,18 @@ def test_compression_that_is_slower_than_the_link_counts() -> None:
     )
 
 
+def test_our_own_push_compresses_what_the_registry_has_too() -> None:
+    """It asks for the digests of what it made: a next push from plain tars costs processor time, from a layout none."""
+    fast = Link(50 * MB)
+    layout = seconds("imgopt", fast, [10_000], have=5)
+    plain = seconds("imgopt", fast, [10_000], uncompressed_bytes=300 * MB, have=5)
+    assert layout < 1 < 300 * MB / CLIENTS["imgopt"].packed_per_s < plain
+    slow = Link(MB)
+    assert seconds("imgopt", slow, [90 * MB], uncompressed_bytes=300 * MB) == seconds(
+        "imgopt", slow, [90 * MB]
+    )
+
+
 def test_a_mount_costs_more_than_a_question_and_less_than_the_layer() -> None:
     link = Link(MB, 0.04)
     for client in CLIENTS:

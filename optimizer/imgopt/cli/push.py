@@ -40,7 +40,7 @@ def push(
         typer.Option(
             "--known",
             metavar="TAG",
-            help="A tag of the repository with layers in common.  [default: the target's and the newest few]",
+            help="With --verify or --trust-tags: a tag with layers in common.  [default: the target's, the newest few]",
         ),
     ] = None,
     mount_from: Annotated[
@@ -51,6 +51,28 @@ def push(
             help="A repository of the same registry that may have layers, e.g. the base's.",
         ),
     ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base",
+            metavar="REPO@DIGEST",
+            help="The base image as FROM pins it, in the same registry: its layers are not compressed here.",
+            show_default=False,
+        ),
+    ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Read blobs that tags name for layers, and use those that are these layers."
+        ),
+    ] = False,
+    trust_tags: Annotated[
+        bool,
+        typer.Option(
+            "--trust-tags",
+            help="Believe tags about layers: whoever may push a tag there can put other content into this image.",
+        ),
+    ] = False,
     chunk_size: Annotated[
         str | None,
         typer.Option(
@@ -71,7 +93,9 @@ def push(
 ) -> int:
     """Push an image: send only what the registry lacks, go on where an earlier push was cut.
 
-    The registry is asked for every layer, also for those that are not compressed yet: its own images tell their digests.
+    Layers are compressed here, always to the same bytes, and the registry is asked for each. What its tags say about
+    layers that other tools compressed is not believed: such layers are sent once, unless --verify reads and compares
+    the registry's blobs, or --trust-tags takes the tags' word.
     Run it again after a cut, a timeout or Ctrl-C: what was sent is not sent again.
     """
     from imgopt.cli.output import emit, emit_lines
@@ -90,12 +114,23 @@ def push(
     parse_target(target)
     wanted = platform_name(platform) if platform is not None else None
     check_parallel(parallel)
+    if verify and trust_tags:
+        raise UsageError("--verify and --trust-tags contradict each other", "give one of them")
 
     def work(stopped: Callable[[], bool]) -> PushResult:
         from imgopt.images import open_image
 
         access = Access(plain_http=plain_http, insecure=insecure, tries=tries, stopped=stopped)
-        options = PushOptions(tuple(known or ()), tuple(mount_from or ()), chunk_bytes, parallel, access)
+        options = PushOptions(
+            known=tuple(known or ()),
+            mount_from=tuple(mount_from or ()),
+            chunk_bytes=chunk_bytes,
+            parallel=parallel,
+            access=access,
+            verify=verify,
+            trust_tags=trust_tags,
+            base=base,
+        )
         with shown(quiet=quiet, no_color=no_color) as progress:
             progress.doing("reading the image")
             with open_image(image, wanted) as opened:

@@ -211,6 +211,13 @@ class RemoteBlob:
         self._position = 0
 
     def read_at(self, position: int, count: int) -> bytes:
+        return self._read(position, count, whole=True)
+
+    def read_some(self, position: int, count: int) -> bytes:
+        """What has come already, at least a byte: who gives it a byte now and then does not keep the reader waiting."""
+        return self._read(position, count, whole=False)
+
+    def _read(self, position: int, count: int, *, whole: bool) -> bytes:
         count = max(0, min(count, self.size - position))
         if not count:
             return b""
@@ -219,7 +226,9 @@ class RemoteBlob:
                 if self._answer is None or self._position != position:
                     self._start(position)
                 assert self._answer is not None
-                data: bytes = self._answer.raw.read(count)
+                raw = self._answer.raw
+                read = raw.read if whole else getattr(raw, "read1", raw.read)  # urllib3 2.1
+                data: bytes = read(count)
             except _failures() as error:
                 self.close()
                 busy = isinstance(error, _Busy)

@@ -1,8 +1,10 @@
-"""Manifests: the one that is pushed, and what those in the registry tell about blobs.
+"""Manifests: the one that is pushed, and what those in the registry say about blobs.
 
-A layer's diff ID is known before it is compressed, its blob's digest only after. The manifest of an image in the registry,
-next to its config, says which blob has which diff ID: so a layer that is there already need be neither compressed nor
-sent, whichever tool pushed it. Whoever pulls checks the blob against the diff ID again.
+A layer's diff ID is known before it is compressed, its blob's digest only after. The manifest of an image, next to its
+config, pairs the two: but these are the words of whoever may push there, and nothing checks them when the image is pushed.
+A manifest that pairs a diff ID with the blob of something else is accepted by every registry, and not every puller
+compares. So what `claims` gives is to be read and compared (`imgopt.registry.comparing`) before it is named, or believed
+by somebody who says so.
 """
 
 from __future__ import annotations
@@ -10,12 +12,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from imgopt.errors import MeasureError
+from imgopt.images.documents import DIGEST
 from imgopt.images.layout import matches
 from imgopt.images.model import Descriptor, Image
-from imgopt.registry.client import Client, Manifest
+from imgopt.registry.client import Answer, Client, Manifest
+from imgopt.registry.errors import RegistryError
 
 OCI = "application/vnd.oci.image.manifest.v1+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -27,6 +32,7 @@ DOCKER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 #: Of a repository's tags so many are looked at: the newest by their names.
 MOST_TAGS = 5
+_UNKNOWN = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
 
 
 def manifest_for(image: Image, blobs: Sequence[Descriptor]) -> tuple[str, bytes]:
@@ -65,52 +71,129 @@ def _layer_type(blob: Descriptor, *, oci: bool) -> str:
     return blob.media_type
 
 
-def learn(
-    client: Client, repository: str, references: Iterable[str], wanted: set[str], platform: str
-) -> dict[str, Descriptor]:
-    """Blobs by diff ID, from the images that the references name; stops when all that is wanted is found.
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What an image of a registry says: that this blob is the layer. ``place``: ``REPO:TAG`` of the image."""
 
-    What cannot be read is passed over: knowing less only means sending more.
+    place: str
+    blob: Descriptor
+
+
+def claims(
+    client: Client,
+    repository: str,
+    references: Iterable[str],
+    wanted: set[str],
+    platform: str,
+    *,
+    one_is_enough: bool,
+) -> dict[str, list[Claim]]:
+    """What the images that the references name say about the wanted diff IDs, in the references' order, each blob once.
+
+    ``one_is_enough``: stops when there is a claim for each. What cannot be read is passed over: knowing less only means
+    sending more.
     """
-    found: dict[str, Descriptor] = {}
+    found: dict[str, list[Claim]] = {}
     for reference in dict.fromkeys(references):
-        if wanted <= found.keys():
+        if one_is_enough and wanted <= found.keys():
             break
         try:
-            found.update(_blobs_of(client, repository, reference, platform))
+            manifest = client.manifest(repository, reference)
+            if manifest is not None and isinstance(manifest.document.get("manifests"), list):
+                manifest = _of_platform(client, repository, manifest, platform)
+            pairs = _pairs(client, repository, manifest) if manifest is not None else []
         except (MeasureError, ValueError, TypeError, LookupError, AttributeError):
             continue  # also charts and other artifacts, whose config may be anything
-    return {diff_id: blob for diff_id, blob in found.items() if diff_id in wanted}
+        for diff_id, blob in pairs:
+            known = found.setdefault(diff_id, []) if diff_id in wanted else None
+            if known is not None and all(each.blob.digest != blob.digest for each in known):
+                known.append(Claim(f"{repository}:{reference}", blob))
+    return found
 
 
-def _blobs_of(client: Client, repository: str, reference: str, platform: str) -> dict[str, Descriptor]:
-    manifest = client.manifest(repository, reference)
-    if manifest is not None and isinstance(manifest.document.get("manifests"), list):
-        manifest = _of_platform(client, repository, manifest, platform)
-    if manifest is None:
-        return {}
+def base_layers(client: Client, repository: str, digest: str, image: Image) -> list[Descriptor]:
+    """The blobs of the image's first layers, as the manifest of that digest, or the one of an index that fits, names them.
+
+    A digest does not change its meaning: who pins a base by it has chosen these blobs. Only where the base's layers are,
+    all of them, the image's first ones; RegistryError otherwise, and where the registry gives no such manifest.
+    """
+    own = [layer.diff_id for layer in image.layers]
+    try:
+        for manifest in _pinned(client, repository, digest, image.platform):
+            pairs = _pairs(client, repository, manifest)
+            if pairs and [diff_id for diff_id, _ in pairs] == own[: len(pairs)]:
+                return [blob for _, blob in pairs]
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise RegistryError(f"{repository}@{digest[:19]}… is no image") from error
+    raise RegistryError(
+        f"the image does not begin with the layers of {repository}@{digest[:19]}…",
+        "give the digest that FROM pins",
+    )
+
+
+def _pinned(client: Client, repository: str, digest: str, platform: str) -> Iterator[Manifest]:
+    manifest = _by_digest(client, repository, digest)
+    entries = manifest.document.get("manifests")
+    if not isinstance(entries, list):
+        yield manifest
+        return
+    for entry in entries:
+        if isinstance(entry, dict) and _fits(entry.get("platform"), platform):
+            yield _by_digest(client, repository, str(entry.get("digest")))
+
+
+def _by_digest(client: Client, repository: str, digest: str) -> Manifest:
+    manifest = client.manifest(repository, digest)
+    if manifest is None or manifest.digest != digest:
+        raise RegistryError(f"{client.target.name} has no {repository}@{digest[:19]}…")
+    return manifest
+
+
+def _pairs(client: Client, repository: str, manifest: Manifest) -> list[tuple[str, Descriptor]]:
+    """Diff IDs and blobs, from the lowest layer up. Whatever an artifact's odd shape makes Python raise, is raised."""
     layers, config = manifest.document.get("layers"), manifest.document.get("config")
     if not isinstance(layers, list) or not isinstance(config, dict):
-        return {}
+        return []
     document = json.loads(client.blob(repository, str(config.get("digest"))))
     diff_ids = document["rootfs"]["diff_ids"] if isinstance(document, dict) and "rootfs" in document else []
     if len(diff_ids) != len(layers):
-        return {}
-    return {
-        str(diff_id): Descriptor(str(layer["mediaType"]), str(layer["digest"]), int(layer["size"]))
-        for diff_id, layer in zip(diff_ids, layers, strict=True)
-        if re.fullmatch(r"sha256:[0-9a-f]{64}", str(layer.get("digest"))) and "mediaType" in layer
-    }
+        return []
+    found = []
+    for diff_id, layer in zip(diff_ids, layers, strict=True):
+        blob = Descriptor(str(layer["mediaType"]), str(layer["digest"]), int(layer["size"]))
+        if not DIGEST.fullmatch(blob.digest) or blob.size < 0:
+            return []
+        found.append((str(diff_id), blob))
+    return found
 
 
 def _of_platform(client: Client, repository: str, index: Manifest, platform: str) -> Manifest | None:
     for entry in index.document["manifests"]:
-        place = entry.get("platform") if isinstance(entry, dict) else None
-        if isinstance(place, dict):
-            name = "/".join(str(place[key]) for key in ("os", "architecture", "variant") if place.get(key))
-            if matches(name, platform) or matches(platform, name):
-                return client.manifest(repository, str(entry.get("digest")))
+        if isinstance(entry, dict) and _fits(entry.get("platform"), platform):
+            return client.manifest(repository, str(entry.get("digest")))
     return None
+
+
+def _fits(place: object, platform: str) -> bool:
+    if not isinstance(place, dict):
+        return False
+    name = "/".join(str(place[key]) for key in ("os", "architecture", "variant") if place.get(key))
+    return matches(name, platform) or matches(platform, name)
+
+
+def missing_blobs(answer: Answer) -> set[str] | None:
+    """The digests that a registry lacks of a manifest which it refuses for that; None where it refuses it for more."""
+    try:
+        errors = json.loads(answer.body)["errors"]
+        codes = {str(each["code"]) for each in errors}
+        text = json.dumps([each.get("detail") for each in errors]) + " ".join(
+            str(each.get("message")) for each in errors
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    if answer.status not in (400, 404) or not codes or not codes <= _UNKNOWN:
+        return None
+    return set(DIGEST.findall(text))
 
 
 def newest(tags: Iterable[str]) -> list[str]:

@@ -1,33 +1,68 @@
 """Pushing an image: what the registry lacks, and nothing else.
 
 `docker push` and `buildah push` from a fresh agent do not know the digests of compressed layers and send all of them.
-Here the registry is asked first, also what its own images tell about layers that only exist as plain tars.
+Here layers that exist as plain tars only are compressed first, always to the same bytes, and the registry is asked for
+their digests.
+
+A blob is named for a layer only when something shows that it is that layer:
+
+* it was compressed here, from the tar whose digest is the diff ID;
+* the image's own source holds it (an OCI layout, kaniko's tar);
+* it was read and compared (``verify``);
+* it is a layer of the base, by the manifest of the digest that FROM pins (``base``), which the user gives.
+
+What images of the registry say about their blobs shows nothing, whoever may push there writes it (`manifests.claims`).
+Nor does a local daemon's word for a base: its RepoDigests name also manifests of which it never read a layer, since a
+daemon that has an image's config already takes no second look. Nor the image's label for its base, which is the word of
+whoever made the base's own base, when it is inherited. So layers of a base that is not pinned are compressed here as all
+others are. ``trust_tags`` believes the registry's images all the same.
 """
 
 from __future__ import annotations
 
 import hashlib
+import struct
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from typing import IO, BinaryIO, Protocol, cast
+from threading import Lock
+from typing import IO, Any, BinaryIO, Protocol, cast
 
+from imgopt.bases.reference import parse_reference
 from imgopt.errors import InputError, MeasureError, UsageError
+from imgopt.images.documents import DIGEST
 from imgopt.images.model import Descriptor, Image, ImageLayer, OpenImage
-from imgopt.registry.client import Access, Client, connected
+from imgopt.registry.client import Access, Client, connected, push
+from imgopt.registry.comparing import compared
 from imgopt.registry.errors import RegistryError
-from imgopt.registry.manifests import DOCKER_GZIP, learn, manifest_for, newest
-from imgopt.registry.result import PushedBlob, PushResult
+from imgopt.registry.manifests import (
+    DOCKER_GZIP,
+    Claim,
+    base_layers,
+    claims,
+    manifest_for,
+    missing_blobs,
+    newest,
+)
+from imgopt.registry.result import How, PushedBlob, PushResult, Shown
 from imgopt.registry.target import Target, parse_target
 from imgopt.registry.upload import Upload
+from imgopt.units import megabytes
 
 _BLOCK_BYTES = 1 << 20
 #: Sent in one request; below this a chunk that is cut costs nothing.
 _SMALL_BYTES = 100_000
 _SMALL_TRIES = 5
 _MOST_LOOKED_AT = 500
+#: Blobs that are read for one layer before it is sent instead.
+MOST_COMPARED = 3
+#: A layer of fewer compressed bytes is sent without a word about what tags say of it.
+WORTH_A_WORD_BYTES = 1_000_000
+_MOST_COMPRESSORS = 4
+#: No time, no name; and Unix as the system, which zlib would say otherwise on macOS and Windows.
+_GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03"
 
 
 class Progress(Protocol):
@@ -58,25 +93,30 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class PushOptions:
-    """``known``: tags of the target's repository to learn blobs from, before those that are found. ``mount_from``:
-    repositories of the same registry. ``chunk_bytes`` None: ten seconds' worth. ``parallel``: blobs at a time."""
+    """``mount_from``: repositories of the same registry. ``base``: ``REPO@sha256:…`` of the same registry, as FROM pins
+    it. ``verify``: blobs that tags name are read and compared; ``trust_tags``: they are believed; ``known``: tags of the
+    repositories for both of these, before those that are found. ``chunk_bytes`` None: ten seconds' worth. ``parallel``:
+    blobs at a time."""
 
     known: tuple[str, ...] = ()
     mount_from: tuple[str, ...] = ()
     chunk_bytes: int | None = None
     parallel: int = 1
     access: Access = field(default_factory=Access)
+    verify: bool = False
+    trust_tags: bool = False
+    base: str | None = None
 
 
 @dataclass
 class _Layer:
-    """A layer and what is found out about it."""
+    """A layer and what is found out about it. ``blob`` is what will be named, ``shown_by`` what shows that it is this."""
 
     number: int
     layer: ImageLayer
     blob: Descriptor | None
+    shown_by: Shown = "source"
     done: PushedBlob | None = None
-    location: str | None = None  # of an upload that a refused mount began
     body: IO[bytes] | None = None  # compressed here
 
 
@@ -85,17 +125,18 @@ def push_image(
 ) -> PushResult:
     """Brings an image to ``REGISTRY/REPO[:TAG]``.
 
-    UsageError for a malformed reference, InputError for a damaged image, RegistryError when the registry refuses or is
+    UsageError for a malformed reference or base, InputError for a damaged image, RegistryError when the registry refuses or is
     not reached. What was sent stays noted, so that the next call goes on from there.
     """
     options, progress = options or PushOptions(), progress or Silent()
     target = parse_target(reference, default_tag="latest")
-    named = [_source(each, target) for each in options.mount_from]
+    base = _pinned(options.base, target) if options.base is not None else None
+    named = [*([base[0]] if base else []), *(_source(each, target) for each in options.mount_from)]
     sources = tuple(dict.fromkeys([*named, *_base_repository(opened.image, target)]))
     access = replace(options.access, told=lambda why, s: progress.told(f"waits {round(s, 1):g} s: {why}"))
     begin = time.monotonic()
     with connected(target, access) as client:
-        return _Push(client, target, opened, options, sources, progress).run(begin)
+        return _Push(client, target, opened, options, base, sources, progress).run(begin)
 
 
 def check_push(reference: str, access: Access | None = None) -> None:
@@ -137,6 +178,21 @@ def _source(text: str, target: Target) -> str:
     return repository
 
 
+def _pinned(text: str, target: Target) -> tuple[str, str]:
+    """Repository and digest of a base. UsageError for one that is not pinned, or lies elsewhere."""
+    reference = parse_reference(text)
+    if reference.digest is None or not DIGEST.fullmatch(reference.digest):
+        raise UsageError(
+            f"--base {text} names no digest", "give REPO@sha256:..., as FROM pins it: tags may move"
+        )
+    if reference.registry not in (None, target.name):
+        raise UsageError(
+            f"--base {text} is not in the registry {target.name}",
+            "only its own blobs can be named: leave --base out",
+        )
+    return parse_target(f"{target.name}/{reference.repository}").repository, reference.digest
+
+
 def _base_repository(image: Image, target: Target) -> list[str]:
     """The repository of the base image in the same registry, where a label names it."""
     config = image.config.get("config")
@@ -156,34 +212,44 @@ class _Push:
         target: Target,
         opened: OpenImage,
         options: PushOptions,
+        base: tuple[str, str] | None,
         sources: Sequence[str],
         progress: Progress,
     ) -> None:
         self._client, self._target, self._opened = client, target, opened
-        self._options, self._progress = options, progress
+        self._options, self._base, self._progress = options, base, progress
         self._image: Image = opened.image
         self._sources = [each for each in sources if each != target.repository]
         self._layers = [_Layer(n, layer, layer.blob) for n, layer in enumerate(self._image.layers)]
+        self._claimed: dict[str, dict[str, list[Claim]]] = {}
         self._looked_at: list[str] = []
         self._notes: list[str] = []
-        self._sending_s = 0.0
+        self._closed: set[str] = set()  # repositories that refused to be mounted from
+        self._lock = Lock()  # of what senders do together: ask for claims, add up
+        self._warned = False
+        self._sending: dict[
+            int, int
+        ] = {}  # bytes of the layers that are sent or will be, as far as it is known
+        self._sending_s = self._packed_s = 0.0
+        self._packed_bytes = self._read_bytes = 0
 
     def run(self, begin: float) -> PushResult:
         with ExitStack() as bodies:
             self._progress.doing("asking the registry what it has")
+            if self._options.known and not (self._options.verify or self._options.trust_tags):
+                self._note(
+                    "--known names tags to look into with --verify or --trust-tags: without, it does nothing"
+                )
             self._ask()
-            self._learn()
+            self._take_base()
+            if self._options.trust_tags:
+                self._trust()
             self._mount()
             self._compress_and_send(bodies)
             config = self._push_config()
-            self._progress.doing("naming the image")
-            blobs = [self._blob(each) for each in self._layers]
-            media_type, data = manifest_for(self._image, blobs)
-            assert self._target.tag is not None
-            self._client.put_manifest(self._target.repository, self._target.tag, media_type, data)
-            digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+            digest, manifest_bytes, config = self._name(config, bodies)
             self._progress.doing("checking")
-            self._check(blobs, digest)
+            self._check([self._blob(each) for each in self._layers], digest)
         return PushResult(
             source=self._image.reference,
             target=str(self._target),
@@ -191,10 +257,13 @@ class _Push:
             digest=digest,
             layers=tuple(each.done for each in self._layers if each.done is not None),
             config=config,
-            manifest_bytes=len(data),
+            manifest_bytes=manifest_bytes,
             seconds=time.monotonic() - begin,
             sending_s=self._sending_s,
             looked_at=tuple(self._looked_at),
+            packed_bytes=self._packed_bytes,
+            packed_s=self._packed_s,
+            read_bytes=self._read_bytes,
             notes=tuple(self._notes),
         )
 
@@ -212,104 +281,144 @@ class _Push:
     def _ask(self) -> None:
         for each in self._open:
             if each.blob is not None:
-                self._see(each, each.blob)
+                self._see(each, each.blob, each.shown_by)
 
-    def _see(self, each: _Layer, blob: Descriptor) -> bool:
+    def _see(self, each: _Layer, blob: Descriptor, shown_by: Shown) -> bool:
         """Whether the repository has this blob for the layer; then it is done."""
-        size = self._client.blob_size(self._target.repository, blob.digest)
-        if size is None or (size >= 0 and blob.size != size):
+        if not self._has(self._target.repository, blob):
             return False
-        each.blob = blob
-        self._finish(each, PushedBlob(each.layer.diff_id, blob.digest, blob.size, "present"))
+        self._finish(each, blob, shown_by, "present")
         return True
 
+    def _has(self, repository: str, blob: Descriptor) -> bool:
+        size = self._client.blob_size(repository, blob.digest)
+        return size is not None and size in (-1, blob.size)
+
     @staticmethod
-    def _finish(each: _Layer, done: PushedBlob) -> None:
-        each.done = replace(done, created_by=each.layer.created_by)
+    def _finish(
+        each: _Layer, blob: Descriptor, shown_by: Shown, how: How, *, source: str | None = None, **more: Any
+    ) -> None:
+        each.blob, each.shown_by = blob, shown_by
+        each.done = PushedBlob(
+            each.layer.diff_id,
+            blob.digest,
+            blob.size,
+            how,
+            source=source,
+            created_by=each.layer.created_by,
+            shown_by=shown_by,
+            **more,
+        )
+        if each.body is not None:
+            each.body.close()
+            each.body = None
 
-    def _learn(self) -> None:
-        if not self._open:
+    def _take_base(self) -> None:
+        """The first layers by the manifest that FROM pins, as far as they are no blobs of the source."""
+        if self._base is None:
             return
-        tag = self._target.tag or "latest"
-        repository = self._target.repository
-        found = self._learned(repository, [tag, *self._options.known])
-        for each in self._open:
-            blob = found.get(each.layer.diff_id)
-            if blob is not None:
-                self._see(each, blob)
-
-    def _learned(self, repository: str, references: Sequence[str]) -> dict[str, Descriptor]:
-        wanted = {each.layer.diff_id for each in self._open}
+        repository, digest = self._base
         try:
-            tags = newest(self._client.tags(repository))
-        except MeasureError:
-            tags = []
-        known = [each.rpartition(":")[2] for each in references]
-        found = learn(self._client, repository, [*known, *tags], wanted, self._image.platform)
-        if found:
-            self._looked_at.append(repository)
-        return found
+            blobs = base_layers(self._client, repository, digest, self._image)
+        except RegistryError as error:
+            self._note(f"nothing is taken from the base: {error}")
+            return
+        for each, blob in zip(self._layers, blobs, strict=False):
+            if each.done is None and each.blob is None and not self._see(each, blob, "base"):
+                self._mounted(each, blob, "base", repository)
+
+    def _trust(self) -> None:
+        for repository in (self._target.repository, *self._sources):
+            found = self._claims(repository)
+            for each in self._open:
+                for claim in found.get(each.layer.diff_id, ())[:1]:
+                    if not self._see(each, claim.blob, "tag"):
+                        self._mounted(each, claim.blob, "tag", repository)
+
+    def _claims(self, repository: str) -> Mapping[str, Sequence[Claim]]:
+        """What tags of a repository say about the layers; asked once."""
+        with self._lock:
+            if repository not in self._claimed:
+                known = [each.rpartition(":")[2] for each in self._options.known]
+                if repository == self._target.repository:
+                    known.insert(0, self._target.tag or "latest")
+                try:
+                    tags = newest(self._client.tags(repository))
+                except MeasureError:
+                    tags = []
+                self._claimed[repository] = claims(
+                    self._client,
+                    repository,
+                    [*known, *tags],
+                    {each.layer.diff_id for each in self._open},
+                    self._image.platform,
+                    one_is_enough=self._options.trust_tags,
+                )
+                if self._claimed[repository] and (self._options.verify or self._options.trust_tags):
+                    self._looked_at.append(repository)
+            return self._claimed[repository]
 
     def _mount(self) -> None:
-        for source in self._sources:
-            if not self._open:
-                return
-            try:
-                self._mount_from(source)
-            except RegistryError as error:  # it may be closed to this user; the layers can still be sent
-                self._note(f"nothing more is mounted from {source}: {error.message}")
-
-    def _mount_from(self, source: str) -> None:
-        found = self._learned(source, self._options.known)
         for each in self._open:
-            for blob in (each.blob, found.get(each.layer.diff_id)):
-                if blob is not None and self._mounted(each, blob, source):
-                    break
+            if each.blob is not None:
+                self._mounted_from_any(each, each.blob, each.shown_by)
 
-    def _mounted(self, each: _Layer, blob: Descriptor, source: str) -> bool:
-        if self._client.blob_size(source, blob.digest) is None:
+    def _mounted_from_any(self, each: _Layer, blob: Descriptor, shown_by: Shown) -> bool:
+        return any(self._mounted(each, blob, shown_by, source) for source in self._sources)
+
+    def _mounted(self, each: _Layer, blob: Descriptor, shown_by: Shown, source: str) -> bool:
+        if source in self._closed or source == self._target.repository:
             return False
-        location = self._client.mount(self._target.repository, blob.digest, source)
+        try:
+            if not self._has(source, blob):
+                return False
+            location = self._client.mount(self._target.repository, blob.digest, source)
+        except RegistryError as error:  # it may be closed to this user; the layers can still be sent
+            self._closed.add(source)
+            self._note(f"nothing more is mounted from {source}: {error.message}")
+            return False
         if location is not None:
             self._client.cancel_upload(self._target.repository, location)
             return False
-        each.blob = blob
-        self._finish(each, PushedBlob(each.layer.diff_id, blob.digest, blob.size, "mounted", source=source))
+        self._finish(each, blob, shown_by, "mounted", source=source)
         return True
 
     # --- sending ---
 
     def _compress_and_send(self, bodies: ExitStack) -> None:
-        """Compresses one layer ahead of the one that is sent."""
+        """Compresses while it sends, and asks for each digest as soon as it is known."""
         from concurrent.futures import Future, ThreadPoolExecutor
 
         todo = self._open
         if not todo:
             return
-        plain = [each for each in todo if each.blob is None]
-        twice: dict[str, _Layer] = {}
-        with ThreadPoolExecutor(1) as compressor, ThreadPoolExecutor(self._options.parallel) as senders:
-            ready: dict[int, Future[None]] = {}
-            for each in plain:
-                if twice.setdefault(each.layer.diff_id, each) is each:
-                    ready[each.number] = compressor.submit(self._compress, each, bodies)
+        firsts: dict[str, _Layer] = {}
+        for each in todo:
+            firsts.setdefault(_content(each), each)
+        with (
+            ThreadPoolExecutor(_compressors()) as compressors,
+            ThreadPoolExecutor(self._options.parallel) as senders,
+        ):
+            ready: dict[int, Future[None]] = {
+                each.number: compressors.submit(self._compress, each, bodies)
+                for each in firsts.values()
+                if each.blob is None
+            }
             sending: list[Future[None]] = []
+            self._sending = {each.number: each.blob.size for each in firsts.values() if each.blob is not None}
             try:
-                self._progress.plan(sum(each.blob.size for each in todo if each.blob is not None))
                 begin = time.monotonic()
-                for each in todo:
+                for each in firsts.values():
                     if each.number in ready:
                         self._progress.doing("compressing")
                         ready[each.number].result()
-                    if self._repeats(each, todo):
-                        continue
                     if self._options.parallel == 1:
-                        self._send(each)
+                        self._bring_layer(each)
                     else:
-                        sending.append(senders.submit(self._send, each))
+                        sending.append(senders.submit(self._bring_layer, each))
                 for future in sending:
                     future.result()
-                one_by_one = sum(each.done.seconds for each in todo if each.done is not None)
+                one_by_one = sum(each.done.seconds for each in firsts.values() if each.done is not None)
                 together = time.monotonic() - begin
                 self._sending_s = one_by_one if self._options.parallel == 1 else together
             except BaseException:
@@ -317,40 +426,97 @@ class _Push:
                     future.cancel()
                 raise
         for each in self._open:
-            first = next(o for o in todo if o.layer.diff_id == each.layer.diff_id)
-            each.blob = self._blob(first)
-            self._finish(each, PushedBlob(each.layer.diff_id, each.blob.digest, each.blob.size, "present"))
-
-    def _repeats(self, each: _Layer, todo: Sequence[_Layer]) -> bool:
-        return any(o.number < each.number and o.layer.diff_id == each.layer.diff_id for o in todo)
+            first = firsts[_content(each)]
+            self._finish(each, self._blob(first), first.shown_by, "present")
 
     def _compress(self, each: _Layer, bodies: ExitStack) -> None:
+        begin = time.thread_time()
         body, blob = compressed(self._opened, each.number, self._options.access.stopped)
         bodies.callback(body.close)
-        each.body, each.blob = body, blob
+        each.body, each.blob, each.shown_by = body, blob, "made"
+        with self._lock:
+            self._packed_s += time.thread_time() - begin
+            self._packed_bytes += each.layer.uncompressed_bytes or 0
+
+    def _bring_layer(self, each: _Layer) -> None:
+        """Finds what was compressed here, or a blob that is shown to be the same; sends it where there is none."""
+        blob = self._blob(each)
+        if each.body is not None and (
+            self._see(each, blob, "made")
+            or self._mounted_from_any(each, blob, "made")
+            or (self._options.verify and self._compared_with_any(each))
+        ):
+            return
+        if each.body is not None and blob.size >= WORTH_A_WORD_BYTES:
+            self._warn(each)
+        self._send(each)
+
+    def _compared_with_any(self, each: _Layer) -> bool:
+        """Whether a blob that a tag names for the layer is in fact the layer."""
+        left = MOST_COMPARED
+        for repository in (self._target.repository, *self._sources):
+            if repository in self._closed:
+                continue
+            for claim in self._claims(repository).get(each.layer.diff_id, ()):
+                left -= 1
+                if left < 0:
+                    return False
+                if self._is_the_layer(each, claim, repository) and (
+                    self._see(each, claim.blob, "compared")
+                    or self._mounted(each, claim.blob, "compared", repository)
+                ):
+                    return True
+        return False
+
+    def _is_the_layer(self, each: _Layer, claim: Claim, repository: str) -> bool:
+        self._progress.doing(f"comparing layer {each.number + 1} with a blob of {repository}")
+        plain_bytes = each.layer.uncompressed_bytes
+        assert plain_bytes is not None  # of every layer that was compressed here
+        found = compared(self._client, repository, claim.blob, each.layer.diff_id, plain_bytes)
+        with self._lock:
+            self._read_bytes += found.read_bytes
+        if found.unlike is not None:
+            self._note(
+                f"the blob {claim.blob.digest[:19]}… that {claim.place} names for layer {each.number + 1} is not used:"
+                f" {found.unlike}"
+            )
+        return found.unlike is None
+
+    def _warn(self, each: _Layer) -> None:
+        """Says once why a layer is sent that the registry has, by the word of a tag."""
+        if self._warned or self._options.verify or self._options.trust_tags:
+            return
+        found = self._claims(self._target.repository).get(each.layer.diff_id)
+        if found and not self._warned:
+            self._warned = True
+            self._note(
+                f"{found[0].place} names another blob for layer {each.number + 1} ({megabytes(self._blob(each).size)}), which"
+                " another tool compressed: nothing shows that it is this layer, so it is sent, once, and so are others like"
+                " it; --verify reads such blobs to compare, --trust-tags believes the tags"
+            )
 
     def _send(self, each: _Layer) -> None:
         blob = self._blob(each)
         begin = time.monotonic()
-        if each.body is not None and self._see(each, blob):
-            return
         self._progress.doing(f"layer {each.number + 1} of {len(self._layers)}")
-        self._progress.plan(
-            sum(o.blob.size for o in self._layers if o.blob and (not o.done or o.done.how == "sent"))
-        )
+        with self._lock:
+            self._sending[each.number] = blob.size
+            self._progress.plan(sum(self._sending.values()))
         body = cast("BinaryIO", each.body) if each.body else self._opened.open_blob(each.number)
-        with suppress_close(body, keep=each.body is not None):
+        try:
             sent, resumed = self._bring(blob, body)
-        done = PushedBlob(
-            each.layer.diff_id,
-            blob.digest,
-            blob.size,
+        finally:
+            with suppress(OSError):
+                body.close()
+        self._finish(
+            each,
+            blob,
+            each.shown_by,
             "sent",
             sent_bytes=sent,
             resumed_bytes=resumed,
             seconds=time.monotonic() - begin,
         )
-        self._finish(each, done)
 
     def _bring(self, blob: Descriptor, body: BinaryIO) -> tuple[int, int]:
         if blob.size <= _SMALL_BYTES:
@@ -374,8 +540,6 @@ class _Push:
 
     def _bring_small(self, digest: str, data: bytes) -> int:
         """In one request; the bytes that left, with those of tries that failed."""
-        from imgopt.registry.client import push
-
         repository, sent, tries = self._target.repository, 0, 0
         while True:
             tries += 1
@@ -402,17 +566,66 @@ class _Push:
         data, digest = self._image.config_bytes, self._image.id
         if self._client.blob_size(self._target.repository, digest) == len(data):
             return PushedBlob(None, digest, len(data), "present")
+        return self._send_config()
+
+    def _send_config(self) -> PushedBlob:
+        data, digest = self._image.config_bytes, self._image.id
         begin = time.monotonic()
         sent = self._bring_small(digest, data)
         return PushedBlob(None, digest, len(data), "sent", sent_bytes=sent, seconds=time.monotonic() - begin)
 
     # --- the end ---
 
+    def _name(self, config: PushedBlob, bodies: ExitStack) -> tuple[str, int, PushedBlob]:
+        """Puts the manifest; its digest and length, and what became of the config.
+
+        A registry may say that it has a blob and lack it when it is named (a cache, a clean-up at the same moment): such
+        blobs are sent, once.
+        """
+        repository, tag = self._target.repository, self._target.tag
+        for last in (False, True):
+            self._progress.doing("naming the image")
+            media_type, data = manifest_for(self._image, [self._blob(each) for each in self._layers])
+            answer = self._client.request(
+                "PUT",
+                f"/v2/{repository}/manifests/{tag}",
+                scopes=push(repository),
+                headers={"Content-Type": media_type},
+                data=data,
+            )
+            if answer.status in (200, 201, 202):
+                return f"sha256:{hashlib.sha256(data).hexdigest()}", len(data), config
+            missing = missing_blobs(answer)
+            if last or missing is None:
+                break
+            again = [each for each in self._layers if _is_missing(each.done, missing)]
+            if again:
+                self._note("the registry said that it had layers which it lacks: they are sent")
+                self._send_again(again, bodies)
+            if _is_missing(config, missing):
+                config = self._send_config()
+            elif not again:
+                break
+        raise self._client.refusal(answer, f"name {repository}:{tag}")
+
+    def _send_again(self, layers: Sequence[_Layer], bodies: ExitStack) -> None:
+        sent: dict[str, _Layer] = {}
+        for each in layers:
+            each.done = None
+            first = sent.setdefault(each.layer.diff_id, each)
+            if first is not each:
+                self._finish(each, self._blob(first), first.shown_by, "present")
+                continue
+            if each.layer.blob is None:
+                self._compress(each, bodies)
+            else:
+                each.blob, each.shown_by = each.layer.blob, "source"
+            self._send(each)
+
     def _check(self, blobs: Sequence[Descriptor], digest: str) -> None:
         repository = self._target.repository
         for blob in dict.fromkeys(blobs):
-            size = self._client.blob_size(repository, blob.digest)
-            if size is None or (size >= 0 and size != blob.size):
+            if not self._has(repository, blob):
                 raise RegistryError(
                     f"{self._target.name} does not have the layer {blob.digest[:19]}… that was pushed",
                     "push again",
@@ -422,10 +635,30 @@ class _Push:
             raise RegistryError(f"{self._target.name} does not have the image under its digest", "push again")
 
 
+def _content(each: _Layer) -> str:
+    """The same for layers of which one blob is enough."""
+    return each.blob.digest if each.blob is not None and each.shown_by == "source" else each.layer.diff_id
+
+
+def _is_missing(done: PushedBlob | None, missing: set[str]) -> bool:
+    """Whether a blob that was not sent may be what the registry lacks; it need not say which."""
+    return done is not None and done.how != "sent" and (not missing or done.digest in missing)
+
+
+def _compressors() -> int:
+    """Threads: zlib lets the others run."""
+    import os
+
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(_MOST_COMPRESSORS, usable))
+
+
 def compressed(
     opened: OpenImage, index: int, stopped: Callable[[], bool] = lambda: False
 ) -> tuple[IO[bytes], Descriptor]:
-    """A layer's gzip in an unnamed temporary file, the same bytes whenever and wherever it is made with one zlib.
+    """A layer's gzip in an unnamed temporary file: the same bytes whenever and wherever it is made with the zlib of
+    zlib.net, in whatever pieces it is read (1.2.13 and 1.3.2 were compared). zlib-ng and Chromium's zlib make others:
+    then layers that were pushed from the one are sent once more from the other, and nothing worse.
 
     MeasureError when the disk is full.
     """
@@ -434,8 +667,9 @@ def compressed(
     from imgopt.images.open import write_spool
     from imgopt.registry.errors import Interrupted
 
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)  # no time, no name in its header
-    digest, size = hashlib.sha256(), 0
+    packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+    digest, size, plain_crc, plain_bytes = hashlib.sha256(), 0, 0, 0
+    data = _GZIP_HEADER
     body = tempfile.TemporaryFile(prefix="imgopt-")  # noqa: SIM115
     try:
         with opened.open_tar(index) as tar:
@@ -443,10 +677,14 @@ def compressed(
                 if stopped():
                     raise Interrupted
                 block = tar.read(_BLOCK_BYTES)
-                data = packer.compress(block) if block else packer.flush()
+                plain_crc, plain_bytes = zlib.crc32(block, plain_crc), plain_bytes + len(block)
+                data += packer.compress(block) if block else packer.flush()
+                if not block:
+                    data += struct.pack("<II", plain_crc, plain_bytes & 0xFFFFFFFF)
                 digest.update(data)
                 size += len(data)
                 write_spool(body, data)
+                data = b""
                 if not block:
                     break
         body.flush()
@@ -455,17 +693,6 @@ def compressed(
         body.close()
         raise
     return body, Descriptor(DOCKER_GZIP, f"sha256:{digest.hexdigest()}", size)
-
-
-@contextmanager
-def suppress_close(body: IO[bytes], *, keep: bool) -> Iterator[None]:
-    """Closes a stream that was opened for one sending; what was compressed may be wanted again."""
-    try:
-        yield
-    finally:
-        if not keep:
-            with suppress(OSError):
-                body.close()
 
 
 def check_parallel(parallel: int) -> int:

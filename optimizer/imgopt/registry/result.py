@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 How = Literal["sent", "mounted", "present"]
+#: What shows that a blob is the layer: it was compressed here; the image's source holds it; the manifest of the pinned
+#: base names it; it was read and compared; or nothing but a tag of the registry says so (``--trust-tags``).
+Shown = Literal["made", "source", "base", "compared", "tag"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +26,15 @@ class PushedBlob:
     seconds: float = 0.0
     source: str | None = None
     created_by: str = ""
+    shown_by: Shown = "source"
 
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
     """Everything measured here. ``seconds``: from the first question to the last check; ``sending_s``: while bytes of
-    blobs were under way. ``digest``: the manifest's. ``looked_at``: what the registry's blobs were learned from."""
+    blobs were under way. ``digest``: the manifest's. ``looked_at``: repositories of which a tag's word was taken or compared.
+    ``packed_bytes``: plain bytes of the layers that were compressed here; ``packed_s``: what that took of processor time,
+    the threads' own (`time.thread_time`), reading and hashing included. ``read_bytes``: of blobs read to compare them."""
 
     source: str
     target: str
@@ -40,6 +46,9 @@ class PushResult:
     seconds: float
     sending_s: float
     looked_at: tuple[str, ...] = ()
+    packed_bytes: int = 0
+    packed_s: float = 0.0
+    read_bytes: int = 0
     notes: tuple[str, ...] = ()
 
     @property

@@ -10,6 +10,8 @@ from imgopt.report.markdown import code, escaped, markdown_table
 from imgopt.units import duration, megabytes, rate
 
 _WORDS = {"sent": "sent", "mounted": "mounted", "present": "already there"}
+#: Where nothing was made or held here, it is said.
+_SHOWN = {"base": "as the base's manifest says", "compared": "read and compared", "tag": "as a tag says"}
 
 
 def text(result: PushResult, *, width: int, quiet: bool) -> list[Line]:
@@ -33,6 +35,8 @@ def _how(blob: PushedBlob) -> str:
         word += f" from {visible(blob.source)}"
     if blob.resumed_bytes:
         word += f", {megabytes(blob.resumed_bytes)} of it by an earlier run"
+    if blob.shown_by in _SHOWN:
+        word += f", {_SHOWN[blob.shown_by]}"
     return word
 
 
@@ -44,6 +48,12 @@ def _sum(result: PushResult) -> str:
     parts.append(f"in {duration(result.seconds)}")
     if result.bytes_per_s is not None:
         parts.append(f"at {rate(_rounded(result.bytes_per_s))}")
+    if result.packed_bytes:
+        parts.append(
+            f"compressed {megabytes(result.packed_bytes)} here in {duration(result.packed_s)} of processor time"
+        )
+    if result.read_bytes:
+        parts.append(f"read {megabytes(result.read_bytes)} to compare")
     return ", ".join(parts)
 
 
@@ -84,6 +94,11 @@ def push_object(result: PushResult) -> dict[str, Any]:
         "bytes_per_s": result.bytes_per_s,
         "layers": [_blob_object(blob) for blob in result.layers],
         "config": _blob_object(result.config),
+        "compressed_here": {
+            "uncompressed_bytes": result.packed_bytes,
+            "processor_s": round(result.packed_s, 3),
+        },
+        "read_bytes": result.read_bytes,
         "learned_from": list(result.looked_at),
         "notes": list(result.notes),
     }
@@ -98,6 +113,7 @@ def _blob_object(blob: PushedBlob) -> dict[str, Any]:
         "sent_bytes": blob.sent_bytes,
         "resumed_bytes": blob.resumed_bytes,
         "mounted_from": blob.source,
+        "shown_by": blob.shown_by,
         "seconds": round(blob.seconds, 3),
         "instruction": blob.created_by,
     }

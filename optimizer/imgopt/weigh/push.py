@@ -29,8 +29,8 @@ class Link:
 @dataclass(frozen=True, slots=True)
 class Client:
     """How one client pushes, in waves of ``parallel`` layers. Seconds: ``start_s`` and, for each layer sent, ``layer_s``,
-    the work besides; the bytes at the link's rate, or, where it compresses while it sends (``packs``), that if it is
-    slower. And round trips:
+    the work besides; the bytes at the link's rate, or, where it compresses while it sends (``packed_per_s``: plain bytes
+    in a second, 0 where it does not), that if it is slower. And round trips:
 
     - ``talk``: for a push, whatever it sends; ``have``: for each wave of layers that the repository has;
     - ``first``: for the first layer that is sent, ``wave``: for each wave of them, ``window``: for each wave and each
@@ -39,7 +39,7 @@ class Client:
     """
 
     parallel: int
-    packs: bool
+    packed_per_s: int
     start_s: float
     layer_s: float
     talk: float
@@ -52,22 +52,29 @@ class Client:
     source: str
 
 
+#: What docker and buildah compress in a second, of the uncompressed layers, with the registry on the same two cores;
+#: measured in November 2026 (33 to 35 MB/s). A faster machine is bound by its link for longer.
+PACKED_PER_S = 35_000_000
+#: The same of `imgopt push`.
+OWN_PACKED_PER_S = 60_000_000
 _SOURCE = (
     "fitted on 2026-11-26 to 30 pushes of 1 to 20 incompressible layers to docker-registry 2.8.2 over plain HTTP, at 0.5, 1 "
     "and 10 MB/s and round trips of 0 and 40 ms (tests/benchmarks/push_time.py measures again)"
 )
 #: The one place for what pushes cost beyond their bytes.
 CLIENTS = {
-    "docker": Client(5, True, 0.05, 0, 7.4, 2.3, 12.7, 2.2, 1.2, 7.1, 7.1, f"dockerd 20.10.24, {_SOURCE}"),
-    "buildah": Client(6, True, 0.10, 0, 4.9, 5.4, 12.3, 2.1, 1.6, 7.0, 7.0, f"buildah 1.28.2, {_SOURCE}"),
-    "skopeo": Client(
-        1, False, 0.09, 0, 6.8, 2.3, 5.7, 7.7, 1.7, 5.3, 6.7, f"skopeo 1.9.3 from oci:, {_SOURCE}"
+    "docker": Client(
+        5, PACKED_PER_S, 0.05, 0, 7.4, 2.3, 12.7, 2.2, 1.2, 7.1, 7.1, f"dockerd 20.10.24, {_SOURCE}"
     ),
+    "buildah": Client(
+        6, PACKED_PER_S, 0.10, 0, 4.9, 5.4, 12.3, 2.1, 1.6, 7.0, 7.0, f"buildah 1.28.2, {_SOURCE}"
+    ),
+    "skopeo": Client(1, 0, 0.09, 0, 6.8, 2.3, 5.7, 7.7, 1.7, 5.3, 6.7, f"skopeo 1.9.3 from oci:, {_SOURCE}"),
     # The start is Python's: a second more where the machine has much other work. Mounts, which it does only when told
     # where from, were not measured: they are skopeo's.
     "imgopt": Client(
         1,
-        False,
+        OWN_PACKED_PER_S,
         0.27,
         0,
         5.0,
@@ -83,9 +90,6 @@ CLIENTS = {
 
 #: Headers and answers of the requests for one layer, in bytes of payload.
 REQUEST_BYTES = 3_500
-#: What a client compresses in a second, of the uncompressed layer, with the registry on the same two cores; measured
-#: with docker and buildah in November 2026 (33 to 35 MB/s). A faster machine is bound by its link for longer.
-PACKED_PER_S = 35_000_000
 #: The client that `suggest` counts with.
 DEFAULT_CLIENT = "docker"
 
@@ -100,11 +104,13 @@ def seconds(
     mounted: int = 0,
 ) -> float:
     """Seconds that a push takes. ``client``: a key of `CLIENTS`; ``sent``: compressed bytes of each layer that the
-    registry lacks; ``uncompressed_bytes``: theirs before; ``have``, ``mounted``: how many layers it has already."""
+    registry lacks; ``have``, ``mounted``: how many layers it has already. ``uncompressed_bytes``: plain bytes that the
+    client compresses: those of the layers sent; for ``imgopt`` those of every layer that its source holds as a plain tar,
+    since it asks for the digests of what it made itself, and 0 from an OCI layout."""
     how = CLIENTS[client]
     wire = (sum(sent) + REQUEST_BYTES * len(sent)) / link.bytes_per_s
-    if how.packs:
-        wire = max(wire, uncompressed_bytes / PACKED_PER_S)
+    if how.packed_per_s:
+        wire = max(wire, uncompressed_bytes / how.packed_per_s)
 
     def waves(layers: int) -> int:
         return math.ceil(layers / how.parallel)
