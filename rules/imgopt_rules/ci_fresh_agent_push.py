@@ -11,8 +11,8 @@ that mounts the host's Docker socket, or that pulls the last release first, is l
 containerd image store has its layers compressed and asks; whether it is used is not in the file.
 
 ## Fix safety
-Advice only. `imgopt push` and BuildKit's own push ask for each layer and send what is missing. A pull of the last
-release first costs its download.
+Advice only. `imgopt push` and BuildKit's own push compress each layer, ask for it and send what is missing; the first of
+them after another tool sends all layers once. A pull of the last release first costs its download.
 
 ## Example
     docker build -t registry.example/app:1 . && docker push registry.example/app:1

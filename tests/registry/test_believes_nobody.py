@@ -185,14 +185,22 @@ def test_who_trusts_tags_may_get_anything(
     assert "whoever may push a tag there" in " ".join(shown.replace("│", " ").split())
 
 
+@pytest.mark.parametrize("parallel", ["1", "3"])
 def test_a_lying_and_an_honest_tag(
-    archive: Path, imgopt: Command, proxy: Proxy, shared_registry: Registry, repository: str, tmp_path: Path
+    parallel: str,
+    archive: Path,
+    imgopt: Command,
+    proxy: Proxy,
+    shared_registry: Registry,
+    repository: str,
+    tmp_path: Path,
 ) -> None:
     """--verify reads both, which it says, and sends nothing that is there."""
     name = shared_registry.name
     skopeo(f"docker-archive:{image(tmp_path / 'first.tar', layers_of(0))}", f"docker://{name}/{repository}:1")
     lie(name, repository, "2")
-    run = imgopt("push", str(archive), f"{proxy.name}/{repository}:3", "--verify", "--format", "json")
+    arguments = ("push", str(archive), f"{proxy.name}/{repository}:3", "--verify", "--format", "json")
+    run = imgopt(*arguments, "--parallel", parallel)
     assert run.code == 0, run.err
     assert hows(run) == ["present", "present", "sent"] and holds(name, repository, "3")
     assert [each["shown_by"] for each in run.push["layers"]] == ["compared", "compared", "made"]  # type: ignore[attr-defined]
@@ -495,6 +503,62 @@ def test_a_registry_that_always_lies(archive: Path, imgopt: Command, proxy: Prox
     run = imgopt("push", str(archive), f"{proxy.name}/{repository}:1", "--format", "json")
     assert run.code == 3
     assert len([each for each in proxy.seen if each.method == "PUT" and "/manifests/" in each.path]) == 3
+
+
+def test_a_mount_that_was_none(archive: Path, imgopt: Command, proxy: Proxy, repository: str) -> None:
+    """The registry says that it mounted a blob, and lacks it."""
+    assert imgopt("push", str(archive), f"{proxy.name}/{repository}:1").code == 0
+    proxy.troubles = [Trouble("POST", "mount=", times=None, status=201)]
+    other = f"{repository}-other"
+    run = imgopt(
+        *("push", str(archive), f"{proxy.name}/{other}:1", "--mount-from", repository, "--format", "json")
+    )
+    assert run.code == 0, run.err
+    assert "which it lacks: they are sent" in str(run.push["notes"])
+    assert holds(proxy.name, other, "1")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b'{"layers": [{"mediaType": "x", "digest": "sha256:DIGEST", "size": 1e999}], "config": CONFIG}',
+        b'{"layers": [{"mediaType": "x", "digest": "sha256:DIGEST", "size": -1}], "config": CONFIG}',
+        b'{"layers": [{"mediaType": "x", "digest": "../../x", "size": 1}], "config": CONFIG}',
+        b'{"layers": [[]], "config": CONFIG}',
+        b'{"layers": [{}], "config": {"digest": "sha256:DEEP"}}',
+        b'{"manifests": [{"platform": {"os": [], "architecture": {}}, "digest": 3}, 7]}',
+    ],
+)
+@pytest.mark.parametrize("option", ["--verify", "--trust-tags"])
+def test_manifests_of_any_shape(
+    option: str, document: bytes, archive: Path, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    """No registry of ours would store them; others give what they like."""
+    deep = b"[" * 200_000
+    config = config_of([layers_of(1)[0]])
+    for data in (deep, config):
+        put_blob(proxy.name, repository, data)
+    for name, data in ((b"DIGEST", config), (b"DEEP", deep)):
+        document = document.replace(b"sha256:" + name, digest(data).encode())
+    document = document.replace(b"CONFIG", json.dumps(described(config, OCI_CONFIG)).encode())
+    tags = b'{"tags": ["odd", "../../../x?n=", "a\\nb\\u001b[31m", "' + b"t" * 500 + b'"]}'
+    proxy.troubles = [
+        Trouble(
+            "GET",
+            "/manifests/odd",
+            times=None,
+            status=200,
+            headers={"Content-Type": OCI_MANIFEST},
+            body=document,
+        ),
+        Trouble("GET", "/tags/list", times=None, status=200, body=tags),
+    ]
+    run = imgopt("push", str(archive), f"{proxy.name}/{repository}:1", option)
+    assert run.code == 0, run.err
+    asked = {each.path.rpartition("/manifests/")[2] for each in proxy.seen if "/manifests/" in each.path}
+    assert all(each in ("1", "odd") or each.startswith(("sha256:", "3")) for each in asked), asked
+    proxy.troubles = []
+    assert holds(proxy.name, repository, "1")
 
 
 # --- odd layers

@@ -56,7 +56,7 @@ def push(
         typer.Option(
             "--base",
             metavar="REPO@DIGEST",
-            help="The base image as FROM pins it, in the same registry: its layers are not compressed here.",
+            help="The base image as FROM pins it, in the same registry: its manifest names its layers, which are not compressed here.",
             show_default=False,
         ),
     ] = None,

@@ -198,17 +198,6 @@ class Client:
             place = self.kept_secure(following)
         return found
 
-    def put_manifest(self, repository: str, reference: str, media_type: str, data: bytes) -> None:
-        answer = self.request(
-            "PUT",
-            f"/v2/{repository}/manifests/{reference}",
-            scopes=push(repository),
-            headers={"Content-Type": media_type},
-            data=data,
-        )
-        if answer.status not in (200, 201, 202):
-            raise self.refusal(answer, f"name {repository}:{reference}")
-
     def delete_manifest(self, repository: str, digest: str) -> bool:
         """Whether it is gone; registries may forbid it."""
         answer = self.request(

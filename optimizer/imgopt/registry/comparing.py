@@ -22,8 +22,8 @@ from imgopt.registry.client import Client
 from imgopt.registry.errors import Interrupted
 
 _PIECE_BYTES = 1 << 16
-#: No compression makes a layer longer than by this part and so many bytes: eStargz compresses each file alone.
-_MOST_TIMES, _MOST_MORE_BYTES = 2, 1_000_000
+#: No compression makes a layer longer by more than this part and so many bytes, not even file by file (eStargz).
+_MOST_PART, _MOST_MORE_BYTES = 1 / 8, 1_000_000
 #: A blob that comes more slowly than so many bytes a second, after the first seconds, is given up.
 PATIENCE_SECONDS = 60.0
 LEAST_BYTES_PER_S = 20_000
@@ -50,7 +50,7 @@ def compared(client: Client, repository: str, blob: Descriptor, diff_id: str, pl
     kind = _compression(blob.media_type)
     if kind is None:
         return Compared(0, "it is compressed in a way that is not compared")
-    if blob.size > _MOST_TIMES * plain_bytes + _MOST_MORE_BYTES:
+    if blob.size > plain_bytes * (1 + _MOST_PART) + _MOST_MORE_BYTES:
         return Compared(0, "it is longer than the layer could be")
     source = RemoteBlob(client, repository, blob.digest, blob.size, f"{repository}@{blob.digest[:19]}…")
     reading = _Reading(client, source, kind)

@@ -32,6 +32,9 @@ DOCKER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 #: Of a repository's tags so many are looked at: the newest by their names.
 MOST_TAGS = 5
+_MOST_OF_A_PLATFORM = 10
+#: What reading JSON of any shape as a manifest may raise.
+_ODD = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 _UNKNOWN = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
 
 
@@ -102,7 +105,7 @@ def claims(
             if manifest is not None and isinstance(manifest.document.get("manifests"), list):
                 manifest = _of_platform(client, repository, manifest, platform)
             pairs = _pairs(client, repository, manifest) if manifest is not None else []
-        except (MeasureError, ValueError, TypeError, LookupError, AttributeError):
+        except (MeasureError, *_ODD):
             continue  # also charts and other artifacts, whose config may be anything
         for diff_id, blob in pairs:
             known = found.setdefault(diff_id, []) if diff_id in wanted else None
@@ -123,7 +126,7 @@ def base_layers(client: Client, repository: str, digest: str, image: Image) -> l
             pairs = _pairs(client, repository, manifest)
             if pairs and [diff_id for diff_id, _ in pairs] == own[: len(pairs)]:
                 return [blob for _, blob in pairs]
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+    except _ODD as error:
         raise RegistryError(f"{repository}@{digest[:19]}… is no image") from error
     raise RegistryError(
         f"the image does not begin with the layers of {repository}@{digest[:19]}…",
@@ -137,9 +140,9 @@ def _pinned(client: Client, repository: str, digest: str, platform: str) -> Iter
     if not isinstance(entries, list):
         yield manifest
         return
-    for entry in entries:
-        if isinstance(entry, dict) and _fits(entry.get("platform"), platform):
-            yield _by_digest(client, repository, str(entry.get("digest")))
+    fitting = [each for each in entries if isinstance(each, dict) and _fits(each.get("platform"), platform)]
+    for entry in fitting[:_MOST_OF_A_PLATFORM]:
+        yield _by_digest(client, repository, str(entry.get("digest")))
 
 
 def _by_digest(client: Client, repository: str, digest: str) -> Manifest:
@@ -189,7 +192,7 @@ def missing_blobs(answer: Answer) -> set[str] | None:
         text = json.dumps([each.get("detail") for each in errors]) + " ".join(
             str(each.get("message")) for each in errors
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except _ODD:
         return None
     if answer.status not in (400, 404) or not codes or not codes <= _UNKNOWN:
         return None
@@ -197,9 +200,13 @@ def missing_blobs(answer: Answer) -> set[str] | None:
 
 
 def newest(tags: Iterable[str]) -> list[str]:
-    """A handful of tags, the newest first as far as names tell: ``1.10`` after ``1.9``. Signatures are no images."""
-    images = [tag for tag in tags if not re.match(r"sha256-[0-9a-f]{64}", tag)]
+    """A handful of tags, the newest first as far as names tell: ``1.10`` after ``1.9``. Signatures are no images, and
+    what could be no tag is left out: it would become a part of addresses and of messages."""
+    images = [tag for tag in tags if _TAG.fullmatch(tag) and not re.match(r"sha256-[0-9a-f]{64}", tag)]
     return sorted(images, key=_natural, reverse=True)[:MOST_TAGS]
+
+
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
 def _natural(tag: str) -> list[tuple[int, int, str]]:

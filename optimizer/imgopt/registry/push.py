@@ -227,9 +227,7 @@ class _Push:
         self._closed: set[str] = set()  # repositories that refused to be mounted from
         self._lock = Lock()  # of what senders do together: ask for claims, add up
         self._warned = False
-        self._sending: dict[
-            int, int
-        ] = {}  # bytes of the layers that are sent or will be, as far as it is known
+        self._sending: dict[int, int] = {}  # bytes of what is sent or will be, as far as it is known
         self._sending_s = self._packed_s = 0.0
         self._packed_bytes = self._read_bytes = 0
 
@@ -486,14 +484,16 @@ class _Push:
         """Says once why a layer is sent that the registry has, by the word of a tag."""
         if self._warned or self._options.verify or self._options.trust_tags:
             return
-        found = self._claims(self._target.repository).get(each.layer.diff_id)
-        if found and not self._warned:
-            self._warned = True
-            self._note(
-                f"{found[0].place} names another blob for layer {each.number + 1} ({megabytes(self._blob(each).size)}), which"
-                " another tool compressed: nothing shows that it is this layer, so it is sent, once, and so are others like"
-                " it; --verify reads such blobs to compare, --trust-tags believes the tags"
-            )
+        for repository in (self._target.repository, *self._sources):
+            found = None if repository in self._closed else self._claims(repository).get(each.layer.diff_id)
+            if found and not self._warned:
+                self._warned = True
+                self._note(
+                    f"{found[0].place} names another blob for layer {each.number + 1}"
+                    f" ({megabytes(self._blob(each).size)}), which another tool compressed: nothing shows that it is this"
+                    " layer, so it is sent, once, and so are others like it; --verify reads such blobs to compare,"
+                    " --trust-tags believes the tags"
+                )
 
     def _send(self, each: _Layer) -> None:
         blob = self._blob(each)
