@@ -55,8 +55,10 @@ def test_a_comment_stays_below_githubs_limit() -> None:
 
 
 def test_text_is_shown_as_it_is() -> None:
-    assert escaped("a*b_c [x](y) <b> `q` #1 ${X}") == r"a\*b\_c \[x\](y) \<b\> \`q\` \#1 \${X}"
-    assert escaped("@team") == "&#64;team"
+    assert escaped("a*b_c [x](y) <b> `q` #1 ${X}") == r"a\*b\_c \[x\](y) \<b\> \`q\` \#&#8203;1 \${X}"
+    assert escaped("@team, GH-1") == "@&#8203;team, GH-&#8203;1"
+    assert escaped("https://x www.x") == "https:&#8203;//x www&#8203;.x"
+    assert escaped("/close &copy;") == r"\/close &amp;copy;"
     assert escaped("image@sha256:1") == "image@sha256:1"
     assert code("a`b") == "``a`b``"
     assert code("`a`") == "`` `a` ``"

@@ -31,20 +31,25 @@ def _main(arguments: list[str]) -> int:
     try:
         if arguments == ["--version"]:
             from imgopt import __version__
-            from imgopt.cli.output import emit
+            from imgopt.cli.output import emit_exactly
 
-            emit(f"imgopt {__version__}\n".encode(), None)
+            emit_exactly(f"imgopt {__version__}\n".encode(), None)
             return 0
         from imgopt.cli.app import run
+        from imgopt.foreign import guarded_stderr
 
-        return run(arguments)
+        with guarded_stderr():
+            return run(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
         if debug:
             import traceback
 
-            traceback.print_exc()
+            from imgopt.foreign import guarded_stderr
+
+            with guarded_stderr():
+                traceback.print_exc()
         from imgopt.cli.failure import report_failure
 
         return report_failure(error, arguments, debug=debug)

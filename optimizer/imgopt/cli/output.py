@@ -13,8 +13,19 @@ if TYPE_CHECKING:
     from imgopt.report.layout import Line
 
 
-def emit(data: bytes, output_file: str | None) -> None:
-    """The bytes, exactly. InputError when they cannot be written; a reader that has gone away is no error."""
+def emit(data: bytes, output_file: str | None, own: tuple[str, ...] = ()) -> None:
+    """A document in UTF-8, in which nothing acts on a terminal or a CI runner, whatever a format has forgotten.
+
+    ``own``: how lines begin that are meant as commands to a runner. InputError when it cannot be written; a reader that
+    has gone away is no error.
+    """
+    from imgopt.foreign import lines
+
+    emit_exactly(lines(data.decode("utf-8", "surrogateescape"), own).encode(), output_file)
+
+
+def emit_exactly(data: bytes, output_file: str | None) -> None:
+    """The bytes, as `emit` does but with nothing changed: for what is a file's own text, or has been made safe."""
     if output_file is not None:
         from imgopt.cli.files import write_file
 
@@ -41,6 +52,26 @@ def emit(data: bytes, output_file: str | None) -> None:
         ) from error
 
 
+def is_read_as_it_comes(output_file: str | None) -> bool:
+    """Whether what is written there goes to a terminal, a pipe, a socket or a job's log, not to a file of its own."""
+    import stat
+    from pathlib import Path
+
+    try:
+        if output_file is not None:
+            status = Path(output_file).stat()
+            log = stat.S_ISCHR(status.st_mode) and output_file != os.devnull
+        else:
+            status = os.fstat(sys.stdout.fileno())
+            # Jenkins collects both streams of a step in one file
+            log = sys.stdout.isatty() or (
+                stat.S_ISREG(status.st_mode) and os.path.samestat(status, os.fstat(sys.stderr.fileno()))
+            )
+    except (OSError, ValueError, AttributeError):  # not there yet, or no stream of the system's
+        return False
+    return log or stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode)
+
+
 def emit_lines(lines: Iterable[Line], output_file: str | None, *, no_color: bool) -> None:
     """Lines for people: in colour on a terminal, plain otherwise."""
     from imgopt.report.terminal import encoded, show, wants_colour
@@ -50,19 +81,19 @@ def emit_lines(lines: Iterable[Line], output_file: str | None, *, no_color: bool
         sys.stdout.flush()
         return
     encoding = "utf-8" if output_file is not None else getattr(sys.stdout, "encoding", None)
-    emit(encoded(lines, encoding or "utf-8"), output_file)
+    emit_exactly(encoded(lines, encoding or "utf-8"), output_file)
 
 
 def note(text: str) -> None:
     """One line on standard error."""
-    from imgopt.report.layout import visible
+    from imgopt.foreign import lines, visible
 
     stderr = sys.stderr
     if stderr is None:
         return
     try:
         encoding = stderr.encoding or "utf-8"
-        shown = visible(text).encode(encoding, "backslashreplace").decode(encoding)
+        shown = lines(visible(text)).encode(encoding, "backslashreplace").decode(encoding)
         stderr.write(f"{shown}\n")
         stderr.flush()
     except (OSError, ValueError):  # nobody is there to be told

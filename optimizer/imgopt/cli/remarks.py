@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def emit_remarks(remarks: Remarks, format: str, output_file: str | None, markdown: Callable[[], str]) -> None:
     """``format`` is the name of a module of `imgopt.report`. In a job of GitHub's, its summary gets the Markdown."""
-    emit(import_module(f"imgopt.report.{format}").rendered(remarks), output_file)
+    module = import_module(f"imgopt.report.{format}")
+    emit(module.rendered(remarks), output_file, getattr(module, "COMMANDS", ()))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if format == "github" and summary:
         from imgopt.report.github import write_summary

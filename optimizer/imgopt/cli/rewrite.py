@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from imgopt.cli import arguments as a
-from imgopt.errors import ImgoptError, UsageError
+from imgopt.errors import ImgoptError, InputError, UsageError
 from imgopt.result import FileReport, Report
 
 Diff = Annotated[bool, typer.Option("--diff", help="Print a unified diff instead.")]
@@ -68,11 +68,11 @@ def rewrite(
     if format == "json":
         _print_json(report, errors, output_file)
     elif diff:
-        _print_diff(report, output_file, no_color=no_color)
+        errors = _print_diff(report, output_file, no_color=no_color)
     elif check:
         _print_check(report, output_file)
     elif not in_place and output is None:
-        _print_text(report, output_file)
+        errors = _print_text(report, output_file)
     if not quiet:
         _print_notes(report, applied=verbose and not in_place)
     if report.errors or errors:
@@ -151,31 +151,67 @@ def _write_to(report: Report, output: str) -> list[ImgoptError]:
 
     for file in report.files:
         try:
+            _check_printable(file, file.rewrite.text, output)
             write_file(output, new_bytes(file))
         except ImgoptError as error:
             return [error]
     return []
 
 
-def _print_text(report: Report, output_file: str | None) -> None:
-    from imgopt.cli.output import emit
+def _print_text(report: Report, output_file: str | None) -> list[ImgoptError]:
+    from imgopt.cli.output import emit_exactly
 
     for file in report.files:
-        emit(new_bytes(file), output_file)
+        try:
+            _check_printable(file, file.rewrite.text, output_file)
+        except InputError as error:
+            return [error]
+        emit_exactly(new_bytes(file), output_file)
+    return []
 
 
-def _print_diff(report: Report, output_file: str | None, *, no_color: bool) -> None:
-    from imgopt.cli.output import emit
+def _print_diff(report: Report, output_file: str | None, *, no_color: bool) -> list[ImgoptError]:
+    from imgopt.cli.output import emit_exactly, emit_lines
+    from imgopt.foreign import acting
     from imgopt.report.diff import coloured, unified
-    from imgopt.report.terminal import show, wants_colour
+    from imgopt.report.terminal import is_terminal, wants_colour
 
-    differences = [unified(file.original, file.rewrite.text, file.path) for file in report.files]
-    if output_file is None and wants_colour(sys.stdout, no_color):
-        for difference in filter(None, differences):
-            show(coloured(difference), sys.stdout)
-        sys.stdout.flush()
+    differences = [(file, unified(file.original, file.rewrite.text, file.path)) for file in report.files]
+    shown = wants_colour(sys.stdout, no_color) or any(acting(text) is not None for _, text in differences)
+    if output_file is None and is_terminal(sys.stdout) and shown:
+        for _, difference in differences:
+            if difference:
+                emit_lines(coloured(difference), None, no_color=no_color)
+        return []
+    errors: list[ImgoptError] = []
+    printed = []
+    for file, difference in differences:
+        try:
+            _check_printable(file, difference, output_file)
+            printed.append(difference)
+        except InputError as error:
+            errors.append(error)
+    emit_exactly("".join(printed).encode("utf-8", "surrogateescape"), output_file)
+    return errors
+
+
+def _check_printable(file: FileReport, text: str, output: str | None) -> None:
+    """InputError for a text that must not be changed, where a terminal or the runner of a CI job would act on it."""
+    from imgopt.cli.output import is_read_as_it_comes
+    from imgopt.foreign import acting
+
+    if not is_read_as_it_comes(output):
         return
-    emit("".join(differences).encode("utf-8", "surrogateescape"), output_file)
+    found = acting(text)
+    if found is None:
+        return
+    at = acting(file.original)
+    raise InputError(
+        f"it holds {found.what}, on which a terminal or a CI job's log would act, so it is not printed there",
+        "write it to a file: --in-place, --output FILE, or > FILE",
+        path=file.path,
+        line=at.line if at is not None else None,
+    )
 
 
 def _print_check(report: Report, output_file: str | None) -> None:

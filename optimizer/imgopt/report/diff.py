@@ -33,10 +33,7 @@ def _lines(text: str) -> list[str]:
 
 def _header(name: str) -> str:
     """A file name as git writes it: in C quotes when it holds what a header cannot, else with a tab at its end."""
-    if any(
-        char in '"\\' or ord(char) < 0x20 or ord(char) == 0x7F or "\ud800" <= char <= "\udfff"
-        for char in name
-    ):
+    if any(char in '"\\\t' for char in name) or visible(name) != name:
         data = name.encode("utf-8", "surrogateescape")
         return '"' + "".join(_quoted(byte) for byte in data) + '"'
     return f"{name}\t" if " " in name else name

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from imgopt.report.layout import visible
+from imgopt.foreign import lines, visible
 from imgopt.report.remarks import Remark, Remarks
 from imgopt.report.uris import relative
 
 _COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
+#: How the lines begin that the runner shall obey.
+COMMANDS = tuple(f"::{each} file=" for each in _COMMANDS.values())
 
 
 def rendered(remarks: Remarks) -> bytes:
@@ -44,7 +46,7 @@ def write_summary(markdown: str, path: str) -> None:
 
     try:
         with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(markdown.rstrip() + "\n\n")
+            file.write(lines(markdown.rstrip()) + "\n\n")
     except OSError as error:
         raise InputError(
             f"GITHUB_STEP_SUMMARY cannot be written: {error.strerror or error}", path=path

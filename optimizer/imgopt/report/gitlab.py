@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from imgopt.report.layout import visible
+from imgopt.foreign import in_json, visible
 from imgopt.report.remarks import Remark, Remarks
 from imgopt.report.sarif import fingerprints
 from imgopt.report.uris import relative
@@ -22,10 +22,15 @@ def rendered(remarks: Remarks) -> bytes:
                 "check_name": each.name,
                 "fingerprint": mark,
                 "severity": "blocker" if each.broken else "critical" if each.fails else _SEVERITY[each.level],
-                "location": {"path": relative(each.path), "lines": {"begin": max(1, each.line)}},
+                "location": {"path": _sayable(relative(each.path)), "lines": {"begin": max(1, each.line)}},
             }
         )
-    return (json.dumps(issues, indent=2, ensure_ascii=True) + "\n").encode()
+    return (in_json(json.dumps(issues, indent=2, ensure_ascii=True)) + "\n").encode()
+
+
+def _sayable(path: str) -> str:
+    """JSON has no way to write a name that is not UTF-8."""
+    return "".join(visible(sign) if "\ud800" <= sign <= "\udfff" else sign for sign in path)
 
 
 def _first(remark: Remark) -> tuple[str, ...]:

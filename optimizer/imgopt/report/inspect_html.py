@@ -33,6 +33,11 @@ _WIDTH, _HEIGHT = 1160, 640
 _LEVELS = 9
 #: Smaller files of one directory are drawn as one: a page of fifty thousand rectangles opens nowhere.
 _MOST_BOXES = 4000
+#: Should a text ever come through as a tag: nothing is run, and nothing is fetched from anywhere.
+_POLICY = (
+    '<meta http-equiv="Content-Security-Policy" '
+    "content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">"
+)
 _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:1160px;padding:0 1em;color:#1c2126;background:#fff}
 h1{font-size:1.35em;margin:0 0 .2em}h2{font-size:1.1em;margin:1.8em 0 .5em}
@@ -65,7 +70,7 @@ def document(title: str, body: Iterable[str]) -> str:
     """A whole page: nothing is loaded from anywhere."""
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n<body>\n'
+        f'<meta name="viewport" content="width=device-width">{_POLICY}<style>{_STYLE}</style></head>\n<body>\n'
         + "\n".join(body)
         + "\n</body></html>\n"
     )

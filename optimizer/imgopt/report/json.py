@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgopt import __version__
 from imgopt.errors import ImgoptError
+from imgopt.foreign import in_json
 from imgopt.report.figures import weakest
 from imgopt.result import (
     FileReport,
@@ -34,7 +35,7 @@ REPLACED = "bytes that are not UTF-8 stand as U+FFFD in this object; imgopt rewr
 def rendered(document: Mapping[str, Any]) -> bytes:
     """The object as printed. Strings may hold undecodable bytes as surrogates; they become U+FFFD."""
     text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
-    return (_SURROGATE.sub("\ufffd", text) + "\n").encode()
+    return (in_json(_SURROGATE.sub("\ufffd", text)) + "\n").encode()
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -10,30 +10,14 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from imgopt.foreign import commands_in, numbered
+from imgopt.foreign import visible as visible  # of this module for those who lay lines out
+
 Style = Literal["", "strong", "dim", "name", "good", "bad", "warn", "add", "remove", "place"]
 Piece = tuple[str, Style]
 Line = tuple[Piece, ...]
 
-#: What would move the cursor, ring, or reorder the text around it, should a Dockerfile hold it.
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
 _WORDS = re.compile(r"<?-?\d[\d.]* (?:MB|min|s|h|%)(?![A-Za-z])\S*|\S+")
-
-
-def visible(text: str) -> str:
-    """Text of unknown origin on one line: control characters written out, undecodable bytes as ``\\xNN``."""
-    if text.isascii() and text.isprintable():
-        return text
-    return _CONTROL.sub(_written_out, text).replace("\t", " ")
-
-
-def _written_out(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if match[0] in "\n\r":
-        return "\\n" if match[0] == "\n" else "\\r"
-    if 0xDC80 <= code <= 0xDCFF:
-        return f"\\x{code - 0xDC00:02x}"
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def cells(text: str) -> int:
@@ -52,6 +36,21 @@ def line(*pieces: Piece | str) -> Line:
 
 def dim(text: str) -> Line:
     return ((text, "dim"),)
+
+
+def safe(each: Line) -> Line:
+    """The line as it may be shown: nothing in it acts, and it is no command to the runner of a CI job."""
+    pieces = [(visible(text), style) for text, style in each]
+    broken = set(commands_in("".join(text for text, _ in pieces)))
+    if not broken:
+        return tuple(pieces)
+    found: list[Piece] = []
+    at = 0
+    for text, style in pieces:
+        signs = (numbered(sign) if place in broken else sign for place, sign in enumerate(text, at))
+        found.append(("".join(signs), style))
+        at += len(text)
+    return tuple(found)
 
 
 def plain(lines: Iterable[Line]) -> str:

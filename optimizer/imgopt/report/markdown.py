@@ -217,9 +217,21 @@ def code(text: str) -> str:
 
 def escaped(text: str) -> str:
     """Plain text that Markdown shows as it is and that mentions nobody."""
-    text = re.sub(r"([\\`*_\[\]<>#~|$])", r"\\\1", visible(text))
-    return re.sub(r"(?<!\w)@", "&#64;", text)
+    text = re.sub(r"([\\`*_\[\]<>#~|$&])", _escape, visible(text))
+    return re.sub(r"^(?=[-+=/])", r"\\", _LINKS.sub(r"\g<0>&#8203;", text))
+
+
+def _escape(match: re.Match[str]) -> str:
+    return "&amp;" if match[0] == "&" else f"\\{match[0]}"
+
+
+#: What GitHub and GitLab make mentions, references and links of, be it escaped or not: they look at the text that is
+#: shown. A space without width ends it. (A slash that begins a line is a command to GitLab.)
+_LINKS = re.compile(
+    r"(?<!\w)@(?=\w)|#(?=\d)|\bGH-(?=\d)|(?<=\w):(?=//)|\b(?:www|WWW)(?=\.)|(?i:\b(?:mailto|xmpp)):"
+)
 
 
 def _html(text: str) -> str:
-    return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _LINKS.sub(r"\g<0>&#8203;", text)

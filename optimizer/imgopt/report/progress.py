@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from imgopt.report.layout import visible
+from imgopt.foreign import drawing_on, visible
 from imgopt.report.terminal import is_terminal
 from imgopt.units import duration, megabytes, rate
 
@@ -124,7 +124,7 @@ def shown(*, quiet: bool, no_color: bool) -> Iterator[Bar | Lines | Nothing]:
         TransferSpeedColumn,
     )
 
-    console = Console(stderr=True, no_color=no_color or bool(os.environ.get("NO_COLOR")))
+    console = Console(file=drawing_on(sys.stderr), no_color=no_color or bool(os.environ.get("NO_COLOR")))
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from imgopt import __version__
-from imgopt.report.layout import visible
+from imgopt.foreign import in_json, visible
 from imgopt.report.remarks import Remark, Remarks
 from imgopt.report.uris import relative, uri
 
@@ -45,7 +45,7 @@ def rendered(remarks: Remarks) -> bytes:
         "columnKind": "unicodeCodePoints",
     }
     document = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-    return (json.dumps(document, indent=2, ensure_ascii=True) + "\n").encode()
+    return (in_json(json.dumps(document, indent=2, ensure_ascii=True)) + "\n").encode()
 
 
 def _result(remark: Remark, index: int, mark: str) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from imgopt.report.layout import Line, head, plain, visible
+from imgopt.foreign import drawing_on
+from imgopt.report.layout import Line, head, plain, safe, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,15 +63,15 @@ def show(lines: Iterable[Line], stream: TextIO) -> None:
     from rich.text import Text
 
     # no markup, no highlighting, no wrapping: Dockerfile text must arrive as it is
-    console = Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    console = Console(file=drawing_on(stream), markup=False, highlight=False, emoji=False, soft_wrap=True)
     for each in lines:
-        pieces = ((_encodable(text, stream.encoding), _STYLES[style]) for text, style in each)
+        pieces = ((_encodable(text, stream.encoding), _STYLES[style]) for text, style in safe(each))
         console.print(Text.assemble(*pieces))
 
 
 def encoded(lines: Iterable[Line], encoding: str) -> bytes:
     """Plain lines; a character that the encoding lacks is written out, never an error."""
-    return _encodable(plain(lines), encoding).encode(encoding, "backslashreplace")
+    return _encodable(plain(map(safe, lines)), encoding).encode(encoding, "backslashreplace")
 
 
 def _encodable(text: str, encoding: str | None) -> str:
@@ -110,7 +111,7 @@ def waiting(quiet: bool, after_s: float = 1.0) -> Iterator[Callable[[str], None]
     def begin() -> None:
         from rich.console import Console
 
-        console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+        console = Console(file=drawing_on(sys.stderr), markup=False, highlight=False, emoji=False)
         with lock:
             if not finished:
                 status.append(console.status(plain_text(text())))
@@ -165,7 +166,7 @@ def working(quiet: bool, verbose: bool) -> Iterator[Callable[[str], None]]:
         return
     from rich.console import Console
 
-    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    console = Console(file=drawing_on(sys.stderr), markup=False, highlight=False, emoji=False)
     with console.status(plain_text("starting")) as status:
         yield lambda text: status.update(plain_text(head(visible(text), max(20, console.width - 4))))
 
