@@ -121,9 +121,10 @@ def _next_push(subject: Subject, limit: Limit, baseline: Entry | None) -> Judged
         )
     changing = subject.next_push
     if changing is None:
+        why = subject.untold.get("next-push", "no layer is known to hold the application")
         return _unknown(
             limit,
-            "no layer is known to hold the application, so nobody can say what a release changes",
+            f"nobody can say what a release changes: {why}",
             "record the release before with --baseline FILE --update-baseline",
         )
     layers = [layer for layer in subject.layers if layer.changes_each_release]
@@ -206,8 +207,14 @@ def _forbid(subject: Subject, limit: Limit, _: object) -> Judged:
         return Judged(limit, tuple(there), False, basis, f"it has {', '.join(there)}", details)
     unknown = [name for name in names if name not in subject.forbidden]
     if unknown:
+        reasons = "; ".join(dict.fromkeys(subject.untold[name] for name in unknown if name in subject.untold))
+        hint = "give the built image itself" if subject.predicted else "look into it with imgopt inspect"
+        if unknown == ["root-user"]:
+            hint = "set USER to a number other than 0"
         return _unknown(
-            limit, f"whether it has {', '.join(unknown)} cannot be told", "give the built image itself"
+            limit,
+            f"whether it has {', '.join(unknown)} cannot be told" + (f": {reasons}" if reasons else ""),
+            hint,
         )
     return Judged(limit, (), True, basis, f"it has no {', '.join(names)}")
 
