@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from imgopt.gate.budgets import Forbidden
 from imgopt.inspection.places import NAMES, What
-from imgopt.result import Basis, Sum, total
+from imgopt.result import Basis, Sum
 from imgopt.units import megabytes
 from imgopt.users import name_of
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 #: The parts of an image that are remembered to say what grew; smaller ones are not worth a name.
 LEAST_PART_BYTES = 100_000
 MOST_PARTS = 100
+ATTESTATION = "attestation"
 #: So little is left by tools that clean up behind themselves.
 _TRACES: Mapping[Forbidden, int] = {"build-tools": 100_000, "package-cache": 64_000}
 
@@ -61,7 +62,8 @@ class Subject:
     """``name`` is its key in the baseline; ``names`` is what globs are held against. ``forbidden`` has, of what can
     be told, a sentence for what is there and None for what is not; ``untold`` why something cannot be told: of those
     names, and of ``next-push``. ``parts``: the largest files (and libraries in
-    jars) with their bytes. ``path``: a Dockerfile, where it is predicted."""
+    jars) with their bytes. ``path``: a Dockerfile, where it is predicted. ``several``: the target has more platforms;
+    ``attached``: digests and bytes of the attestations that are pushed with it."""
 
     target: str
     name: str
@@ -80,21 +82,42 @@ class Subject:
     rewritten: ImageWeight | None = None
     compressed_here: bool = False
     notes: tuple[str, ...] = ()
+    platform: str = ""
+    several: bool = False
+    attached: tuple[tuple[str, int | None], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The target, and of several platforms which one."""
+        return f"{self.target} ({self.platform})" if self.several else self.target
 
     @property
     def predicted(self) -> bool:
         return self.path is not None
 
     @property
-    def next_push(self) -> Sum | None:
-        """By what the layers hold; None where it cannot be told which of them a release changes."""
-        if any(layer.changes_each_release is None for layer in self.layers) or not self.layers:
+    def changing(self) -> tuple[Layer, ...] | None:
+        """The layers that a release changes, by what they hold; None where it cannot be told."""
+        if any(layer.changes_each_release is None for layer in self.layers):
             return None
-        changing = [layer for layer in self.layers if layer.changes_each_release]
-        if not changing:
-            return None
-        found = total([(layer.compressed_bytes, layer.basis) for layer in changing])
-        return Sum(found.value, "predicted" if found.value is not None else "unknown", found.complete)
+        return tuple(layer for layer in self.layers if layer.changes_each_release) or None
+
+
+def sent_once(layers: Iterable[Layer]) -> list[Layer]:
+    """Each blob once, however many layers (of however many platforms) it is: as a registry stores it."""
+    found: dict[object, Layer] = {}
+    for layer in layers:
+        found.setdefault(layer.digest or layer.diff_id or id(layer), layer)
+    return list(found.values())
+
+
+def attestations(subjects: Iterable[Subject]) -> list[Layer]:
+    """The attestations that are pushed with images, as layers of no image."""
+    attached = dict(each for subject in subjects for each in subject.attached)
+    return [
+        Layer(0, ATTESTATION, None, digest, size, size, "unknown" if size is None else "measured", True)
+        for digest, size in attached.items()
+    ]
 
 
 def image_name(target: str, reference: str) -> str:
@@ -179,6 +202,9 @@ def of_image(found: Inspection, name: str | None) -> Subject:
         tuple((each.path, each.bytes) for each in contents.wasted[:5]) if contents is not None else (),
         compressed_here=found.compressed_here,
         notes=found.notes,
+        platform=found.platform,
+        several=bool(found.family.platforms),
+        attached=found.family.attached,
     )
 
 
@@ -326,6 +352,7 @@ def of_dockerfile(report: FileReport, name: str | None) -> Subject:
         path=report.path,
         rewritten=prediction.after if prediction is not None and report.rewrite.changed else None,
         notes=report.warnings,
+        platform=report.platform,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from imgopt.images.model import ALONE, Family
 from imgopt.inspection.filesystem import Filesystem, Wasted
 from imgopt.inspection.places import JavaHome, Places, What
 from imgopt.result import Basis, Sum, total
@@ -83,15 +84,6 @@ class Contents:
 
 
 @dataclass(frozen=True, slots=True)
-class PushParts:
-    """What a push of the target sends beside this image's layers. ``platforms``: all that the target has, () where it
-    is one image; ``attached``: digests and bytes of attestations, None in bytes where they are not there."""
-
-    platforms: tuple[str, ...] = ()
-    attached: tuple[tuple[str, int | None], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Inspection:
     """``target`` is as the user wrote it, ``reference`` the name that the image has. ``contents`` is None where the
     layers were not read (a registry's image, by its manifest only). ``root``: whether it runs as root; None where that
@@ -108,7 +100,7 @@ class Inspection:
     contents: Contents | None
     notes: tuple[str, ...] = ()
     user_untold: str | None = None
-    push: PushParts = PushParts()
+    family: Family = ALONE
 
     @property
     def compressed(self) -> Sum:
