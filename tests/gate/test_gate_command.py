@@ -43,7 +43,11 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {
         "small": docker_archive(directory / "small.tar", [jre, layer(small)], commands, User="1000", **start),
         "large": docker_archive(
-            directory / "large.tar", [jdk, layer(large), layer(large)], commands, tag="shop/api:8", **start
+            directory / "large.tar",
+            [jdk, layer(large), layer({**large, "app/b": b"b"})],
+            commands,
+            tag="shop/api:8",
+            **start,
         ),
     }
 

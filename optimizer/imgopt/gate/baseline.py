@@ -37,7 +37,8 @@ class Accepted:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One image: ``compressed_bytes`` is what it may weigh; ``layers`` and ``parts`` are those of the release that was
-    recorded last. ``compressed_here``: from plain layers, which were compressed to be weighed."""
+    recorded last. ``compressed_here``: from plain layers, which were compressed to be weighed. ``platform`` is "" in
+    files that were written before there was one."""
 
     compressed_bytes: int
     uncompressed_bytes: int | None
@@ -45,6 +46,7 @@ class Entry:
     parts: Mapping[str, int] = field(default_factory=dict)
     accepted: tuple[Accepted, ...] = ()
     compressed_here: bool = False
+    platform: str = ""
 
 
 Baseline = dict[str, Entry]
@@ -98,6 +100,7 @@ def _entry(value: Any) -> Entry:
             for each in value["accepted"]
         ),
         value.get("compressed_here") is True,
+        str(value.get("platform", "")),
     )
 
 
@@ -114,6 +117,7 @@ def rendered(baseline: Baseline) -> bytes:
             "compressed_bytes": entry.compressed_bytes,
             "uncompressed_bytes": entry.uncompressed_bytes,
             "compressed_here": entry.compressed_here,
+            "platform": entry.platform,
             "accepted": [
                 {
                     "date": each.date,
@@ -156,7 +160,18 @@ def recorded(subject: Subject, old: Entry | None) -> Entry | None:
         subject.parts,
         old.accepted if old is not None else (),
         subject.compressed_here,
+        subject.platform,
     )
+
+
+def named_in(baseline: Baseline, subject: Subject) -> Subject:
+    """The subject under the name that its entry has: an entry is one platform's, and names it where there are more."""
+    own = f"{subject.name} ({subject.platform})"
+    entry = baseline.get(subject.name)
+    fits = entry is not None and entry.platform == subject.platform
+    if own not in baseline and (fits or (not subject.several and (entry is None or not entry.platform))):
+        return subject
+    return replace(subject, name=own, names=(own, *subject.names))
 
 
 def updated(

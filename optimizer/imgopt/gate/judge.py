@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from imgopt.gate.budgets import Growth, Limit
 from imgopt.gate.growth import MOST_NAMED, growth, label
-from imgopt.gate.subject import Advice, Layer, Subject
-from imgopt.result import Basis, LayerWeight, Sum
+from imgopt.gate.subject import ATTESTATION, Advice, Layer, Subject, attestations, sent_once
+from imgopt.result import Basis, LayerWeight, Sum, total
 from imgopt.units import duration, megabytes, rate
 
 if TYPE_CHECKING:
@@ -58,6 +58,10 @@ class Verdict:
         return tuple(each for each in self.budgets if each.passed is None)
 
 
+#: What one push sends: the platforms of a target, each with its entry in the baseline.
+Pushed = tuple[tuple[Subject, "Entry | None"], ...]
+
+
 def judge(
     subject: Subject,
     limits: Sequence[Limit],
@@ -65,10 +69,13 @@ def judge(
     slowest: int,
     rtt_s: float = 0.0,
     file: str | None = None,
+    pushed: Pushed | None = None,
 ) -> Verdict:
     """Every limit's verdict. ``slowest``: bytes a second for budgets of time that name no rate; ``rtt_s``: seconds of
-    a round trip to the registry. ``file``: what the baseline's file is called, for the one who has to mend it."""
+    a round trip to the registry. ``file``: what the baseline's file is called, for the one who has to mend it.
+    ``pushed``: all that a push of the target sends, where that is more platforms than this one."""
     judged = []
+    pushed = pushed or ((subject, baseline),)
     for limit in limits:
         if limit.unit == "seconds":
             limit = replace(limit, rate=limit.rate or slowest, rtt_s=rtt_s)
@@ -76,6 +83,8 @@ def judge(
             found = _unknown(
                 limit, f"{file} has no entry of {subject.name}", "record it with --update-baseline"
             )
+        elif limit.name in _PUSHES:
+            found = _PUSHES[limit.name](pushed, limit)
         else:
             found = _JUDGES[limit.name](subject, limit, baseline)
         if found.passed is False:
@@ -104,36 +113,67 @@ def _unpacked(subject: Subject, limit: Limit, _: object) -> Judged:
     return _amount(limit, subject.uncompressed, "unpacked")
 
 
-def _first_push(subject: Subject, limit: Limit, _: object) -> Judged:
-    return _amount(limit, subject.compressed, "on the first push", subject.layers)
+def _first_push(pushed: Pushed, limit: Limit) -> Judged:
+    attached = attestations(subject for subject, _ in pushed)
+    layers = sent_once([*(layer for subject, _ in pushed for layer in subject.layers), *attached])
+    found = _amount(limit, _sum(layers), f"on the first push{_of_platforms(pushed)}", layers)
+    return replace(found, details=_beside(attached))
 
 
-def _next_push(subject: Subject, limit: Limit, baseline: Entry | None) -> Judged:
-    if baseline is not None and baseline.layers and not subject.predicted:
-        known = {layer.diff_id for layer in baseline.layers}
-        new = [layer for layer in subject.layers if layer.diff_id not in known]
-        parts = [layer.compressed_bytes for layer in new]
-        value = sum(part for part in parts if part is not None)
-        have = len(subject.layers) - len(new)
-        found = _amount(limit, Sum(value, "measured", None not in parts), "on the next push", new, have)
-        return replace(
-            found, details=(*_largest(new), "counted: the layers that the baseline's release does not have")
-        )
-    changing = subject.next_push
-    if changing is None:
-        return _unknown(
-            limit,
-            "no layer is known to hold the application, so nobody can say what a release changes",
-            "record the release before with --baseline FILE --update-baseline",
-        )
-    layers = [layer for layer in subject.layers if layer.changes_each_release]
-    found = _amount(limit, changing, "on the next push", layers, len(subject.layers) - len(layers))
-    basis = (
-        "the prediction" if subject.predicted else "what the layers hold; a baseline would show what changes"
+def _next_push(pushed: Pushed, limit: Limit) -> Judged:
+    subjects = [subject for subject, _ in pushed]
+    attached = attestations(subjects)
+    new: list[Layer] = []
+    recorded = all(entry is not None and entry.layers and not subject.predicted for subject, entry in pushed)
+    for subject, entry in pushed:
+        if recorded:
+            assert entry is not None
+            known = {layer.diff_id for layer in entry.layers}
+            new += [layer for layer in subject.layers if layer.diff_id not in known]
+            continue
+        changing = subject.changing
+        if changing is None:
+            why = subject.untold.get("next-push", "no layer is known to hold the application")
+            return _unknown(
+                limit,
+                f"nobody can say what a release changes: {why}"
+                + (f" ({subject.platform})" if subject.several else ""),
+                "record the release before with --baseline FILE --update-baseline",
+            )
+        new += changing
+    layers = sent_once([*new, *attached])
+    have = len(sent_once(layer for subject in subjects for layer in subject.layers)) - (
+        len(layers) - len(attached)
     )
-    return replace(
-        found, details=(*_largest(layers), f"counted: the layers with the application, by {basis}")
-    )
+    found = _sum(layers)
+    if not recorded:
+        found = replace(found, basis="predicted" if found.value is not None else "unknown")
+        basis = (
+            "the prediction"
+            if subjects[0].predicted
+            else "what the layers hold; a baseline would show what changes"
+        )
+        counted = f"counted: the layers with the application, by {basis}"
+    else:
+        counted = "counted: the layers that the baseline's release does not have"
+    judged = _amount(limit, found, f"on the next push{_of_platforms(pushed)}", layers, have)
+    largest = _largest([layer for layer in layers if layer.command != ATTESTATION])
+    return replace(judged, details=(*largest, *_beside(attached), counted))
+
+
+def _sum(layers: Sequence[Layer]) -> Sum:
+    return total([(layer.compressed_bytes, layer.basis) for layer in layers])
+
+
+def _of_platforms(pushed: Pushed) -> str:
+    return f" of {len(pushed)} platforms" if len(pushed) > 1 else ""
+
+
+def _beside(attached: Sequence[Layer]) -> tuple[str, ...]:
+    found = _sum(attached)
+    if not attached or not (found.value or not found.complete):
+        return ()
+    return (f"attestations: {'at least ' if not found.complete else ''}{megabytes(found.value or 0)}",)
 
 
 def _layer(subject: Subject, limit: Limit, _: object) -> Judged:
@@ -206,8 +246,14 @@ def _forbid(subject: Subject, limit: Limit, _: object) -> Judged:
         return Judged(limit, tuple(there), False, basis, f"it has {', '.join(there)}", details)
     unknown = [name for name in names if name not in subject.forbidden]
     if unknown:
+        reasons = "; ".join(dict.fromkeys(subject.untold[name] for name in unknown if name in subject.untold))
+        hint = "give the built image itself" if subject.predicted else "look into it with imgopt inspect"
+        if unknown == ["root-user"]:
+            hint = "set USER to a number other than 0"
         return _unknown(
-            limit, f"whether it has {', '.join(unknown)} cannot be told", "give the built image itself"
+            limit,
+            f"whether it has {', '.join(unknown)} cannot be told" + (f": {reasons}" if reasons else ""),
+            hint,
         )
     return Judged(limit, (), True, basis, f"it has no {', '.join(names)}")
 
@@ -372,13 +418,16 @@ _JUDGES: Mapping[str, Callable[..., Judged]] = {
     "max-size": _size,
     "max-unpacked": _unpacked,
     "max-layer": _layer,
-    "max-first-push": _first_push,
-    "max-next-push": _next_push,
     "max-layers": _layers,
     "max-waste": _waste,
     "min-efficiency": _efficiency,
     "forbid": _forbid,
     "max-growth": _growth,
+}
+#: What is pushed is of all platforms of a target.
+_PUSHES: Mapping[str, Callable[[Pushed, Limit], Judged]] = {
+    "max-first-push": _first_push,
+    "max-next-push": _next_push,
 }
 #: What only a built image can be held against.
 ONLY_BUILT = frozenset(("max-waste", "min-efficiency"))

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from imgopt.errors import ImgoptError, UsageError
 from imgopt.gate import baseline as kept
 from imgopt.gate.budgets import RATCHET, RATCHET_SOURCE, BudgetTable, Limit, limits_for
-from imgopt.gate.judge import NEED_CONTENTS, ONLY_BUILT, Judged, Verdict, judge
+from imgopt.gate.judge import NEED_CONTENTS, ONLY_BUILT, Judged, Pushed, Verdict, judge
 from imgopt.gate.subject import Subject, of_dockerfile, of_image
 from imgopt.result import FileReport
+from imgopt.users import uid_of
 
 if TYPE_CHECKING:
+    from imgopt.images.model import Image
     from imgopt.registry.client import Access
 
 
@@ -86,7 +88,7 @@ def gate_images(
 
     An image that cannot be had becomes an error of the report; the others are still judged.
     """
-    from imgopt.inspection.target import look_at
+    from imgopt.inspection.target import look_at_all
 
     baseline = kept.load(rules.baseline) if rules.baseline is not None else {}
     verdicts: list[Verdict] = []
@@ -94,12 +96,15 @@ def gate_images(
     for each in targets:
         name, target = named(each)
         try:
-            contents = record or _needs_contents(rules)
-            subject = of_image(
-                look_at(target, rules.platform, download=contents, access=rules.access, progress=progress),
-                name,
+            found = look_at_all(
+                target,
+                rules.platform,
+                download=lambda image: record or _needs_contents(rules, image),
+                access=rules.access,
+                progress=progress,
             )
-            verdicts.append(_judged(subject, rules, baseline))
+            subjects = [kept.named_in(baseline, of_image(platform, name)) for platform in found]
+            verdicts += _judged_together(subjects, rules, baseline)
         except UsageError:
             raise
         except ImgoptError as error:
@@ -109,30 +114,44 @@ def gate_images(
     return GateReport(tuple(verdicts), tuple(errors), rules.baseline, _stale(baseline, verdicts))
 
 
+def _judged_together(subjects: Sequence[Subject], rules: Rules, baseline: kept.Baseline) -> list[Verdict]:
+    """The platforms of one target: a push sends all of them."""
+    pushed = tuple((subject, baseline.get(subject.name)) for subject in subjects)
+    return [_judged(subject, rules, baseline, pushed) for subject in subjects]
+
+
 def gate_dockerfiles(
     reports: Sequence[tuple[str | None, FileReport]], errors: Sequence[ImgoptError], rules: Rules
 ) -> GateReport:
     """Judges what Dockerfiles would make, each with the name that the user gave it."""
     baseline = kept.load(rules.baseline) if rules.baseline is not None else {}
     verdicts = [
-        _judged(of_dockerfile(report, name), rules, baseline)
+        _judged(kept.named_in(baseline, of_dockerfile(report, name)), rules, baseline)
         for name, report in reports
         if report.skipped is None
     ]
     return GateReport(tuple(verdicts), tuple(errors), rules.baseline, _stale(baseline, verdicts))
 
 
-def _needs_contents(rules: Rules) -> bool:
+def _needs_contents(rules: Rules, image: Image) -> bool:
     limits = [*rules.given, *(limit for table in rules.tables for limit in table.limits)]
     names = {
         limit.name
         for limit in limits
-        if limit.name in NEED_CONTENTS and not (limit.name == "forbid" and limit.value == ("root-user",))
+        if limit.name in NEED_CONTENTS
+        and not (limit.name == "forbid" and limit.value == ("root-user",) and _says_its_user(image))
     }
     return bool(names - ({"max-next-push"} if rules.baseline is not None else set()))
 
 
-def _judged(subject: Subject, rules: Rules, baseline: kept.Baseline) -> Verdict:
+def _says_its_user(image: Image) -> bool:
+    """A number needs no look into the image's /etc/passwd."""
+    config = image.config.get("config")
+    user = config.get("User") if isinstance(config, dict) else None
+    return user is None or (isinstance(user, str) and uid_of(user, None)[0] is not None)
+
+
+def _judged(subject: Subject, rules: Rules, baseline: kept.Baseline, pushed: Pushed | None = None) -> Verdict:
     entry = baseline.get(subject.name)
     # an empty `forbid` takes back an earlier table's, and judges nothing
     limits = [limit for limit in limits_for(subject.names, rules.tables, rules.given) if limit.value != ()]
@@ -160,7 +179,7 @@ def _judged(subject: Subject, rules: Rules, baseline: kept.Baseline) -> Verdict:
             f"no budget applies to {subject.target}",
             "give one (--max-size 200MB), or write [budgets] in imgopt.toml",
         )
-    judged = judge(subject, limits, entry, rules.slowest, rules.rtt_s, rules.baseline)
+    judged = judge(subject, limits, entry, rules.slowest, rules.rtt_s, rules.baseline, pushed)
     return replace(judged, skipped=tuple(skipped))
 
 
@@ -184,10 +203,17 @@ def record(
             )
     judged = [(verdict.subject, _within(verdict)) for verdict in report.verdicts]
     new, said = kept.updated(old, judged, accept, date)
-    verdicts = tuple(
-        _judged(verdict.subject, rules, _for_judging(verdict, old, new)) for verdict in report.verdicts
-    )
-    return replace(report, verdicts=verdicts, updated=tuple(said)), kept.rendered(new)
+    entries = {verdict.subject.name: _for_judging(verdict, old, new) for verdict in report.verdicts}
+    verdicts = []
+    for verdict in report.verdicts:
+        subject = verdict.subject
+        pushed = tuple(
+            (each.subject, entries[each.subject.name].get(each.subject.name))
+            for each in report.verdicts
+            if each.subject.target == subject.target
+        )
+        verdicts.append(_judged(subject, rules, entries[subject.name], pushed))
+    return replace(report, verdicts=tuple(verdicts), updated=tuple(said)), kept.rendered(new)
 
 
 def _for_judging(verdict: Verdict, old: kept.Baseline, new: kept.Baseline) -> kept.Baseline:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from imgopt.gate.budgets import Forbidden
 from imgopt.inspection.places import NAMES, What
-from imgopt.result import Basis, Sum, total
+from imgopt.result import Basis, Sum
 from imgopt.units import megabytes
+from imgopt.users import name_of
 
 if TYPE_CHECKING:
     from imgopt.inspection.image import Contents, InspectedLayer, Inspection
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 #: The parts of an image that are remembered to say what grew; smaller ones are not worth a name.
 LEAST_PART_BYTES = 100_000
 MOST_PARTS = 100
+ATTESTATION = "attestation"
 #: So little is left by tools that clean up behind themselves.
-_TRACES: Mapping[Forbidden, int] = {"jdk": 0, "build-tools": 100_000, "package-cache": 64_000}
+_TRACES: Mapping[Forbidden, int] = {"build-tools": 100_000, "package-cache": 64_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,10 @@ class Advice:
 @dataclass(frozen=True, slots=True)
 class Subject:
     """``name`` is its key in the baseline; ``names`` is what globs are held against. ``forbidden`` has, of what can
-    be told, a sentence for what is there and None for what is not. ``parts``: the largest files (and libraries in
-    jars) with their bytes. ``path``: a Dockerfile, where it is predicted."""
+    be told, a sentence for what is there and None for what is not; ``untold`` why something cannot be told: of those
+    names, and of ``next-push``. ``parts``: the largest files (and libraries in
+    jars) with their bytes. ``path``: a Dockerfile, where it is predicted. ``several``: the target has more platforms;
+    ``attached``: digests and bytes of the attestations that are pushed with it."""
 
     target: str
     name: str
@@ -70,6 +74,7 @@ class Subject:
     wasted_bytes: int | None = None
     efficiency: float | None = None
     forbidden: Mapping[str, str | None] = field(default_factory=dict)
+    untold: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, int] = field(default_factory=dict)
     advice: tuple[Advice, ...] = ()
     wasted: tuple[tuple[str, int], ...] = ()
@@ -77,21 +82,42 @@ class Subject:
     rewritten: ImageWeight | None = None
     compressed_here: bool = False
     notes: tuple[str, ...] = ()
+    platform: str = ""
+    several: bool = False
+    attached: tuple[tuple[str, int | None], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The target, and of several platforms which one."""
+        return f"{self.target} ({self.platform})" if self.several else self.target
 
     @property
     def predicted(self) -> bool:
         return self.path is not None
 
     @property
-    def next_push(self) -> Sum | None:
-        """By what the layers hold; None where it cannot be told which of them a release changes."""
-        if any(layer.changes_each_release is None for layer in self.layers) or not self.layers:
+    def changing(self) -> tuple[Layer, ...] | None:
+        """The layers that a release changes, by what they hold; None where it cannot be told."""
+        if any(layer.changes_each_release is None for layer in self.layers):
             return None
-        changing = [layer for layer in self.layers if layer.changes_each_release]
-        if not changing:
-            return None
-        found = total([(layer.compressed_bytes, layer.basis) for layer in changing])
-        return Sum(found.value, "predicted" if found.value is not None else "unknown", found.complete)
+        return tuple(layer for layer in self.layers if layer.changes_each_release) or None
+
+
+def sent_once(layers: Iterable[Layer]) -> list[Layer]:
+    """Each blob once, however many layers (of however many platforms) it is: as a registry stores it."""
+    found: dict[object, Layer] = {}
+    for layer in layers:
+        found.setdefault(layer.digest or layer.diff_id or id(layer), layer)
+    return list(found.values())
+
+
+def attestations(subjects: Iterable[Subject]) -> list[Layer]:
+    """The attestations that are pushed with images, as layers of no image."""
+    attached = dict(each for subject in subjects for each in subject.attached)
+    return [
+        Layer(0, ATTESTATION, None, digest, size, size, "unknown" if size is None else "measured", True)
+        for digest, size in attached.items()
+    ]
 
 
 def image_name(target: str, reference: str) -> str:
@@ -129,15 +155,25 @@ def of_image(found: Inspection, name: str | None) -> Subject:
         found.reference,
         found.target.rpartition("/")[2],
     )
-    forbidden: dict[str, str | None] = {
-        "root-user": f"it runs as {'root' if not found.user else found.user}"
-        + ("" if found.user else ": no USER is set")
-        if found.root
-        else None
-    }
-    if contents is not None:
+    forbidden: dict[str, str | None] = {}
+    untold: dict[str, str] = {}
+    if found.root is None:
+        untold["root-user"] = found.user_untold or "its user cannot be told"
+    else:
+        forbidden["root-user"] = _root(found.user) if found.root else None
+    if contents is None:
+        untold |= dict.fromkeys(("jdk", *_TRACES, "next-push"), "the layers were not read")
+    else:
         for what, least in _TRACES.items():
             forbidden[what] = _there(contents, found.layers, what, least)  # type: ignore[arg-type]
+        forbidden["jdk"] = _jdk(contents, found.layers)
+        if "application" in contents.untold:
+            untold["next-push"] = contents.untold["application"]
+        for name in (*_TRACES, "jdk"):
+            why = contents.untold.get(name)  # type: ignore[arg-type]
+            if why is not None and forbidden[name] is None:
+                del forbidden[name]
+                untold[name] = why
     return Subject(
         found.target,
         key,
@@ -160,11 +196,15 @@ def of_image(found: Inspection, name: str | None) -> Subject:
         contents.wasted_bytes if contents is not None else None,
         contents.efficiency if contents is not None else None,
         forbidden,
+        untold,
         _parts(found),
         tuple(_advice(found)),
         tuple((each.path, each.bytes) for each in contents.wasted[:5]) if contents is not None else (),
         compressed_here=found.compressed_here,
         notes=found.notes,
+        platform=found.platform,
+        several=bool(found.family.platforms),
+        attached=found.family.attached,
     )
 
 
@@ -176,10 +216,27 @@ def _there(contents: Contents, layers: tuple[InspectedLayer, ...], what: What, l
         layer.number for layer in layers if any(each.what == what and each.bytes for each in layer.holds)
     ]
     where = f"layer {', '.join(map(str, numbers))}"
-    if what == "jdk":
-        homes = ", ".join(home.path for home in contents.homes if home.jdk)
-        return f"a JDK ({megabytes(size)}) lies in {homes}, {where}"
     return f"{NAMES[what]} ({megabytes(size)}) lie in {where}"
+
+
+def _jdk(contents: Contents, layers: tuple[InspectedLayer, ...]) -> str | None:
+    """A compiler is enough, however few bytes are its own (a link has none)."""
+    homes = [home for home in contents.homes if home.jdk]
+    if not homes:
+        return None
+    size = contents.stored.get("jdk", 0)
+    numbers = [str(layer.number) for layer in layers if any(each.what == "jdk" for each in layer.holds)]
+    where = f", layer {', '.join(numbers)}" if numbers else ""
+    shown = ", ".join(home.path or "/" for home in homes)
+    gone = all(contents.files.resolve(home.sign) is None for home in homes)
+    removed = "; a later layer removes it, and it is pushed all the same" if gone else ""
+    return f"a JDK ({megabytes(size)}) lies in {shown}{where} (by {homes[0].sign}){removed}"
+
+
+def _root(user: str) -> str:
+    if not user:
+        return "it runs as root: no USER is set"
+    return f"it runs as {user}" + ("" if name_of(user) in ("root", "0") else ", which is root")
 
 
 def _parts(found: Inspection) -> dict[str, int]:
@@ -295,6 +352,7 @@ def of_dockerfile(report: FileReport, name: str | None) -> Subject:
         path=report.path,
         rewritten=prediction.after if prediction is not None and report.rewrite.changed else None,
         notes=report.warnings,
+        platform=report.platform,
     )
 
 

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import platform as machine
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from imgopt.errors import InputError
 from imgopt.images import documents as doc
-from imgopt.images.model import Descriptor
+from imgopt.images.model import ALONE, Descriptor, Family
 from imgopt.images.stores import Store
 from imgopt.images.streams import Extent
 
 _MOST_DEPTH = 4
+_MOST_IMAGES = 1000
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 _NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A manifest that an index leads to. ``platform`` is "" where only its config says it."""
+    """A manifest that an index leads to. ``platform`` is "" where only its config says it. ``attachment``: it is an
+    attestation of another one, which nothing runs."""
 
     descriptor: Descriptor
     platform: str
     names: tuple[str, ...]
+    attachment: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Found:
     layers: tuple[tuple[Descriptor, Extent | None], ...]
     manifest: bytes
     manifest_type: str
+    family: Family = ALONE
 
 
 def find_manifest(store: Store, tag: str | None, platform: str | None) -> Found:
@@ -44,20 +49,86 @@ def find_manifest(store: Store, tag: str | None, platform: str | None) -> Found:
 
     InputError when there is none, or more than one.
     """
+    _, present = _present(store, tag)
+    return _read(store, _choose(store, present, platform))
+
+
+def find_manifests(store: Store, tag: str | None, platform: str | None) -> list[Found]:
+    """The images of all platforms that a layout has under the tag, or of the one that is asked for, each with its
+    family. InputError when there is none, or two of one platform."""
+    candidates, present = _present(store, tag)
+    by_digest = {each.descriptor.digest: each for each in present}
+    if len(by_digest) == 1 and platform is None:
+        known = {each: each.platform for each in by_digest.values()}
+    else:
+        known = {each: each.platform or _configured(store, each) for each in by_digest.values()}
+    platforms = tuple(dict.fromkeys(known.values()))
+    several = platforms if len(platforms) > 1 else ()
+    if platform is not None:
+        chosen = _choose(store, present, platform)
+        names = {each.descriptor.digest: name if several else "" for each, name in known.items()}
+        return [replace(_read(store, chosen), family=Family(names[chosen.descriptor.digest], several))]
+    if len(known) > len(platforms):
+        raise _ambiguous(store, present)
+    there = set(platforms)
+    missing = [each.platform for each in candidates if not each.attachment and each.platform not in there]
+    family = Family(
+        "",
+        several,
+        tuple(dict.fromkeys(name for name in missing if name)),
+        tuple(_attached(store, candidates)),
+    )
+    return [
+        replace(_read(store, each), family=replace(family, platform=name if several else ""))
+        for each, name in known.items()
+    ]
+
+
+def _attached(store: Store, candidates: Sequence[Candidate]) -> Iterator[tuple[str, int | None]]:
+    for each in candidates:
+        if not each.attachment:
+            continue
+        digest = each.descriptor.digest
+        if store.find(_path(each, store)) is None:
+            yield digest, None
+            continue
+        label = f"{store.name} ({_path(each, store)})"
+        manifest = doc.mapping(doc.parsed(doc.read_blob(store, digest), label), label)
+        for value in doc.items(manifest, "layers", label):
+            described = doc.descriptor(value, label)
+            yield described.digest, described.size
+
+
+def images_of(store: Store) -> list[Found]:
+    """Every image of a layout, of whatever name and platform."""
+    _, present = _present(store, None)
+    return [_read(store, each) for each in {each.descriptor.digest: each for each in present}.values()]
+
+
+def _present(store: Store, tag: str | None) -> tuple[list[Candidate], list[Candidate]]:
+    """What the tag leads to, and the images among it that are there."""
     label = f"{store.name} (index.json)"
     index = doc.mapping(doc.parsed(doc.read_file(store, "index.json"), label), label)
-    candidates = list(dict.fromkeys(_candidates(store, index, (), label, 0)))
-    present = [each for each in candidates if store.find(_path(each, store)) is not None]
+    found = _candidates(store, index, (), label, 0, set())
+    candidates = list(dict.fromkeys(islice(found, _MOST_IMAGES + 1)))
+    if len(candidates) > _MOST_IMAGES:
+        raise InputError(
+            f"it has more than {_MOST_IMAGES} images", "name one as oci:FILE:TAG", path=store.name
+        )
+    if all(each.attachment for each in candidates):  # an image that only looks like one
+        candidates = [replace(each, attachment=False) for each in candidates if each.platform]
+    images = [each for each in candidates if not each.attachment]
+    present = [each for each in images if store.find(_path(each, store)) is not None]
     if not present:
         hint = "save the image again" if candidates else "it holds no image"
         raise InputError("no image's manifest lies in it", hint, path=store.name)
     if tag is not None:
         present = [each for each in present if any(_named(name, tag) for name in each.names)]
         if not present:
-            names = ", ".join(sorted({name for each in candidates for name in each.names})) or "none"
+            names = ", ".join(sorted({name for each in images for name in each.names})) or "none"
             raise InputError(f"no image in it is named {tag!r}", f"its names: {names}", path=store.name)
-    chosen = _choose(store, present, platform)
-    return _read(store, chosen)
+        candidates = [each for each in candidates if any(_named(name, tag) for name in each.names)]
+    return candidates, present
 
 
 def _path(candidate: Candidate, store: Store) -> str:
@@ -69,24 +140,33 @@ def _named(name: str, tag: str) -> bool:
 
 
 def _candidates(
-    store: Store, index: Mapping[str, Any], names: tuple[str, ...], label: str, depth: int
+    store: Store, index: Mapping[str, Any], names: tuple[str, ...], label: str, depth: int, seen: set[object]
 ) -> Iterator[Candidate]:
     for value in doc.items(index, "manifests", label):
         entry = doc.mapping(value, label)
         described = doc.descriptor(entry, label)
         annotations = entry.get("annotations")
         annotations = annotations if isinstance(annotations, dict) else {}
-        if annotations.get("vnd.docker.reference.type"):  # provenance, not an image
-            continue
         own = tuple(str(annotations[key]) for key in _NAMES if annotations.get(key)) or names
+        if (described.digest, own) in seen:
+            continue
         if described.media_type in doc.INDEX_TYPES:
+            seen.add((described.digest, own))
             path = doc.blob_path(described.digest, label)
-            if depth < _MOST_DEPTH and store.find(path) is not None:
+            if depth >= _MOST_DEPTH:
+                raise InputError(
+                    "its indexes are nested too deeply", "give the image itself, as NAME@DIGEST", path=label
+                )
+            if store.find(path) is not None:
                 nested = doc.parsed(doc.read_blob(store, described.digest), label)
                 inside = f"{store.name} ({path})"
-                yield from _candidates(store, doc.mapping(nested, inside), own, inside, depth + 1)
+                yield from _candidates(store, doc.mapping(nested, inside), own, inside, depth + 1, seen)
         elif described.media_type in doc.MANIFEST_TYPES:
-            yield Candidate(described, _platform(entry.get("platform")), own)
+            platform = _platform(entry.get("platform"))
+            # a word that it is an attestation hides no platform that an engine would run
+            nobodys = "unknown" in platform.split("/")
+            attested = bool(annotations.get("vnd.docker.reference.type")) and not platform
+            yield Candidate(described, platform, own, nobodys or attested)
 
 
 def _platform(value: Any) -> str:
@@ -114,9 +194,13 @@ def _choose(store: Store, candidates: list[Candidate], platform: str | None) -> 
             f"it has {platforms or 'none'}: give --platform",
             path=store.name,
         )
-    names = ", ".join(sorted({name for each in chosen for name in each.names}))
-    raise InputError(
-        f"it holds {len(chosen)} images",
+    raise _ambiguous(store, chosen)
+
+
+def _ambiguous(store: Store, candidates: Sequence[Candidate]) -> InputError:
+    names = ", ".join(sorted({name for each in candidates for name in each.names}))
+    return InputError(
+        f"it holds {len({each.descriptor.digest for each in candidates})} images",
         f"name one as oci:{store.name}:NAME ({names or 'they have no names'})",
         path=store.name,
     )

@@ -36,6 +36,21 @@ class ImageLayer:
 
 
 @dataclass(frozen=True, slots=True)
+class Family:
+    """What lies beside an image in its index. ``platforms``: all that can be had, this one (``platform``, as the index
+    has it) too; "" and () where there is no other. ``missing``: those that the index only names. ``attached``: digests and bytes of the blobs of attestations
+    (provenance, SBOM); None for bytes that are not known."""
+
+    platform: str = ""
+    platforms: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    attached: tuple[tuple[str, int | None], ...] = ()
+
+
+ALONE = Family()
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """One platform's image. ``config`` is the parsed image config (``config["config"]`` holds Entrypoint, Env, …),
     ``config_bytes`` the very bytes, whose SHA-256 is the image ID. ``manifest_bytes``: the source's own manifest and its
@@ -47,6 +62,7 @@ class Image:
     layers: tuple[ImageLayer, ...]
     manifest_bytes: bytes | None = None
     manifest_type: str | None = None
+    family: Family = ALONE
 
     @property
     def id(self) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from imgopt.errors import InputError, MeasureError
 from imgopt.images import documents as doc
-from imgopt.images.layout import find_manifest
+from imgopt.images.layout import Found, find_manifest, find_manifests
 from imgopt.images.model import Descriptor, OpenImage
 from imgopt.images.open import StoredImage, _Place
 from imgopt.images.streams import Compression, Extent
@@ -35,10 +36,27 @@ _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 def open_remote(
     reference: str, platform: str | None = None, access: Access | None = None
 ) -> Iterator[OpenImage]:
-    """Opens ``REGISTRY/REPO[:TAG|@DIGEST]``. No layer is downloaded until it is read.
+    """Opens one platform of ``REGISTRY/REPO[:TAG|@DIGEST]``. No layer is downloaded until it is read.
 
     MeasureError when the registry does not give it, or gives what is no image.
     """
+    with _opened(reference, platform, access, every=False) as opened:
+        yield opened[0]
+
+
+@contextlib.contextmanager
+def open_remotes(
+    reference: str, platform: str | None = None, access: Access | None = None
+) -> Iterator[list[OpenImage]]:
+    """The same, of every platform that it has, or of the one that is asked for."""
+    with _opened(reference, platform, access, every=True) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def _opened(
+    reference: str, platform: str | None, access: Access | None, *, every: bool
+) -> Iterator[list[OpenImage]]:
     from imgopt.bases.reference import parse_reference
     from imgopt.registry.client import connected
     from imgopt.registry.target import Target, parse_target
@@ -56,7 +74,12 @@ def open_remote(
                 )
             if parsed.digest is not None and manifest.digest != parsed.digest:
                 raise MeasureError("the registry gave another manifest than the digest's", path=reference)
-            opened = _image(client, target.repository, manifest, reference, platform)
+            store = Registry(client, target.repository, reference, manifest)
+            if every:
+                found = find_manifests(store, None, platform)
+            else:
+                found = [find_manifest(store, None, platform)]
+            opened = [_image(store, each, reference) for each in found]
         except InputError as error:
             # of a registry's image nothing can be saved again
             hint = "push the image again" if error.hint == "save the image again" else error.hint
@@ -64,20 +87,16 @@ def open_remote(
                 f"what the registry gave is no usable image: {error.message}", hint, path=reference
             ) from error
         try:
-            yield opened
+            yield [*opened]
         except InputError as error:
             if error.path is None or error.path.startswith(reference):
                 raise MeasureError(error.message, "push the image again", path=reference) from error
             raise
         finally:
-            opened.close()
+            store.close()
 
 
-def _image(
-    client: Client, repository: str, manifest: Manifest, reference: str, platform: str | None
-) -> StoredImage:
-    store = Registry(client, repository, reference, manifest)
-    found = find_manifest(store, None, platform)
+def _image(store: Registry, found: Found, reference: str) -> StoredImage:
     layers: list[tuple[Descriptor | None, int | None]] = []
     places = []
     for described, extent in found.layers:
@@ -86,6 +105,7 @@ def _image(
         layers.append((None, described.size) if plain else (described, None))
         places.append(_Place(extent, None if plain else compression))
     image = doc.make_image(reference, found.config, layers, found.label)
+    image = replace(image, family=found.family)
     return StoredImage(image, tuple(places), store)
 
 

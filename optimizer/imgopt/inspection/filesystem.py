@@ -13,31 +13,43 @@ from imgopt.inspection.tarstream import Entry
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
+#: As many as Linux follows.
+MOST_LINKS = 40
 #: Bookkeeping of aufs, not files.
 INTERNAL = ".wh..wh."
 
 
 class Content:
-    """Bytes that a layer stores; ``names`` of the image that show them."""
+    """Bytes that a layer stores under ``path``; ``names`` of the image that show them."""
 
-    __slots__ = ("layer", "names", "size")
+    __slots__ = ("layer", "names", "path", "size")
 
-    def __init__(self, size: int, layer: int) -> None:
+    def __init__(self, size: int, layer: int, path: str) -> None:
         self.size = size
         self.layer = layer
+        self.path = path
         self.names = 1
 
 
 class Node:
     """A name of the image. ``children`` is None for all but directories; ``content`` for those and for what has none.
-    ``size`` is what its own tar entry stored (a hard link: 0)."""
+    ``size`` is what its own tar entry unpacks to (a hard link: 0); ``target`` is a symbolic link's."""
 
-    __slots__ = ("children", "content", "layer", "size")
+    __slots__ = ("children", "content", "layer", "size", "target")
 
-    def __init__(self, layer: int, size: int, content: Content | None, *, directory: bool) -> None:
+    def __init__(
+        self,
+        layer: int,
+        size: int,
+        content: Content | None,
+        *,
+        directory: bool,
+        target: str | None = None,
+    ) -> None:
         self.layer = layer
         self.size = size
         self.content = content
+        self.target = target
         self.children: dict[str, Node] | None = {} if directory else None
 
 
@@ -101,6 +113,37 @@ class Filesystem:
             node = node.children.get(part)
         return node
 
+    def resolve(self, path: str) -> tuple[str, Node] | None:
+        """Where a path leads in a container, links followed, and what lies there; None where that is nothing."""
+        waiting = path.split("/")[::-1]
+        parts: list[str] = []
+        nodes = [self.root]
+        links = 0
+        while waiting:
+            part = waiting.pop()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                if parts:
+                    parts.pop()
+                    nodes.pop()
+                continue
+            children = nodes[-1].children
+            node = children.get(part) if children is not None else None
+            if node is None:
+                return None
+            if node.target is not None:
+                links += 1
+                if links > MOST_LINKS:
+                    return None
+                waiting += node.target.split("/")[::-1]
+                if node.target.startswith("/"):
+                    parts, nodes = [], [self.root]
+                continue
+            parts.append(part)
+            nodes.append(node)
+        return "/" + "/".join(parts), nodes[-1]
+
     def files(self) -> Iterator[tuple[str, Node]]:
         """Every name that is no directory, with its path."""
         stack: list[tuple[str, Node]] = [("", self.root)]
@@ -147,8 +190,10 @@ class Filesystem:
             return
         if old is not None:
             self._drop(old, entry.path, layer, removed=False)
-        content = Content(entry.stored_bytes, layer) if entry.stored_bytes else None
-        parent.children[name] = Node(layer, entry.stored_bytes, content, directory=False)
+        size = entry.unpacked_bytes
+        content = Content(size, layer, entry.path) if size else None
+        target = entry.target if entry.kind == "symlink" else None
+        parent.children[name] = Node(layer, size, content, directory=False, target=target)
 
     def _link(self, entry: Entry, layer: int) -> None:
         from imgopt.inspection.tarstream import clean

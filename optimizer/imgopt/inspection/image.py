@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from imgopt.images.model import ALONE, Family
 from imgopt.inspection.filesystem import Filesystem, Wasted
 from imgopt.inspection.places import JavaHome, Places, What
 from imgopt.result import Basis, Sum, total
@@ -28,7 +29,7 @@ class InspectedLayer:
     """One layer; ``number`` counts from 1, the lowest. ``compressed_bytes`` is what a registry stores and a push
     sends; with ``compressed_here`` the source holds the plain tar, and it was compressed to be weighed.
 
-    ``uncompressed_bytes`` is the length of the plain tar. What lies in it is empty where only the manifest was read.
+    ``uncompressed_bytes`` is the length of the plain tar, with the holes of sparse files. What lies in it is empty where only the manifest was read.
     ``changes_each_release``: it holds the application itself; None where that cannot be told.
     """
 
@@ -74,6 +75,8 @@ class Contents:
     dives_wasted_bytes: int
     jars: tuple[InspectedJar, ...]
     stored: Mapping[What, int] = field(default_factory=dict)
+    untold: Mapping[What, str] = field(default_factory=dict)
+    """Why it cannot be told whether the image has it, or all of it."""
 
     @property
     def homes(self) -> tuple[JavaHome, ...]:
@@ -83,18 +86,21 @@ class Contents:
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """``target`` is as the user wrote it, ``reference`` the name that the image has. ``contents`` is None where the
-    layers were not read (a registry's image, by its manifest only)."""
+    layers were not read (a registry's image, by its manifest only). ``root``: whether it runs as root; None where that
+    cannot be told, and ``user_untold`` says why."""
 
     target: str
     reference: str
     id: str
     platform: str
     user: str
-    root: bool
+    root: bool | None
     start: tuple[str, ...]
     layers: tuple[InspectedLayer, ...]
     contents: Contents | None
     notes: tuple[str, ...] = ()
+    user_untold: str | None = None
+    family: Family = ALONE
 
     @property
     def compressed(self) -> Sum:

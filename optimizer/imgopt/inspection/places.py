@@ -7,8 +7,8 @@ come in a layer above its JRE.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 What = Literal[
@@ -27,84 +27,178 @@ NAMES: dict[What, str] = {
     "other": "system and other files",
 }
 
+#: Where package managers keep what they fetch, in whosever home; and what only they make, wherever it lies.
 _CACHES = re.compile(
-    r"/var/lib/apt/lists/.|/var/cache/(?:apt|yum|dnf|libdnf5|zypp|apk|man|pacman)/.|/etc/apk/cache/.|"
-    r"/(?:root|home/[^/]+)/\.(?:cache|npm/_cacache|m2/repository|gradle/caches)/.|/usr/local/share/\.cache/yarn/."
+    r"/var/lib/(?:apt/lists|dnf)/.|/var/cache/(?:apt|yum|dnf|libdnf5|microdnf|zypp|apk|man|pacman)/.|/etc/apk/cache/.|"
+    r".*/\.(?:cache|npm/_cacache|m2/repository|gradle/(?:caches|wrapper/dists)|ivy2/cache)/.|"
+    r"/usr/local/share/\.cache/yarn/.|.*/(?:modules-2/files-2\.1|_cacache/content-v2)/.|"
+    r".*/(?:APKINDEX\.[\w.]+\.tar\.gz|[^/]+_(?:Packages|Sources|Translation-\w+)(?:\.lz4|\.gz|\.xz)?|[^/]+\.(?:deb|rpm))"
+)
+_TOOL_NAMES = (
+    r"(?:mvn|mvnd|gradle|ant|git|gcc|g\+\+|cc|c\+\+|clang(?:\+\+)?|make|gmake|cmake|ninja|npm|yarn|pnpm|ld|as|"
+    r"(?:x86_64|aarch64)-[\w.]+-linux-(?:gnu|musl)-[\w+.-]+|(?:x86_64|aarch64)-linux-(?:gnu|musl)-[\w+.-]+|"
+    r"(?:gcc|g\+\+|clang|clang\+\+)-[\d.]+)"
 )
 _TOOLS = re.compile(
     r"/(?:opt|usr/share|usr/local|usr/local/share)/(?:[\w.-]+/)*?(?:apache-)?(?:maven|gradle|ant)(?:-[\w.-]+)?/.|"
-    r"/usr/(?:lib|libexec)/(?:gcc|git-core)(?:-cross)?/.|/usr/share/(?:git-core|cmake[^/]*|autoconf|automake[^/]*)/.|"
-    r"/(?:root|home/[^/]+)/\.(?:m2|gradle|sdkman|nvm|npm)/.|/usr/(?:local/)?lib/node_modules/npm/.|"
-    r"/usr/(?:local/)?bin/(?:mvn|mvnd|gradle|ant|git|gcc|g\+\+|cc|c\+\+|make|cmake|npm|yarn|pnpm|ld|as|"
-    r"(?:x86_64|aarch64)-linux-(?:gnu|musl)-[\w+.-]+)"
+    r".*/(?:lib|lib64|libexec)/(?:gcc|git-core)(?:-cross)?/.|.*/share/(?:git-core|cmake[^/]*|autoconf|automake[^/]*)/.|"
+    r".*/\.(?:m2|gradle|sdkman|nvm|npm)/.|.*/node_modules/(?:npm|yarn|pnpm)/.|"
+    rf".*/s?bin/{_TOOL_NAMES}"
 )
+#: A file by which a tool is known wherever it lies: what is beside it, and above, is the tool's.
+_TOOL_HOMES = re.compile(
+    r"(.*)/lib/(?:maven-core|gradle-launcher|gradle-core|gradle-runtime-api-info|ant-launcher)(?:-[\d.][\w.-]*)?\.jar"
+)
+#: Of a local Maven repository, wherever it lies.
+_REPOSITORY_SIGN = "/_remote.repositories"
 _DOCUMENTATION = re.compile(
     r"/usr/(?:local/)?share/(?:doc|man|info|locale|help|gtk-doc|javadoc)/.|.*-(?:sources|javadoc)\.jar"
 )
-#: Of an unpacked Spring Boot jar or war, and as Jib lays an application out.
-_CLASSES = re.compile(r".*/(?:BOOT-INF|WEB-INF)/classes/.+|/app/(?:classes|resources)/.+")
-_LIBRARY = re.compile(r".*\.(?:jar|war|ear)")
-#: What only a Java home has, and how many names above it that is.
-_HOME_SIGNS = (
-    (re.compile(r"(.+)/jre/lib/rt\.jar"), False),
-    (re.compile(r"(.+)/lib/rt\.jar"), False),
-    (re.compile(r"(.+)/lib/modules"), False),
-    (re.compile(r"(.+)/jmods/java\.base\.jmod"), True),
-    (re.compile(r"(.+)/bin/javac"), True),
-    (re.compile(r"(.+)/lib/ct\.sym"), True),
+#: Of an unpacked Spring Boot jar or war, as Jib lays an application out, and what Quarkus makes anew in each build.
+_CLASSES = re.compile(
+    r".*/(?:BOOT-INF|WEB-INF)/classes/.+|/app/(?:classes|resources)/.+|"
+    r".*/quarkus/(?:generated-bytecode|transformed-bytecode)\.jar|.*/quarkus/quarkus-application\.dat"
 )
-_NO_HOMES = frozenset(("", "/usr", "/usr/local", "/usr/share"))
+#: Spring Boot's own classes in an unpacked jar.
+_LOADER = "/org/springframework/boot/loader/"
+_LIBRARY = re.compile(r".*\.(?:jar|war|ear)")
+_LIBRARY_PLACES = (
+    "/BOOT-INF/lib/",
+    "/WEB-INF/lib/",
+    "/lib/",
+    "/libs/",
+    "/ext/",
+    "/lib-provided/",
+    "/plugins/",
+)
+#: What only a Java home has, and whether a JRE has none of it.
+_HOME_SIGNS = (
+    (re.compile(r"(.*)/jre/lib/rt\.jar"), False),
+    (re.compile(r"(.*)/lib/rt\.jar"), False),
+    (re.compile(r"(.*)/lib/modules"), False),
+    (re.compile(r"(.*)/(?:jmods/)?(?:java|jdk)\.[\w.]+\.jmod"), True),
+    (re.compile(r"(.*)/bin/javac(?:\.exe)?"), True),
+    (re.compile(r"(.*)/lib/ct\.sym"), True),
+)
+SIGN_ENDS = ("/rt.jar", "/lib/modules", ".jmod", "/javac", "/javac.exe", "/ct.sym")
+#: Directories that hold much else: of a Java there only its own files are its.
+_SHARED = frozenset(
+    (
+        "",
+        *(
+            f"/{name}"
+            for name in "usr opt lib lib64 libexec local share srv var home root app data tmp mnt etc".split()
+        ),
+    )
+) | frozenset(
+    f"/usr/{name}" for name in ("local", "share", "lib", "lib64", "libexec", "local/share", "local/lib")
+)
+_JAVAS_OWN = re.compile(
+    r"/bin/(?:ja[a-z]+|j(?:cmd|cons|db|deps|fr|hsdb|image|info|link|map|mod|package|ps|runscript|shell|stack|stat|statd|web"
+    r"initdb|webserver)|keytool|rmi\w*|serialver|native-image)(?:\.exe)?|"
+    r"/jmods/.+|/jre/.+|/lib/(?:modules|ct\.sym|tools\.jar|rt\.jar|src\.zip|jvm\.cfg|jrt-fs\.jar|server/.+|client/.+)|/release"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class JavaHome:
-    """Where a Java lies; ``jdk``: with a compiler or modules to link from."""
+    """Where a Java lies; ``jdk``: with a compiler or modules to link from, known by the file ``sign``."""
 
     path: str
     jdk: bool
+    sign: str = ""
+
+    def holds(self, path: str) -> bool:
+        if not path.startswith(self.path + "/"):
+            return False
+        return self.path not in _SHARED or _JAVAS_OWN.fullmatch(path[len(self.path) :]) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What an image's paths are, once it is known where Java and the application's jars lie in it."""
+    """What an image's paths are, once it is known where Java, tools and the application lie in it."""
 
     homes: tuple[JavaHome, ...]
     applications: frozenset[str] = frozenset()
+    classes: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
+    linked: Mapping[str, What] = field(default_factory=dict)
 
     def what(self, path: str) -> What:
-        if path in self.applications:
+        if path in self.applications or _CLASSES.match(path):
             return "application"
         for home in self.homes:
-            if path.startswith(home.path + "/"):
+            if home.holds(path):
                 return "jdk" if home.jdk else "jre"
-        if _CACHES.match(path):
+        if _CACHES.match(path) or path.startswith(self.repositories):
             return "package-cache"
-        if _TOOLS.match(path):
+        if _TOOLS.match(path) or path.startswith(self.tools):
             return "build-tools"
         if _DOCUMENTATION.match(path):
             return "documentation"
-        if _CLASSES.match(path):
-            return "application"
+        for place, what in self.linked.items():
+            if path == place or (place.endswith("/") and path.startswith(place)):
+                return what
         if _LIBRARY.fullmatch(path):
             return "libraries"
+        if path.startswith(self.classes) or (path.endswith(".class") and _LOADER not in path):
+            return "application"
         return "other"
 
 
-def java_homes(paths: Iterable[str]) -> tuple[JavaHome, ...]:
-    """The homes that the paths show, the longest first so that the innermost one counts."""
-    found: dict[str, bool] = {}
+def java_homes(paths: Iterable[str], compilers: Iterable[str] = ()) -> tuple[JavaHome, ...]:
+    """The homes that the paths of files show, the longest first so that the innermost one counts.
+
+    ``compilers``: files that were seen to be, or to hold, Java's compiler, whatever they are called.
+    """
+    found: dict[str, tuple[bool, str]] = {}
+
+    def add(home: str, sign: str, *, jdk: bool) -> None:
+        home = home.removesuffix("/jre")
+        if home not in found or (jdk and not found[home][0]):
+            found[home] = (jdk, sign)
+
     for path in paths:
-        if not path.endswith(("/rt.jar", "/lib/modules", ".jmod", "/javac", "/ct.sym")):
+        if not path.endswith(SIGN_ENDS):
             continue
         for sign, jdk in _HOME_SIGNS:
             match = sign.fullmatch(path)
-            if match is None:
-                continue
-            home = match[1].removesuffix("/jre")
-            if home not in _NO_HOMES and not home.startswith(("/lib", "/usr/lib/modules")):
-                found[home] = found.get(home, False) or jdk
-            break
-    return tuple(JavaHome(path, found[path]) for path in sorted(found, key=len, reverse=True))
+            if match is not None:
+                if jdk or match[1]:  # /lib/modules is the kernel's, unless it is seen to be Java's
+                    add(match[1], path, jdk=jdk)
+                break
+    for path in compilers:
+        directory = path.rpartition("/")[0]
+        add(re.sub(r"/(?:lib|bin|jmods)$", "", directory), path, jdk=True)
+    return tuple(JavaHome(path, *found[path]) for path in sorted(found, key=len, reverse=True))
+
+
+def is_shared(path: str) -> bool:
+    """Whether a directory holds so much else that not all in it is what one thing in it is."""
+    return path.rstrip("/") in _SHARED
+
+
+def in_library_place(path: str) -> bool:
+    return any(place in path for place in _LIBRARY_PLACES)
+
+
+def tool_homes(paths: Iterable[str]) -> tuple[str, ...]:
+    """Directories of build tools, each with a slash at its end, by files that only they have."""
+    found = set()
+    for path in paths:
+        if path.endswith(".jar"):
+            match = _TOOL_HOMES.fullmatch(path)
+            if match is not None and match[1] not in _SHARED:
+                found.add(f"{match[1]}/")
+    return tuple(sorted(found))
+
+
+def maven_repositories(paths: Iterable[str]) -> tuple[str, ...]:
+    """Directories of artifacts in local Maven repositories, each with a slash at its end."""
+    return tuple(
+        sorted({path[: -len(_REPOSITORY_SIGN) + 1] for path in paths if path.endswith(_REPOSITORY_SIGN)})
+    )
 
 
 def start_words(config: object) -> tuple[str, ...]:
@@ -117,10 +211,3 @@ def start_words(config: object) -> tuple[str, ...]:
         if isinstance(value, list):
             words += [str(each) for each in value]
     return tuple(part.strip("\"'") for word in words for part in word.replace(";", " ").split())
-
-
-def runs_as_root(config: object) -> bool:
-    """Whether the image's user is root: none is named, or the name or number is root's."""
-    user = config.get("User") if isinstance(config, dict) else None
-    name = str(user or "").partition(":")[0].strip()
-    return name in ("", "root", "0") or (name.isdigit() and int(name) == 0)

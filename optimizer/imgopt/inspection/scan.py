@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -12,10 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.errors import ImgoptError, MeasureError
+from imgopt.inspection.application import find_application
 from imgopt.inspection.filesystem import Filesystem, is_whiteout
 from imgopt.inspection.image import Contents, Holding, InspectedJar, InspectedLayer, Inspection
-from imgopt.inspection.places import WHATS, Places, What, java_homes, runs_as_root, start_words
+from imgopt.inspection.places import (
+    SIGN_ENDS,
+    WHATS,
+    Places,
+    What,
+    in_library_place,
+    is_shared,
+    java_homes,
+    maven_repositories,
+    start_words,
+    tool_homes,
+)
+from imgopt.inspection.start import ARCHIVES
 from imgopt.inspection.tarstream import Entry, TarStream
+from imgopt.users import uid_of
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -30,21 +45,23 @@ RATIO = 100
 MOST_OF_A_LAYER = 4 << 30
 #: Files of all layers together: what is kept of each is some hundred bytes.
 MOST_ENTRIES = 1_000_000
-#: Jars that are looked into, and their bytes together.
-MOST_JARS = 8
+#: Jars that are looked into, and their bytes together; those that are started have as much for themselves.
+MOST_JARS = 200
 LEAST_JAR_BYTES = 64 * 1024
 MOST_JAR_BYTES = 2 << 30
 LARGEST = 10
+#: Scripts and /etc/passwd, which are kept while the layers are read, and what is read of one later.
+MOST_KEPT_BYTES = 64 * 1024
+MOST_KEPT_TOGETHER = 8 << 20
+MOST_TEXT_BYTES = 1 << 20
+#: The index at the front of a Java runtime's ``lib/modules``, which names its modules.
+LEAST_RUNTIME_BYTES = 1024
+MOST_INDEX_BYTES = 64 << 20
 
-_LIBRARY_PLACES = (
-    "/BOOT-INF/lib/",
-    "/WEB-INF/lib/",
-    "/lib/",
-    "/libs/",
-    "/ext/",
-    "/lib-provided/",
-    "/plugins/",
-)
+TOOLS_JAR = "/lib/tools.jar"
+_COMPILER = "com/sun/tools/javac/Main.class"
+#: Of a Java runtime image, little and big endian.
+_RUNTIME_MAGICS = (b"\xda\xda\xfe\xca", b"\xca\xfe\xda\xda")
 
 
 def inspect_image(
@@ -60,7 +77,7 @@ def inspect_image(
         with reader.spooling(), _threads() as threads:
             for index in range(len(image.layers)):
                 reader.read(index, threads)
-        return _with_contents(image, target, reader)
+            return _with_contents(image, target, reader)
     layers = tuple(
         InspectedLayer(
             number,
@@ -81,20 +98,24 @@ def _inspection(
     layers: tuple[InspectedLayer, ...],
     contents: Contents | None,
     notes: Sequence[str],
+    passwd: bytes | None = None,
 ) -> Inspection:
     config = image.config.get("config")
     user = config.get("User") if isinstance(config, dict) else None
+    text = user if isinstance(user, str) else "" if user is None else repr(user)
+    uid, untold = uid_of(text, passwd)
     return Inspection(
         target,
         image.reference,
         image.id,
         image.platform,
-        str(user or ""),
-        runs_as_root(config),
+        text,
+        None if uid is None else uid == 0,
         start_words(config),
         layers,
         contents,
         tuple(notes),
+        untold,
     )
 
 
@@ -110,7 +131,7 @@ def _threads() -> Iterator[ThreadPoolExecutor]:
 
 @dataclass(frozen=True, slots=True)
 class _ReadLayer:
-    """A layer as it was read: its files with what they store, and its two sizes."""
+    """A layer as it was read: its files with what they unpack to, and its two sizes."""
 
     files: list[tuple[str, int]]
     compressed_bytes: int
@@ -124,17 +145,20 @@ class _Reader:
         self.image = opened.image
         self.layers: list[_ReadLayer] = []
         self.files = Filesystem()
-        self.jars: list[InspectedJar] = []
+        self.jars: dict[tuple[int, str], InspectedJar] = {}
         self.notes: list[str] = []
+        self.compilers: dict[str, None] = {}
+        self.untold: dict[What, str] = {}
+        self._kept: dict[tuple[int, str], bytes] = {}
+        self._kept_bytes = 0
         self._progress = progress
         self._read_bytes = 0
         self._entries = 0
-        self._jar_bytes = 0
+        self._looked_at = {True: 0, False: 0}
+        self._jar_bytes = {True: 0, False: 0}
         self._spool: Path | None = None
         start = start_words(self.image.config.get("config"))
-        self._started = frozenset(
-            word.rpartition("/")[2] for word in start if word.endswith((".jar", ".war"))
-        )
+        self.started = frozenset(word.rpartition("/")[2] for word in start if word.lower().endswith(ARCHIVES))
         stored = sum(
             layer.blob.size if layer.blob else layer.uncompressed_bytes or 0 for layer in self.image.layers
         )
@@ -149,7 +173,7 @@ class _Reader:
 
     def read(self, index: int, threads: ThreadPoolExecutor) -> None:
         layer = self.image.layers[index]
-        label = f"{self.image.reference}: layer {index + 1}"
+        label = self._label(index)
         if self._progress is not None:
             self._progress(label)
         most = self._most_bytes - self._read_bytes
@@ -166,7 +190,7 @@ class _Reader:
             stream = TarStream(tee, label, most_bytes=most, most_entries=MOST_ENTRIES - self._entries)
             entries: list[Entry] = []
             files: list[tuple[str, int]] = []
-            outside = 0
+            outside = holes = 0
             for entry in stream:
                 entries.append(entry)
                 outside += entry.outside
@@ -175,34 +199,145 @@ class _Reader:
                         f"layer {index + 1}: {entry.path[:120]} is named so that it leads out of the image"
                     )
                 if entry.kind == "file" and not is_whiteout(entry.path):
-                    files.append((entry.path, entry.stored_bytes))
+                    files.append((entry.path, entry.unpacked_bytes))
+                    holes += entry.unpacked_bytes - entry.stored_bytes
                     if self._worth_a_look(entry):
-                        self._look_into(entry, stream, index)
+                        self._look_into(entry, stream, index, started=_name(entry.path) in self.started)
+                    else:
+                        self._keep(entry, stream, index)
         self._read_bytes += stream.position
         self._entries += len(entries)
         self.files.apply(index, entries)
+        links = [entry.path for entry in entries if entry.kind in ("link", "symlink")]
+        self.find_linked_compilers(links)  # a later layer may take the links away
         size = layer.blob.size if layer.blob is not None else 0
         self.layers.append(
-            _ReadLayer(files, weigher.finish() if weigher else size, stream.position, weigher is not None)
+            _ReadLayer(
+                files, weigher.finish() if weigher else size, stream.position + holes, weigher is not None
+            )
         )
+
+    def text(self, path: str) -> bytes | None:
+        """A small file of the image, links followed; None where there is none, or it is not small."""
+        found = self.files.resolve(path)
+        content = found[1].content if found is not None else None
+        if content is None:
+            empty = found is not None and found[1].children is None
+            return b"" if empty else None
+        if content.size > MOST_TEXT_BYTES:
+            return None
+        place = (content.layer, content.path)
+        if place not in self._kept:
+            self._read_again(content.layer, {content.path}, jars=False)
+        return self._kept.get(place)
+
+    def look_at(self, paths: Sequence[str], *, started: bool = False) -> list[str]:
+        """Looks into the jars of these real paths that were not looked into yet; those that are left out."""
+        wanted: dict[int, set[str]] = defaultdict(set)
+        left: list[str] = []
+        for path in paths:
+            found = self.files.resolve(path)
+            content = found[1].content if found is not None else None
+            if content is None or (content.layer, content.path) in self.jars:
+                continue
+            if not self._room_for(content.size, started=started):
+                left.append(path)
+                continue
+            self._looked_at[started] += 1
+            self._jar_bytes[started] += content.size
+            wanted[content.layer].add(content.path)
+        for layer in sorted(wanted):
+            self._read_again(layer, wanted[layer], jars=True)
+        return left
+
+    def jar(self, path: str) -> InspectedJar | None:
+        found = self.files.resolve(path)
+        content = found[1].content if found is not None else None
+        return self.jars.get((content.layer, content.path)) if content is not None else None
+
+    def _read_again(self, index: int, paths: set[str], *, jars: bool) -> None:
+        if self._progress is not None:
+            self._progress(f"{self._label(index)}, again")
+        with self.opened.open_tar(index) as source:
+            stream = TarStream(
+                source, self._label(index), most_bytes=self._most_bytes, most_entries=MOST_ENTRIES
+            )
+            for entry in stream:
+                if entry.path not in paths or entry.kind != "file":
+                    continue
+                if jars:
+                    self._spooled(entry, stream, index)
+                elif entry.stored_bytes <= MOST_TEXT_BYTES:
+                    self._kept[index, entry.path] = b"".join(stream.chunks())
+
+    def _label(self, index: int) -> str:
+        return f"{self.image.reference}: layer {index + 1}"
+
+    def _keep(self, entry: Entry, stream: TarStream, index: int) -> None:
+        """What will be asked for: scripts, users, and what makes a Java runtime a JDK."""
+        size, name = entry.stored_bytes, _name(entry.path)
+        if size > LEAST_RUNTIME_BYTES and stream.peek(4) in _RUNTIME_MAGICS:
+            self._runtime(entry, stream)
+        elif name in ("javac", "javac.exe") and size and not stream.peek(512).isascii():
+            self.compilers[entry.path] = None
+        elif 0 < size <= min(MOST_KEPT_BYTES, MOST_KEPT_TOGETHER - self._kept_bytes) and (
+            name == "passwd" or stream.peek(2) == b"#!"
+        ):
+            self._kept_bytes += size
+            self._kept[index, entry.path] = b"".join(stream.chunks())
+
+    def _runtime(self, entry: Entry, stream: TarStream) -> None:
+        """Whether a runtime image (``lib/modules``) has the module of the compiler, by its index."""
+        header = stream.peek(28)
+        order = "<" if header[:4] == _RUNTIME_MAGICS[0] else ">"
+        if len(header) < 28:
+            return
+        _, _, _, _, table, locations, strings = struct.unpack(f"{order}7I", header)
+        end = 28 + 8 * table + locations + strings
+        if end > min(MOST_INDEX_BYTES, entry.stored_bytes):
+            self.untold.setdefault("jdk", f"the modules of {entry.path} cannot be read")
+        elif b"\0jdk.compiler\0" in stream.peek(end):
+            self.compilers[entry.path] = None
+
+    def find_linked_compilers(self, links: Sequence[str]) -> None:
+        """A compiler may have its name by a link only, or lie behind a linked directory."""
+        for path in links:
+            names = [path] if path.endswith(SIGN_ENDS) else []
+            if _name(path) == "bin":
+                names = [f"{path}/javac", f"{path}/javac.exe"]
+            elif _name(path) == "lib":
+                names = [f"{path}/ct.sym"]
+            for name in names:
+                found = self.files.resolve(name)
+                content = found[1].content if found is not None else None
+                if content is None or name.endswith(("/lib/modules", "/rt.jar")):
+                    continue
+                if not java_homes([content.path]):  # else it is known by its own name
+                    self.compilers[name] = None
+
+    def _room_for(self, size: int, *, started: bool) -> bool:
+        return self._looked_at[started] < MOST_JARS and self._jar_bytes[started] + size <= MOST_JAR_BYTES
 
     def _worth_a_look(self, entry: Entry) -> bool:
         path = entry.path
-        if not path.endswith((".jar", ".war")) or not entry.stored_bytes:
+        if not path.lower().endswith(ARCHIVES) or not entry.stored_bytes:
             return False
-        named = path.rpartition("/")[2] in self._started
-        if not named and (
-            entry.stored_bytes < LEAST_JAR_BYTES or any(place in path for place in _LIBRARY_PLACES)
-        ):
+        named = _name(path) in self.started
+        compiler = path.endswith(TOOLS_JAR)
+        if not (named or compiler) and (entry.stored_bytes < LEAST_JAR_BYTES or in_library_place(path)):
             return False
-        return len(self.jars) < MOST_JARS and self._jar_bytes + entry.stored_bytes <= MOST_JAR_BYTES
+        return self._room_for(entry.stored_bytes, started=named or compiler)
 
-    def _look_into(self, entry: Entry, stream: TarStream, index: int) -> None:
+    def _look_into(self, entry: Entry, stream: TarStream, index: int, *, started: bool) -> None:
+        self._looked_at[started] += 1
+        self._jar_bytes[started] += entry.stored_bytes
+        self._spooled(entry, stream, index)
+
+    def _spooled(self, entry: Entry, stream: TarStream, index: int) -> None:
         from imgopt.java.jar import read_jar
 
         assert self._spool is not None
         spooled = self._spool / f"{len(self.jars)}.jar"
-        self._jar_bytes += entry.stored_bytes
         try:
             with spooled.open("wb") as file:
                 for chunk in stream.chunks():
@@ -212,13 +347,18 @@ class _Reader:
                 f"a jar of the image does not fit into {tempfile.gettempdir()}: {error.strerror or error}",
                 "free some space, or set TMPDIR to a larger disk",
             ) from error
+        place = (index, entry.path)
         try:
             jar = replace(read_jar(spooled), path=entry.path)
-            self.jars.append(InspectedJar(entry.path, index, entry.stored_bytes, jar))
+            self.jars[place] = InspectedJar(entry.path, index, entry.stored_bytes, jar)
         except ImgoptError as error:
-            self.jars.append(InspectedJar(entry.path, index, entry.stored_bytes, None, error.message))
+            self.jars[place] = InspectedJar(entry.path, index, entry.stored_bytes, None, error.message)
         finally:
             spooled.unlink(missing_ok=True)
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 class _Tee:
@@ -233,31 +373,34 @@ class _Tee:
         return data
 
 
-_APPLICATIONS = frozenset(
-    ("spring-boot", "spring-boot-war", "shaded", "quarkus-uber", "quarkus-fast", "thin", "war")
-)
-
-
 def _with_contents(image: Image, target: str, reader: _Reader) -> Inspection:
-    homes = java_homes(path for layer in reader.layers for path, _ in layer.files)
-    applications = frozenset(
-        each.path
-        for each in reader.jars
-        if each.path.rpartition("/")[2] in reader._started or (each.jar and each.jar.kind in _APPLICATIONS)
-    )
-    last = {each.path: each for each in reader.jars}  # of several copies only the last one is seen
-    jars = tuple(each for each in last.values() if each.path in applications or each.jar is None)
-    places = Places(homes, applications)
+    paths = [path for layer in reader.layers for path, size in layer.files if size]
+    links = [
+        path
+        for path, node in reader.files.files()
+        if node.target is not None or (node.content is not None and node.content.path != path)
+    ]
+    reader.find_linked_compilers(links)
+    _find_tools_jars(reader, paths, links)
+    homes = java_homes(paths, reader.compilers)
+    config = image.config.get("config")
+    application = find_application(config, reader, homes)
+    last = {each.path: each for _, each in sorted(reader.jars.items())}  # of several copies only it is seen
+    jars = tuple(each for each in last.values() if each.path in application.jars or each.jar is None)
     files = reader.files
+    places = Places(
+        homes, application.jars, application.classes, tool_homes(paths), maven_repositories(paths)
+    )
+    places = replace(places, linked=_linked(places, files, links))
     layers = []
     stored: dict[What, int] = defaultdict(int)
-    told = False
+    told: set[int] = set()
     for index, (read, layer) in enumerate(zip(reader.layers, image.layers, strict=True)):
         holds = _holdings(read.files, places)
         for each in holds:
             stored[each.what] += each.bytes
-        application = any(each.what == "application" for each in holds)
-        told = told or application
+        if any(each.what == "application" for each in holds):
+            told.add(index)
         layers.append(
             InspectedLayer(
                 index + 1,
@@ -271,11 +414,16 @@ def _with_contents(image: Image, target: str, reader: _Reader) -> Inspection:
                 holds,
                 tuple(nlargest(LARGEST, read.files, key=lambda file: (file[1], file[0]))),
                 files.wasted_in.get(index, 0),
-                application,
+                index in told,
             )
         )
-    if not told:  # without an application nobody can say what a release changes
+    # what is not known matters where it lies in a layer that does not change anyway
+    doubt = next((why for layer, why in application.doubts if layer not in told), None)
+    if not told and doubt is None:
+        doubt = "no layer is known to hold the application"
+    if doubt is not None:  # then nobody can say what a release changes
         layers = [replace(layer, changes_each_release=None) for layer in layers]
+        reader.untold["application"] = doubt
     wasted = tuple(sorted(files.wasted.values(), key=lambda each: (-each.bytes, each.path)))
     contents = Contents(
         files,
@@ -286,8 +434,45 @@ def _with_contents(image: Image, target: str, reader: _Reader) -> Inspection:
         files.score.dives_wasted_bytes,
         jars,
         {what: stored[what] for what in WHATS if what in stored},
+        reader.untold,
     )
-    return _inspection(image, target, tuple(layers), contents, reader.notes)
+    passwd = reader.text("/etc/passwd")
+    return _inspection(image, target, tuple(layers), contents, reader.notes, passwd)
+
+
+def _linked(places: Places, files: Filesystem, links: Sequence[str]) -> dict[str, What]:
+    """What lies where links lead to that are named like a tool or a cache: paths of files, directories with a slash."""
+    found: dict[str, What] = {}
+    for path in links:
+        real = files.resolve(path)
+        if real is None:
+            continue
+        directory = real[1].children is not None
+        what = places.what(f"{path}/x" if directory else path)
+        if what not in ("build-tools", "package-cache"):
+            continue
+        if directory and not is_shared(real[0]):
+            found[f"{real[0]}/"] = what
+        elif real[1].content is not None and places.what(real[1].content.path) == "other":
+            found[real[1].content.path] = what
+    return found
+
+
+def _find_tools_jars(reader: _Reader, paths: Sequence[str], links: Sequence[str]) -> None:
+    """The compiler of a JDK 8 and older is a jar, wherever a link names it."""
+    names = [path for path in (*paths, *links) if path.endswith(TOOLS_JAR)]
+    names += [f"{path}/tools.jar" for path in links if _name(path) == "lib"]
+    for path in dict.fromkeys(names):
+        left = reader.look_at([path], started=True)
+        here = reader.jar(path)
+        found = [jar for (_, each), jar in reader.jars.items() if each == path]
+        for jar in found or ([here] if here is not None else []):
+            if jar.jar is None:
+                left = [path]
+            elif any(entry.name == _COMPILER for entry in jar.jar.entries):
+                reader.compilers[path] = None
+        if left:
+            reader.untold.setdefault("jdk", f"{path} cannot be read, which may be a JDK's compiler")
 
 
 def _holdings(files: Sequence[tuple[str, int]], places: Places) -> tuple[Holding, ...]:

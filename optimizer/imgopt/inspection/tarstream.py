@@ -51,6 +51,11 @@ class Entry:
     target: str = ""
     outside: bool = False
 
+    @property
+    def unpacked_bytes(self) -> int:
+        """What it takes when it is unpacked; engines write a sparse file's holes as zeros."""
+        return max(self.stored_bytes, self.bytes)
+
 
 class TarStream:
     """Iterate over it for the entries; `chunks` gives the content of the one at hand. ``position`` counts the bytes
@@ -67,6 +72,7 @@ class TarStream:
         self._padding = 0
         self._names = 0
         self._global: dict[str, str] = {}
+        self._peeked = b""
 
     def __iter__(self) -> Iterator[Entry]:
         number = 0
@@ -79,11 +85,22 @@ class TarStream:
         self._drain()
 
     def chunks(self) -> Iterator[bytes]:
-        """What is left of the current entry's content."""
+        """What is left of the current entry's content, with what was only peeked at."""
+        if self._peeked:
+            peeked, self._peeked = self._peeked, b""
+            yield peeked
         while self._rest:
             chunk = self._read(min(CHUNK_BYTES, self._rest))
             self._rest -= len(chunk)
             yield chunk
+
+    def peek(self, count: int) -> bytes:
+        """The first bytes of what is left of the current entry's content, which `chunks` gives again."""
+        missing = min(count - len(self._peeked), self._rest)
+        if missing > 0:
+            self._peeked += self._read(missing)
+            self._rest -= missing
+        return self._peeked[:count]
 
     def _next(self) -> Entry | None:
         name: bytes | None = None
@@ -128,8 +145,10 @@ class TarStream:
             extended = header[482] != 0
             while extended:  # further maps of where its data lies
                 extended = self._read(BLOCK)[504] != 0
-        if "GNU.sparse.realsize" in pax or "GNU.sparse.size" in pax:
-            length = self._decimal(pax.get("GNU.sparse.realsize") or pax["GNU.sparse.size"])
+        for key in ("GNU.sparse.realsize", "GNU.sparse.size", "SCHILY.realsize"):
+            if key in pax:
+                length = self._decimal(pax[key])
+                break
         written = pax.get("GNU.sparse.name") or pax.get("path")
         if written is None:
             raw = name if name is not None else _ustar_name(header)

@@ -13,7 +13,7 @@ from imgopt.report.markdown import code, escaped, markdown_table
 if TYPE_CHECKING:
     from imgopt.gate.judge import Judged, Verdict
     from imgopt.gate.run import GateReport
-    from imgopt.gate.subject import Layer
+    from imgopt.gate.subject import Layer, Subject
 
 #: By which the comment is found again.
 MARKER = "<!-- imgopt: gate -->"
@@ -61,7 +61,11 @@ def _verdict(verdict: Verdict, width: int, *, quiet: bool, verbose: bool) -> lis
     name = visible(subject.target)
     if subject.name not in (subject.target, subject.target.removeprefix("docker:")):
         name += f" ({visible(subject.name)})"
-    size = f"  {amount(subject.compressed)} compressed, {amount(subject.uncompressed)} unpacked"
+    size = (
+        f"  {visible(subject.platform)}, {sizes_of(subject)}"
+        if subject.platform
+        else f"  {sizes_of(subject)}"
+    )
     lines: list[Line] = [line((name, "strong"), (size, "dim"))]
     shown = [each for each in verdict.budgets if not quiet or each.passed is not True]
     rows: list[list[Line | str]] = []
@@ -94,6 +98,10 @@ def _verdict(verdict: Verdict, width: int, *, quiet: bool, verbose: bool) -> lis
     return lines
 
 
+def sizes_of(subject: Subject) -> str:
+    return f"{amount(subject.compressed)} compressed, {amount(subject.uncompressed)} unpacked"
+
+
 def _limit(each: Judged) -> str:
     return visible(each.limit.text)
 
@@ -112,9 +120,9 @@ def markdown(report: GateReport) -> str:
             ]
             for each in verdict.budgets
         ]
-        sizes = f"{amount(subject.compressed)} compressed, {amount(subject.uncompressed)} unpacked"
+        sizes = sizes_of(subject)
         parts += [
-            f"#### {code(subject.target)}: {sizes}",
+            f"#### {code(subject.label)}: {sizes}",
             markdown_table(
                 ["budget", "limit", "measured" if not subject.predicted else "predicted", "basis"],
                 rows,
@@ -149,6 +157,7 @@ def _target(verdict: Verdict) -> dict[str, Any]:
     return {
         "target": subject.target,
         "name": subject.name,
+        "platform": subject.platform or None,
         "predicted": subject.predicted,
         "passed": verdict.passed,
         "compressed_bytes": subject.compressed.value,
@@ -209,7 +218,7 @@ def _budget(each: Judged) -> dict[str, Any]:
 def lines_of(verdicts: Sequence[Verdict]) -> list[str]:
     """One sentence for each budget that is not kept, for errors and summaries."""
     return [
-        f"{verdict.subject.target}: {each.limit.name}: {each.message}"
+        f"{verdict.subject.label}: {each.limit.name}: {each.message}"
         for verdict in verdicts
         for each in verdict.budgets
         if each.passed is not True

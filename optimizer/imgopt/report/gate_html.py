@@ -6,8 +6,7 @@ import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imgopt.report.figures import amount
-from imgopt.report.gate import headline
+from imgopt.report.gate import headline, sizes_of
 from imgopt.report.inspect_html import bars, document, rows
 from imgopt.report.layout import visible
 from imgopt.units import megabytes
@@ -34,10 +33,10 @@ def page(report: GateReport) -> str:
 
 def _verdict(verdict: Verdict) -> list[str]:
     subject = verdict.subject
-    sizes = f"{amount(subject.compressed)} compressed, {amount(subject.uncompressed)} unpacked"
+    platform = f"{_text(subject.platform)}, " if subject.platform else ""
     parts = [
-        f"<h2>{_text(subject.target)}</h2>",
-        f"<p>{sizes} ({subject.compressed.basis})</p>",
+        f"<h2>{_text(subject.label)}</h2>",
+        f"<p>{platform}{sizes_of(subject)} ({subject.compressed.basis})</p>",
         *_layers(verdict),
     ]
     lines = []

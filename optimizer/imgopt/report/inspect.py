@@ -13,6 +13,7 @@ from imgopt.report.layout import Line, dim, head, line, table, tail, visible, wr
 from imgopt.report.markdown import code, escaped, markdown_table
 from imgopt.report.tree import Branch, branches, inside_of
 from imgopt.units import megabytes
+from imgopt.users import name_of
 
 if TYPE_CHECKING:
     from imgopt.inspection.filesystem import Wasted
@@ -79,7 +80,11 @@ def _headline(found: Inspection) -> str:
 
 
 def _facts(found: Inspection) -> str:
-    facts = [f"runs as {visible(found.user) or 'root'}" + (" (no USER)" if not found.user else "")]
+    named_root = found.root and name_of(found.user) not in ("", "0", "root")
+    facts = [
+        f"runs as {visible(found.user) or 'root'}"
+        + (" (no USER)" if not found.user else " (which is root)" if named_root else "")
+    ]
     if found.contents is not None:
         facts += [
             f"{'JDK' if home.jdk else 'Java runtime'} in {visible(home.path)}"

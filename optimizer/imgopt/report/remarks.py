@@ -129,7 +129,7 @@ def of_gate(report: GateReport, config: str | None) -> Remarks:
     for verdict in report.verdicts:
         names = tuple(each.limit.name for each in verdict.budgets)
         remarks = [_budget(verdict, each, config) for each in verdict.budgets if each.passed is not True]
-        checked.append(Checked(verdict.subject.target, names, tuple(remarks)))
+        checked.append(Checked(verdict.subject.label, names, tuple(remarks)))
     checked += _errors(report.errors)
     return Remarks("gate", tuple(checked), dict(BUDGETS))
 
@@ -144,12 +144,12 @@ def _budget(verdict: Verdict, each: Judged, config: str | None) -> Remark:
         changed = [layer.line for layer in subject.layers if layer.line]
         line = min(changed, default=1)
     return Remark(
-        subject.target,
+        subject.label,
         each.limit.name,
         "error",
-        f"{subject.target}: {each.message}"
+        f"{subject.label}: {each.message}"
         if each.passed is not None
-        else f"{subject.target}: not measured: {each.message}",
+        else f"{subject.label}: not measured: {each.message}",
         path,
         line,
         line,

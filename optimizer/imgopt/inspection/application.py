@@ -1,0 +1,161 @@
+"""Which files of an image are the application itself, and what of that cannot be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from imgopt.inspection.places import in_library_place
+from imgopt.inspection.start import ARCHIVES, Start, find_start
+
+if TYPE_CHECKING:
+    from imgopt.inspection.filesystem import Filesystem
+    from imgopt.inspection.image import InspectedJar
+    from imgopt.inspection.places import JavaHome
+
+#: Jars that are an application, whether something is seen to start them or not.
+_KINDS = frozenset(
+    ("spring-boot", "spring-boot-war", "shaded", "quarkus-uber", "quarkus-fast", "thin", "war")
+)
+#: Where an application that was recognised has its libraries.
+_OF_APPLICATIONS = ("/BOOT-INF/lib/", "/WEB-INF/lib/")
+_LEAST_BYTES = 64 * 1024
+
+
+class Jars(Protocol):
+    """The image's files, and its jars, which are looked into when they are asked for."""
+
+    files: Filesystem
+    jars: dict[tuple[int, str], InspectedJar]
+
+    def look_at(self, paths: Sequence[str], *, started: bool = False) -> list[str]: ...
+    def jar(self, path: str) -> InspectedJar | None: ...
+    def text(self, path: str) -> bytes | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """``jars``: paths; ``classes``: directories, each with a slash at its end. ``doubts``: a layer (0-based) that may
+    hold more of it, and why."""
+
+    jars: frozenset[str]
+    classes: tuple[str, ...]
+    doubts: tuple[tuple[int, str], ...]
+
+
+def find_application(config: Any, image: Jars, homes: Sequence[JavaHome]) -> Application:
+    files = image.files
+    start = find_start(config, files, image.text)
+    doubts: list[tuple[int, str]] = []
+    visible = [
+        path
+        for path, node in files.files()
+        if path.lower().endswith(ARCHIVES)
+        and node.content is not None
+        and not any(home.holds(path) for home in homes)
+    ]
+    _look(image, list(start.jars), doubts, started=True)
+    classes = _class_directories(start, image)
+    named = dict.fromkeys(_stored(files, start.jars))
+    by_class_path = not start.jars and not classes and not start.boot and bool(start.libraries)
+    if by_class_path:
+        _look(image, list(start.libraries), doubts)
+    worth = [
+        path
+        for path in visible
+        if not in_library_place(path) and (_size(files, path) >= _LEAST_BYTES or start.unseen)
+    ]
+    others = [path for path in visible if path not in worth] if start.unseen else []
+    others = [path for path in others if not any(place in path for place in _OF_APPLICATIONS)]
+    _look(image, [*worth, *others], doubts)
+    for path in (*worth, *others):
+        found = image.jar(path)
+        if found is None or path in start.jars:
+            continue
+        if found.jar is None:
+            doubts.append(
+                (found.layer, f"{path} cannot be read ({found.problem}), which may be the application")
+            )
+        elif found.jar.kind in _KINDS:
+            named[found.path] = None
+        elif start.unseen:
+            doubts.append((found.layer, f"{start.unseen[0]}, and {path} may be the application"))
+    # as it is called in layers that only store it; and what lower layers store under the name of a started one
+    named |= {
+        path: None
+        for (_, path), each in image.jars.items()
+        if path.rpartition("/")[2] in _names(start.jars) or (each.jar is not None and each.jar.kind in _KINDS)
+    }
+    for path in start.jars:
+        found = image.jar(path)
+        if found is not None and found.jar is not None and found.jar.kind == "quarkus-fast":
+            directory = path.rpartition("/")[0]
+            classes += [f"{directory}/app/", f"{directory}/quarkus/"]
+            named |= {each: None for each in visible if each.startswith(tuple(classes[-2:]))}
+    if by_class_path:
+        doubts += _of_the_class_path(start, image, named)
+    return Application(frozenset(named), tuple(classes), tuple(doubts))
+
+
+def _look(image: Jars, paths: Sequence[str], doubts: list[tuple[int, str]], *, started: bool = False) -> None:
+    for path in image.look_at(paths, started=started):
+        layer = _layer(image.files, path)
+        doubts.append((layer, f"{path} was not looked into, there are too many jars or it is too large"))
+
+
+def _class_directories(start: Start, image: Jars) -> list[str]:
+    """Directories of the application's classes: on the class path, or in the manifest of a started jar."""
+    directories = list(start.classes)
+    for path in start.jars:
+        found = image.jar(path)
+        if found is None or found.jar is None:
+            continue
+        for each in found.jar.class_path:
+            place = image.files.resolve(each if each.startswith("/") else f"{path.rpartition('/')[0]}/{each}")
+            if place is not None and place[1].children is not None:
+                directories.append(place[0])
+    classes = []
+    for directory in dict.fromkeys(directories):
+        if image.files.find(f"{directory}/BOOT-INF/classes") is None and directory != "/":
+            classes.append(f"{directory}/")  # an unpacked Spring Boot jar's are known by their place
+    return classes
+
+
+def _of_the_class_path(start: Start, image: Jars, named: dict[str, None]) -> Iterator[tuple[int, str]]:
+    """Of a class path of jars alone, the one with the main class is the application."""
+    mains = {f"{name.replace('.', '/')}.class" for name in start.mains}
+    known = False
+    for path in start.libraries:
+        found = image.jar(path)
+        if found is None or found.jar is None:
+            continue
+        if len(start.libraries) == 1 or any(entry.name in mains for entry in found.jar.entries):
+            named[found.path] = None
+            known = True
+    if not known:
+        for path in start.libraries:
+            yield _layer(image.files, path), "which jar of the class path is the application cannot be told"
+
+
+def _stored(files: Filesystem, paths: Iterable[str]) -> Iterator[str]:
+    """The names under which layers store the files of these paths."""
+    for path in paths:
+        found = files.resolve(path)
+        if found is not None and found[1].content is not None:
+            yield found[1].content.path
+
+
+def _names(paths: Iterable[str]) -> set[str]:
+    return {path.rpartition("/")[2] for path in paths}
+
+
+def _size(files: Filesystem, path: str) -> int:
+    found = files.resolve(path)
+    return found[1].content.size if found is not None and found[1].content is not None else 0
+
+
+def _layer(files: Filesystem, path: str) -> int:
+    found = files.resolve(path)
+    content = found[1].content if found is not None else None
+    return content.layer if content is not None else -1

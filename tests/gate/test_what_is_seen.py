@@ -1,0 +1,319 @@
+"""A gate that cannot tell never passes: images made by hand to hide a JDK, root, tools or the application from it."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+import tarfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from boot_jar import boot_jar, library
+from command_line import Imgopt, Run
+from image_samples import Content, docker_archive, layer, link
+
+JAVAC = b"\x7fELF" + random.Random(1).randbytes(20_000)
+SYMBOLIC = tarfile.SYMTYPE
+Files = Mapping[str, Content]
+APP = {"app/app.jar": b"PK"}
+
+
+def runtime(*modules: str) -> bytes:
+    """The front of a `lib/modules`: header, tables and the names of its modules."""
+    strings = b"\0" + b"\0".join(name.encode() for name in modules) + b"\0"
+    return (
+        struct.pack("<7I", 0xCAFEDADA, 1 << 16, 0, 1, 1, 1, len(strings)) + bytes(9) + strings + bytes(3000)
+    )
+
+
+def zipped(*names: str, size: int = 100) -> bytes:
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w") as archive:
+        for number, name in enumerate(names):
+            archive.writestr(name, random.Random(number).randbytes(size))
+    return output.getvalue()
+
+
+TOOLS = zipped("com/sun/tools/javac/Main.class")
+
+
+def forbid(imgopt: Imgopt, tmp_path: Path, what: str, layers: Sequence[Files], **config: Any) -> Run:
+    image = docker_archive(tmp_path / "image.tar", [layer(each) for each in layers], **config)
+    return imgopt("gate", image, "--forbid", what, "--format", "json")
+
+
+# a JDK, by what it is and wherever it stands
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        *([{f"{home}bin/javac": JAVAC}] for home in (
+            "usr/local/", "usr/", "", "usr/share/", "lib/jvm/java-17/", "libexec/", "usr/lib/", "usr/libexec/",
+            "usr/lib/jvm/ibm-semeru-open-17-jdk/", "opt/graalvm-ce-java17-22.3.0/", "opt/jdk/Contents/Home/",
+            "app/", "home/app/.sdkman/candidates/java/17/", "srv/.hidden/",
+        )),
+        [{"opt/java/bin/java": JAVAC, "opt/java/bin/javac": link("opt/java/bin/java")}],
+        [{"data/blob": JAVAC}, {"usr/local/bin/javac": link("data/blob")}],
+        [{"usr/local/bin/javac": link("/data/blob", SYMBOLIC)}, {"data/blob": JAVAC}],
+        [{"usr/bin/javac": link("/etc/alternatives/javac", SYMBOLIC),
+          "etc/alternatives/javac": link("../../data/x", SYMBOLIC), "data/x": JAVAC}],
+        [{"opt/j/bin": link("/data/things", SYMBOLIC), "data/things/javac": b"\0compiler"}],
+        [{"opt/j": link("/data/j", SYMBOLIC), "data/j/bin/javac": JAVAC}],
+        [{"opt/tools/javac": JAVAC}],
+        [{"usr/lib/jvm/java-8/lib/tools.jar": TOOLS}],
+        [{"usr/lib/tools.jar": TOOLS}],
+        [{"opt/data.bin": TOOLS}, {"opt/java8/lib/tools.jar": link("opt/data.bin")}],
+        [{"opt/data.bin": TOOLS, "opt/java8/lib/tools.jar": link("../../data.bin", SYMBOLIC)}],
+        [{"opt/data/tools.jar": TOOLS, "opt/java8/lib": link("../data", SYMBOLIC)}],
+        [{"opt/java/lib/ct.sym": b"PK"}],
+        [{"opt/java/jmods/jdk.compiler.jmod": b"JM"}],
+        [{"usr/jmods/java.base.jmod": b"JM"}],
+        [{"opt/java/lib/modules": runtime("java.base", "jdk.compiler")}],
+        [{"lib/modules": runtime("java.base", "jdk.compiler")}],
+        [{"data/blob": runtime("java.base", "jdk.compiler"), "opt/java/lib/modules": link("data/blob")}],
+        # a later layer's whiteout hides it, and it is stored and pushed all the same
+        [{"opt/java/bin/javac": JAVAC}, {"opt/.wh.java": b""}],
+        # hidden, and there again
+        [{"opt/java/bin/javac": JAVAC}, {"opt/.wh.java": b""}, {"opt/java/bin/javac": JAVAC}],
+    ],
+)  # fmt: skip
+def test_a_jdk_is_found(imgopt: Imgopt, tmp_path: Path, layers: Sequence[Files]) -> None:
+    run = forbid(imgopt, tmp_path, "jdk", [*layers, APP])
+    (budget,) = run.json["targets"][0]["budgets"]
+    assert (run.code, budget["actual"]) == (1, ["jdk"]), budget
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [{"usr/lib/jvm/jdk-17/lib/modules": runtime("java.base"), "usr/lib/jvm/jdk-17/bin/java": JAVAC}],
+        [{"opt/jdk": None, "opt/jdk/README": b"none"}],
+        [{"usr/share/bash-completion/completions/javac": b"complete -F _javac javac\n"}],
+        [{"usr/bin/javac": link("/etc/alternatives/javac", SYMBOLIC)}],
+        [{"usr/bin/javac": link("/usr/bin/javac", SYMBOLIC)}],
+        [{"app/lib/tools.jar": zipped("com/acme/Tools.class")}],
+        [{"opt/java/bin/javac": b""}],
+    ],
+)
+def test_what_is_no_jdk_is_none(imgopt: Imgopt, tmp_path: Path, layers: Sequence[Files]) -> None:
+    run = forbid(imgopt, tmp_path, "jdk", [*layers, APP])
+    assert run.code == 0, run.text
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"opt/java/lib/tools.jar": b"PK\3\4 cut short"}, "/opt/java/lib/tools.jar cannot be read"),
+        (
+            {
+                "opt/java/lib/modules": struct.pack("<7I", 0xCAFEDADA, 1 << 16, 0, 1, 1, 1, 1 << 30)
+                + bytes(2000)
+            },
+            "the modules of /opt/java/lib/modules cannot be read",
+        ),
+    ],
+)
+def test_what_may_be_a_jdk_is_not_measured(imgopt: Imgopt, tmp_path: Path, files: Files, says: str) -> None:
+    run = forbid(imgopt, tmp_path, "jdk", [files])
+    (budget,) = run.json["targets"][0]["budgets"]
+    assert (run.code, budget["measured"]) == (3, False) and says in budget["message"]
+
+
+# root, by whatever name
+
+PASSWD = b"root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/app:\ntoor:x:0:0::/:\nodd:x:none:5\nshort\n"
+
+
+@pytest.mark.parametrize(
+    ("user", "code"),
+    [
+        *((user, 1) for user in ("", "root", "0", "00", "+0", "-0", "0:0", "root:root", "+0:1000", ":1000", "toor",
+                                 "toor:app", "odd", "short")),
+        *((user, 0) for user in ("app", "app:root", "1000", "+1000", "1000:0", "2147483647")),
+        *((user, 3) for user in ("nobody", "ROOT", " 0", "0x0", "-1", "4294967296", "99999999999999999999", "0 ")),
+    ],
+)  # fmt: skip
+def test_root_is_root_by_every_name(imgopt: Imgopt, tmp_path: Path, user: str, code: int) -> None:
+    run = forbid(imgopt, tmp_path, "root-user", [{"etc/passwd": PASSWD}], User=user)
+    assert run.code == code, run.text
+
+
+@pytest.mark.parametrize(
+    ("layers", "code"),
+    [
+        ([{"etc/passwd": b"app:x:1000:1000::/:\n"}, {"etc/passwd": b"app:x:0:0::/:\n"}], 1),
+        ([{"etc/passwd": b"app:x:0:0::/:\n"}, {"etc/passwd": b"app:x:1000:1000::/:\n"}], 0),
+        ([{"etc/passwd": b"app:x:1000:1000::/:\n"}, {"etc/.wh.passwd": b""}], 3),
+        ([{"etc/passwd": link("../data/users", SYMBOLIC), "data/users": b"app:x:0:0::/:\n"}], 1),
+        ([{"data/users": b"app:x:0:0::/:\n", "etc/passwd": link("data/users")}], 1),
+        ([{"etc/passwd": b"app:x:1000:1000::/:\n", "./etc//passwd": b"app:x:0:0::/:\n"}], 1),
+        ([{"etc": link("/data/etc", SYMBOLIC), "data/etc/passwd": b"app:x:0:0::/:\n"}], 1),
+        ([{"etc/passwd": b"#" * 70_000 + b"\napp:x:0:0::/:\n"}], 1),
+        ([{"etc/passwd": b"#" * 2_000_000 + b"\napp:x:1000:0::/:\n"}], 3),
+        ([{"app/app.jar": b"PK"}], 3),
+    ],
+)
+def test_a_name_is_looked_up_in_the_image(
+    imgopt: Imgopt, tmp_path: Path, layers: Sequence[Files], code: int
+) -> None:
+    run = forbid(imgopt, tmp_path, "root-user", layers, User="app")
+    assert run.code == code, run.text
+
+
+# build tools and caches, wherever they lie
+
+BIG = random.Random(2).randbytes(150_000)
+
+
+@pytest.mark.parametrize(
+    ("what", "layers"),
+    [
+        ("build-tools", [{"data/mvn/lib/maven-core-3.9.6.jar": BIG}]),
+        ("build-tools", [{"srv/g/lib/gradle-launcher-8.5.jar": b"x", "srv/g/lib/plugins/p.jar": BIG}]),
+        ("build-tools", [{"opt/toolchain/bin/gcc": BIG}]),
+        ("build-tools", [{"usr/local/lib/gcc/x86_64-linux-gnu/12/cc1": BIG}]),
+        ("build-tools", [{"usr/lib/llvm-15/bin/clang-15": BIG}]),
+        ("build-tools", [{"data/blob": BIG, "usr/bin/gcc": link("data/blob")}]),
+        ("build-tools", [{"usr/bin/git": link("/data/blob", SYMBOLIC)}, {"data/blob": BIG}]),
+        ("build-tools", [{"opt/node/lib/node_modules/npm/index.js": BIG}]),
+        ("package-cache", [{"app/.m2/repository/a/a.jar": BIG}]),
+        ("package-cache", [{"repo/a/1/_remote.repositories": b"x", "repo/a/1/a-1.jar": BIG}]),
+        ("package-cache", [{"var/lib/jenkins/.gradle/caches/x": BIG}]),
+        ("package-cache", [{"gradle-home/caches/modules-2/files-2.1/a/b.jar": BIG}]),
+        ("package-cache", [{"home/app/.cache/pip/x": BIG}]),
+        ("package-cache", [{"var/cache/apk/x": BIG}]),
+        ("package-cache", [{"var/cache/libdnf5/x": BIG}]),
+        ("package-cache", [{"data/lists/deb.debian.org_debian_dists_bookworm_main_binary-amd64_Packages": BIG}]),
+        ("package-cache", [{"data/apk/APKINDEX.00740ba1.tar.gz": BIG}]),
+        ("package-cache", [{"tmp/jdk.deb": BIG}]),
+    ],
+)  # fmt: skip
+def test_tools_and_caches_are_found(
+    imgopt: Imgopt, tmp_path: Path, what: str, layers: Sequence[Files]
+) -> None:
+    run = forbid(imgopt, tmp_path, what, layers)
+    assert run.code == 1 and run.json["targets"][0]["budgets"][0]["actual"] == [what], run.text
+
+
+# the application
+
+
+def plain_jar(number: int, *names: str, size: int = 70_000, manifest: str = "") -> bytes:
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w") as archive:
+        if manifest:
+            archive.writestr("META-INF/MANIFEST.MF", f"Manifest-Version: 1.0\r\n{manifest}\r\n\r\n")
+        for name in names:
+            archive.writestr(name, b"\xca\xfe\xba\xbe")
+        archive.writestr("data.bin", random.Random(number).randbytes(size))
+    return output.getvalue()
+
+
+@pytest.fixture(scope="module")
+def boot(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("boot") / "app.jar"
+    boot_jar(path, version="3.5.4", libraries={"core-1.jar": library(size=1_200_000, seed=3)})
+    return path.read_bytes()
+
+
+def next_push(imgopt: Imgopt, tmp_path: Path, layers: Sequence[Files], **config: Any) -> dict[str, Any]:
+    image = docker_archive(tmp_path / "image.tar", [layer(each) for each in layers], **config)
+    run = imgopt("gate", image, "--max-next-push", "1MB", "--format", "json")
+    (budget,) = run.json["targets"][0]["budgets"]
+    assert run.code == {True: 0, False: 1, None: 3}[budget["passed"] if budget["measured"] else None]
+    found: dict[str, Any] = budget
+    return found
+
+
+DECOY: Files = {"decoy/BOOT-INF/classes/A.class": b"x"}
+OTHERS: Files = {f"opt/other{number}.jar": plain_jar(number) for number in range(8)}
+
+
+@pytest.mark.parametrize(
+    ("extra", "place", "config"),
+    [
+        (OTHERS, "app/app.jar", {"Entrypoint": ["java", "-jar", "/app/app.jar"]}),
+        (OTHERS, "opt/lib/app.jar", {"Entrypoint": ["java", "-jar", "/opt/lib/app.jar"]}),
+        (OTHERS, "app/app.jar", {"WorkingDir": "/app", "Cmd": ["sh", "-c", "exec java $OPTS -jar app.jar"]}),
+        (OTHERS, "opt/lib/app.jar", {"Entrypoint": ["/bin/sh", "-c", "java -jar /opt/lib/*.jar"]}),
+        (OTHERS, "opt/lib/app.jar", {"Entrypoint": ["java", "-jar", "/opt/lib/${NAME}.jar"], "Env": ["NAME=app"]}),
+        ({"start.sh": b'#!/bin/sh\nJAR=/opt/lib/app.jar\nexec java -jar "$JAR"\n'}, "opt/lib/app.jar",
+         {"Entrypoint": ["/start.sh"]}),
+        ({"opt/run": b"#!/bin/sh\n. /opt/two\n", "opt/two": b"java \\\n  -jar /opt/lib/app.jar\n"}, "opt/lib/app.jar",
+         {"Entrypoint": ["tini", "--", "/opt/run"]}),
+        ({"usr/bin/go": b"#!/bin/sh\nexec java -jar /opt/lib/app.jar"}, "opt/lib/app.jar", {"Cmd": ["go"]}),
+        ({"args": b"-Xmx1g -jar /opt/lib/app.jar"}, "opt/lib/app.jar", {"Entrypoint": ["java", "@/args"]}),
+        ({"run.jar": link("/opt/lib/x", SYMBOLIC)}, "opt/lib/x", {"Entrypoint": ["java", "-jar", "/run.jar"]}),
+        ({}, "opt/lib/app.war", {"Entrypoint": ["java", "-jar", "/opt/lib/app.war"]}),
+        ({}, "opt/lib/app.jar", {"Entrypoint": ["java", "-cp", "/opt/lib/app.jar", "com.acme.Main"]}),
+        ({}, "opt/lib/app.jar", {"Entrypoint": ["java", "com.acme.Main"], "Env": ["CLASSPATH=/opt/lib/*"]}),
+        ({}, "opt/lib/app.jar", {"Entrypoint": ["/opt/lib/app.jar"]}),
+    ],
+)  # fmt: skip
+def test_the_started_jar_is_never_left_out(
+    imgopt: Imgopt, tmp_path: Path, boot: bytes, extra: Files, place: str, config: dict[str, Any]
+) -> None:
+    found = next_push(imgopt, tmp_path, [DECOY, extra, {place: boot}], **config)
+    assert found["passed"] is False and found["actual"] > 1_200_000, found
+
+
+@pytest.mark.parametrize(
+    ("layers", "config"),
+    [
+        # a start that nobody can follow, and a jar that may be the application
+        ([{"opt/lib/service.jar": plain_jar(1, size=1_500_000)}], {"Entrypoint": ["/launcher"]}),
+        ([{"opt/lib/service.jar": plain_jar(1, size=1_500_000)}], {}),
+        # several jars on the class path, and none with the main class
+        ([{"opt/lib/a.jar": plain_jar(1)}, {"opt/lib/b.jar": plain_jar(2)}],
+         {"Entrypoint": ["java", "-cp", "/opt/lib/*", "com.acme.Main"]}),
+        # the jar is not there: it comes from somewhere else
+        ([{"opt/x.jar": plain_jar(1)}], {"Entrypoint": ["java", "-jar", "/data/app.jar"]}),
+        # a jar that cannot be read
+        ([{"opt/x.jar": b"PK\3\4" + BIG}], {"Entrypoint": ["java", "-cp", "/decoy/BOOT-INF/classes", "A"]}),
+        # more jars than are looked into
+        ([{f"opt/{number:03}.jar": plain_jar(number) for number in range(201)}],
+         {"Entrypoint": ["java", "-cp", "/decoy/BOOT-INF/classes", "A"]}),
+    ],
+)  # fmt: skip
+def test_what_may_be_the_application_is_not_measured(
+    imgopt: Imgopt, tmp_path: Path, layers: Sequence[Files], config: dict[str, Any]
+) -> None:
+    found = next_push(imgopt, tmp_path, [DECOY, *layers], **config)
+    assert found["measured"] is False and "nobody can say what a release changes" in found["message"], found
+
+
+@pytest.mark.parametrize(
+    ("layers", "config"),
+    [
+        ([{"srv/com/acme/Main.class": BIG * 8}], {"Entrypoint": ["java", "-cp", "/srv", "com.acme.Main"]}),
+        ([{"srv/rules/data.bin": BIG * 8}], {"Entrypoint": ["java", "-cp", "/srv", "com.acme.Main"]}),
+        ([{"x/BOOT-INF/classes/data.bin": BIG * 8}],
+         {"WorkingDir": "/x", "Entrypoint": ["java", "org.springframework.boot.loader.launch.JarLauncher"]}),
+        ([{"app/resources/data.bin": BIG * 8}], {"Entrypoint": ["java", "@/app/jib-classpath-file"]}),
+        ([{"small.jar": plain_jar(1, size=9, manifest="Class-Path: tree/"), "tree/data.bin": BIG * 8}],
+         {"Entrypoint": ["java", "-jar", "/small.jar"]}),
+        ([{"d/quarkus-run.jar": plain_jar(1, "io/quarkus/bootstrap/runner/QuarkusEntryPoint.class", size=9,
+                                         manifest="Main-Class: io.quarkus.bootstrap.runner.QuarkusEntryPoint"),
+           "d/quarkus/quarkus-application.dat": b"x"}, {"d/app/service.jar": plain_jar(2, size=1_500_000)}],
+         {"Entrypoint": ["java", "-jar", "/d/quarkus-run.jar"]}),
+        ([{"l/a.jar": plain_jar(1)}, {"l/b.jar": plain_jar(2, "com/acme/Main.class", size=1_500_000)}],
+         {"Entrypoint": ["java", "-cp", "/l/*", "com.acme.Main"]}),
+    ],
+)  # fmt: skip
+def test_loose_classes_and_what_lies_with_them_count(
+    imgopt: Imgopt, tmp_path: Path, layers: Sequence[Files], config: dict[str, Any]
+) -> None:
+    found = next_push(imgopt, tmp_path, [DECOY, *layers], **config)
+    assert found["passed"] is False and found["measured"] and found["actual"] > 1_000_000, found
+
+
+def test_a_hundred_libraries_beside_a_started_jar_pass(imgopt: Imgopt, tmp_path: Path) -> None:
+    libraries = {f"app/lib/{number}.jar": plain_jar(number, size=10_000) for number in range(100)}
+    start = {"app/app.jar": plain_jar(1, "com/acme/Main.class", manifest="Main-Class: com.acme.Main")}
+    found = next_push(imgopt, tmp_path, [libraries, start], Entrypoint=["java", "-jar", "/app/app.jar"])
+    assert found["passed"] is True and found["actual"] < 200_000
