@@ -1,6 +1,6 @@
 # make demo    a virtual environment, the package, then the main job on a real Spring Boot service
 # make test    what the tests need (with apt, when it may), then ruff, mypy and all tests
-# make bench   figures: start-up, many Dockerfiles, a large jar
+# make bench   figures: start-up, many Dockerfiles, a large jar, predicted pushes beside real ones
 # make fuzz    looks for crashes, hangs and wrong rewrites, FUZZ_SECONDS (600) with each fuzzer of tests/fuzz
 # make clean   removes the virtual environment, downloads and caches
 

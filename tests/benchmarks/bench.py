@@ -1,7 +1,8 @@
 """Times `imgopt` beside what a user would compare it with, and prints ratios. Run by `make bench`; asserts nothing.
 
 Start-up beside bare Python; many Dockerfiles in one call beside hadolint on the same files; a Spring Boot jar of
-150 MB with its peak memory. Each figure is the best of several runs, in seconds of wall time.
+150 MB with its peak memory; the seconds that pushes are predicted to take beside real ones (push_time.py, where it can
+run). Each figure but the pushes' is the best of several runs, in seconds of wall time.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parent))
 
+import push_clients
+import push_time
 from boot_jar import boot_jar, class_file, library
 
 HERE = Path(__file__).parent
@@ -93,6 +97,11 @@ def main() -> None:
         seconds = best([*imgopt, "suggest", str(one / "Dockerfile")], 3)
         memory = peak_memory([*imgopt, "suggest", str(one / "Dockerfile")])
         print(f"jar {size:.0f} MB  suggest {seconds:.2f} s   peak memory {memory:.0f} MB")
+
+    if reason := push_clients.missing():
+        print(f"pushes     not measured: {reason}")
+    else:
+        push_time.main([*push_clients.CLIENTS, push_clients.OWN], few=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Real pushes over shaped links beside the model's seconds: rates 0.5, 1 and 10 MB/s, round trips 0 and 40 ms, 1, 5 and
 20 layers, and points that the coefficients were not fitted to. About ten minutes; needs root.
 
-`python tests/benchmarks/push_time.py [CLIENT...]`
+`python tests/benchmarks/push_time.py [--few] [CLIENT...]`; `make bench` measures a few points of each client.
 """
 
 from __future__ import annotations
@@ -35,15 +35,18 @@ UNSEEN = [
     (5 * MB, 0.0, 10, 20 * MB),
     (700_000, 0.03, 4, 2 * MB),
 ]
+#: Small payloads, so that what is not bytes over rate weighs the more.
+FEW = [(MB // 2, 0.0, 5, MB), (MB, 0.04, 1, 2 * MB), (MB, 0.04, 20, 2 * MB), (5 * MB, 0.04, 5, 10 * MB)]
 
 
-def main(clients: list[str]) -> None:
+def main(clients: list[str], few: bool = False) -> None:
+    grids = [("few", FEW)] if few else [("fitted", FITTED), ("unseen", UNSEEN)]
     print(
         f"{'client':8} {'MB/s':>5} {'ms':>4} {'layers':>6} {'MB':>6} {'measured':>9} {'predicted':>9} {'off':>7}"
     )
     with push_clients.bench() as bench:
         for client in clients:
-            for what, points in (("fitted", FITTED), ("unseen", UNSEEN)):
+            for what, points in grids:
                 errors = [_point(bench, client, *point) for point in points]
                 worst, mean = max(map(abs, errors)), statistics.mean(map(abs, errors))
                 print(f"{client}, {what}: mean {mean:.1%}, worst {worst:.1%}", flush=True)
@@ -68,4 +71,5 @@ def _point(bench: push_clients.Bench, client: str, rate: int, rtt_s: float, laye
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or [*push_clients.CLIENTS, push_clients.OWN])
+    named = [each for each in sys.argv[1:] if each != "--few"]
+    main(named or [*push_clients.CLIENTS, push_clients.OWN], few="--few" in sys.argv)

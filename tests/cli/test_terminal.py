@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,22 +18,29 @@ with open("modules", "w") as file:
     file.write("\\n".join(sys.modules))
 sys.exit(code)
 """
+#: Goes on when it is told to on standard input: no clock decides whether the spinner had its time.
 SLOW = """
-import sys, time
+import sys
 from imgopt.report.terminal import waiting
 with waiting(quiet=False, after_s=float(sys.argv[1])) as work_on:
     print(work_on is not None)
     if work_on:
         work_on("modules/[bold]order/Dockerfile")
-        time.sleep(0.6)
+        sys.stdin.readline()
         work_on("modules/pay/Dockerfile")
-        time.sleep(0.6)
+        sys.stdin.readline()
 """
+#: Only so that what is never drawn fails the test instead of hanging it.
+HANGS_S = 300
 
 
-def on_a_terminal(code: str, *arguments: str, cwd: Path, stream: str, **environment: str) -> str:
-    """What a program writes to the terminal that ``stream`` is; the other stream goes to a pipe."""
+def on_a_terminal(
+    code: str, *arguments: str, cwd: Path, stream: str, until: Sequence[str] = (), **environment: str
+) -> str:
+    """What a program writes to the terminal that ``stream`` is; the other stream goes to a pipe. It hears a line on its
+    standard input as each of ``until`` was shown, and the end of it after the last."""
     import pty
+    import select
 
     terminal, theirs = pty.openpty()
     settings = {
@@ -44,11 +52,24 @@ def on_a_terminal(code: str, *arguments: str, cwd: Path, stream: str, **environm
     settings.pop("NO_COLOR", None)
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: theirs}
     program = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], cwd=cwd, env={**settings, **environment}, **streams
+        [sys.executable, "-c", code, *arguments],
+        cwd=cwd,
+        env={**settings, **environment},
+        stdin=subprocess.PIPE,
+        **streams,
     )
     os.close(theirs)
+    assert program.stdin is not None
     shown = b""
+    awaited = [each.encode() for each in until]
     while True:
+        while awaited and awaited[0] in shown:
+            program.stdin.write(b"go on\n")
+            program.stdin.flush()
+            awaited.pop(0)
+        if not awaited or not select.select([terminal], [], [], HANGS_S)[0]:
+            awaited = []
+            program.stdin.close()
         try:
             data = os.read(terminal, 65536)
         except OSError:  # Linux: the other side is closed
@@ -57,7 +78,8 @@ def on_a_terminal(code: str, *arguments: str, cwd: Path, stream: str, **environm
             break
         shown += data
     os.close(terminal)
-    program.communicate(timeout=60)
+    program.stdin = None
+    program.communicate(timeout=HANGS_S)
     assert program.returncode == 0
     return shown.decode("utf-8")
 
@@ -100,14 +122,14 @@ def test_data_has_no_colours_even_on_a_terminal(arguments: list[str], project: P
 
 
 def test_a_spinner_when_it_takes_long(tmp_path: Path) -> None:
-    shown = on_a_terminal(SLOW, "0.1", cwd=tmp_path, stream="stderr")
-    assert "modules/[bold]order/Dockerfile" in shown
-    assert "modules/pay/Dockerfile (file 2)" in shown
+    drawn = ("modules/[bold]order/Dockerfile", "modules/pay/Dockerfile (file 2)")
+    shown = on_a_terminal(SLOW, "0.01", cwd=tmp_path, stream="stderr", until=drawn)
+    assert all(each in shown for each in drawn)
     assert shown.rstrip().endswith("\x1b[2K")  # the line is cleared at the end
 
 
 def test_no_spinner_when_it_does_not(tmp_path: Path) -> None:
-    assert on_a_terminal(SLOW, "30", cwd=tmp_path, stream="stderr") == ""
+    assert on_a_terminal(SLOW, "3600", cwd=tmp_path, stream="stderr") == ""
 
 
 def test_no_spinner_in_a_pipe(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_ctrl_c_leaves_nothing(
     while not proxy.sent() and time.monotonic() < end:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (130, ""), err
     assert len(shared_registry.uploads()) == before
 

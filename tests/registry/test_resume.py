@@ -31,7 +31,7 @@ def slow(proxy: Proxy) -> Proxy:
     return proxy
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -72,7 +72,7 @@ def test_ctrl_c_and_the_next_run(release: Release, imgopt: Command, slow: Proxy,
     first = imgopt.start(*arguments)  # the whole layer is one chunk
     wait_until(lambda: slow.sent("PATCH") > 700_000)
     first.send_signal(signal.SIGINT)
-    out, err = first.communicate(timeout=20)
+    out, err = first.communicate(timeout=120)
     assert (first.returncode, out) == (130, "")
     assert "Traceback" not in err
     notes = list((imgopt.home / "cache" / "imgopt" / "uploads").glob("*.json"))
@@ -143,7 +143,7 @@ def test_a_stale_note_is_of_no_harm(
     first = imgopt.start(*arguments)
     wait_until(lambda: slow.sent("PATCH") > 700_000)
     first.send_signal(signal.SIGTERM)
-    first.communicate(timeout=20)
+    first.communicate(timeout=120)
     assert first.returncode == 130
     for started in shared_registry.uploads():
         for file in (started, started.parent / "data"):
@@ -159,7 +159,7 @@ def test_ctrl_c_while_nothing_answers(release: Release, imgopt: Command) -> None
         process = imgopt.start("push", str(release(1)), f"127.0.0.1:{silent.getsockname()[1]}/shop/api:1")
         connection, _ = silent.accept()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
         connection.close()
     assert (process.returncode, out, err) == (130, "", "")
 
@@ -184,7 +184,7 @@ def test_ctrl_c_while_another_run_sends(
     time.sleep(1)
     for each in (second, first):
         each.send_signal(signal.SIGINT)
-        _, err = each.communicate(timeout=30)
+        _, err = each.communicate(timeout=120)
         assert each.returncode == 130, err
 
 
@@ -198,11 +198,14 @@ def test_a_file_system_without_locks(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def sleep(_: float) -> None:
+        raise AssertionError("it waits for a lock that there will never be")
+
     monkeypatch.setattr(fcntl, "flock", flock)
-    begin = time.monotonic()
+    monkeypatch.setattr(time, "sleep", sleep)
     with Notes("registry.test", "shop/api", "sha256:1").held(lambda: False) as waited:
         assert not waited
-    assert time.monotonic() - begin < 5
 
 
 def test_a_push_whose_process_is_killed_can_be_repeated(
@@ -213,7 +216,7 @@ def test_a_push_whose_process_is_killed_can_be_repeated(
     process = sending(imgopt, arguments, slow, 300_000, least=100_000)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(children[0]), signal.SIGKILL)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 3 and "was killed" in err
     slow.bytes_per_s = None
     assert imgopt(*arguments).code == 0
@@ -225,7 +228,7 @@ def test_two_runs_do_not_disturb_each_other(
     arguments = ("push", str(release(1, size=1_000_000)), f"{slow.name}/{repository}:1")
     both = [imgopt.start(*arguments) for _ in range(2)]
     for each in both:
-        _, err = each.communicate(timeout=60)
+        _, err = each.communicate(timeout=120)
         assert each.returncode == 0, err
     assert slow.sent("PATCH", finished=True) == blob_bytes(slow, repository)
 

@@ -59,7 +59,7 @@ def test_alike_on_every_daemon(daemon: Daemon) -> None:
     assert str(checks["end on SIGTERM"].after).startswith("exit code 143 after ")
     assert checks["Java"].verdict == "unknown"  # there is none in busybox
     for figures in (found.before, found.after):
-        assert 0 < figures.start_seconds[0] < 20
+        assert figures.start_seconds[0] > 0
         assert 100_000 < figures.memory_bytes[0] < 100_000_000
     assert found.as_json()["alike"] is True
     assert daemon.client.containers.list(all=True, filters={"label": LABEL}) == []

@@ -1,4 +1,4 @@
-"""The push-time model as arithmetic; tests/weigh/test_push_time.py holds it against real pushes."""
+"""The push-time model as arithmetic; tests/benchmarks/push_time.py holds it against real pushes."""
 
 from __future__ import annotations
 
