@@ -26,7 +26,7 @@ _PIECE_BYTES = 1 << 16
 _MOST_PART, _MOST_MORE_BYTES = 1 / 8, 1_000_000
 #: A blob that comes more slowly than so many bytes a second, after the first seconds, is given up.
 PATIENCE_SECONDS = 60.0
-LEAST_BYTES_PER_S = 20_000
+LEAST_BYTES_PER_S = 100_000
 _MAGIC: dict[Compression, bytes] = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
 
 
