@@ -177,7 +177,9 @@ def _print_diff(report: Report, output_file: str | None, *, no_color: bool) -> l
     from imgopt.report.terminal import is_terminal, wants_colour
 
     differences = [(file, unified(file.original, file.rewrite.text, file.path)) for file in report.files]
-    shown = wants_colour(sys.stdout, no_color) or any(acting(text) is not None for _, text in differences)
+    shown = wants_colour(sys.stdout, no_color) or any(
+        acting(_lines_of(text)) is not None for _, text in differences
+    )
     if output_file is None and is_terminal(sys.stdout) and shown:
         for _, difference in differences:
             if difference:
@@ -187,12 +189,19 @@ def _print_diff(report: Report, output_file: str | None, *, no_color: bool) -> l
     printed = []
     for file, difference in differences:
         try:
-            _check_printable(file, difference, output_file)
+            _check_printable(file, _lines_of(difference), output_file)
             printed.append(difference)
         except InputError as error:
             errors.append(error)
     emit_exactly("".join(printed).encode("utf-8", "surrogateescape"), output_file)
     return errors
+
+
+def _lines_of(difference: str) -> str:
+    """A diff without the byte order mark that may begin the file, before and after."""
+    for sign in "-+ ":
+        difference = difference.replace(f"\n{sign}\ufeff", f"\n{sign}", 1)
+    return difference
 
 
 def _check_printable(file: FileReport, text: str, output: str | None) -> None:
