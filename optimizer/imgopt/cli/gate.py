@@ -133,7 +133,7 @@ def gate(
     )
     paths = [named(each)[1] for each in target]
     start = paths if predict else ["."]
-    options = replace(a.options(start, given), engine=GZIP[engine] if engine else None)
+    options = replace(a.options(start, given), engine=GZIP[engine] if engine else None, foresee=predict)
     if rtt is not None:
         options = replace(options, rtt_s=parse_delay(rtt))
     settings = load(config, start)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgopt.errors import ImgoptError, UsageError
+from imgopt.errors import ImgoptError, MeasureError, UsageError
 from imgopt.gate import baseline as kept
 from imgopt.gate.budgets import RATCHET, RATCHET_SOURCE, BudgetTable, Limit, limits_for
 from imgopt.gate.judge import NEED_CONTENTS, ONLY_BUILT, Judged, Pushed, Verdict, judge
@@ -125,12 +125,24 @@ def gate_dockerfiles(
 ) -> GateReport:
     """Judges what Dockerfiles would make, each with the name that the user gave it."""
     baseline = kept.load(rules.baseline) if rules.baseline is not None else {}
+    notes = []
+    for _, report in reports:
+        if report.skipped is not None:
+            reason = f": {report.skipped}" if report.skipped else ""
+            notes.append(f"{report.path} is skipped by # imgopt: ignore-file{reason}, and was not judged")
+    if notes and len(notes) == len(reports):
+        errors = [
+            *errors,
+            *(MeasureError(each, "take the comment out, or leave the gate away") for each in notes),
+        ]
+        notes = []
     verdicts = [
         _judged(kept.named_in(baseline, of_dockerfile(report, name)), rules, baseline)
         for name, report in reports
         if report.skipped is None
     ]
-    return GateReport(tuple(verdicts), tuple(errors), rules.baseline, _stale(baseline, verdicts))
+    stale = _stale(baseline, verdicts)
+    return GateReport(tuple(verdicts), tuple(errors), rules.baseline, stale, notes=tuple(notes))
 
 
 def _needs_contents(rules: Rules, image: Image) -> bool:
