@@ -10,6 +10,8 @@ import typer
 from imgopt.cli import arguments as a
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from imgopt.gate.budgets import Limit
     from imgopt.gate.run import GateReport, Rules
 
@@ -161,6 +163,7 @@ def gate(
         options.rtt_s,
         options.platform,
         a.registry_access(plain_http=plain_http, insecure=insecure),
+        _directory(settings.path),
     )
     accepted = _accepted(accept, reason, file, predict=predict, update=update_baseline)
     record = update_baseline or bool(accepted)
@@ -182,6 +185,12 @@ def _limits(given: dict[str, object]) -> list[Limit]:
     from imgopt.gate.budgets import parse_limit
 
     return [parse_limit(name, value, f"--{name}") for name, value in given.items() if value is not None]
+
+
+def _directory(config: str | None) -> Path | None:
+    from pathlib import Path
+
+    return Path(config).absolute().parent if config is not None else None
 
 
 def _beside(config: str | None, file: str) -> str:

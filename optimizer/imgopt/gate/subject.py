@@ -87,6 +87,11 @@ class Subject:
     attached: tuple[tuple[str, int | None], ...] = ()
 
     @property
+    def bare(self) -> str:
+        """The name without the platform that it has where there are several."""
+        return self.name.removesuffix(f" ({self.platform})")
+
+    @property
     def label(self) -> str:
         """The target, and of several platforms which one."""
         return f"{self.target} ({self.platform})" if self.several else self.target
