@@ -111,6 +111,7 @@ def gate(
 ) -> int:
     """Hold images against budgets: exit 1 when one is over, 3 when it cannot be measured.
 
+    Each platform of an image is judged; --platform narrows. A push is of all of them, each blob once.
     Budgets are options, or stand under [budgets] in imgopt.toml, for all images or by name. 1 MB is 10^6 bytes.
     Formats: text, json, markdown, html, sarif (2.1.0), junit (Jenkins), github (annotations and the job's summary), gitlab.
     """
