@@ -66,6 +66,11 @@ def find(picture: Picture) -> tuple[InstalledJava, ...]:
         return ()
     if base.os == "windows":
         return ()
+    return brought(picture)
+
+
+def brought(picture: Picture) -> tuple[InstalledJava, ...]:
+    """Every Java that the final stage brings itself, whatever its base has."""
     return tuple(_brought(picture, picture.final))
 
 

@@ -73,6 +73,8 @@ class Options:
     unsafe: bool = False
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    foresee: bool = False  # also what the image will hold that can be forbidden
+    silences: bool = True  # whether comments in a file silence rules
     bandwidths: tuple[int, ...] = DEFAULT_PROFILE.rates
     bandwidth_source: str = DEFAULT_BANDWIDTH_SOURCE
     rtt_s: float = 0.0  # of the way to the registry and back; 0: not known

@@ -711,6 +711,8 @@ class Picture:
     @cached_property
     def silences(self) -> tuple[Silence, ...]:
         found: list[Silence] = []
+        if not self.options.silences:
+            return ()
         starts = sorted(instruction.line for instruction in self.document.instructions)
         for comment in self.document.comments:
             match = re.match(r"#\s*imgopt:\s*ignore=([\w,\- ]+?)\s*(?::\s*(.*))?$", comment.text.strip())
@@ -723,6 +725,8 @@ class Picture:
     @cached_property
     def ignored(self) -> str | None:
         """The reason of ``# imgopt: ignore-file`` ("" without one), or None."""
+        if not self.options.silences:
+            return None
         for comment in self.document.comments:
             match = re.match(r"#\s*imgopt:\s*ignore-file\s*(?::\s*(.*))?$", comment.text.strip())
             if match:

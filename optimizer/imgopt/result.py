@@ -13,6 +13,7 @@ from imgopt.rule import Declined, Finding
 
 if TYPE_CHECKING:
     from imgopt.bases.base import Base
+    from imgopt.foreseen import Foreseen
 
 Basis = Literal["measured", "catalogue", "predicted", "unknown"]
 
@@ -114,15 +115,6 @@ class Saving:
 
 
 @dataclass(frozen=True)
-class BroughtJava:
-    """A Java that the final stage brings itself, onto a base image without one."""
-
-    name: str
-    line: int
-    jdk: bool
-
-
-@dataclass(frozen=True)
 class StageInfo:
     name: str | None
     base: str
@@ -207,7 +199,7 @@ class FileReport:
     skipped: str | None = None  # `# imgopt: ignore-file`, with its reason
     pipeline: PipelineSummary | None = None
     base: Base | None = None  # the final image's
-    brings_java: tuple[BroughtJava, ...] = ()
+    foreseen: Foreseen | None = None
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from imgopt.contents import normal
 from imgopt.dockerfile import Dockerfile, Instruction, apply_edits, expand, parse, scopes
 from imgopt.errors import DockerfileError, ImgoptError, InputError
 from imgopt.faults import Fault, first_fault
+from imgopt.foreseen import foresee
 from imgopt.picture import Jars, Picture, check_stages, take_picture
 from imgopt.result import (
     BASES,
-    BroughtJava,
     FileReport,
     ImageWeight,
     JavaInfo,
@@ -202,10 +202,7 @@ def report_file(
         good=_good(picture, found, result.not_applied),
         skipped=picture.ignored,
         base=picture.base,
-        brings_java=tuple(
-            BroughtJava(java.name, java.instruction.line, java.kind == "jdk")
-            for java in picture.installed_java
-        ),
+        foreseen=foresee(picture, rules, said) if options.foresee else None,
     )
 
 

@@ -326,6 +326,19 @@ def test_what_cannot_be_measured_never_passes(
     assert imgopt("gate", cut, "--max-size", "1GB").code == 2
 
 
+def test_a_directory_without_dockerfiles_does_not_pass(imgopt: Imgopt) -> None:
+    Path("empty").mkdir()
+    run = imgopt("gate", "--predict", "empty", "--max-size", "1GB")
+    assert run.code != 0, run.text + run.err
+
+
+def test_a_budget_of_nothing_holds_for_nothing_alone(imgopt: Imgopt, releases: dict[str, Path]) -> None:
+    for budget in ("--max-size", "--max-unpacked", "--max-layer", "--max-first-push", "--max-next-push"):
+        assert imgopt("gate", releases["small"], budget, "0B").code == 1, budget
+    assert imgopt("gate", releases["small"], "--max-first-push", "0 s").code == 1
+    assert imgopt("gate", releases["small"], "--max-waste", "0B", "--max-waste", "0%").code == 0
+
+
 def test_markdown_has_its_marker(imgopt: Imgopt, releases: dict[str, Path]) -> None:
     run = imgopt("gate", releases["large"], "--max-size", "1MB", "--format", "markdown")
     assert run.code == 1 and run.text.startswith("<!-- imgopt: gate -->\n\n### imgopt: the gate fails")

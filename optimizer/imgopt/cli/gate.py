@@ -10,6 +10,8 @@ import typer
 from imgopt.cli import arguments as a
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from imgopt.gate.budgets import Limit
     from imgopt.gate.run import GateReport, Rules
 
@@ -109,6 +111,7 @@ def gate(
 ) -> int:
     """Hold images against budgets: exit 1 when one is over, 3 when it cannot be measured.
 
+    Each platform of an image is judged; --platform narrows. A push is of all of them, each blob once.
     Budgets are options, or stand under [budgets] in imgopt.toml, for all images or by name. 1 MB is 10^6 bytes.
     Formats: text, json, markdown, html, sarif (2.1.0), junit (Jenkins), github (annotations and the job's summary), gitlab.
     """
@@ -133,7 +136,7 @@ def gate(
     )
     paths = [named(each)[1] for each in target]
     start = paths if predict else ["."]
-    options = replace(a.options(start, given), engine=GZIP[engine] if engine else None)
+    options = replace(a.options(start, given), engine=GZIP[engine] if engine else None, foresee=predict)
     if rtt is not None:
         options = replace(options, rtt_s=parse_delay(rtt))
     settings = load(config, start)
@@ -161,6 +164,7 @@ def gate(
         options.rtt_s,
         options.platform,
         a.registry_access(plain_http=plain_http, insecure=insecure),
+        _directory(settings.path),
     )
     accepted = _accepted(accept, reason, file, predict=predict, update=update_baseline)
     record = update_baseline or bool(accepted)
@@ -182,6 +186,12 @@ def _limits(given: dict[str, object]) -> list[Limit]:
     from imgopt.gate.budgets import parse_limit
 
     return [parse_limit(name, value, f"--{name}") for name, value in given.items() if value is not None]
+
+
+def _directory(config: str | None) -> Path | None:
+    from pathlib import Path
+
+    return Path(config).absolute().parent if config is not None else None
 
 
 def _beside(config: str | None, file: str) -> str:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgopt.errors import ImgoptError, UsageError
+from imgopt.errors import ConfigError, ImgoptError, MeasureError, UsageError
 from imgopt.gate import baseline as kept
 from imgopt.gate.budgets import RATCHET, RATCHET_SOURCE, BudgetTable, Limit, limits_for
 from imgopt.gate.judge import NEED_CONTENTS, ONLY_BUILT, Judged, Pushed, Verdict, judge
-from imgopt.gate.subject import Subject, of_dockerfile, of_image
+from imgopt.gate.subject import Subject, image_name, of_dockerfile, of_image
+from imgopt.gate.tables import belonging, unfit
 from imgopt.result import FileReport
 from imgopt.users import uid_of
 
@@ -25,7 +26,8 @@ class Rules:
     """What the images are held against. ``given`` are the command line's limits, which win over ``tables``.
 
     ``baseline`` is the file's path, None where there is none; ``slowest`` bytes a second for budgets of time,
-    ``rtt_s`` seconds of a round trip to the registry; ``access`` how images in a registry are reached.
+    ``rtt_s`` seconds of a round trip to the registry; ``access`` how images in a registry are reached;
+    ``directory`` is the repository's, where the configuration lies.
     """
 
     tables: Sequence[BudgetTable] = ()
@@ -35,6 +37,7 @@ class Rules:
     rtt_s: float = 0.0
     platform: str | None = None
     access: Access | None = None
+    directory: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ def gate_images(
     baseline = kept.load(rules.baseline) if rules.baseline is not None else {}
     verdicts: list[Verdict] = []
     errors: list[ImgoptError] = []
+    unseen: list[str] = []
     for each in targets:
         name, target = named(each)
         try:
@@ -111,7 +115,22 @@ def gate_images(
             if error.path is None:
                 error.path = target
             errors.append(error)
-    return GateReport(tuple(verdicts), tuple(errors), rules.baseline, _stale(baseline, verdicts))
+            unseen += [name] if name is not None else [target, image_name(target, target)]
+    mistakes, notes = _unfit(rules, baseline, verdicts, unseen)
+    return GateReport(
+        tuple(verdicts),
+        (*errors, *mistakes),
+        rules.baseline,
+        _stale(baseline, verdicts),
+        notes=tuple(notes),
+    )
+
+
+def _unfit(
+    rules: Rules, baseline: kept.Baseline, verdicts: Sequence[Verdict], unseen: Sequence[str]
+) -> tuple[list[ConfigError], list[str]]:
+    belongs = belonging(rules.directory, list(baseline))
+    return unfit(rules.tables, [verdict.subject for verdict in verdicts], unseen, belongs)
 
 
 def _judged_together(subjects: Sequence[Subject], rules: Rules, baseline: kept.Baseline) -> list[Verdict]:
@@ -125,12 +144,25 @@ def gate_dockerfiles(
 ) -> GateReport:
     """Judges what Dockerfiles would make, each with the name that the user gave it."""
     baseline = kept.load(rules.baseline) if rules.baseline is not None else {}
+    notes = []
+    for _, report in reports:
+        if report.skipped is not None:
+            reason = f": {report.skipped}" if report.skipped else ""
+            notes.append(f"{report.path} is skipped by # imgopt: ignore-file{reason}, and was not judged")
+    if notes and len(notes) == len(reports):
+        errors = [
+            *errors,
+            *(MeasureError(each, "take the comment out, or leave the gate away") for each in notes),
+        ]
+        notes = []
     verdicts = [
         _judged(kept.named_in(baseline, of_dockerfile(report, name)), rules, baseline)
         for name, report in reports
         if report.skipped is None
     ]
-    return GateReport(tuple(verdicts), tuple(errors), rules.baseline, _stale(baseline, verdicts))
+    stale = _stale(baseline, verdicts)
+    mistakes, told = _unfit(rules, baseline, verdicts, ())
+    return GateReport(tuple(verdicts), (*errors, *mistakes), rules.baseline, stale, notes=(*notes, *told))
 
 
 def _needs_contents(rules: Rules, image: Image) -> bool:

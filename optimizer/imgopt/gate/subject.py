@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from imgopt.gate.budgets import Forbidden
+from imgopt.gate.budgets import FORBIDDEN, Forbidden
 from imgopt.inspection.places import NAMES, What
 from imgopt.result import Basis, Sum
 from imgopt.units import megabytes
@@ -14,7 +14,7 @@ from imgopt.users import name_of
 
 if TYPE_CHECKING:
     from imgopt.inspection.image import Contents, InspectedLayer, Inspection
-    from imgopt.result import FileReport, ImageWeight, LayerWeight
+    from imgopt.result import FileReport, ImageWeight
 
 #: The parts of an image that are remembered to say what grew; smaller ones are not worth a name.
 LEAST_PART_BYTES = 100_000
@@ -85,6 +85,11 @@ class Subject:
     platform: str = ""
     several: bool = False
     attached: tuple[tuple[str, int | None], ...] = ()
+
+    @property
+    def bare(self) -> str:
+        """The name without the platform that it has where there are several."""
+        return self.name.removesuffix(f" ({self.platform})")
 
     @property
     def label(self) -> str:
@@ -308,13 +313,12 @@ def of_dockerfile(report: FileReport, name: str | None) -> Subject:
     """What a Dockerfile as it stands would make, by suggest's prediction."""
     prediction = report.prediction
     weight = prediction.before if prediction is not None else None
-    forbidden = _foreseen(report)
-    user = _user(report)
-    if user is not None:
-        root = user.partition(":")[0] in ("root", "0", "")
-        forbidden["root-user"] = (
-            "no USER is set after FROM" if not user else f"USER is {user}" if root else None
-        )
+    seen = report.foreseen
+    untold = dict(seen.untold) if seen is not None else {}
+    there = dict(seen.there) if seen is not None else {}
+    forbidden: dict[str, str | None] = {
+        name: there.get(name) for name in FORBIDDEN if seen is not None and name not in untold
+    }
     advice = []
     for finding, saving in report.findings:
         for when in ("first", "next"):
@@ -348,71 +352,10 @@ def of_dockerfile(report: FileReport, name: str | None) -> Subject:
         weight.compressed if weight is not None else unknown,
         weight.uncompressed if weight is not None else unknown,
         forbidden=forbidden,
+        untold=untold,
         advice=tuple(advice),
         path=report.path,
         rewritten=prediction.after if prediction is not None and report.rewrite.changed else None,
         notes=report.warnings,
         platform=report.platform,
     )
-
-
-def _foreseen(report: FileReport) -> dict[str, str | None]:
-    """What the image would have of what can be forbidden. A rule that says nothing proves nothing (it may be silenced,
-    or hold its tongue where its fix would not be safe), so what is not there has to follow from the base image."""
-    base = report.base
-    rules = ("jdk-runtime", "installed-jdk", "build-tools", "package-cache")
-    told = {
-        finding.rule: f"line {finding.line}: {finding.message}"
-        for finding, _ in reversed(report.findings)
-        if finding.rule in rules
-    }
-    from_line = next((f"line {layer.line}: " for layer in _weighed(report) if layer.from_base), "")
-    jdk = next((java for java in report.brings_java if java.jdk), None)
-    found: dict[str, str | None] = {}
-    if "jdk-runtime" in told or "installed-jdk" in told:
-        found["jdk"] = told.get("jdk-runtime") or told["installed-jdk"]
-    elif base is not None and (base.kind in ("jdk", "build") or "javac" in base.has):
-        found["jdk"] = f"{from_line}{base.name} has a JDK"
-    elif jdk is not None:
-        found["jdk"] = f"line {jdk.line}: {jdk.name} is a JDK"
-    elif base is not None and (base.kind == "jre" or "javac" in base.lacks or report.brings_java):
-        found["jdk"] = None
-    known = base is not None and base.kind != "unknown"
-    if "build-tools" in told:
-        found["build-tools"] = told["build-tools"]
-    elif base is not None and base.kind == "build":
-        found["build-tools"] = f"{from_line}{base.name} is an image to build with"
-    elif known and not any(each.rule == "build-tools" for each in report.rewrite.not_applied):
-        found["build-tools"] = None
-    if "package-cache" in told:
-        found["package-cache"] = told["package-cache"]
-    elif known:
-        found["package-cache"] = None
-    return found
-
-
-def _weighed(report: FileReport) -> tuple[LayerWeight, ...]:
-    return report.prediction.before.layers if report.prediction is not None else ()
-
-
-def _user(report: FileReport) -> str | None:
-    """The final stage's USER, "" where neither it nor the stages it builds on set one; None where the base image may."""
-    from imgopt.dockerfile import parse
-
-    document = parse(report.original, report.path)
-    stages = {stage.name.lower(): stage for stage in document.stages if stage.name}
-    stage = document.stages[-1]
-    for _ in document.stages:
-        users = [each.text.strip() for each in stage.instructions if each.keyword == "USER"]
-        if users:
-            return None if "$" in users[-1] else users[-1]
-        base = stages.get(stage.image.text.lower())
-        if base is None or base is stage:
-            break
-        stage = base
-    found = report.base
-    if found is None:
-        return None
-    if found.user:
-        return found.user
-    return "" if found.kind in ("jdk", "jre", "build", "os") else None

@@ -42,6 +42,8 @@ def text(report: GateReport, *, width: int, quiet: bool, verbose: bool) -> list[
         if not quiet or not verdict.passed:
             lines += _verdict(verdict, width, quiet=quiet, verbose=verbose)
             lines.append(())
+    for note in report.notes if not quiet else ():
+        lines += wrapped(note, width, style="dim")
     if report.baseline is not None and not quiet:
         if report.stale:
             shown = report.stale if verbose else report.stale[:5]
@@ -135,7 +137,7 @@ def markdown(report: GateReport) -> str:
             if items:
                 parts.append("\n".join([f"**{escaped(each.limit.name)}**", "", *items]))
     parts += [f"- **error** {escaped(str(error))}" for error in report.errors]
-    parts += [f"- {escaped(each)}" for each in report.updated]
+    parts += [f"- {escaped(each)}" for each in (*report.notes, *report.updated)]
     if report.stale:
         parts.append(f"<sub>In the baseline, not looked at: {escaped(', '.join(report.stale))}</sub>")
     return "\n\n".join(parts) + "\n"
@@ -146,6 +148,7 @@ def gate_object(report: GateReport) -> dict[str, Any]:
     return {
         "passed": report.passed,
         "targets": [_target(verdict) for verdict in report.verdicts],
+        "notes": list(report.notes),
         "baseline": None
         if report.baseline is None
         else {"path": report.baseline, "stale": list(report.stale), "updated": list(report.updated)},

@@ -25,7 +25,7 @@ def page(report: GateReport) -> str:
     for verdict in report.verdicts:
         body += _verdict(verdict)
     body += [f"<p><strong>error</strong> {_text(str(error))}</p>" for error in report.errors]
-    body += [f'<p class="dim">{_text(each)}</p>' for each in report.updated]
+    body += [f'<p class="dim">{_text(each)}</p>' for each in (*report.notes, *report.updated)]
     if report.stale:
         body.append(f'<p class="dim">in the baseline, not looked at: {_text(", ".join(report.stale))}</p>')
     return document("imgopt gate", body)

@@ -67,11 +67,11 @@ class Remarks:
 _SEVERITY: dict[str, Level] = {"high": "error", "medium": "warning", "low": "note"}
 
 BUDGETS = {
-    "max-size": "Compressed bytes of the image: what the registry stores and a first push sends.",
-    "max-unpacked": "Bytes of the unpacked layers.",
+    "max-size": "Compressed bytes of the image: the sum of its layers.",
+    "max-unpacked": "Bytes of the unpacked layers, sparse files with their length.",
     "max-layer": "Compressed bytes of the largest layer.",
-    "max-first-push": "What the first push sends, in bytes or as a time at a rate.",
-    "max-next-push": "What the push of the next release sends, in bytes or as a time at a rate.",
+    "max-first-push": "What the first push of all platforms sends, each blob once, in bytes or as a time at a rate.",
+    "max-next-push": "What the push of the next release sends, each blob once, in bytes or as a time at a rate.",
     "max-layers": "Number of layers.",
     "max-waste": "Unpacked bytes that layers store and nobody sees.",
     "min-efficiency": "Share of the stored bytes that is needed, as dive counts it.",
