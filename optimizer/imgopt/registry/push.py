@@ -12,10 +12,11 @@ A blob is named for a layer only when something shows that it is that layer:
 * it is a layer of the base, by the manifest of the digest that FROM pins (``base``), which the user gives.
 
 What images of the registry say about their blobs shows nothing, whoever may push there writes it (`manifests.claims`).
-Nor does a local daemon's word for a base: its RepoDigests name also manifests of which it never read a layer, since a
-daemon that has an image's config already takes no second look. Nor the image's label for its base, which is the word of
-whoever made the base's own base, when it is inherited. So layers of a base that is not pinned are compressed here as all
-others are. ``trust_tags`` believes the registry's images all the same.
+Nor does a local daemon's word for a base: among its RepoDigests are manifests of which it never read a layer, since a
+daemon that has an image's config takes no second look when a tag is moved (seen with Docker 20.10). Nor the image's
+label for its base: where it is inherited it is the word of whoever made the base, about the base's own base. So layers
+of a base that is not pinned are compressed here as all others are. ``trust_tags`` believes the registry's images all
+the same.
 """
 
 from __future__ import annotations
