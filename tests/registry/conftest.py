@@ -30,6 +30,19 @@ def shared_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[regist
         yield running
 
 
+@pytest.fixture(scope="session")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[registries.Registry]:
+    """Wants a login (htpasswd)."""
+    reason = registries.missing()
+    if reason:
+        pytest.skip(reason)
+    directory = tmp_path_factory.mktemp("locked")
+    (directory / "htpasswd").write_text(registries.HTPASSWD)
+    auth = {"htpasswd": {"realm": "tests", "path": str(directory / "htpasswd")}}
+    with registries.registry(directory, auth=auth) as running:
+        yield running
+
+
 @pytest.fixture
 def proxy(shared_registry: registries.Registry) -> Iterator[registries.Proxy]:
     with registries.proxy(shared_registry.port) as relay:

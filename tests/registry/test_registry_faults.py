@@ -7,26 +7,16 @@ registry, which the real one never gives; a proxy of the tests gives them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import registries
 from push_command import Command
 from registries import PASSWORD, USER, Proxy, Registry, Trouble, free_port
 from test_push import pulled
 
 Release = Callable[..., Path]
 HTML = {"Content-Type": "text/html"}
-
-
-@pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    directory = tmp_path_factory.mktemp("locked")
-    (directory / "htpasswd").write_text(registries.HTPASSWD)
-    auth = {"htpasswd": {"realm": "tests", "path": str(directory / "htpasswd")}}
-    with registries.registry(directory, auth=auth) as running:
-        yield running
 
 
 def failed(imgopt: Command, *arguments: str) -> str:

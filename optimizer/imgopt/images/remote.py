@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
 
 from imgopt.errors import InputError, MeasureError
 from imgopt.images import documents as doc
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from imgopt.registry.client import Access, Client, Manifest
 
 _BLOBS = "blobs/sha256/"
-_MOST_REDIRECTS = 5
 _TRIES = 5
 #: Answers that may be better the next time.
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
@@ -254,7 +252,8 @@ class RemoteBlob:
                 busy = isinstance(error, _Busy)
                 why = str(error) if busy else f"the registry stopped giving it ({type(error).__name__})"
                 if number == _TRIES:
-                    raise MeasureError(why, "try again later", path=self.label) from error
+                    # its own text may hold the address, and a storage's address the right to read it
+                    raise MeasureError(why, "try again later", path=self.label) from None
                 wait = error.retry_after if isinstance(error, _Busy) else None
                 self._client.pause(number, why, wait)
                 continue
@@ -269,52 +268,35 @@ class RemoteBlob:
         )
 
     def _start(self, position: int) -> None:
-        from imgopt.registry.client import USER_AGENT, pull
+        from imgopt.registry.client import Answer, pull, stored
 
         self.close()
-        scopes = pull(self._repository)
-        url = f"{self._client.authority.base}/v2/{self._repository}/blobs/{self._digest}"
-        renewed = False
-        for _ in range(_MOST_REDIRECTS):
-            headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
-            headers |= self._client.authorization(url, scopes)
-            if position:
-                headers["Range"] = f"bytes={position}-"
-            answer = self._client.session.get(
-                url,
-                headers=headers,
-                stream=True,
-                allow_redirects=False,
-                timeout=(self._client.access.connect_s, self._client.access.answer_s),
-                verify=not self._client.access.insecure,
+        url = self._client.authority.base + stored(self._repository, "blobs", self._digest)
+        headers = {"Accept-Encoding": "identity"}
+        if position:
+            headers["Range"] = f"bytes={position}-"
+        answer, given_by = self._client.follow("GET", url, pull(self._repository), headers)
+        if answer.status_code == 401:  # a token lives for minutes, a download may for longer
+            answer.close()
+            self._client.renew(Answer(401, {k.lower(): v for k, v in answer.headers.items()}, b"", given_by))
+            answer, given_by = self._client.follow("GET", url, pull(self._repository), headers)
+        if answer.status_code == (206 if position else 200):
+            self._answer, self._position = answer, position
+        elif answer.status_code == 200:  # it knows no ranges: what was read already is read past
+            self._answer, self._position = answer, 0
+            self._read_past(position)
+        elif answer.status_code in _PASSING:
+            answer.close()
+            raise _Busy(answer.status_code, answer.headers.get("Retry-After"))
+        else:
+            answer.close()
+            if not self._client.is_own(given_by):
+                raise self._client.refusal(Answer(answer.status_code, {}, b"", given_by), "read a layer")
+            raise MeasureError(
+                f"the registry answers {answer.status_code} to a layer",
+                "push the image again",
+                path=self.label,
             )
-            if answer.status_code in (301, 302, 303, 307, 308):
-                url = self._client.kept_secure(urljoin(url, answer.headers.get("Location", "")))
-                answer.close()
-            elif (
-                answer.status_code == 401 and not renewed
-            ):  # a token lives for minutes, a download may for longer
-                renewed = True
-                self._client.authority.forget()
-                answer.close()
-            elif answer.status_code == (206 if position else 200):
-                self._answer, self._position = answer, position
-                return
-            elif answer.status_code == 200:  # it knows no ranges: what was read already is read past
-                self._answer, self._position = answer, 0
-                self._read_past(position)
-                return
-            elif answer.status_code in _PASSING:
-                answer.close()
-                raise _Busy(answer.status_code, answer.headers.get("Retry-After"))
-            else:
-                answer.close()
-                raise MeasureError(
-                    f"the registry answers {answer.status_code} to a layer",
-                    "push the image again",
-                    path=self.label,
-                )
-        raise MeasureError("the registry redirects in circles", path=self.label)
 
     def _read_past(self, position: int) -> None:
         assert self._answer is not None

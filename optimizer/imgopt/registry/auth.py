@@ -1,24 +1,28 @@
 """The registry's challenge, and the answer to it: Basic, or a Bearer token from the realm that it names.
 
 Credentials go to the registry and to its token realm only: the realm must be on the registry's own host, or named over
-HTTPS and itself on HTTPS. Nothing is sent to where a redirect leads.
+HTTPS and itself on HTTPS. Nothing is sent to where a redirect leads, and only the registry's own origin names a realm
+(`Client.renew` sees to it).
 """
 
 from __future__ import annotations
 
 import re
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from imgopt.registry.credentials import Credentials
 from imgopt.registry.errors import RegistryError
-from imgopt.registry.target import host_name
+from imgopt.registry.origin import origin_of
 
 #: The lifetime of a token whose answer does not say it; the specification's.
-_DEFAULT_LIFETIME_S = 60
+_DEFAULT_LIFETIME_S = 60.0
+_LONGEST_LIFETIME_S = 86_400.0
+#: What fits into a header: no blanks, no line ends, and no more than servers take.
+_TOKEN = re.compile(r"[!-~]{1,65536}")
 _PARAMETER = re.compile(r'([A-Za-z_]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
 
 #: Asks the realm: method, URL, headers, query or form; gives the parsed JSON.
@@ -53,7 +57,9 @@ class Authority:
     credentials: Credentials | None
     ask: Ask
     challenge: Challenge | None = None
+    withheld: str = ""  # the origin of a token service that was not told the credentials
     _tokens: dict[tuple[str, ...], tuple[str, float]] = field(default_factory=dict, repr=False)
+    _given: deque[str] = field(default_factory=lambda: deque(maxlen=100), repr=False)
 
     def header(self, scopes: tuple[str, ...]) -> str | None:
         """For a request that needs these scopes; None where the registry asks for nothing."""
@@ -64,6 +70,7 @@ class Authority:
         token, until = self._tokens.get(scopes, ("", 0.0))
         if time.monotonic() >= until:
             token, lifetime = self._token(scopes)
+            self._given.append(token)
             self._tokens[scopes] = (token, time.monotonic() + 0.8 * lifetime)
         return f"Bearer {token}"
 
@@ -71,10 +78,17 @@ class Authority:
         """After a 401: tokens may end early."""
         self._tokens.clear()
 
+    def secrets(self) -> list[str]:
+        """What must not be repeated in any message."""
+        known = self.credentials
+        own = [known.password, known.identity_token, known.basic().partition(" ")[2]] if known else []
+        return [each for each in (*own, *tuple(self._given)) if each]
+
     def _token(self, scopes: tuple[str, ...]) -> tuple[str, float]:
         assert self.challenge is not None
         realm = self.challenge.realm
         known = self.credentials if self._may_know(realm) else None
+        self.withheld = str(origin_of(realm)) if known is not self.credentials else ""
         query: dict[str, Any] = {"service": self.challenge.service} if self.challenge.service else {}
         if known is not None and known.identity_token:
             form = {
@@ -91,19 +105,26 @@ class Authority:
         token = answer.get("token") or answer.get("access_token")
         if not isinstance(token, str) or not token:
             raise RegistryError("the registry's token service gave no token", "try again")
-        lifetime = answer.get("expires_in")
-        return token, float(lifetime) if isinstance(lifetime, int | float) else _DEFAULT_LIFETIME_S
+        if not _TOKEN.fullmatch(token):  # its text is a secret even so
+            raise RegistryError(
+                "the registry's token service gave a token that no request can carry", "ask its administrator"
+            )
+        return token, _lifetime(answer.get("expires_in"))
 
     def _may_know(self, realm: str) -> bool:
-        here = urlsplit(self.base)
+        here = origin_of(self.base)
         try:
-            there = urlsplit(realm)
-            usable = there.scheme in ("http", "https") and there.hostname and there.port != 0
+            there = origin_of(realm)
         except ValueError:  # no address at all
-            usable = False
-        if not usable:
-            raise RegistryError("the registry names no usable token service", "ask its administrator")
+            raise RegistryError(
+                "the registry names no usable token service", "ask its administrator"
+            ) from None
         if there.scheme == "https" and here.scheme == "https":
             return True
-        same = there.hostname == host_name(here.netloc)
-        return same and (there.scheme == "https" or here.scheme == "http")
+        return there.host == here.host and (there.scheme == "https" or here.scheme == "http")
+
+
+def _lifetime(value: Any) -> float:
+    """Seconds; the usual ones when it is no number, a day at most."""
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    return float(min(value, _LONGEST_LIFETIME_S)) if usable else _DEFAULT_LIFETIME_S

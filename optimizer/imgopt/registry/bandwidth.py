@@ -39,7 +39,7 @@ def measure_bandwidth(
         raise UsageError(f"{reference} names a tag", "give REGISTRY/REPO: nothing is stored there")
     with connected(target, access) as client:
         location = client.start_upload(target.repository)
-        wire = Wire(location, client.context, client.access.answer_s)
+        wire = Wire(location, client.context_for(location), client.access.answer_s)
         try:
             begin = time.monotonic()
             client.blob_size(target.repository, "sha256:" + "0" * 64)

@@ -2,6 +2,13 @@
 
 Requests that can be repeated are: after a cut connection, 429 (Retry-After) and 5xx, with growing pauses. The bytes of
 blobs go another way, `imgopt.registry.wire`.
+
+Who is told what, and who is believed, is decided here for every request, by origins (`imgopt.registry.origin`):
+
+* Credentials and tokens (`authorization`) go to the registry's own origin, and only while nobody else has led there.
+* A 401 (`renew`) asks for a login only when it came from there; from elsewhere it is that host's error.
+* An answer leads elsewhere (`led`) never from HTTPS to plain HTTP. Where bytes are written, only the registry itself
+  may name another host: some keep uploads on one.
 """
 
 from __future__ import annotations
@@ -11,19 +18,22 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
 
 from imgopt import __version__
 from imgopt.registry.auth import Authority, parse_challenge
 from imgopt.registry.credentials import credentials_for
 from imgopt.registry.errors import Interrupted, RegistryError, reason
+from imgopt.registry.origin import Origin, absolute, at_base, origin_of
 from imgopt.registry.target import Target
-from imgopt.registry.trust import tls_context
+from imgopt.registry.trust import shows_certificate, tls_context
 
 if TYPE_CHECKING:
+    import ssl
+
     import requests
 
 USER_AGENT = f"imgopt/{__version__}"
@@ -43,6 +53,7 @@ _MOST_REDIRECTS = 5
 MOST_TAG_PAGES = 100
 #: Redirects that keep the method and the body.
 MOVED = (307, 308)
+_REDIRECTS = (301, 302, 303, *MOVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +94,21 @@ class Client:
     """One registry. Safe to use from several threads."""
 
     def __init__(self, target: Target, access: Access | None = None) -> None:
-        import requests
-
         self.target = target
         self.access = access or Access()
-        self.session = requests.Session()
-        # credentials come from the registry's challenge, never from a .netrc
-        self.session.auth = _unchanged
+        try:
+            self.own: Origin = origin_of(f"https://{target.host}")
+        except ValueError:
+            raise RegistryError(
+                f"{target.name} is not reached: it has no such port", "check the name"
+            ) from None
         self.context = tls_context(target.host, insecure=self.access.insecure)
-        self.session.mount("https://", _adapter(self.context))
+        self._strangers = self.context  # TLS with anybody else
+        if shows_certificate(target.host):
+            self._strangers = tls_context(target.host, insecure=self.access.insecure, known=False)
+        self.session = _session(self._strangers)
+        self.session.mount(f"https://{target.host}/", _adapter(self.context))
+        self._login = _session(self.context)  # with a token service that is told the password
         if self.access.insecure:
             import urllib3
 
@@ -102,19 +119,19 @@ class Client:
 
     def close(self) -> None:
         self.session.close()
+        self._login.close()
 
     def connect(self) -> None:
         """Finds out whether it is a registry, speaks TLS, and what it wants to know. RegistryError when it is none."""
         answer = self._first_answer()
         if answer.status == 401:
-            challenge = parse_challenge(answer.headers.get("www-authenticate", ""))
-            if challenge is None:
+            self.renew(answer)
+            if self.authority.challenge is None:
                 raise RegistryError(
                     f"{self.target.name} wants a login of an unknown kind",
                     "it offers neither Basic nor Bearer",
                     status=401,
                 )
-            self.authority.challenge = challenge
         elif answer.status == 404 and "docker-distribution-api-version" not in answer.headers:
             raise RegistryError(
                 f"{self.target.name} is no registry (it has no /v2/)", "check the name", status=404
@@ -129,12 +146,14 @@ class Client:
             return self._first("http" if self.access.plain_http else "https", tries=3)
         # a registry on this machine mostly speaks plain HTTP; one with TLS says 400 to it, or hangs up
         for number in range(1, 4):
+            told: RegistryError | None = None
             for scheme in ("http", "https"):
                 try:
                     answer = self._first(scheme, tries=1)
                 except RegistryError as error:
-                    if self._wrong_certificate or (number == 3 and scheme == "https"):
-                        raise error from None
+                    told = told or (error if error.status is not None else None)
+                    if self._wrong_certificate or (scheme == "https" and (told or number == 3)):
+                        raise told or error from None
                     continue
                 if answer.status != 400 or scheme == "https":
                     return answer
@@ -142,24 +161,26 @@ class Client:
         raise AssertionError
 
     def _first(self, scheme: str, tries: int) -> Answer:
-        self.authority.base = f"{scheme}://{self.target.host}"
+        base = f"{scheme}://{self.target.host}"
+        self.own = origin_of(base)
+        self.authority.base = base
         return self.request("GET", "/v2/", scopes=None, tries=tries, timeout=(self.access.connect_s, 60))
 
     # --- what registries are asked ---
 
     def blob_size(self, repository: str, digest: str) -> int | None:
         """Bytes of a blob that the repository has; None when it has not."""
-        answer = self.request("HEAD", f"/v2/{repository}/blobs/{digest}", scopes=pull(repository))
+        answer = self.request("HEAD", stored(repository, "blobs", digest), scopes=pull(repository))
         if answer.status == 200:
             length = answer.headers.get("content-length", "")
-            return int(length) if length.isdecimal() else -1
+            return int(length) if re.fullmatch(r"[0-9]{1,18}", length) else -1
         if answer.status in (404, 403):
             return None
         raise self.refusal(answer, f"ask for a blob of {repository}")
 
     def blob(self, repository: str, digest: str) -> bytes:
         """A small blob: a config."""
-        answer = self.request("GET", f"/v2/{repository}/blobs/{digest}", scopes=pull(repository))
+        answer = self.request("GET", stored(repository, "blobs", digest), scopes=pull(repository))
         if answer.status != 200:
             raise self.refusal(answer, f"read a config of {repository}")
         if f"sha256:{hashlib.sha256(answer.body).hexdigest()}" != digest:
@@ -170,7 +191,7 @@ class Client:
         """By tag or digest; None when there is none."""
         answer = self.request(
             "GET",
-            f"/v2/{repository}/manifests/{reference}",
+            stored(repository, "manifests", reference),
             scopes=pull(repository),
             headers={"Accept": ", ".join(MANIFESTS)},
         )
@@ -192,17 +213,25 @@ class Client:
                 break
             tags = _object(answer.body).get("tags")
             found += [each for each in tags if isinstance(each, str)] if isinstance(tags, list) else []
-            following = _next_page(answer)
+            following = self._next_page(answer)
             if following is None or not tags:
                 break
-            place = self.kept_secure(following)
+            place = following
         return found
+
+    def _next_page(self, answer: Answer) -> str | None:
+        """Of its Link header. A registry behind a proxy may call itself by another name there: the place counts only."""
+        link = re.search(r'<([^>]*)>\s*;[^,]*\brel="?next\b', answer.headers.get("link", ""))
+        try:
+            return at_base(absolute(answer.url, link[1]), self.authority.base) if link else None
+        except ValueError:
+            return None
 
     def delete_manifest(self, repository: str, digest: str) -> bool:
         """Whether it is gone; registries may forbid it."""
         answer = self.request(
             "DELETE",
-            f"/v2/{repository}/manifests/{digest}",
+            stored(repository, "manifests", digest),
             scopes=(f"repository:{repository}:pull,push,delete",),
         )
         return answer.status in (200, 202, 204, 404)
@@ -239,27 +268,70 @@ class Client:
         return answer.status in (200, 202, 204, 404)
 
     def location(self, answer: Answer) -> str:
-        """Where the next request of an upload goes: absolute, and not from HTTPS to plain HTTP."""
-        given = answer.headers.get("location", "")
+        """Where the next request of an upload goes; see `led`."""
+        return self.led(answer, writes=True)
+
+    # --- who is told what, who is believed ---
+
+    def is_own(self, url: str) -> bool:
+        """Whether this is the registry itself: its scheme, host and port."""
         try:
-            url = urljoin(answer.url or self.authority.base + "/", given)
-            usable = urlsplit(url).scheme in ("http", "https") and urlsplit(url).port != 0
+            return origin_of(url) == self.own
+        except ValueError:
+            return False
+
+    def authorization(self, url: str, scopes: tuple[str, ...] | None) -> dict[str, str]:
+        """The Authorization header for a URL: none for any origin but the registry's."""
+        if scopes is None or not self.is_own(url):
+            return {}
+        value = self.authority.header(scopes)
+        return {"Authorization": value} if value else {}
+
+    def context_for(self, url: str) -> ssl.SSLContext:
+        """TLS for a URL: a client certificate is shown to the registry only."""
+        return self.context if self.is_own(url) else self._strangers
+
+    def renew(self, answer: Answer) -> None:
+        """After a 401: takes what it asks for, so that the request can be made once more.
+
+        RegistryError when it does not come from the registry: nobody else is told who we are.
+        """
+        if not self.is_own(answer.url):
+            raise self.refusal(answer, "log in")
+        self.authority.forget()
+        challenge = parse_challenge(answer.headers.get("www-authenticate", ""))
+        if challenge is not None:
+            self.authority.challenge = challenge
+
+    def led(self, answer: Answer, *, writes: bool) -> str:
+        """The absolute URL that an answer's Location names; RegistryError when it is none, or none to follow.
+
+        A registry behind a TLS proxy may name itself http://; on its own host that means https.
+        """
+        try:
+            url = absolute(answer.url, answer.headers.get("location", ""))
         except ValueError:  # no address at all
-            usable = False
-        if not given or not usable:
             raise RegistryError(
                 f"{self.target.name} does not say where to send the bytes", "ask its administrator"
+            ) from None
+        here, there = origin_of(answer.url), origin_of(url)
+        if there == self.own or (there.host == self.own.host and there.scheme == "http" != self.own.scheme):
+            url, there = at_base(url, self.authority.base), self.own
+        if there.scheme == "http" and "https" in (here.scheme, self.own.scheme):
+            raise RegistryError(
+                f"{self._who(here)} leads elsewhere over plain HTTP, to {there}",
+                "ask its administrator",
             )
-        return self.kept_secure(url)
-
-    def kept_secure(self, url: str) -> str:
-        """A registry behind a TLS proxy may name itself http://; on its own host that means https."""
-        if urlsplit(url).scheme == "http" and self.authority.base.startswith("https:"):
-            if urlsplit(url).hostname != urlsplit(self.authority.base).hostname:
-                raise RegistryError(f"{self.target.name} sends the bytes elsewhere over plain HTTP")
-            parts = urlsplit(url)
-            return parts._replace(scheme="https", netloc=urlsplit(self.authority.base).netloc).geturl()
+        if writes and here not in (self.own, there):
+            raise RegistryError(
+                f"{self._who(here)} sends the bytes on to {there}, which only {self.target.name} itself may do",
+                f"ask the administrator of {self.target.name}",
+            )
         return url
+
+    def _who(self, origin: Origin) -> str:
+        """A speaker by name: whoever is not the registry is one that it has led to."""
+        return self.target.name if origin == self.own else f"{origin}, to which {self.target.name} leads,"
 
     # --- one request ---
 
@@ -276,7 +348,7 @@ class Client:
     ) -> Answer:
         """``place``: a path, or an upload's absolute location. RegistryError when no answer was to be had; an answer
         of any status is given back, repeated ones when they stay."""
-        url = place if "://" in place else self.authority.base + place
+        url = self.authority.base + place if place.startswith("/") else place
         tries = tries or self.access.tries
         renewed = False
         number = 0
@@ -291,12 +363,9 @@ class Client:
                     raise self._unreached(error) from None
                 self.pause(number, reason(error))
                 continue
-            if answer.status == 401 and scopes is not None and not renewed:
+            if answer.status == 401 and not renewed and (scopes is not None or not self.is_own(answer.url)):
                 renewed = True
-                self.authority.forget()
-                challenge = parse_challenge(answer.headers.get("www-authenticate", ""))
-                if challenge is not None:
-                    self.authority.challenge = challenge
+                self.renew(answer)
                 continue
             if answer.status not in _RETRIED or number >= tries:
                 return answer
@@ -311,34 +380,42 @@ class Client:
         data: bytes | None,
         timeout: tuple[float, float] | None,
     ) -> Answer:
+        response, url = self.follow(method, url, scopes, headers, data, timeout)
+        with contextlib.closing(response):
+            return replace(_answer(response), url=url)
+
+    def follow(
+        self,
+        method: str,
+        url: str,
+        scopes: tuple[str, ...] | None,
+        headers: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        timeout: tuple[float, float] | None = None,
+    ) -> tuple[requests.Response, str]:
+        """One try of a request, to where redirects lead: the answer, unread, and who gave it."""
+        reads = method in ("GET", "HEAD")
+        known = True
         for _ in range(_MOST_REDIRECTS):
-            sent = {**(headers or {}), "User-Agent": USER_AGENT, **self.authorization(url, scopes)}
+            known = known and self.is_own(url)  # whoever was led away comes back as a stranger
+            attached = self.authorization(url, scopes) if known else {}
             response = self.session.request(
                 method,
                 url,
-                headers=sent,
+                headers={**(headers or {}), "User-Agent": USER_AGENT, **attached},
                 data=data,
                 timeout=timeout or (self.access.connect_s, self.access.answer_s),
                 allow_redirects=False,
                 stream=True,
                 verify=not self.access.insecure,
             )
-            with contextlib.closing(response):
-                answer = _answer(response)
-            answer = replace(answer, url=url)
             # 301 to 303 would make a GET of what writes
-            if answer.status not in ((301, 302, 303, *MOVED) if method in ("GET", "HEAD") else MOVED):
-                return answer
-            url = self.location(answer)
+            if response.status_code not in (_REDIRECTS if reads else MOVED):
+                return response, url
+            with contextlib.closing(response):
+                answer = replace(_answer(response), url=url)
+            url = self.led(answer, writes=not reads)
         raise RegistryError(f"{self.target.name} redirects in circles")
-
-    def authorization(self, url: str, scopes: tuple[str, ...] | None) -> dict[str, str]:
-        """The Authorization header for a URL: none for any host but the registry's."""
-        here, there = urlsplit(self.authority.base), urlsplit(url)
-        if scopes is None or (here.scheme, here.netloc) != (there.scheme, there.netloc):
-            return {}
-        value = self.authority.header(scopes)
-        return {"Authorization": value} if value else {}
 
     def pause(self, number: int, why: str, retry_after: str | None = None) -> None:
         """Waits before try ``number`` + 1, as long as the registry asks for (two minutes at most)."""
@@ -356,9 +433,10 @@ class Client:
         self, method: str, url: str, headers: Mapping[str, str], values: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         fields = {"data": values} if method == "POST" else {"params": values}
+        session = self._login if headers or method == "POST" else self.session
         for number in range(1, 5):
             try:
-                response = self.session.request(
+                response = session.request(
                     method,
                     url,
                     headers={**headers, "User-Agent": USER_AGENT},
@@ -380,6 +458,12 @@ class Client:
                 continue
             if answer.status == 200:
                 return _object(answer.body)
+            if answer.status in _REDIRECTS:
+                raise RegistryError(
+                    f"the token service of {self.target.name} sends the login on to another place",
+                    f"ask the administrator of {self.target.name}",
+                    status=answer.status,
+                )
             if answer.status not in _RETRIED or number == 4:
                 raise self.refusal(answer, "log in")
             self.pause(
@@ -392,8 +476,10 @@ class Client:
     def refusal(self, answer: Answer, what: str) -> RegistryError:
         """The sentence for an answer that was not the hoped-for one. ``what`` was tried, e.g. "push to shop/api"."""
         name, status = self.target.name, answer.status
-        said = _said(answer)
+        said = _said(answer, self.authority.secrets())
         detail = f" ({said})" if said else ""
+        if answer.url and not self.is_own(answer.url):
+            return self._stranger(origin_of(answer.url), answer, detail)
         if self._is_page(answer) and status < 400:
             return RegistryError(
                 f"{name} answers with a web page, not as a registry",
@@ -425,17 +511,43 @@ class Client:
                 "try again later, or ask its administrator",
             ),
         )
+        if status == 401 and self.authority.withheld:
+            message = (
+                f"{name} wants a login at {self.authority.withheld}, where no credentials go over plain HTTP"
+            )
+            hint = "ask its administrator for a token service with HTTPS"
         return RegistryError(message, hint, status=status)
 
+    def _stranger(self, origin: Origin, answer: Answer, detail: str) -> RegistryError:
+        name, status = self.target.name, answer.status
+        if status != 401:
+            return RegistryError(
+                f"{origin}, to which {name} leads, answers {status}{detail}",
+                f"ask the administrator of {name}",
+                status=status,
+            )
+        upgraded = origin.host == self.own.host and (origin.scheme, self.own.scheme) == ("https", "http")
+        return RegistryError(
+            f"{origin}, to which {name} leads, wants a login{detail}; the credentials of {name} go to {self.own} only",
+            "leave --plain-http out" if upgraded else f"ask the administrator of {name}",
+            status=status,
+        )
+
     def _unreached(self, error: BaseException) -> RegistryError:
+        asked = getattr(getattr(error, "request", None), "url", None) or self.authority.base
+        if not self.is_own(asked):
+            with contextlib.suppress(ValueError):
+                return RegistryError(
+                    f"{origin_of(asked)}, to which {self.target.name} leads, is not reached: {reason(error)}",
+                    f"check the network, or ask the administrator of {self.target.name}",
+                )
         if self._wrong_certificate:
             return RegistryError(
                 f"the certificate of {self.target.name} is not trusted: {_certificate_reason(error)}",
                 "set REQUESTS_CA_BUNDLE to its CA, put that into /etc/docker/certs.d, or give --insecure",
             )
-        scheme = urlsplit(self.authority.base).scheme
         hint = "check the name and the network"
-        if scheme == "https" and not self.target.loopback:
+        if self.own.scheme == "https" and not self.target.loopback:
             hint += "; a registry without TLS needs --plain-http"
         return RegistryError(f"{self.target.name} is not reached: {reason(error)}", hint)
 
@@ -452,6 +564,14 @@ class Client:
     @staticmethod
     def _is_page(answer: Answer) -> bool:
         return "html" in answer.headers.get("content-type", "").lower()
+
+
+def stored(repository: str, kind: str, reference: str) -> str:
+    """The path of a blob or manifest. RegistryError for a digest that is none: manifests name them, and one that
+    leads to another path would be asked for there, with the user's login."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+:-]*", reference):
+        raise RegistryError(f"{repository} names something by what is no digest", "push the image again")
+    return f"/v2/{repository}/{kind}/{reference}"
 
 
 def pull(repository: str) -> tuple[str, ...]:
@@ -471,6 +591,18 @@ def connected(target: Target, access: Access | None = None) -> Iterator[Client]:
         yield client
     finally:
         client.close()
+
+
+def _session(context: ssl.SSLContext) -> requests.Session:
+    import requests
+
+    session = requests.Session()
+    # credentials come from the registry's challenge, never from a .netrc
+    session.auth = _unchanged
+    # cookies know no ports, and some go to the domain's other hosts
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    session.mount("https://", _adapter(context))
+    return session
 
 
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -544,21 +676,14 @@ def _object(body: bytes) -> Mapping[str, Any]:
     return document
 
 
-def _next_page(answer: Answer) -> str | None:
-    """Of its Link header."""
-    link = re.search(r'<([^>]*)>\s*;[^,]*\brel="?next\b', answer.headers.get("link", ""))
-    try:
-        return urljoin(answer.url, link[1]) if link else None
-    except ValueError:
-        return None
-
-
-def _said(answer: Answer) -> str:
-    """The registry's own message, if it has the usual form."""
+def _said(answer: Answer, secrets: Sequence[str] = ()) -> str:
+    """The registry's own message, if it has the usual form; nothing of one that repeats a secret."""
     try:
         first = json.loads(answer.body)["errors"][0]
         text = str(first.get("message") or first.get("code") or "")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        return ""
+    if any(secret in text or secret in " ".join(text.split()) for secret in secrets):
         return ""
     return " ".join(text.split())[:160]
 
@@ -572,7 +697,7 @@ def _seconds_of(retry_after: str | None) -> float | None:
 
     try:
         return parsedate_to_datetime(retry_after).timestamp() - time.time()
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
 

@@ -86,11 +86,17 @@ def _helper_failed(where: str, error: Exception, target: Target) -> RegistryErro
 
 
 def _credentials(username: Any, password: Any, token: Any) -> Credentials | None:
-    if token:
-        return Credentials(str(username or "<token>"), "", str(token))
-    if username is None or password is None:
+    if not token and (username is None or password is None):
         return None
-    return Credentials(str(username), str(password))
+    if token:
+        found = Credentials(str(username or "<token>"), "", str(token))
+    else:
+        found = Credentials(str(username), str(password))
+    try:
+        f"{found.username}{found.password}{found.identity_token}".encode()
+    except UnicodeEncodeError:  # halves of characters, as JSON can have them
+        raise InputError("the configured credentials hold what no text holds", "log in again") from None
+    return found
 
 
 def _podman_files() -> Iterator[Path]:

@@ -34,6 +34,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and not isinstance(error.strerror, tuple):
         return str(error.strerror)
     text = " ".join(str(error).split())
-    if not text or "://" in text or "_state" in text:
+    # an address may hold a password (a proxy's), a header that cannot be sent a token
+    if not text or "://" in text or "@" in text or "_state" in text or "eader value" in text:
         return type(error).__name__
     return text[:200]

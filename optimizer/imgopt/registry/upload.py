@@ -105,7 +105,12 @@ class Upload:
 
     def _take_up(self, location: str | None) -> None:
         noted = self._notes.load()
-        if noted is not None and noted.size == self._size and noted.offset:
+        if (
+            noted is not None
+            and noted.size == self._size
+            and noted.offset
+            and self._may_resume(noted.location)
+        ):
             self._session = noted
             if self._is_kept():
                 self._resumed = self._session.offset
@@ -115,6 +120,13 @@ class Upload:
                 self._moved(self._resumed)
                 return
         self._begin(location)
+
+    def _may_resume(self, location: str) -> bool:
+        """Whether a noted upload is one of this repository, at the registry itself: a note is a file, which others may
+        have written (a cache that CI hands on), and what it names is sent the layer."""
+        place = urlsplit(location).path
+        inside = place.startswith(f"/v2/{self._repository}/") and not re.search(r"/\.{1,2}(/|$)|//|%", place)
+        return inside and self._client.is_own(location)
 
     def _is_kept(self) -> bool:
         """The noted upload may lie where nothing answers any more, or belong to another login."""
@@ -178,7 +190,8 @@ class Upload:
         else:
             self._failures = 0
         self._session = replace(self._session, location=self._client.location(answer), offset=end)
-        self._notes.save(self._session)
+        if self._may_resume(self._session.location):
+            self._notes.save(self._session)
         self._moved(end)
 
     def _finish(self) -> bool:
@@ -223,7 +236,9 @@ class Upload:
             if wire is not None:
                 wire.close()
             access = self._client.access
-            wire = self._wires[name] = Wire(self._session.location, self._client.context, access.answer_s)
+            wire = self._wires[name] = Wire(
+                self._session.location, self._client.context_for(self._session.location), access.answer_s
+            )
         return wire
 
     def _headers(self, **more: str) -> dict[str, str]:
@@ -367,7 +382,7 @@ class Upload:
         self._failures += 1
         if self._failures < self._client.access.tries:
             if status == 401:
-                self._client.authority.forget()
+                self._client.renew(answer)
                 return
             if status in MOVED:
                 self._session = replace(self._session, location=self._client.location(answer))
@@ -409,7 +424,7 @@ class Upload:
 
 def _end_of(answer: Answer) -> int | None:
     """How many bytes the Range header of an upload's answer counts; None without one. ``0-0`` is what most say of none."""
-    found = re.fullmatch(r"(?:bytes=)?0-(\d+)", answer.headers.get("range", "").strip())
+    found = re.fullmatch(r"(?:bytes=)?0-([0-9]{1,18})", answer.headers.get("range", "").strip())
     if found is None:
         return None
     last = int(found[1])

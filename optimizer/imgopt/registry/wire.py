@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import select
 import socket
 import ssl
@@ -121,8 +122,9 @@ class Wire:
         body = b""
         length = fields.get("content-length", "")
         with contextlib.suppress(OSError):
-            while length.isdigit() and len(body) < min(int(length), _MOST_BODY_BYTES):
-                block = stream.recv(min(int(length), _MOST_BODY_BYTES) - len(body))
+            most = min(int(length), _MOST_BODY_BYTES) if re.fullmatch(r"[0-9]{1,18}", length) else 0
+            while len(body) < most:
+                block = stream.recv(most - len(body))
                 if not block:
                     break
                 body += block
@@ -202,4 +204,5 @@ def _proxy_for(url: str) -> tuple[str, int, dict[str, str]] | None:
 
 
 def _lower(fields: HTTPMessage) -> dict[str, str]:
-    return {name.lower(): value for name, value in fields.items()}
+    """A header that comes twice is one with commas, as `requests` has it."""
+    return {name.lower(): ", ".join(fields.get_all(name, ())) for name in fields}
