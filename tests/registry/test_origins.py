@@ -282,22 +282,17 @@ def test_the_next_page_of_tags_is_the_registry_s_own(
     assert [each.path for each in known.seen if "last=a" in each.path] == ["/v2/x/tags/list?n=1&last=a"]
 
 
-@pytest.mark.parametrize("kind", ["config", "layers", "manifests"])
-def test_a_digest_that_is_a_path(kind: str, known: Proxy, imgopt: Command, pushed: str) -> None:
-    """Whoever may push an image would have the next reader ask for anything in his own name."""
-    bad = {
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "size": 20,
-        "digest": "sha256:../../../victim/x",
-    }
-    document = {"config": bad, "layers": [bad]} if kind != "manifests" else {"manifests": [bad]}
+@pytest.mark.parametrize("kind", ["config", "manifests"])
+def test_a_digest_that_is_a_path(
+    kind: str, known: Proxy, imgopt: Command, release: Release, pushed: str
+) -> None:
+    """Whoever may push an image would have the next push ask for anything in its user's name."""
+    place = {"os": "linux", "architecture": "amd64"}
+    bad = {"mediaType": "x", "size": 20, "digest": "sha256:../../../victim/x", "platform": place}
+    document = {"config": bad, "layers": [bad]} if kind == "config" else {"manifests": [bad]}
     body = json.dumps({"schemaVersion": 2, **document}).encode()
     known.troubles = [Trouble("GET", "/manifests/1", times=None, status=200, body=body)]
-    for command in (
-        ("inspect", f"registry:{pushed}", "--contents"),
-        ("gate", f"registry:{pushed}", "--max-size", "1GB"),
-    ):
-        assert imgopt(*command).code == 3
+    assert imgopt("push", str(release(2)), pushed).code == 0
     assert not [each.path for each in known.seen if "victim" in each.path]
 
 
