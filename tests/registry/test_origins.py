@@ -113,7 +113,7 @@ def test_push_does_without_what_it_would_learn(
     contains: str, known: Proxy, other: Stranger, imgopt: Command, release: Release, pushed: str
 ) -> None:
     known.troubles = [away(other, "GET", contains)]
-    run = imgopt("push", str(release(2)), pushed, "--tries", "2")
+    run = imgopt("push", "--trust-tags", str(release(2)), pushed, "--tries", "2")
     assert run.code == 0, run.err
     told_nothing(other)
     assert other.seen
@@ -181,7 +181,7 @@ def test_a_challenge_of_elsewhere_changes_nothing_afterwards(
     """A look-up that may fail was led away; the rest of the push goes on with the registry's own login."""
     other.reply = lambda asked: (401, {"WWW-Authenticate": f'Bearer realm="{other.url}/token"'}, b"{}")
     known.troubles = [away(other, "GET", "/tags/")]
-    assert imgopt("push", str(release(3)), pushed).code == 0
+    assert imgopt("push", "--trust-tags", str(release(3)), pushed).code == 0
     told_nothing(other)
 
 
@@ -277,7 +277,7 @@ def test_the_next_page_of_tags_is_the_registry_s_own(
 ) -> None:
     link = {"Link": f'<{other.url}/v2/x/tags/list?n=1&last=a>; rel="next"'}
     known.troubles = [Trouble("GET", "/tags/list", status=200, headers=link, body=b'{"tags": ["a"]}')]
-    assert imgopt("push", str(release(2)), pushed).code == 0
+    assert imgopt("push", "--trust-tags", str(release(2)), pushed).code == 0
     assert other.seen == []
     assert [each.path for each in known.seen if "last=a" in each.path] == ["/v2/x/tags/list?n=1&last=a"]
 
@@ -292,7 +292,7 @@ def test_a_digest_that_is_a_path(
     document = {"config": bad, "layers": [bad]} if kind == "config" else {"manifests": [bad]}
     body = json.dumps({"schemaVersion": 2, **document}).encode()
     known.troubles = [Trouble("GET", "/manifests/1", times=None, status=200, body=body)]
-    assert imgopt("push", str(release(2)), pushed).code == 0
+    assert imgopt("push", "--trust-tags", str(release(2)), pushed).code == 0
     assert not [each.path for each in known.seen if "victim" in each.path]
 
 
