@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imgopt.checks import NOT_STARTED
 from imgopt.measure import MeasuredImage
 from imgopt.report.figures import Saved, plural
 from imgopt.report.layout import Line, Style, dim, head, line, table, visible, width_of, wrapped
@@ -12,6 +13,7 @@ from imgopt.result import Sum, total
 from imgopt.units import duration, megabytes, rate
 
 if TYPE_CHECKING:
+    from imgopt.behaviour import Behaviour
     from imgopt.checks import Check
     from imgopt.compare import Comparison
     from imgopt.result import FileReport
@@ -52,7 +54,7 @@ def _one_line(found: Comparison) -> Line:
         said.append(
             f"next release {megabytes(release.before.compressed_bytes)} → {megabytes(release.after.compressed_bytes)}"
         )
-    said.append("alike" if found.alike else "NOT alike")
+    said.append(found.behaviour.verdict.replace("not alike", "NOT alike"))
     return line((visible(found.file.path), "strong"), f": {', '.join(said)}")
 
 
@@ -142,14 +144,9 @@ def _notes(found: Comparison, width: int) -> list[Line]:
 
 def _behaviour(found: Comparison, width: int, verbose: bool) -> list[Line]:
     behaviour = found.behaviour
-    alike = behaviour.alike
-    if alike:
-        verdict: tuple[str, Style] = (
-            ("alike", "good") if behaviour.ran else ("alike as far as the configs say", "warn")
-        )
-    else:
-        verdict = ("not alike", "bad")
-    lines: list[Line] = [(), line(("Behaviour  ", "strong"), verdict)]
+    styles: dict[str, Style] = {"alike": "good", "not alike": "bad"}
+    verdict = behaviour.verdict
+    lines: list[Line] = [(), line(("Behaviour  ", "strong"), (verdict, styles.get(verdict, "warn")))]
     if found.not_run is not None:
         lines += wrapped(
             f"nothing was started: {found.not_run}", width, first=line("  "), indent=4, style="dim"
@@ -163,14 +160,18 @@ def _behaviour(found: Comparison, width: int, verbose: bool) -> list[Line]:
         lines += wrapped(
             f"{plural(same, 'check')} {also}the same", width, first=line("  "), indent=4, style="dim"
         )
-    for note in behaviour.notes:
-        if note != "the images were not started":
-            lines += wrapped(note, width, first=line("  "), indent=4)
+    for note in _notes_of(behaviour):
+        lines += wrapped(note, width, first=line("  "), indent=4)
     for name, log in (("the original", behaviour.before_log), ("the rewrite", behaviour.after_log)):
         if log:
             lines.append(line(f"  the end of what {name} printed:"))
             lines += [dim(f"    {visible(row)}") for row in log.splitlines()]
     return lines
+
+
+def _notes_of(behaviour: Behaviour) -> list[str]:
+    """Without what `Comparison.not_run` says better."""
+    return [note for note in behaviour.notes if note != NOT_STARTED]
 
 
 def _worth_a_row(each: Check) -> bool:
@@ -186,7 +187,14 @@ def _check(each: Check, width: int) -> list[Line]:
     said = before if each.verdict == "same" else f"{before} → {after}"
     if each.reason:
         said += f" ({each.reason})"
+    if each.missing is not None:
+        said += f"; {each.remedy}"
     return wrapped(said, width, first=line("  ", (f"{mark:<9}", style), f"{each.name}: "), indent=13)
+
+
+def _why(each: Check) -> str:
+    said = each.reason or each.verdict
+    return said if each.missing is None else f"not measured: {said}; {each.remedy}"
 
 
 def _value(value: object) -> str:
@@ -336,6 +344,15 @@ def nothing_markdown(file: FileReport) -> str:
     return "".join(f"{''.join(piece for piece, _ in each)}\n" for each in nothing(file, 10_000))
 
 
+_MARKDOWN = {
+    "alike": "behave alike",
+    "alike as far as the configs say": "are alike as far as the configs say",
+    "alike as far as both go": "behave alike as far as both go: **neither was seen to work**",
+    "not alike": "**do not behave alike**",
+    "not measured": "were **not measured**: nothing showed whether they behave alike",
+}
+
+
 def markdown(found: Comparison) -> str:
     """For a pull-request comment."""
     before, after = found.before, found.after
@@ -353,10 +370,9 @@ def markdown(found: Comparison) -> str:
             rows.append((f"next push at {rate(each.bandwidth_bytes_per_s)}", seconds[0], seconds[1]))
     rows.append(("built in", duration(before.build_seconds), duration(after.build_seconds)))
     rows += _running(found)
-    verdict = "behave alike" if found.alike else "**do not behave alike**"
     text = [f"### imgopt compare: {code(found.file.path)}", ""]
     text += [
-        f"Built with {found.engine_description} for {before.platform}; original and rewrite {verdict}.",
+        f"Built with {found.engine_description} for {before.platform}; original and rewrite {_MARKDOWN[found.behaviour.verdict]}.",
         "",
     ]
     text += ["| " + " | ".join(row) + " |" for row in rows]
@@ -364,14 +380,18 @@ def markdown(found: Comparison) -> str:
     if wrong:
         text += ["", "| check | before | after | |", "|---|---|---|---|"]
         text += [
-            f"| {escaped(each.name)} | {escaped(_value(each.before))} | {escaped(_value(each.after))} | {escaped(each.reason or each.verdict)} |"
+            f"| {escaped(each.name)} | {escaped(_value(each.before))} | {escaped(_value(each.after))} | {escaped(_why(each))} |"
             for each in wrong
         ]
     if found.pushed is not None:
         text += ["", f"Pushed to {code(found.pushed.repository)}:", ""]
         text += ["| push | sent | predicted | took | predicted | at |", "|---|---:|---:|---:|---:|---:|"]
         text += ["| " + " | ".join(row) + " |" for row in _push_rows(found)]
-    notes = [*found.notes, *([f"nothing was started: {found.not_run}"] if found.not_run else [])]
+    notes = [
+        *found.notes,
+        *_notes_of(found.behaviour),
+        *([f"nothing was started: {found.not_run}"] if found.not_run else []),
+    ]
     if release is not None and release.why:
         notes.append(f"next release not measured: {release.why}")
     if found.pushed is not None:
