@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from imgopt.checks import NOT_STARTED
 from imgopt.measure import MeasuredImage
+from imgopt.report.caveats import of_comparison, of_file
 from imgopt.report.figures import Saved, plural
 from imgopt.report.layout import Line, Style, dim, head, line, table, visible, width_of, wrapped
 from imgopt.report.markdown import code, escaped
@@ -13,7 +14,6 @@ from imgopt.result import Sum, total
 from imgopt.units import duration, megabytes, rate
 
 if TYPE_CHECKING:
-    from imgopt.behaviour import Behaviour
     from imgopt.checks import Check
     from imgopt.compare import Comparison
     from imgopt.result import FileReport
@@ -39,6 +39,8 @@ def text(found: Comparison, *, width: int, quiet: bool = False, verbose: bool = 
     lines += _behaviour(found, width, verbose)
     lines += _next_release(found, width, verbose)
     lines += _pushed(found, width)
+    for caveat in of_file(found.file):
+        lines += wrapped(caveat.text, width, first=line(("warning ", "warn")), indent=8)
     if verbose:
         for title, image in (("Layers before", found.before), ("Layers after", found.after)):
             lines += [(), line((title, "strong")), *layers(image, width)]
@@ -160,18 +162,14 @@ def _behaviour(found: Comparison, width: int, verbose: bool) -> list[Line]:
         lines += wrapped(
             f"{plural(same, 'check')} {also}the same", width, first=line("  "), indent=4, style="dim"
         )
-    for note in _notes_of(behaviour):
-        lines += wrapped(note, width, first=line("  "), indent=4)
+    for note in behaviour.notes:
+        if note != NOT_STARTED:
+            lines += wrapped(note, width, first=line("  "), indent=4)
     for name, log in (("the original", behaviour.before_log), ("the rewrite", behaviour.after_log)):
         if log:
             lines.append(line(f"  the end of what {name} printed:"))
             lines += [dim(f"    {visible(row)}") for row in log.splitlines()]
     return lines
-
-
-def _notes_of(behaviour: Behaviour) -> list[str]:
-    """Without what `Comparison.not_run` says better."""
-    return [note for note in behaviour.notes if note != NOT_STARTED]
 
 
 def _worth_a_row(each: Check) -> bool:
@@ -387,11 +385,7 @@ def markdown(found: Comparison) -> str:
         text += ["", f"Pushed to {code(found.pushed.repository)}:", ""]
         text += ["| push | sent | predicted | took | predicted | at |", "|---|---:|---:|---:|---:|---:|"]
         text += ["| " + " | ".join(row) + " |" for row in _push_rows(found)]
-    notes = [
-        *found.notes,
-        *_notes_of(found.behaviour),
-        *([f"nothing was started: {found.not_run}"] if found.not_run else []),
-    ]
+    notes = [text for each in of_comparison(found) for text in (each.text, *each.details)]
     if release is not None and release.why:
         notes.append(f"next release not measured: {release.why}")
     if found.pushed is not None:
