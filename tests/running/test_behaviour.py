@@ -23,6 +23,8 @@ from imgopt.observing import RunOptions, Subject, smoke_of
 
 # a server that answers /index.html and /time; ends on SIGTERM with the given code
 SERVER = "mkdir -p /www/actuator; echo '%s' > /www/index.html; httpd -p %d -h /www; trap 'exit %s' TERM; while :; do sleep 0.05; done"
+# one that was stopped: the kernel goes on accepting connections for it
+HUNG = "mkdir -p /www; httpd -p %d -h /www; killall -STOP httpd;"
 DEAF = "echo hi > /www/index.html; httpd -p 8080 -h /www; trap '' TERM; while :; do sleep 0.05; done"
 OPTIONS = RunOptions(start_seconds=20, stop_seconds=3)
 
@@ -168,7 +170,7 @@ def test_a_port_that_is_open_and_says_nothing_is_not_seen_to_work(
     """A hung application's port is open too: the kernel accepts."""
     monkeypatch.setattr(observing, "MUTE_SECONDS", 0.5)
     monkeypatch.setattr(observing, "ANSWER_SECONDS", 1.0)
-    config = shell("nc -lk -p 8080 -e sleep 600 & trap 'exit 143' TERM; while :; do sleep 0.05; done")
+    config = shell(f"{HUNG % 8080} trap 'exit 143' TERM; while :; do sleep 0.05; done")
     found = behaviour(runner, config, config)
     assert found.alike is None and not found.worked
     assert "port 8080 accepts connections, but nothing there answered" in found.not_measured[-1]
@@ -187,10 +189,14 @@ def test_a_smoke_command_that_hangs_is_no_answer(
 def test_an_answer_without_end_is_given_up(runner: ContainerRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     """It drips: no single read takes long."""
     monkeypatch.setattr(observing, "ANSWER_SECONDS", 1.0)
-    drip = "printf 'HTTP/1.0 200 OK\\r\\n\\r\\n'; while :; do echo x; sleep 0.2; done"
-    script = f"printf '%s' \"{drip}\" > /drip; nc -lk -p 8080 -e sh /drip"
-    found = behaviour(runner, shell(script), shell(script), RunOptions(start_seconds=6, stop_seconds=1))
-    assert found.alike is None
+    drip = "#!/bin/sh\\necho Content-Type: text/plain\\necho\\nwhile :; do echo x; sleep 0.2; done\\n"
+    script = (
+        f"mkdir -p /www/cgi-bin; printf '{drip}' > /www/cgi-bin/drip; chmod 755 /www/cgi-bin/drip; {SERVER}"
+    )
+    config = shell(script % ("hello", 8080, 143))
+    options = RunOptions(smoke=(smoke_of("/cgi-bin/drip"),), start_seconds=5, stop_seconds=3)
+    found = behaviour(runner, config, config, options)
+    assert found.alike is None and "neither answered" in found.not_measured[0]
 
 
 def test_a_smoke_test_that_cannot_succeed_is_a_difference(runner: ContainerRunner) -> None:
@@ -217,9 +223,10 @@ def test_smoke_and_ports(runner: ContainerRunner) -> None:
     assert silent.alike is None and "neither answered" in silent.not_measured[0]
 
 
-def test_several_ports_are_all_asked(runner: ContainerRunner) -> None:
+def test_several_ports_are_all_asked(runner: ContainerRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that accepts and says nothing, as a debugger's, does not pass for the application."""
-    script = "nc -lk -p 5005 -e sleep 9 & " + SERVER % ("hello", 8080, 143)
+    monkeypatch.setattr(observing, "ANSWER_SECONDS", 2.0)
+    script = f"{HUNG % 5005} {SERVER % ('hello', 8080, 143)}"
     config = {**shell(script), "ExposedPorts": {"5005/tcp": {}, "8080/tcp": {}}}
     found = by_name(behaviour(runner, config, config))
     assert found["start"].before == "port 8080 answered"
