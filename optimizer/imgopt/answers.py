@@ -48,11 +48,12 @@ _ERROR = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer: the body is cut at `MAX_BODY_BYTES`."""
+    """An HTTP answer. ``cut``: the body was longer than `MAX_BODY_BYTES`, of which this is the beginning."""
 
     status: int
     content_type: str
     body: bytes
+    cut: bool = False
 
     @property
     def text(self) -> str:

@@ -115,8 +115,8 @@ class Comparison:
     push_error: MeasureError | None = None
 
     @property
-    def alike(self) -> bool:
-        """Whether nothing differs that a user of the application would notice."""
+    def alike(self) -> bool | None:
+        """Whether nothing differs that a user of the application would notice; None where that was not seen."""
         return self.behaviour.alike
 
     @property
@@ -530,13 +530,11 @@ def behaving(
     engine, options = shop.engine, shop.settings.run
     configs = {which: opened[which].image.config for which in (BEFORE, AFTER)}
     runner = engine.runner() if options is not None else None
-    if options is None or runner is None:
-        why = (
-            "--no-run"
-            if options is None
-            else f"neither Docker nor Podman answers to start what {engine.name} built"
-        )
-        return compare_at_rest(configs[BEFORE], configs[AFTER]), why
+    if options is None:
+        return compare_at_rest(configs[BEFORE], configs[AFTER]), "--no-run"
+    if runner is None:
+        why = f"neither Docker nor Podman answers to start what {engine.name} built"
+        return compare_at_rest(configs[BEFORE], configs[AFTER], not_started=why), why
     subjects = []
     for which in (BEFORE, AFTER):
         reference = built[which].reference

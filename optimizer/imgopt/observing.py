@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import re
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Literal, cast
 from urllib.parse import quote, urlsplit
 
 from imgopt.answers import MAX_BODY_BYTES, Answer
-from imgopt.engines.engine import Container, EngineError, Runner, RunRequest, StartError
+from imgopt.engines.engine import Container, EngineError, Runner, RunRequest, StartError, TimeUpError
 from imgopt.errors import UsageError
 from imgopt.image_config import environment_of, exposed_ports, health_command, start_words
 
@@ -21,7 +22,8 @@ HEALTH_PATH = "/actuator/health"
 PATHS = (HEALTH_PATH, "/")
 LOOK_SECONDS = 0.1
 ANSWER_SECONDS = 15.0
-#: A health check that says "down" may still come up; one that says so for this long is taken for the answer.
+#: A health check that says "down" may still come up; one that says so for this long is asked no further, if the other
+#: image does not come up either.
 DOWN_SECONDS = 10.0
 #: Who accepts a connection and says nothing for this long speaks something else than HTTP. Longer where there are other
 #: ports: a debugger's is open long before the application is up.
@@ -33,6 +35,10 @@ JAVA_SECONDS = 60.0
 #: Podman 4.3 loses what short-lived containers print, now and then.
 JAVA_TRIES = 3
 LOG_LINES = 2000
+#: Of a program that ends by itself, whose output is what is compared.
+OUTPUT_LINES = 20_000
+#: A shell's exit codes for a program that is not there or may not be run: no time will change that.
+NOT_RUNNABLE = (126, 127)
 
 _PORT_IN_LOG = re.compile(
     r"\b(?:Tomcat|Netty|Jetty|Undertow|Reactor Netty)\b[^\n]*?\bstarted on port(?:\(s\)|s)?:? (\d{2,5})"
@@ -103,8 +109,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What was seen of one start. ``by``: what told that it was up, or why nothing did. ``answers``: by question, as
-    often as it was asked. ``exit_code``: of its own end, or after SIGTERM; None when it was not waited for."""
+    """What was seen of one start. ``silent``: its time ran out. ``by``: what told that it was up, or why nothing did.
+    ``answers``: by question, as often as it was asked; ``late``: the questions of which an answer did not come in time.
+    ``refused``: the last that was heard before the time ran out was a plain no, which more time does not change.
+    ``down``: it answers that it is not up. ``mute``: a port accepts connections, and that is all that was seen.
+    ``exit_code``: of its own end, or after SIGTERM; None when it was not waited for."""
 
     outcome: Literal["answered", "ended", "silent"]
     by: str
@@ -115,6 +124,17 @@ class Observed:
     port: int | None = None
     answers: Mapping[str, tuple[Answer, ...]] = field(default_factory=dict)
     log: str = ""
+    late: frozenset[str] = frozenset()
+    refused: bool = False
+    down: bool = False
+    mute: bool = False
+
+    @property
+    def works(self) -> bool:
+        """It was seen to do its work: it answers, or did it and ended with 0."""
+        if self.outcome == "ended":
+            return self.exit_code == 0
+        return self.outcome == "answered" and not self.down and not self.mute
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +146,17 @@ class JavaVersion:
     vendor: str
 
 
-def observe(runner: Runner, subject: Subject, options: RunOptions, *, answers: bool = True) -> Observed:
+def observe(
+    runner: Runner,
+    subject: Subject,
+    options: RunOptions,
+    *,
+    answers: bool = True,
+    down_seconds: float = DOWN_SECONDS,
+) -> Observed:
     """One start from beginning to end; the container is removed. Takes at most ``start_seconds`` and ``stop_seconds``
-    and some for the questions. EngineError when the engine fails, not when the image does."""
+    and some for the questions. ``down_seconds``: how long an application that says it is down may do so until that is
+    taken for its answer. EngineError when the engine fails, not when the image does."""
     ports = likely_ports(subject.config, options)
     request = RunRequest(
         arguments=options.arguments,
@@ -142,7 +170,7 @@ def observe(runner: Runner, subject: Subject, options: RunOptions, *, answers: b
     except StartError as error:
         return Observed("ended", "it could not be started", 0.0, exit_code=127, log=error.message)
     try:
-        return _Watch(container, subject, options, ports, begin).run(answers)
+        return _Watch(container, subject, options, ports, begin, down_seconds).run(answers)
     finally:
         container.remove()
 
@@ -167,13 +195,17 @@ class _Watch:
         options: RunOptions,
         ports: Sequence[int],
         begin: float,
+        down_seconds: float,
     ) -> None:
         self.container = container
         self.options = options
         self.ports = list(ports)
         self.begin = begin
         self.health = health_command(subject.config)
+        self.down_seconds = down_seconds
         self.down_since: float | None = None
+        self.down = self.mute = self.refused = False
+        self.late: set[str] = set()
         self.mute_since: dict[int, float] = {}
         self.heard = "nothing answered"
 
@@ -195,6 +227,8 @@ class _Watch:
         if by is not None:
             self._ports_from_log()
             answers = self._answers() if wants_answers else {}
+        elif self.health is not None and not self.options.smoke:
+            self._health_alone_fails()
         memory = self.container.memory_bytes()
         code, stop_seconds = self.container.stop(self.options.stop_seconds)
         return Observed(
@@ -207,13 +241,26 @@ class _Watch:
             self._port(),
             answers,
             self.container.log(LOG_LINES),
+            late=frozenset(self.late),
+            refused=by is None and self.refused,
+            down=by is not None and self.down,
+            mute=by is not None and self.mute,
         )
+
+    def _health_alone_fails(self) -> None:
+        """The application answers, and its health check says no all the same: that is no matter of time."""
+        for port in self.ports:
+            answer = self._get(port, HEALTH_PATH)
+            if isinstance(answer, Answer) and answer.status != 503:
+                self.refused = True
+                self.heard += f", though port {port} answered {answer.status},"
+                return
 
     def _ended(self) -> Observed:
         seconds = time.monotonic() - self.begin
         code = self.container.wait(COMMAND_SECONDS)
         return Observed(
-            "ended", "it ended by itself", seconds, exit_code=code, log=self.container.log(LOG_LINES)
+            "ended", "it ended by itself", seconds, exit_code=code, log=self.container.log(OUTPUT_LINES)
         )
 
     def _up(self) -> str | None:
@@ -223,9 +270,14 @@ class _Watch:
         if self.health is not None:
             try:
                 code, _ = self.container.execute(self.health, COMMAND_SECONDS)
-            except EngineError:  # the container ended meanwhile, or the check hangs
+            except TimeUpError:
+                self.heard = (
+                    f"the image's health check did not end in {COMMAND_SECONDS:g} s, and nothing answered"
+                )
                 return None
-            self.heard = f"the image's health check said {code}"
+            except EngineError:  # the container ended meanwhile
+                return None
+            self.heard = f"the image's health check said {code}, and nothing else"
             return "the image's health check" if code == 0 else None
         for port in self.ports:
             by = self._port_is_up(port)
@@ -233,22 +285,33 @@ class _Watch:
                 return by
         return None
 
+    @property
+    def _command_seconds(self) -> float:
+        """Of the user's own command, which may take as long as the start."""
+        return max(COMMAND_SECONDS, self.options.start_seconds)
+
     def _smoke_is_up(self) -> str | None:
+        self.refused = False
         for smoke in self.options.smoke:
             if smoke.path is None:
                 try:
-                    code, _ = self.container.execute(smoke.command, COMMAND_SECONDS)
+                    code, _ = self.container.execute(smoke.command, self._command_seconds)
+                except TimeUpError:
+                    self.heard = f"the {smoke.name} did not end"
+                    return None
                 except EngineError:
                     return None
-                self.heard = f"the {smoke.name} ended with {code}"
+                self.heard = f"the {smoke.name} ended with {code}, and nothing else"
                 if code:
+                    self.refused = code in NOT_RUNNABLE
                     return None
                 continue
             answers = [self._get(port, smoke.path) for port in ([smoke.port] if smoke.port else self.ports)]
             heard = [answer for answer in answers if isinstance(answer, Answer)]
             if heard:
-                self.heard = f"{smoke.name} answered {heard[0].status}"
+                self.heard = f"{smoke.name} answered {heard[0].status}, and nothing else"
             if not any(answer.status < 400 for answer in heard):
+                self.refused = any(answer.status != 503 for answer in heard)
                 return None
         return ", ".join(smoke.name for smoke in self.options.smoke)
 
@@ -256,24 +319,29 @@ class _Watch:
         answer = self._get(port, HEALTH_PATH)
         now = time.monotonic()
         if isinstance(answer, Answer):
-            self.heard = f"port {port} answered {answer.status}"
+            self.heard = f"port {port} answered {answer.status}, and nothing else"
             if answer.status != 503:
                 return f"port {port} answered"
             self.down_since = self.down_since or now
-            return f"port {port} answered" if now - self.down_since > DOWN_SECONDS else None
-        if answer == "mute":
+            self.down = now - self.down_since > self.down_seconds
+            return f"port {port} answered {answer.status}" if self.down else None
+        if answer in ("mute", "late"):
             since = self.mute_since.setdefault(port, now)
-            self.heard = f"port {port} accepted connections"
+            self.heard = f"port {port} accepted connections, and nothing answered"
             patience = MUTE_SECONDS if len(self.ports) == 1 else MUTE_SECONDS_OF_SEVERAL
-            return f"port {port} accepts connections" if now - since > patience else None
+            self.mute = now - since > patience
+            return f"port {port} accepts connections" if self.mute else None
         return None
 
-    def _get(self, port: int, path: str) -> Answer | Literal["closed", "mute"]:
+    def _get(self, port: int, path: str) -> Answer | Literal["closed", "mute", "late"]:
+        """``closed``: nobody listens; ``mute``: no HTTP came back; ``late``: nothing did, in time."""
         try:
             host, there = self.container.connect(port, 0)
             return cast(Answer, self.container.in_network(lambda: get(host, there, path, port)))
         except EngineError:
             return "closed"
+        except TimeoutError:
+            return "late"
         except (OSError, http.client.HTTPException):
             return "mute"
 
@@ -305,41 +373,78 @@ class _Watch:
         heard: list[tuple[str, Answer]] = []
         for smoke in smokes:
             answer: Answer | str = ""
+            late = False
             if smoke.path is not None:
                 for port in [smoke.port] if smoke.port else self.ports:
                     answer = self._get(port, smoke.path)
                     if isinstance(answer, Answer):
                         break
+                    late = late or answer == "late"
+                if late and not isinstance(answer, Answer):
+                    self.late.add(smoke.name)
             else:
-                with contextlib.suppress(EngineError):  # it hung, or the container ended meanwhile: no answer
-                    code, output = self.container.execute(smoke.command, COMMAND_SECONDS)
-                    answer = Answer(code, "output", output.encode()[:MAX_BODY_BYTES])
+                try:
+                    code, output = self.container.execute(smoke.command, self._command_seconds)
+                    body = output.encode()
+                    cut = len(body) > MAX_BODY_BYTES
+                    answer = Answer(code, "output", body[:MAX_BODY_BYTES], cut)
+                except TimeUpError:
+                    self.late.add(smoke.name)
+                except EngineError:  # the container ended meanwhile: no answer
+                    pass
             if isinstance(answer, Answer):
                 heard.append((smoke.name, answer))
         return heard
 
 
 def get(host: str, port: int, path: str, named: int) -> Answer:
-    """Asks once; follows no redirect. OSError or HTTPException when there is no HTTP answer.
+    """Asks once; follows no redirect. OSError or HTTPException when there is no HTTP answer; TimeoutError when it has no
+    end within twice `ANSWER_SECONDS`, however steadily it drips.
 
     The Host header says ``named``, the container's own port: answers hold links, and a published port is another one
     at each start.
     """
+    from threading import Event, Timer
+
     connection = http.client.HTTPConnection(host, port, timeout=ANSWER_SECONDS)
+    over = Event()
+    connection.connect()
+    wire = connection.sock
+
+    def hang_up() -> None:
+        over.set()
+        with contextlib.suppress(OSError):
+            wire.shutdown(socket.SHUT_RDWR)
+
+    limit = Timer(2 * ANSWER_SECONDS, hang_up)
+    limit.daemon = True
+    limit.start()
     try:
         connection.request("GET", path, headers={"Host": f"localhost:{named}", "Accept": "*/*"})
         response = connection.getresponse()
-        body = response.read(MAX_BODY_BYTES)
+        body = response.read(MAX_BODY_BYTES + 1)
+        if over.is_set():
+            raise TimeoutError("the answer has no end")
+        cut = len(body) > MAX_BODY_BYTES
         location = response.headers.get("Location")
         if location is not None and not body:
             body = f"Location: {location}".encode()
-        return Answer(response.status, response.headers.get("Content-Type") or "", body)
+        kind = response.headers.get("Content-Type") or ""
+        return Answer(response.status, kind, body[:MAX_BODY_BYTES], cut)
+    except (OSError, http.client.HTTPException) as error:
+        if over.is_set():
+            raise TimeoutError("the answer has no end") from error
+        raise
     finally:
+        limit.cancel()
         connection.close()
 
 
-def java_of(runner: Runner, subject: Subject) -> JavaVersion | None:
-    """The Java that the image starts; None when no `java` is found in it, or it does not tell."""
+def java_of(
+    runner: Runner, subject: Subject, seconds: float = JAVA_SECONDS
+) -> JavaVersion | Literal["late"] | None:
+    """The Java that the image starts; None when no `java` is found in it, or it does not tell; ``late`` when it has not
+    told within ``seconds``."""
     home = environment_of(subject.config).get("JAVA_HOME")
     named = [word for word in start_words(subject.config) if word.rpartition("/")[2] == "java"]
     candidates = [*named, "java", *([f"{home}/bin/java"] if home else [])]
@@ -351,7 +456,10 @@ def java_of(runner: Runner, subject: Subject) -> JavaVersion | None:
             except StartError:
                 break
             try:
-                if container.wait(JAVA_SECONDS) != 0:
+                code = container.wait(seconds)
+                if code is None:
+                    return "late"
+                if code:
                     break
                 output = container.log(LOG_LINES)
             finally:

@@ -181,7 +181,9 @@ def show(row: dict[str, Any]) -> None:
     before, after = row["next"]["before"], row["next"]["after"]
     share = f"{100 * after / before:.3f} %" if before else ""
     start = " → ".join("?" if each is None else f"{each:.1f}" for each in row["start"])
-    alike = ("yes" if row["ran"] else "configs") if row["alike"] else f"NO: {row['different']}"[:300]
+    alike = "yes" if row["ran"] else "configs"
+    if not row["alike"]:
+        alike = f"{'NOT MEASURED' if row['alike'] is None else 'NO'}: {row['different']}"[:300]
     print(f"{label} {before or 0:>12,} {after or 0:>10,} {share:>8}  {start:<13} {alike}", flush=True)
 
 

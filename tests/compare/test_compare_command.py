@@ -115,6 +115,28 @@ def test_what_answers_otherwise_is_named_and_is_a_verdict(
     assert "cat /etc/os-release" in done.stdout
 
 
+@pytest.mark.parametrize("format", ["text", "json", "markdown"])
+def test_what_was_not_seen_to_work_is_not_measured(
+    project: Path, engine: Engine, tmp_path: Path, format: str
+) -> None:
+    """It starts, and is never up by the only measure that counts: its time runs out, on any machine."""
+    never = ("--smoke", "false", "--start-timeout", "2", "--stop-timeout", "60", "--format", format)
+    done = compare(engine, project, *never, cache=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert "not measured" in done.stdout
+    assert "--start-timeout" in done.stdout and "--smoke CMD" in done.stdout and "--no-run" in done.stdout
+    assert "behave alike as" not in done.stdout and "Behaviour  alike" not in done.stdout
+    if format == "json":
+        found = json.loads(done.stdout)["behaviour"]
+        assert (found["alike"], found["measured"], found["ran"], found["worked"]) == (
+            None,
+            False,
+            True,
+            False,
+        )
+        assert "neither answered" in found["not_measured"][0]
+
+
 def test_without_a_start_the_configs_are_compared(project: Path, engine: Engine, tmp_path: Path) -> None:
     done = compare(engine, project, "--no-run", cache=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -14,6 +14,7 @@ from start_forms import ENVIRONMENT, FORMS, context, provide_bases
 from test_rewrites_run import rewrite
 from tiny_image import TinyImage, shell
 
+from imgopt import observing
 from imgopt.behaviour import Behaviour, compare_at_rest, compare_running
 from imgopt.checks import Check
 from imgopt.engines.containers import LABEL, ContainerRunner
@@ -22,6 +23,8 @@ from imgopt.observing import RunOptions, Subject, smoke_of
 
 # a server that answers /index.html and /time; ends on SIGTERM with the given code
 SERVER = "mkdir -p /www/actuator; echo '%s' > /www/index.html; httpd -p %d -h /www; trap 'exit %s' TERM; while :; do sleep 0.05; done"
+# one that was stopped: the kernel goes on accepting connections for it
+HUNG = "mkdir -p /www; httpd -p %d -h /www; killall -STOP httpd;"
 DEAF = "echo hi > /www/index.html; httpd -p 8080 -h /www; trap '' TERM; while :; do sleep 0.05; done"
 OPTIONS = RunOptions(start_seconds=20, stop_seconds=3)
 
@@ -85,9 +88,12 @@ def test_sigterm_ignored(runner: ContainerRunner, worse: bool) -> None:
     pair = (server("hi"), shell(DEAF)) if worse else (shell(DEAF), server("hi"))
     # their entry points differ, which is a fault of its own
     stop = by_name(behaviour(runner, *pair))["end on SIGTERM"]
-    assert stop.verdict == ("different" if worse else "expected")
+    assert stop.verdict == "unknown"
     assert ("killed" in str(stop.after)) is worse
-    assert stop.reason is not None and ("better" in stop.reason) is not worse
+    assert (
+        stop.missing is not None and f"the {'rewrite' if worse else 'original'} had not ended" in stop.missing
+    )
+    assert "--stop-timeout" in stop.missing
 
 
 def test_a_rewrite_that_dies_at_start(runner: ContainerRunner) -> None:
@@ -116,6 +122,7 @@ def test_both_need_a_database_that_is_not_here(runner: ContainerRunner) -> None:
     checks = by_name(found)
     assert (checks["exit code"].verdict, checks["first error"].verdict) == ("same", "same")
     assert "does not start here either" in found.notes[0]
+    assert found.ran and not found.worked
     other = behaviour(runner, pair[0], shell(DATABASE % "other:5432"))
     assert by_name(other)["first error"].verdict == "different"
 
@@ -136,10 +143,70 @@ def test_a_batch_job(runner: ContainerRunner) -> None:
 def test_what_never_answers_is_not_taken_for_alike(runner: ContainerRunner) -> None:
     silent = shell("trap 'exit 143' TERM; while :; do sleep 0.05; done")
     found = behaviour(runner, silent, silent, RunOptions(start_seconds=1, stop_seconds=3))
-    assert found.notes == (
-        "neither answered: nothing answered within 1 s; give --smoke URL or CMD, or a longer time",
+    start = by_name(found)["start"]
+    assert (start.verdict, found.alike, found.verdict) == ("unknown", None, "not measured")
+    assert start.missing is not None and "neither answered: nothing answered within 1 s" in start.missing
+    assert all(each in start.missing for each in ("--start-timeout", "--smoke CMD", "--no-run"))
+    assert found.as_json()["measured"] is False and found.as_json()["not_measured"] == [start.missing]
+
+
+def test_one_that_is_only_slow_is_not_taken_for_another_behaviour(runner: ContainerRunner) -> None:
+    """A sleep in front of the server stands for a busy machine. The entry point is the same: the variable decides."""
+    config = shell(f'[ "$0" = slow ] && sleep 3600; {SERVER % ("hello", 8080, 143)}')
+    script = config["Entrypoint"]
+    slow = {**config, "Cmd": ["slow"]}
+    quick = {**config, "Cmd": ["quick"]}
+    assert script
+    for pair in ((quick, slow), (slow, quick)):
+        checks = by_name(behaviour(runner, *pair, RunOptions(start_seconds=8, stop_seconds=1)))
+        assert checks["start"].verdict == "unknown" and checks["start"].missing is not None
+        assert "a time ran out" in checks["start"].missing
+        assert checks["Cmd"].verdict == "different"  # which was really seen
+
+
+def test_a_port_that_is_open_and_says_nothing_is_not_seen_to_work(
+    runner: ContainerRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hung application's port is open too: the kernel accepts."""
+    monkeypatch.setattr(observing, "MUTE_SECONDS", 0.5)
+    monkeypatch.setattr(observing, "ANSWER_SECONDS", 1.0)
+    config = shell(f"{HUNG % 8080} trap 'exit 143' TERM; while :; do sleep 0.05; done")
+    found = behaviour(runner, config, config)
+    assert found.alike is None and not found.worked
+    assert "port 8080 accepts connections, but nothing there answered" in found.not_measured[-1]
+
+
+def test_a_smoke_command_that_hangs_is_no_answer(
+    runner: ContainerRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observing, "COMMAND_SECONDS", 1.0)
+    hanging = RunOptions(smoke=(smoke_of("sleep 600"),), start_seconds=2, stop_seconds=3)
+    found = behaviour(runner, server(), server(), hanging)
+    assert found.alike is None
+    assert "the command sleep 600 did not end within 2 s" in found.not_measured[0]
+
+
+def test_an_answer_without_end_is_given_up(runner: ContainerRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It drips: no single read takes long."""
+    monkeypatch.setattr(observing, "ANSWER_SECONDS", 1.0)
+    drip = "#!/bin/sh\\necho Content-Type: text/plain\\necho\\nwhile :; do echo x; sleep 0.2; done\\n"
+    script = (
+        f"mkdir -p /www/cgi-bin; printf '{drip}' > /www/cgi-bin/drip; chmod 755 /www/cgi-bin/drip; {SERVER}"
     )
-    assert by_name(found)["start"].verdict == "unknown"
+    config = shell(script % ("hello", 8080, 143))
+    options = RunOptions(smoke=(smoke_of("/cgi-bin/drip"),), start_seconds=5, stop_seconds=3)
+    found = behaviour(runner, config, config, options)
+    assert found.alike is None and "neither answered" in found.not_measured[0]
+
+
+def test_a_smoke_test_that_cannot_succeed_is_a_difference(runner: ContainerRunner) -> None:
+    """More time would not bring the file: the rewrite says a plain no."""
+    options = RunOptions(smoke=(smoke_of("/only"),), start_seconds=4, stop_seconds=3)
+    config = server()
+    with_file = "echo x > /www/only; "
+    pair = shell(config["Entrypoint"][2].replace("httpd", f"{with_file}httpd", 1)), config
+    start = by_name(behaviour(runner, *pair, options))["start"]
+    assert start.verdict == "different" and "GET /only answered 404" in str(start.after)
 
 
 def test_smoke_and_ports(runner: ContainerRunner) -> None:
@@ -153,17 +220,22 @@ def test_smoke_and_ports(runner: ContainerRunner) -> None:
     assert checks["answer: command cat /www/index.html"].before == "0 output: hello"
     assert len(found.before.start_seconds) == 2
     silent = behaviour(runner, server(), server(), RunOptions(smoke=options.smoke, start_seconds=1))
-    assert "neither answered" in silent.notes[0]
+    assert silent.alike is None and "neither answered" in silent.not_measured[0]
 
 
-def test_several_ports_are_all_asked(runner: ContainerRunner) -> None:
+def test_several_ports_are_all_asked(runner: ContainerRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that accepts and says nothing, as a debugger's, does not pass for the application."""
-    script = "nc -lk -p 5005 -e sleep 9 & " + SERVER % ("hello", 8080, 143)
+    monkeypatch.setattr(observing, "ANSWER_SECONDS", 2.0)
+    script = f"{HUNG % 5005} {SERVER % ('hello', 8080, 143)}"
     config = {**shell(script), "ExposedPorts": {"5005/tcp": {}, "8080/tcp": {}}}
     found = by_name(behaviour(runner, config, config))
     assert found["start"].before == "port 8080 answered"
     assert found["answer: GET / on port 8080"].before == "200 text/html: hello"
-    assert "answer: GET / on port 5005" not in found
+    # asked, and said to be unknown; but nobody claimed that HTTP is spoken there
+    assert (found["answer: GET / on port 5005"].verdict, found["answer: GET / on port 5005"].missing) == (
+        "unknown",
+        None,
+    )
 
 
 def test_an_engine_that_went_away_is_an_error_not_a_result(engine: Engine) -> None:
@@ -177,7 +249,11 @@ def test_an_engine_that_went_away_is_an_error_not_a_result(engine: Engine) -> No
 
 def test_nothing_is_started_on_request() -> None:
     found = compare_at_rest({"config": {"Cmd": ["a"]}}, {"config": {"Cmd": ["b"]}})
-    assert not found.ran and not found.alike
+    assert not found.ran and found.alike is False
+    same = compare_at_rest({"config": {"Cmd": ["a"]}}, {"config": {"Cmd": ["a"]}})
+    assert (same.alike, same.verdict) == (True, "alike as far as the configs say")
+    wanted = compare_at_rest({}, {}, not_started="neither Docker nor Podman answers")
+    assert wanted.alike is None and "--no-run" in wanted.not_measured[0]
     assert found.as_json()["before"] == {
         "start_seconds": None,
         "memory_bytes": None,
@@ -216,7 +292,11 @@ def test_the_demo_application_and_its_rewrite(
         arguments=("--spring.datasource.url=jdbc:postgresql://db:5432/x",), environment=ENVIRONMENT
     )
     dead = compare_running(runner, subjects[0], subjects[1], broken)
-    assert dead.alike and "does not start here either" in dead.notes[0]
+    assert (
+        dead.alike
+        and dead.verdict == "alike as far as both go"
+        and "does not start here either" in dead.notes[0]
+    )
     assert by_name(dead)["exit code"].after == 1
     assert "Caused by: java.net.UnknownHostException: db" in (dead.after_log or "")
     assert all(100e6 < memory < 1e9 for memory in (*found.before.memory_bytes, *found.after.memory_bytes))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from imgopt.cli import arguments as a
-from imgopt.errors import ImgoptError, UsageError
+from imgopt.errors import ImgoptError, MeasureError, UsageError
 
 if TYPE_CHECKING:
     from imgopt.compare import Comparison
@@ -41,7 +41,13 @@ KanikoFlags = Annotated[
     list[str] | None,
     typer.Option("--kaniko-flag", metavar="FLAG", help="One more flag for kaniko, e.g. --registry-mirror=…"),
 ]
-NoRun = Annotated[bool, typer.Option("--no-run", help="Build and measure only; start nothing.")]
+NoRun = Annotated[
+    bool,
+    typer.Option(
+        "--no-run",
+        help="Build and measure only; start nothing and claim nothing but that the configs are alike.",
+    ),
+]
 Smoke = Annotated[
     list[str] | None,
     typer.Option(
@@ -83,10 +89,22 @@ BuildTimeout = Annotated[
     float, typer.Option("--build-timeout", metavar="SECONDS", min=1, help="Limit of one build.")
 ]
 StartTimeout = Annotated[
-    float, typer.Option("--start-timeout", metavar="SECONDS", min=1, help="Limit until a container answers.")
+    float,
+    typer.Option(
+        "--start-timeout",
+        metavar="SECONDS",
+        min=1,
+        help="Limit until a container answers; what has not by then is not measured.",
+    ),
 ]
 StopTimeout = Annotated[
-    float, typer.Option("--stop-timeout", metavar="SECONDS", min=1, help="Granted after SIGTERM.")
+    float,
+    typer.Option(
+        "--stop-timeout",
+        metavar="SECONDS",
+        min=1,
+        help="Granted after SIGTERM; how one ends that is killed then is not measured.",
+    ),
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Build without the engine's cache.")]
 
@@ -130,7 +148,8 @@ def compare(
 ) -> int:
     """Build the Dockerfile and its rewrite, measure both, start both, and show that they behave alike.
 
-    Nothing of your files is changed, and nothing that was built stays in the engine. Exit code 1: they do not behave alike.
+    Nothing of your files is changed, and nothing that was built stays in the engine. Exit code 1: they were seen to behave
+    differently. 3: nothing showed how they behave, as when a time limit ran out; the report says what to raise or give.
     """
     from imgopt.cli.files import check_file
     from imgopt.compare import NothingToCompare, Settings
@@ -187,6 +206,8 @@ def compare(
 
         print_errors([found.push_error])
         return found.push_error.exit_code
+    if found.alike is None:
+        return MeasureError.exit_code
     return 0 if found.alike else 1
 
 

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from imgopt.engines.docker_archive import docker_archive
-from imgopt.engines.engine import Container, EngineError, RunRequest, StartError
+from imgopt.engines.engine import Container, EngineError, RunRequest, StartError, TimeUpError
 from imgopt.engines.network import address_answers, in_network_of
 from imgopt.engines.processes import descendants, resident_bytes
 from imgopt.images.model import OpenImage
@@ -294,7 +294,7 @@ class RunningContainer:
         thread.start()
         thread.join(seconds)
         if thread.is_alive():
-            raise EngineError(f"{command[0]} did not end within {seconds:g} s in the container")
+            raise TimeUpError(f"{command[0]} did not end within {seconds:g} s in the container")
         if failure:
             raise failure[0]
         code, output = answer[0]

@@ -24,6 +24,10 @@ class StartError(EngineError):
     """The engine is there, but cannot start this image's command: no such program, no permission, another platform."""
 
 
+class TimeUpError(EngineError):
+    """A command in a container that was not done when its time was up."""
+
+
 class BuildError(EngineError):
     """A build that failed. ``step``: the instruction that failed, as the builder printed it, or None.
     ``output``: the end of the build's own output (lines)."""
@@ -98,7 +102,7 @@ class Container(Protocol):
         ...
 
     def execute(self, command: Sequence[str], seconds: float) -> tuple[int, str]:
-        """Runs a command in the container: exit code and output (both streams)."""
+        """Runs a command in the container: exit code and output (both streams). TimeUpError after ``seconds``."""
         ...
 
     def memory_bytes(self) -> int | None:

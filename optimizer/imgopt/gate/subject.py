@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from imgopt.gate.budgets import FORBIDDEN, Forbidden
 from imgopt.inspection.places import NAMES, What
+from imgopt.report.caveats import of_file
 from imgopt.result import Basis, Sum
 from imgopt.units import megabytes
 from imgopt.users import name_of
@@ -356,6 +357,6 @@ def of_dockerfile(report: FileReport, name: str | None) -> Subject:
         advice=tuple(advice),
         path=report.path,
         rewritten=prediction.after if prediction is not None and report.rewrite.changed else None,
-        notes=report.warnings,
+        notes=tuple(each.text for each in of_file(report)),
         platform=report.platform,
     )

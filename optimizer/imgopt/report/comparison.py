@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imgopt.checks import NOT_STARTED
 from imgopt.measure import MeasuredImage
+from imgopt.report.caveats import of_comparison, of_file
 from imgopt.report.figures import Saved, plural
 from imgopt.report.layout import Line, Style, dim, head, line, table, visible, width_of, wrapped
 from imgopt.report.markdown import code, escaped
@@ -37,6 +39,8 @@ def text(found: Comparison, *, width: int, quiet: bool = False, verbose: bool = 
     lines += _behaviour(found, width, verbose)
     lines += _next_release(found, width, verbose)
     lines += _pushed(found, width)
+    for caveat in of_file(found.file):
+        lines += wrapped(caveat.text, width, first=line(("warning ", "warn")), indent=8)
     if verbose:
         for title, image in (("Layers before", found.before), ("Layers after", found.after)):
             lines += [(), line((title, "strong")), *layers(image, width)]
@@ -52,7 +56,7 @@ def _one_line(found: Comparison) -> Line:
         said.append(
             f"next release {megabytes(release.before.compressed_bytes)} → {megabytes(release.after.compressed_bytes)}"
         )
-    said.append("alike" if found.alike else "NOT alike")
+    said.append(found.behaviour.verdict.replace("not alike", "NOT alike"))
     return line((visible(found.file.path), "strong"), f": {', '.join(said)}")
 
 
@@ -142,14 +146,9 @@ def _notes(found: Comparison, width: int) -> list[Line]:
 
 def _behaviour(found: Comparison, width: int, verbose: bool) -> list[Line]:
     behaviour = found.behaviour
-    alike = behaviour.alike
-    if alike:
-        verdict: tuple[str, Style] = (
-            ("alike", "good") if behaviour.ran else ("alike as far as the configs say", "warn")
-        )
-    else:
-        verdict = ("not alike", "bad")
-    lines: list[Line] = [(), line(("Behaviour  ", "strong"), verdict)]
+    styles: dict[str, Style] = {"alike": "good", "not alike": "bad"}
+    verdict = behaviour.verdict
+    lines: list[Line] = [(), line(("Behaviour  ", "strong"), (verdict, styles.get(verdict, "warn")))]
     if found.not_run is not None:
         lines += wrapped(
             f"nothing was started: {found.not_run}", width, first=line("  "), indent=4, style="dim"
@@ -164,7 +163,7 @@ def _behaviour(found: Comparison, width: int, verbose: bool) -> list[Line]:
             f"{plural(same, 'check')} {also}the same", width, first=line("  "), indent=4, style="dim"
         )
     for note in behaviour.notes:
-        if note != "the images were not started":
+        if note != NOT_STARTED:
             lines += wrapped(note, width, first=line("  "), indent=4)
     for name, log in (("the original", behaviour.before_log), ("the rewrite", behaviour.after_log)):
         if log:
@@ -186,7 +185,14 @@ def _check(each: Check, width: int) -> list[Line]:
     said = before if each.verdict == "same" else f"{before} → {after}"
     if each.reason:
         said += f" ({each.reason})"
+    if each.missing is not None:
+        said += f"; {each.remedy}"
     return wrapped(said, width, first=line("  ", (f"{mark:<9}", style), f"{each.name}: "), indent=13)
+
+
+def _why(each: Check) -> str:
+    said = each.reason or each.verdict
+    return said if each.missing is None else f"not measured: {said}; {each.remedy}"
 
 
 def _value(value: object) -> str:
@@ -336,6 +342,15 @@ def nothing_markdown(file: FileReport) -> str:
     return "".join(f"{''.join(piece for piece, _ in each)}\n" for each in nothing(file, 10_000))
 
 
+_MARKDOWN = {
+    "alike": "behave alike",
+    "alike as far as the configs say": "are alike as far as the configs say",
+    "alike as far as both go": "behave alike as far as both go: **neither was seen to work**",
+    "not alike": "**do not behave alike**",
+    "not measured": "were **not measured**: nothing showed whether they behave alike",
+}
+
+
 def markdown(found: Comparison) -> str:
     """For a pull-request comment."""
     before, after = found.before, found.after
@@ -353,10 +368,9 @@ def markdown(found: Comparison) -> str:
             rows.append((f"next push at {rate(each.bandwidth_bytes_per_s)}", seconds[0], seconds[1]))
     rows.append(("built in", duration(before.build_seconds), duration(after.build_seconds)))
     rows += _running(found)
-    verdict = "behave alike" if found.alike else "**do not behave alike**"
     text = [f"### imgopt compare: {code(found.file.path)}", ""]
     text += [
-        f"Built with {found.engine_description} for {before.platform}; original and rewrite {verdict}.",
+        f"Built with {found.engine_description} for {before.platform}; original and rewrite {_MARKDOWN[found.behaviour.verdict]}.",
         "",
     ]
     text += ["| " + " | ".join(row) + " |" for row in rows]
@@ -364,14 +378,14 @@ def markdown(found: Comparison) -> str:
     if wrong:
         text += ["", "| check | before | after | |", "|---|---|---|---|"]
         text += [
-            f"| {escaped(each.name)} | {escaped(_value(each.before))} | {escaped(_value(each.after))} | {escaped(each.reason or each.verdict)} |"
+            f"| {escaped(each.name)} | {escaped(_value(each.before))} | {escaped(_value(each.after))} | {escaped(_why(each))} |"
             for each in wrong
         ]
     if found.pushed is not None:
         text += ["", f"Pushed to {code(found.pushed.repository)}:", ""]
         text += ["| push | sent | predicted | took | predicted | at |", "|---|---:|---:|---:|---:|---:|"]
         text += ["| " + " | ".join(row) + " |" for row in _push_rows(found)]
-    notes = [*found.notes, *([f"nothing was started: {found.not_run}"] if found.not_run else [])]
+    notes = [text for each in of_comparison(found) for text in (each.text, *each.details)]
     if release is not None and release.why:
         notes.append(f"next release not measured: {release.why}")
     if found.pushed is not None:

@@ -36,6 +36,7 @@ def comparison_object(found: Comparison) -> Object:
         "pushed": None if found.pushed is None else _pushed(found, found.pushed),
         "difference": found.difference.as_json(),
         "notes": list(found.notes),
+        "warnings": file["warnings"],
         "rewrite": file["rewrite"],
         "findings": file["findings"],
         "prediction": file["prediction"],

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from imgopt.gate.budgets import Growth
+from imgopt.report.caveats import of_verdict
 from imgopt.report.figures import amount, plural
 from imgopt.report.layout import Line, Style, line, table, visible, width_of, wrapped
 from imgopt.report.markdown import code, escaped, markdown_table
@@ -89,14 +90,9 @@ def _verdict(verdict: Verdict, width: int, *, quiet: bool, verbose: bool) -> lis
             lines += wrapped(detail, width, first=line("      - "), indent=8, style="dim")
         for remedy in each.remedies:
             lines += wrapped(remedy, width, first=line("      ", ("> ", "good")), indent=8)
-    if verdict.skipped and not quiet:
-        names = ", ".join(limit.name for limit in verdict.skipped)
-        lines += wrapped(
-            f"only a built image can be held against: {names}", width, first=line("  "), style="dim"
-        )
     if not quiet:
-        for note in subject.notes:
-            lines += wrapped(note, width, first=line("  "), indent=2, style="dim")
+        for caveat in of_verdict(verdict):
+            lines += wrapped(caveat.text, width, first=line("  "), indent=2, style="dim")
     return lines
 
 
@@ -136,6 +132,8 @@ def markdown(report: GateReport) -> str:
             items += [f"- **{escaped(text)}**" for text in each.remedies]
             if items:
                 parts.append("\n".join([f"**{escaped(each.limit.name)}**", "", *items]))
+        if caveats := of_verdict(verdict):
+            parts.append("\n".join(f"- {escaped(each.text)}" for each in caveats))
     parts += [f"- **error** {escaped(str(error))}" for error in report.errors]
     parts += [f"- {escaped(each)}" for each in (*report.notes, *report.updated)]
     if report.stale:

@@ -6,9 +6,11 @@ import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from imgopt.report.caveats import of_verdict
 from imgopt.report.gate import headline, sizes_of
 from imgopt.report.inspect_html import bars, document, rows
 from imgopt.report.layout import visible
+from imgopt.report.suggest_html import caveats_html
 from imgopt.units import megabytes
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def _verdict(verdict: Verdict) -> list[str]:
         ]
         lines.append([*cells, each.basis, _text(each.limit.source)])
     parts.append(rows(["", "budget", "limit", "", "basis", "set in"], lines, ()))
+    parts += caveats_html(of_verdict(verdict))
     return parts
 
 

@@ -34,4 +34,4 @@ def _sayable(path: str) -> str:
 
 
 def _first(remark: Remark) -> tuple[str, ...]:
-    return tuple(f"({text})" for text in remark.details[:1])
+    return tuple(f"({text})" for text in (remark.details if remark.caveat else remark.details[:1]))

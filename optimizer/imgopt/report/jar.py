@@ -132,12 +132,16 @@ def text(jar: Jar, *, width: int, quiet: bool, verbose: bool) -> list[Line]:
     lines += _libraries(jar, width, 10 if not verbose else len(jar.libraries))
     lines += _duplicates(jar, width)
     lines += _natives(jar, width)
-    notes = [*jar.problems, *(f"the entry name {name!r} leads out of the jar" for name in jar.unsafe_names)]
+    notes = _problems(jar)
     if notes:
         lines += [(), line(("Problems", "warn"))]
         for note in notes:
             lines += wrapped(note, width, first=line("  "), indent=4)
     return lines
+
+
+def _problems(jar: Jar) -> list[str]:
+    return [*jar.problems, *(f"the entry name {name!r} leads out of the jar" for name in jar.unsafe_names)]
 
 
 def _facts(jar: Jar) -> list[str]:
@@ -279,5 +283,5 @@ def markdown(jar: Jar) -> str:
     parts += [
         f"- duplicates: {', '.join(code(library.file) for library in group)}" for group in jar.duplicates
     ]
-    parts += [f"- {escaped(problem)}" for problem in jar.problems]
+    parts += [f"- {escaped(problem)}" for problem in _problems(jar)]
     return "\n\n".join(parts) + "\n"

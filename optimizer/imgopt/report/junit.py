@@ -14,7 +14,7 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def rendered(remarks: Remarks) -> bytes:
     """A remark that decides the exit code is a failure, what could not be measured an error, any other a passed case
-    with its text as output."""
+    with its text as output. Caveats are no cases: they are the output of their suite."""
     suites = [_suite(each, remarks.command) for each in remarks.checked]
     tests = sum(len(_cases(each)) for each in remarks.checked)
     failures = sum(_failures(each) for each in remarks.checked)
@@ -26,8 +26,9 @@ def rendered(remarks: Remarks) -> bytes:
 
 
 def _cases(checked: Checked) -> list[tuple[str, list[Remark]]]:
-    names = dict.fromkeys((*checked.names, *(each.name for each in checked.remarks)))
-    return [(name, [each for each in checked.remarks if each.name == name]) for name in names]
+    remarks = [each for each in checked.remarks if not each.caveat]
+    names = dict.fromkeys((*checked.names, *(each.name for each in remarks)))
+    return [(name, [each for each in remarks if each.name == name]) for name in names]
 
 
 def _failures(checked: Checked) -> int:
@@ -46,7 +47,9 @@ def _suite(checked: Checked, command: str) -> str:
     )
     # Jenkins makes packages of dots, and a name with dots in it would be cut into some
     where = checked.group.replace(".", "_")
-    return "\n".join([head, *(_case(name, found, where) for name, found in cases), "  </testsuite>"])
+    caveats = [line for each in checked.remarks if each.caveat for line in (each.message, *each.details)]
+    output = [f"    <system-out>{_text(chr(10).join(caveats))}</system-out>"] if caveats else []
+    return "\n".join([head, *(_case(name, found, where) for name, found in cases), *output, "  </testsuite>"])
 
 
 def _case(name: str, found: list[Remark], where: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from imgopt.report.caveats import still_sent
 from imgopt.report.diff import unified
 from imgopt.report.figures import (
     Saved,
@@ -16,7 +17,6 @@ from imgopt.report.figures import (
     next_push_saved,
     plural,
     seconds_together,
-    still_sending,
     sums_of,
     sums_together,
     told_apart,
@@ -143,12 +143,10 @@ def _notes(report: Report) -> str:
     if len(report.files) > 1:
         notes.append("Together: one image after the other; layers they share count each time.")
     parts = [f"<sub>{escaped(' '.join(notes))}</sub>"]
-    predictions = [file.prediction for file in report.files if file.prediction is not None]
-    for sent, needed, clients in still_sending(predictions):
-        parts.append(f"⚠️ Still sent: {amount(sent)} at each release, not {amount(needed)}, by")
-        parts.append(
-            "\n".join(f"- **{escaped(client.client)}**: {escaped(client.note)}" for client in clients)
-        )
+    weighed = [file for file in report.files if file.prediction is not None]
+    for caveat in still_sent(weighed, report.files):
+        parts.append(f"⚠️ {escaped(caveat.lead[:1].upper() + caveat.lead[1:])}")
+        parts.append("\n".join(f"- **{escaped(who)}**: {escaped(what)}" for who, what in caveat.about))
     return "\n\n".join(parts)
 
 

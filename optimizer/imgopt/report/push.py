@@ -130,8 +130,11 @@ def bandwidth_text(found: Bandwidth) -> list[Line]:
         line(f"  imgopt suggest --bandwidth {per_s.replace(' ', '')}"),
     ]
     if not found.cancelled:
-        lines.append(dim("the registry did not cancel the upload; it removes unfinished ones by itself"))
+        lines.append(dim(_NOT_CANCELLED))
     return lines
+
+
+_NOT_CANCELLED = "the registry did not cancel the upload; it removes unfinished ones by itself"
 
 
 def bandwidth_markdown(found: Bandwidth) -> str:
@@ -139,6 +142,7 @@ def bandwidth_markdown(found: Bandwidth) -> str:
         "<!-- imgopt: bandwidth -->\n\n"
         f"{code(found.target)}: {rate(_rounded(found.bytes_per_s))} (measured: {megabytes(found.timed_bytes)} in"
         f" {duration(found.seconds)}, round trip {found.round_trip_s * 1000:.0f} ms)\n"
+        f"{'' if found.cancelled else f'{chr(10)}- {escaped(_NOT_CANCELLED)}{chr(10)}'}"
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from imgopt.report.caveats import Caveat, of_file, of_verdict
 from imgopt.units import megabytes
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class Remark:
     """One thing that is wrong. ``path`` is relative where it can be, with ``line`` (0: the whole file).
 
     ``group`` is what it belongs to (a Dockerfile, an image), ``name`` the rule or budget. ``fails``: it decides the
-    exit code. ``broken``: it could not be measured, or the input was wrong. ``details`` are further sentences.
+    exit code. ``broken``: it could not be measured, or the input was wrong. ``caveat``: nothing is wrong, but who reads
+    the rest has to know it. ``details`` are further sentences.
     """
 
     group: str
@@ -40,6 +42,7 @@ class Remark:
     fails: bool = False
     broken: bool = False
     details: tuple[str, ...] = ()
+    caveat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,10 @@ def of_suggest(
         Checked(
             file.path,
             tuple(name for name in summaries if (name in pipeline_rules) == (file.pipeline is not None)),
-            tuple(_finding(file, finding, saving, fail_on) for finding, saving in file.findings),
+            (
+                *(_finding(file, finding, saving, fail_on) for finding, saving in file.findings),
+                *(_caveat(each, file.path, file.path) for each in of_file(file, report.files)),
+            ),
         )
         for file in report.files
     ]
@@ -123,13 +129,20 @@ def _finding(file: FileReport, finding: Finding, saving: Saving | None, fail_on:
     )
 
 
+def _caveat(caveat: Caveat, group: str, path: str) -> Remark:
+    return Remark(group, caveat.name, "note", caveat.text, path, details=caveat.details, caveat=True)
+
+
 def of_gate(report: GateReport, config: str | None) -> Remarks:
     """``config``: the path of the file that holds the budgets, where a broken one is shown."""
     checked = []
     for verdict in report.verdicts:
         names = tuple(each.limit.name for each in verdict.budgets)
         remarks = [_budget(verdict, each, config) for each in verdict.budgets if each.passed is not True]
-        checked.append(Checked(verdict.subject.label, names, tuple(remarks)))
+        label = verdict.subject.label
+        where = verdict.subject.path or _file_of(verdict.subject.target)
+        remarks += [_caveat(each, label, where) for each in of_verdict(verdict)]
+        checked.append(Checked(label, names, tuple(remarks)))
     checked += _errors(report.errors)
     return Remarks("gate", tuple(checked), dict(BUDGETS))
 

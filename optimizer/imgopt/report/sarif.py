@@ -16,9 +16,12 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 
 
 def rendered(remarks: Remarks) -> bytes:
-    """One run; findings are results, what could not be read or measured is a notification of the invocation."""
-    used = list(dict.fromkeys(each.name for each in remarks.all if each.name in remarks.summaries))
-    results = [each for each in remarks.all if each.name in remarks.summaries and not each.broken]
+    """One run; findings are results; what could not be read or measured, and what a reader has to know besides, are
+    notifications of the invocation."""
+    told = [each for each in remarks.all if each.name in remarks.summaries and not each.caveat]
+    used = list(dict.fromkeys(each.name for each in told))
+    results = [each for each in told if not each.broken]
+    caveats = [each for each in remarks.all if each.caveat]
     troubles = [each for each in remarks.all if each.broken]
     run: dict[str, Any] = {
         "tool": {
@@ -35,7 +38,7 @@ def rendered(remarks: Remarks) -> bytes:
         "invocations": [
             {
                 "executionSuccessful": not troubles,
-                "toolExecutionNotifications": [_notification(each) for each in troubles],
+                "toolExecutionNotifications": [_notification(each) for each in (*troubles, *caveats)],
             }
         ],
         "results": [
@@ -60,7 +63,12 @@ def _result(remark: Remark, index: int, mark: str) -> dict[str, Any]:
 
 
 def _notification(remark: Remark) -> dict[str, Any]:
-    return {"level": "error", "message": {"text": visible(remark.message)}, "locations": [_location(remark)]}
+    lines = (remark.message, *(remark.details if remark.caveat else ()))
+    return {
+        "level": "note" if remark.caveat else "error",
+        "message": {"text": "\n".join(visible(part) for part in lines)},
+        "locations": [_location(remark)],
+    }
 
 
 def _location(remark: Remark) -> dict[str, Any]:

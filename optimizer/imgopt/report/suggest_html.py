@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 
+from imgopt.report.caveats import Caveat, of_file
 from imgopt.report.diff import unified
 from imgopt.report.figures import amount, plural
 from imgopt.report.inspect_html import bars, document, rows
@@ -21,12 +23,12 @@ def page(report: Report) -> str:
         f'<p class="dim">Bandwidth: {_text(report.bandwidth_source)}. Catalogue of {report.catalogue_date}.</p>'
     )
     for file in report.files:
-        body += _file(file)
+        body += _file(file, report)
     body += [f"<p><strong>error</strong> {_text(str(error))}</p>" for error in report.errors]
     return document("imgopt suggest", body)
 
 
-def _file(file: FileReport) -> list[str]:
+def _file(file: FileReport, report: Report) -> list[str]:
     parts = [f"<h2>{_text(file.path)}</h2>"]
     if file.skipped is not None:
         return [*parts, f'<p class="dim">skipped: {_text(file.skipped)}</p>']
@@ -52,13 +54,23 @@ def _file(file: FileReport) -> list[str]:
         f'<p class="dim">not applied: <code>{_text(each.rule)}</code>, line {each.line}: {_text(each.why)}</p>'
         for each in file.rewrite.not_applied
     ]
-    parts += [f'<p class="dim">{_text(warning)}</p>' for warning in file.warnings]
+    parts += caveats_html(of_file(file, report.files))
     if file.rewrite.changed:
         parts.append("<h3>The change</h3>")
         shown = "\n".join(
             _text(row) for row in unified(file.original, file.rewrite.text, file.path).split("\n")
         )
         parts.append(f'<pre style="overflow-x:auto">{shown}</pre>')
+    return parts
+
+
+def caveats_html(caveats: Sequence[Caveat]) -> list[str]:
+    """Each as a paragraph, what to do about it as a list below."""
+    parts = []
+    for each in caveats:
+        parts.append(f"<p>⚠️ {_text(each.text)}</p>")
+        if each.details:
+            parts.append("<ul>" + "".join(f"<li>{_text(detail)}</li>" for detail in each.details) + "</ul>")
     return parts
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from imgopt.report.caveats import still_sent
 from imgopt.report.figures import (
     Saved,
     amount,
@@ -15,7 +16,6 @@ from imgopt.report.figures import (
     next_push_saved,
     plural,
     seconds_together,
-    still_sending,
     sums_of,
     sums_together,
     told_apart,
@@ -73,7 +73,7 @@ def suggestions(report: Report, view: View) -> list[Line]:
     for file in report.files:
         if lines:
             lines += [(), (("─" * view.width, "dim"),), ()]
-        lines += _file(file, view, _footnotes([file], report, view) if len(report.files) == 1 else [])
+        lines += _file(file, view, report)
     if len(report.files) > 1:
         lines += _summary(report, view)
     lines += _next_steps(report, view)
@@ -99,7 +99,8 @@ def _name(file: FileReport) -> str:
     return "standard input" if file.path == "-" else visible(file.path)
 
 
-def _file(file: FileReport, view: View, footnotes: list[Line]) -> list[Line]:
+def _file(file: FileReport, view: View, report: Report) -> list[Line]:
+    footnotes = _footnotes([file], report, view) if len(report.files) == 1 else []
     about = file.platform if file.pipeline is None else file.pipeline.system
     lines = [line((_name(file), "strong"), (f"  {visible(about)}", "dim"))]
     if file.skipped is not None:
@@ -125,7 +126,7 @@ def _file(file: FileReport, view: View, footnotes: list[Line]) -> list[Line]:
         if view.verbose:
             lines += _layers(file, file.prediction, view)
         if footnotes:
-            lines += _clients([file.prediction], view)
+            lines += _clients([file], report, view)
     return lines
 
 
@@ -396,21 +397,18 @@ def _layer_table(image: ImageWeight, view: View) -> list[Line]:
     return table([[*label, *row] for label, row in zip(labels, figures, strict=True)], left=2)
 
 
-def _clients(predictions: Sequence[Prediction], view: View) -> list[Line]:
+def _clients(files: Sequence[FileReport], report: Report, view: View) -> list[Line]:
     """Each client once that would send much all the same, over all files."""
     lines: list[Line] = []
     first = line(("warning ", "warn"))
-    for sent, needed, clients in still_sending(predictions):
-        said = f"still sent: {amount(sent)} at each release, not {amount(needed)}, by"
-        names = "; ".join(client.client for client in clients)
+    for caveat in still_sent(files, report.files):
         if not view.verbose:
-            hint = ". -v says what to do" if any(client.note for client in clients) else ""
-            lines += wrapped(f"{said} {names}{hint}", view.width, first=first, indent=8)
+            hint = ". -v says what to do" if caveat.details else ""
+            lines += wrapped(f"{caveat.text}{hint}", view.width, first=first, indent=8)
             continue
-        lines += wrapped(said, view.width, first=first, indent=8)
-        for client in clients:
-            text = f"{client.client}: {client.note}"
-            lines += wrapped(text, view.width, first=line(" " * 8), indent=10)
+        lines += wrapped(caveat.lead, view.width, first=first, indent=8)
+        for detail in caveat.details:
+            lines += wrapped(detail, view.width, first=line(" " * 8), indent=10)
     return [(), *lines] if lines else []
 
 
@@ -427,7 +425,7 @@ def _summary(report: Report, view: View) -> list[Line]:
     if max(width_of(each) for each in body) > view.width:
         body = _summary_table(weighed, view, "≥")
     lines += [(), *body, *_footnotes([file for file, _ in weighed], report, view)]
-    return lines + _clients([prediction for _, prediction in weighed], view)
+    return lines + _clients([file for file, _ in weighed], report, view)
 
 
 def _summary_table(weighed: Sequence[tuple[FileReport, Prediction]], view: View, bound: str) -> list[Line]:
