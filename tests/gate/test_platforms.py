@@ -127,6 +127,30 @@ def test_two_images_of_one_platform_are_not_one(imgopt: Imgopt, tmp_path: Path) 
     assert run.code == 2 and "it holds 3 images" in run.err
 
 
+@pytest.mark.parametrize("kind", [None, "application/vnd.docker.distribution.manifest.v1+prettyjws"])
+def test_a_platform_of_an_unknown_type_is_not_passed_over(
+    imgopt: Imgopt, tmp_path: Path, kind: str | None
+) -> None:
+    layout = Layout()
+    arm = {**layout.image([ARM, JDK], "arm64"), "mediaType": kind}
+    if kind is None:
+        del arm["mediaType"]
+    layout.top = [layout.image([AMD], "amd64"), arm]
+    image = layout.write(tmp_path / "l")
+    run = imgopt("gate", image, "--forbid", "jdk")
+    assert run.code == 2 and "what it names for linux/arm64 is no image's manifest" in run.err
+    assert imgopt("gate", image, "--forbid", "jdk", "--platform", "linux/amd64").code == 0
+
+
+def test_an_archive_with_two_indexes_is_no_image(imgopt: Imgopt, tmp_path: Path) -> None:
+    layout = Layout()
+    layout.top = [layout.image([AMD])]
+    files = [*layout.everything().items(), ("index.json", b'{"manifests": []}')]
+    (tmp_path / "i.tar").write_bytes(layer(files))
+    run = imgopt("gate", tmp_path / "i.tar", "--forbid", "jdk")
+    assert run.code == 2 and "index.json is in it twice" in run.err
+
+
 def test_indexes_that_are_nested_too_deeply_are_an_error(imgopt: Imgopt, tmp_path: Path) -> None:
     layout = Layout()
     inner = layout.image([ARM, JDK], "arm64")

@@ -76,6 +76,10 @@ def forbid(imgopt: Imgopt, tmp_path: Path, what: str, layers: Sequence[Files], *
         [{"opt/java/lib/modules": runtime("java.base", "jdk.compiler")}],
         [{"lib/modules": runtime("java.base", "jdk.compiler")}],
         [{"data/blob": runtime("java.base", "jdk.compiler"), "opt/java/lib/modules": link("data/blob")}],
+        [{"d/c": JAVAC, "d/s": link("/d/c", SYMBOLIC), "usr/bin/javac": link("d/s")}],
+        [{"bin": link("usr/bin", SYMBOLIC), "usr/bin/x": JAVAC, "usr/local/bin/javac": link("bin/x")}],
+        [{"opt/OpenJDK17U-jdk_x64_linux_hotspot_17.0.9_9.tar.gz": JAVAC}],
+        [{"opt/compiler.jar": zipped("com/sun/tools/javac/Main.class", size=100_000)}],
         # a later layer's whiteout hides it, and it is stored and pushed all the same
         [{"opt/java/bin/javac": JAVAC}, {"opt/.wh.java": b""}],
         # hidden, and there again
@@ -275,6 +279,15 @@ def test_the_started_jar_is_never_left_out(
         ([{"opt/x.jar": plain_jar(1)}], {"Entrypoint": ["java", "-jar", "/data/app.jar"]}),
         # a jar that cannot be read
         ([{"opt/x.jar": b"PK\3\4" + BIG}], {"Entrypoint": ["java", "-cp", "/decoy/BOOT-INF/classes", "A"]}),
+        # a program that nobody can read, before a start that looks harmless, or with the application in it
+        ([{"opt/lib/service.jar": plain_jar(1, size=1_500_000)}],
+         {"Entrypoint": ["/launcher"], "Cmd": ["java", "-cp", "/decoy/BOOT-INF/classes", "A"]}),
+        ([{"app/server": JAVAC}], {"Entrypoint": ["/app/server"]}),
+        ([{"app/server.groovy": b"x"}], {"Entrypoint": ["groovy", "/app/server.groovy"]}),
+        ([{"opt/app.zip": plain_jar(1)}], {"Entrypoint": ["/app/server"]}),
+        # a jar without classes stands for several others
+        ([{"p.jar": plain_jar(1, size=9, manifest="Class-Path: a.jar b.jar")}, {"a.jar": plain_jar(2)},
+          {"b.jar": plain_jar(3)}], {"Entrypoint": ["java", "-jar", "/p.jar"]}),
         # more jars than are looked into
         ([{f"opt/{number:03}.jar": plain_jar(number) for number in range(201)}],
          {"Entrypoint": ["java", "-cp", "/decoy/BOOT-INF/classes", "A"]}),
@@ -301,6 +314,10 @@ def test_what_may_be_the_application_is_not_measured(
                                          manifest="Main-Class: io.quarkus.bootstrap.runner.QuarkusEntryPoint"),
            "d/quarkus/quarkus-application.dat": b"x"}, {"d/app/service.jar": plain_jar(2, size=1_500_000)}],
          {"Entrypoint": ["java", "-jar", "/d/quarkus-run.jar"]}),
+        ([{"p.jar": plain_jar(1, size=9, manifest="Class-Path: opt/lib/b.jar")},
+          {"opt/lib/b.jar": plain_jar(2, size=1_500_000)}], {"Entrypoint": ["java", "-jar", "/p.jar"]}),
+        ([{"m/a.jar": plain_jar(1)}, {"m/b.jar": plain_jar(2, "com/acme/Main.class", size=1_500_000)}],
+         {"Entrypoint": ["java", "-p", "/m", "-m", "acme/com.acme.Main"]}),
         ([{"l/a.jar": plain_jar(1)}, {"l/b.jar": plain_jar(2, "com/acme/Main.class", size=1_500_000)}],
          {"Entrypoint": ["java", "-cp", "/l/*", "com.acme.Main"]}),
     ],

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Imgopt
+from image_archives import Layout, packed, tar_of
 from image_samples import docker_archive, layer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "registry"))
@@ -372,3 +373,35 @@ def test_a_registry_that_sends_a_byte_now_and_then_is_not_waited_for(
         threading.Thread(target=serve, daemon=True).start()
         run = imgopt("gate", f"registry:127.0.0.1:{server.getsockname()[1]}/shop/api:7", "--max-size", "1MB")
     assert run.code == 3 and "has no end after 1 s" in run.err
+
+
+def test_the_gate_judges_every_platform_of_an_index(
+    imgopt: Imgopt, proxy: registries.Proxy, registry: registries.Registry, tmp_path: Path
+) -> None:
+    images = Layout()
+    common, other = tar_of({"base": bytes(range(256)) * 4000}), tar_of({"usr/bin/javac": b"\x7fELF\0" * 900})
+    images.top = [images.index([images.image([common], "amd64"), images.image([common, other], "arm64")])]
+    source = images.write(tmp_path / "several")
+    copied = f"docker://{registry.name}/shop/several:1"
+    subprocess.run(
+        [
+            "skopeo",
+            "--insecure-policy",
+            "copy",
+            "-q",
+            "--all",
+            "--dest-tls-verify=false",
+            f"oci:{source}",
+            copied,
+        ],
+        check=True,
+    )
+    target = f"registry:{proxy.name}/shop/several:1"
+    run = imgopt("gate", target, "--forbid", "jdk", "--max-first-push", "9MB", "--format", "json")
+    assert run.code == 1, run.text
+    found = {each["platform"]: each["budgets"] for each in run.json["targets"]}
+    assert list(found) == ["linux/amd64", "linux/arm64"]
+    assert [each[1]["passed"] for each in found.values()] == [True, False]
+    assert {each[0]["actual"] for each in found.values()} == {len(packed(common)) + len(packed(other))}
+    narrowed = imgopt("gate", target, "--forbid", "jdk", "--platform", "linux/amd64")
+    assert narrowed.code == 0

@@ -236,7 +236,8 @@ def _jdk(contents: Contents, layers: tuple[InspectedLayer, ...]) -> str | None:
     shown = ", ".join(home.path or "/" for home in homes)
     gone = all(contents.files.resolve(home.sign) is None for home in homes)
     removed = "; a later layer removes it, and it is pushed all the same" if gone else ""
-    return f"a JDK ({megabytes(size)}) lies in {shown}{where} (by {homes[0].sign}){removed}"
+    amount = f" ({megabytes(size)})" if size else ""
+    return f"a JDK{amount} lies in {shown}{where} (by {homes[0].sign}){removed}"
 
 
 def _root(user: str) -> str:

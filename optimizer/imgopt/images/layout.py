@@ -23,12 +23,13 @@ _NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A manifest that an index leads to. ``platform`` is "" where only its config says it. ``attachment``: it is an
-    attestation of another one, which nothing runs."""
+    attestation of another one, which nothing runs; ``strange``: a platform's, and no manifest of a known type."""
 
     descriptor: Descriptor
     platform: str
     names: tuple[str, ...]
     attachment: bool = False
+    strange: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,14 @@ def find_manifests(store: Store, tag: str | None, platform: str | None) -> list[
     """The images of all platforms that a layout has under the tag, or of the one that is asked for, each with its
     family. InputError when there is none, or two of one platform."""
     candidates, present = _present(store, tag)
+    strange = next((each for each in candidates if each.strange), None)
+    if strange is not None and platform is None:
+        kind = strange.descriptor.media_type or "nothing"
+        raise InputError(
+            f"what it names for {strange.platform} is no image's manifest, by its type ({kind[:80]})",
+            "save or push the image again, or give --platform",
+            path=store.name,
+        )
     by_digest = {each.descriptor.digest: each for each in present}
     if len(by_digest) == 1 and platform is None:
         known = {each: each.platform for each in by_digest.values()}
@@ -117,7 +126,7 @@ def _present(store: Store, tag: str | None) -> tuple[list[Candidate], list[Candi
         )
     if all(each.attachment for each in candidates):  # an image that only looks like one
         candidates = [replace(each, attachment=False) for each in candidates if each.platform]
-    images = [each for each in candidates if not each.attachment]
+    images = [each for each in candidates if not each.attachment and not each.strange]
     present = [each for each in images if store.find(_path(each, store)) is not None]
     if not present:
         hint = "save the image again" if candidates else "it holds no image"
@@ -167,6 +176,8 @@ def _candidates(
             nobodys = "unknown" in platform.split("/")
             attested = bool(annotations.get("vnd.docker.reference.type")) and not platform
             yield Candidate(described, platform, own, nobodys or attested)
+        elif (platform := _platform(entry.get("platform"))) and "unknown" not in platform.split("/"):
+            yield Candidate(described, platform, own, strange=True)
 
 
 def _platform(value: Any) -> str:

@@ -19,6 +19,8 @@ from imgopt.images.streams import Extent, PartOfFile
 #: No engine saves an image with more files than this; a hostile archive shall not fill the memory.
 MOST_ENTRIES = 200_000
 _MOST_LINKS = 8
+#: They say what an archive holds.
+_DOCUMENTS = ("index.json", "manifest.json")
 
 
 class Store(Protocol):
@@ -68,6 +70,12 @@ class Tar:
         file.seek(0)
         for member in self._members():
             path = _normal(member.name)
+            if path in _DOCUMENTS and (path in self._places or path in self._links):
+                raise InputError(
+                    f"{path} is in it twice, and engines differ in which one they read",
+                    "save the image again",
+                    path=name,
+                )
             if member.isreg() and not member.issparse():
                 if member.offset_data + member.size > length:
                     raise InputError(

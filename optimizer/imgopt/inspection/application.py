@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from imgopt.inspection.filesystem import Filesystem
     from imgopt.inspection.image import InspectedJar
     from imgopt.inspection.places import JavaHome
+    from imgopt.java.jar import Jar
 
 #: Jars that are an application, whether something is seen to start them or not.
 _KINDS = frozenset(
@@ -21,6 +22,8 @@ _KINDS = frozenset(
 #: Where an application that was recognised has its libraries.
 _OF_APPLICATIONS = ("/BOOT-INF/lib/", "/WEB-INF/lib/")
 _LEAST_BYTES = 64 * 1024
+#: They may be unpacked when the container starts.
+_PACKED = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.zst", ".tar.bz2")
 
 
 class Jars(Protocol):
@@ -58,7 +61,23 @@ def find_application(config: Any, image: Jars, homes: Sequence[JavaHome]) -> App
     _look(image, list(start.jars), doubts, started=True)
     classes = _class_directories(start, image)
     named = dict.fromkeys(_stored(files, start.jars))
-    by_class_path = not start.jars and not classes and not start.boot and bool(start.libraries)
+    _follow_class_paths(start, image)
+    own = any(
+        (found := image.jar(path)) is None or found.jar is None or _has_classes(found.jar)
+        for path in start.jars
+    )
+    by_class_path = not own and not classes and not start.boot and bool(start.libraries)
+    doubts += [(-1, why) for why in start.missing]
+    doubts += [
+        (_layer(files, path), f"{start.unseen[0]}, and {path} may be the application")
+        for path in start.strangers
+    ]
+    if start.unseen:
+        doubts += [
+            (node.layer, f"{start.unseen[0]}, and {path} may hold the application")
+            for path, node in files.files()
+            if path.lower().endswith(_PACKED) and node.size >= _LEAST_BYTES
+        ]
     if by_class_path:
         _look(image, list(start.libraries), doubts)
     worth = [
@@ -96,6 +115,25 @@ def find_application(config: Any, image: Jars, homes: Sequence[JavaHome]) -> App
     if by_class_path:
         doubts += _of_the_class_path(start, image, named)
     return Application(frozenset(named), tuple(classes), tuple(doubts))
+
+
+def _has_classes(jar: Jar) -> bool:
+    return any(entry.name.endswith(".class") for entry in jar.entries) or bool(jar.libraries)
+
+
+def _follow_class_paths(start: Start, image: Jars) -> None:
+    """A jar without classes of its own stands for the jars of its manifest's class path."""
+    for path in start.jars:
+        found = image.jar(path)
+        if found is None or found.jar is None or _has_classes(found.jar):
+            continue
+        if found.jar.main_class is not None:
+            start.mains[found.jar.main_class] = None
+            start.boot = start.boot or "org.springframework.boot.loader" in found.jar.main_class
+        for each in found.jar.class_path:
+            place = image.files.resolve(each if each.startswith("/") else f"{path.rpartition('/')[0]}/{each}")
+            if place is not None and place[1].content is not None:
+                start.libraries[place[0]] = None
 
 
 def _look(image: Jars, paths: Sequence[str], doubts: list[tuple[int, str]], *, started: bool = False) -> None:

@@ -199,6 +199,9 @@ class Filesystem:
         from imgopt.inspection.tarstream import clean
 
         target = self.find(clean(entry.target))
+        if target is None:  # behind a linked directory
+            resolved = self.resolve(clean(entry.target))
+            target = resolved[1] if resolved is not None else None
         content = target.content if target is not None else None
         parent, name = self._parent(entry.path, layer)
         assert parent.children is not None
@@ -209,7 +212,8 @@ class Filesystem:
             content.names += 1
         if old is not None:
             self._drop(old, entry.path, layer, removed=False)
-        parent.children[name] = Node(layer, 0, content, directory=False)
+        symlink = target.target if target is not None else None
+        parent.children[name] = Node(layer, 0, content, directory=False, target=symlink)
 
     def _remove(self, path: str, layer: int) -> None:
         """A whiteout: what the layers below put there is gone."""

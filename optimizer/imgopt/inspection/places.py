@@ -76,7 +76,7 @@ _HOME_SIGNS = (
     (re.compile(r"(.*)/jre/lib/rt\.jar"), False),
     (re.compile(r"(.*)/lib/rt\.jar"), False),
     (re.compile(r"(.*)/lib/modules"), False),
-    (re.compile(r"(.*)/(?:jmods/)?(?:java|jdk)\.[\w.]+\.jmod"), True),
+    (re.compile(r"(.*?)(?:/jmods)?/(?:java|jdk)\.[\w.]+\.jmod"), True),
     (re.compile(r"(.*)/bin/javac(?:\.exe)?"), True),
     (re.compile(r"(.*)/lib/ct\.sym"), True),
 )

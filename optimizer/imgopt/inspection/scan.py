@@ -30,6 +30,7 @@ from imgopt.inspection.places import (
 )
 from imgopt.inspection.start import ARCHIVES
 from imgopt.inspection.tarstream import Entry, TarStream
+from imgopt.java.distributions import java_archive
 from imgopt.users import uid_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from imgopt.images.model import Image, OpenImage
     from imgopt.inspection.weight import Weigher
+    from imgopt.java.jar import Jar
 
 #: Layers may unpack to this much together, or to RATIO times what is stored, if that is more: beyond, nobody's image.
 MOST_BYTES = 32 << 30
@@ -382,9 +384,13 @@ def _with_contents(image: Image, target: str, reader: _Reader) -> Inspection:
     ]
     reader.find_linked_compilers(links)
     _find_tools_jars(reader, paths, links)
-    homes = java_homes(paths, reader.compilers)
+    reader.compilers |= dict.fromkeys(path for path in paths if _packed_jdk(path))
     config = image.config.get("config")
-    application = find_application(config, reader, homes)
+    application = find_application(config, reader, java_homes(paths, reader.compilers))
+    reader.compilers |= {  # whatever it is called
+        path: None for (_, path), each in reader.jars.items() if each.jar is not None and _compiles(each.jar)
+    }
+    homes = java_homes(paths, reader.compilers)
     last = {each.path: each for _, each in sorted(reader.jars.items())}  # of several copies only it is seen
     jars = tuple(each for each in last.values() if each.path in application.jars or each.jar is None)
     files = reader.files
@@ -458,6 +464,16 @@ def _linked(places: Places, files: Filesystem, links: Sequence[str]) -> dict[str
     return found
 
 
+def _compiles(jar: Jar) -> bool:
+    return any(entry.name == _COMPILER for entry in jar.entries)
+
+
+def _packed_jdk(path: str) -> bool:
+    """An archive of a JDK, by its name: it is unpacked when the container starts, or nobody needs it."""
+    found = java_archive(path)
+    return found is not None and found.kind == "jdk"
+
+
 def _find_tools_jars(reader: _Reader, paths: Sequence[str], links: Sequence[str]) -> None:
     """The compiler of a JDK 8 and older is a jar, wherever a link names it."""
     names = [path for path in (*paths, *links) if path.endswith(TOOLS_JAR)]
@@ -469,7 +485,7 @@ def _find_tools_jars(reader: _Reader, paths: Sequence[str], links: Sequence[str]
         for jar in found or ([here] if here is not None else []):
             if jar.jar is None:
                 left = [path]
-            elif any(entry.name == _COMPILER for entry in jar.jar.entries):
+            elif _compiles(jar.jar):
                 reader.compilers[path] = None
         if left:
             reader.untold.setdefault("jdk", f"{path} cannot be read, which may be a JDK's compiler")

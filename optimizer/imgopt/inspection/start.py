@@ -23,7 +23,12 @@ _SHELLS = frozenset(("sh", "bash", "ash", "dash", "ksh", "busybox"))
 _PASS_ON = frozenset(
     "tini dumb-init catatonit exec env nice gosu su-exec setpriv stdbuf time docker-init chroot nohup".split()
 )
-_CLASS_PATH = frozenset(("-cp", "-classpath", "--class-path", "-p", "--module-path"))
+_BEFORE_A_USER = frozenset(("gosu", "su-exec", "chroot"))
+#: What Cloud Native Buildpacks start: Spring Boot's launcher, in /workspace.
+_BUILDPACKS = "/cnb/lifecycle/launcher"
+_SCRIPT = re.compile(rb"#!\s*(?:/usr)?(?:/bin/)(?:env\s+(?:-S\s+)?)?(?:ba|da|a|k)?sh\b")
+_CLASS_PATH = frozenset(("-cp", "-classpath", "--class-path"))
+_MODULE_PATH = frozenset(("-p", "--module-path"))
 #: They name jars that are not the application.
 _AGENTS = ("-javaagent:", "-Xbootclasspath", "-agentpath:")
 _WORD = re.compile(r"""(?:[^\s;&|()<>"'`]|"[^"\n]*"|'[^'\n]*'|\$\([^)\n]*\))+""")
@@ -38,7 +43,8 @@ _ASSIGNMENT = re.compile(
 class Start:
     """``jars``: of those that are started, the paths as they lie in the image. ``classes``: directories on a class
     path; ``libraries``: jars on one; ``mains``: names that may be of main classes. ``boot``: Spring Boot's launcher is started from directories. ``unseen``: why it
-    was not followed to its end."""
+    was not followed to its end; ``missing``: what is started and not in the image; ``strangers``: files of a start
+    command that is neither Java nor a script."""
 
     jars: dict[str, None] = field(default_factory=dict)
     classes: dict[str, None] = field(default_factory=dict)
@@ -47,6 +53,8 @@ class Start:
     boot: bool = False
     java: bool = False
     unseen: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    strangers: dict[str, None] = field(default_factory=dict)
 
 
 def find_start(config: Any, files: Filesystem, read: Callable[[str], bytes | None]) -> Start:
@@ -74,6 +82,7 @@ class _Follower:
             return self.start
         if "CLASSPATH" in self.variables:
             self._class_path(self.variables["CLASSPATH"])
+        self._first_program()
         self._take(self.words)
         for name in ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"):
             if name in self.variables:
@@ -81,6 +90,34 @@ class _Follower:
         if not self.start.java and not self.start.jars:
             self.start.unseen.append(f"what {self.words[0][:80]} starts cannot be followed")
         return self.start
+
+    def _first_program(self) -> None:
+        """Whether what the container starts with is understood at all."""
+        words = [self._expand(word) for word in self.words]
+        at = 0
+        while at < len(words) and (_base(words[at]) in _PASS_ON or words[at].startswith("-")):
+            at += 1 + (_base(words[at]) in _BEFORE_A_USER)
+        if at == len(words):
+            return
+        word = words[at]
+        if _base(word) in _SHELLS or _base(word) in ("java", "java.exe") or word.lower().endswith(ARCHIVES):
+            return
+        places = [word] if "/" in word else [f"{each}/{word}" for each in self._path()]
+        for place in places:
+            found = self.files.resolve(self._absolute(place))
+            if found is None:
+                continue
+            if found[0] == _BUILDPACKS:
+                self.start.java = self.start.boot = True
+                return
+            data = self._read(found[0]) if found[1].content is not None else None
+            if data is not None and data.startswith(b"#!") and _SCRIPT.match(data):
+                return
+        self.start.unseen.append(f"what {word[:80]} starts cannot be followed")
+        for each in words[at:]:
+            found = self.files.resolve(self._absolute(each)) if len(each) < 4096 else None
+            if found is not None and found[1].content is not None:
+                self.start.strangers[found[0]] = None
 
     def _take(self, words: list[str]) -> None:
         """One command, as words."""
@@ -91,15 +128,17 @@ class _Follower:
                 self._jar(word)
                 expecting = ""
             elif expecting:
-                self._class_path(word)
+                self._class_path(word, modules=expecting == "modules")
                 expecting = ""
             elif word == "-jar":
                 self.start.java, expecting = True, "jar"
             elif word in _CLASS_PATH:
                 self.start.java, expecting = True, "path"
+            elif word in _MODULE_PATH and self.start.java:
+                expecting = "modules"
             elif word.startswith(("--class-path=", "--module-path=")):
                 self.start.java = True
-                self._class_path(word.partition("=")[2])
+                self._class_path(word.partition("=")[2], modules=word.startswith("--module"))
             elif word.startswith(_AGENTS):
                 continue
             elif word.startswith("@") and len(word) > 1 and self.start.java:
@@ -116,8 +155,8 @@ class _Follower:
                 self._script(word)  # sh -c TEXT
             elif word.lower().endswith(ARCHIVES):
                 self._jar(word)
-            elif self.start.java and _CLASS.fullmatch(word):
-                self.start.mains[word] = None
+            elif self.start.java and _CLASS.fullmatch(_base(word)):
+                self.start.mains[_base(word)] = None
             elif (
                 "/" in word or at == 0 or words[at - 1] == "--" or _base(words[at - 1]) in _SHELLS | _PASS_ON
             ):
@@ -169,12 +208,18 @@ class _Follower:
     def _jar(self, word: str) -> None:
         found = self._matching(word)
         if not found:
-            self.start.unseen.append(f"{word[:120]} is started, and no file of the image is that")
+            why = f"{word[:120]} is started, and no file of the image is that"
+            self.start.unseen.append(why)
+            if "$" not in word and "`" not in word:
+                self.start.missing.append(why)
         for path in found:
             self.start.jars[path] = None
 
-    def _class_path(self, text: str) -> None:
+    def _class_path(self, text: str, *, modules: bool = False) -> None:
         for each in re.split(r"[:;]", text):
+            if modules and each and not each.lower().endswith(ARCHIVES):
+                self._class_path(f"{each}/*")
+                continue
             if not each or each == "$CLASSPATH":
                 continue
             if each.endswith("/*") or each == "*":
