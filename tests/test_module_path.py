@@ -256,3 +256,45 @@ def test_a_second_run_changes_nothing(repository: Path, imgopt: Imgopt, director
     after = rewritten(imgopt, file)
     file.write_text(after)
     assert rewritten(imgopt, file) == after
+
+
+BUILT = """\
+FROM maven:3.9-eclipse-temurin-17
+WORKDIR /app
+COPY . .
+RUN mvn -q package
+ENTRYPOINT ["java", "-jar", "target/app.jar"]
+"""
+
+
+@pytest.mark.parametrize("directory", ["config", "con;touch x", "a&b", "(a)", "a>b", "-a"])
+def test_directories_that_a_split_takes_whole(repository: Path, imgopt: Imgopt, directory: str) -> None:
+    """The original has one stage, of which nothing is handed on."""
+    home = repository / "orders"
+    file = module(home, BUILT)
+    (home / "pom.xml").write_text(
+        "<project><parent><groupId>org.springframework.boot</groupId>"
+        "<artifactId>spring-boot-starter-parent</artifactId><version>3.3.5</version></parent>"
+        "<artifactId>app</artifactId><version>1</version><build><finalName>app</finalName><plugins><plugin>"
+        "<groupId>org.springframework.boot</groupId><artifactId>spring-boot-maven-plugin</artifactId>"
+        "</plugin></plugins></build></project>"
+    )
+    (home / directory).mkdir()
+    (home / directory / "application.yml").write_text("a: 1\n")
+    (home / "src" / "main" / "java").mkdir(parents=True)
+    (home / "src" / "main" / "java" / "App.java").write_text("class App {}\n")
+    after = rewritten(imgopt, file, "--select", "build-tools", "--unsafe")
+    if " " in directory:
+        assert "handed-on" not in after  # COPY cannot say it
+        return
+    laid_out = next(line for line in after.splitlines() if line.startswith("RUN mkdir"))
+    into = "/handed-on/orders/out/app"
+    assert shlex.split(laid_out) == [
+        *("RUN", "mkdir", "-p", into, "&&", "cp", "-a", f"/app/{directory}", f"{into}/")
+    ]
+    assert f"COPY --from=build {into}/{directory}/ /app/{directory}/" in after
+    punctuation = shlex.shlex(laid_out, posix=True, punctuation_chars=True)
+    punctuation.whitespace_split = True
+    assert [token for token in punctuation if set(token) <= set("();<>|&")] == ["&&"]
+    file.write_text(after)
+    assert rewritten(imgopt, file, "--select", "build-tools", "--unsafe") == after

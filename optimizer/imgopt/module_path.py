@@ -64,7 +64,7 @@ class OwnPath:
 
 def own_path(picture: Picture, copy: Instruction) -> OwnPath:
     """The path that is the module's own, whose application ``copy`` (of the final stage) brings."""
-    place = _place_of(picture)
+    place = place_of(picture)
     arguments = _arguments(picture, copy)
     path = "/".join([place, *(f"${{{name}}}" for name in arguments)])
     return OwnPath(path, place, tuple(arguments.items()))
@@ -85,7 +85,8 @@ def argument_lines(picture: Picture, own: OwnPath, before: Instruction, lower: b
 # where the Dockerfile lies
 
 
-def _place_of(picture: Picture) -> str:
+def place_of(picture: Picture) -> str:
+    """Where the Dockerfile lies, without arguments: what belongs to all modules that share it."""
     context = Path(os.path.realpath(picture.context.root if picture.context is not None else "."))
     if picture.path == "-":
         return _joined(_parts_of(context))
