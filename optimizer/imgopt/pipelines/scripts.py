@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from imgopt import shell
 from imgopt.pipelines.commands import Reading, Repository, limit_of, read_command
 from imgopt.pipelines.model import Action, Build, Place, Push, Step, Text
-from imgopt.pipelines.tools import HERE, ROOT, ROOTS, Arg, Line, unwrapped
+from imgopt.pipelines.tools import HERE, ROOT, ROOTS, Arg, Line, is_kaniko, unwrapped
 
 _MAX_LOOP = 64  # values of a loop that are looked at
 _MAX_SCRIPT = 200_000  # characters
 #: Where another branch of an `if` or a `case` begins; a loop over lines.
 _OTHERWISE = re.compile(r"(?m)(?:^|;)[ \t]*(?:else|elif)\b|;;")
+_FUNCTION = re.compile(r"(?m)(?:^|[;&|])[ \t]*(?:function[ \t]+)?([A-Za-z_][\w-]*)[ \t]*\(\)\s*\{")
 _READING = re.compile(r"(?:^|[\s;|&])while\s+(?:IFS=\S*\s+)?read\b")
 
 
@@ -145,7 +146,9 @@ class _Run:
         end = max(start, self.script.line(self.offset + max(command.start, command.end - 1)))
         if line.words and self._script_called(line, start):
             return
-        read_command(self.reading, line, (start, end), self._place_of(command), self.directory)
+        program = line.words[0].value or "" if line.words else ""
+        place = self._place_of(command) if is_kaniko(program) else self.place
+        read_command(self.reading, line, (start, end), place, self.directory)
 
     def _place_of(self, command: shell.Command) -> Place:
         """What the shell text around a command says of when it runs."""
@@ -156,9 +159,20 @@ class _Run:
             before = self.script.text[: self.offset + command.start]
             branch = len(_OTHERWISE.findall(before))
             place = replace(place, choices=(*place.choices, (id(self.script), branch)))
-            if _READING.search(before):
+            if _READING.search(before) or self._called_again(before):
                 place = replace(place, repeated=True)
         return place
+
+    def _called_again(self, before: str) -> bool:
+        """Whether the last function that begins there is called more than once: its text is read once."""
+        defined = _FUNCTION.findall(before)
+        if not defined:
+            return False
+        calls = re.findall(
+            rf"(?m)(?:^|[;&|]|\bdo\b|\bthen\b)[ \t]*{re.escape(defined[-1])}(?![\w(-])(?!\s*\()",
+            self.script.text,
+        )
+        return len(calls) > 1
 
     def _assign(self, word: shell.Word) -> None:
         key, equals, _ = word.text.partition("=")
