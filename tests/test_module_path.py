@@ -258,6 +258,42 @@ def test_a_second_run_changes_nothing(repository: Path, imgopt: Imgopt, director
     assert rewritten(imgopt, file) == after
 
 
+MANUAL = """\
+FROM eclipse-temurin:17-jdk AS builder
+ARG MODULE=orders
+WORKDIR /builder
+COPY ${MODULE}/target/app.jar app.jar
+RUN java -Djarmode=tools -jar app.jar extract --layers --launcher --destination extracted
+
+FROM eclipse-temurin:17-jre
+WORKDIR /application
+COPY --from=builder /builder/extracted/dependencies/ ./
+COPY --from=builder /builder/extracted/spring-boot-loader/ ./
+COPY --from=builder /builder/extracted/snapshot-dependencies/ ./
+COPY --from=builder /builder/extracted/application/ ./
+ENTRYPOINT ["java", "org.springframework.boot.loader.launch.JarLauncher"]
+"""
+
+
+@pytest.mark.parametrize("target", ["/application", "/"])
+def test_layers_that_the_author_unpacks(repository: Path, imgopt: Imgopt, target: str) -> None:
+    module(repository / "orders")
+    file = repository / "Dockerfile"
+    file.write_text(MANUAL.replace("WORKDIR /application", f"WORKDIR {target}"))
+    after = rewritten(imgopt, file, "--select", "unstable-layers")
+    own = "/layers/root/${MODULE}/out"
+    assert re.findall(r"(?m)^COPY --from=builder (\S+) /$", after) == [
+        f"{own}/{layer}/"
+        for layer in ("dependencies", "spring-boot-loader", "snapshot-dependencies", "application")
+    ]
+    final = after.rpartition("\nFROM ")[2]
+    assert final.index("\nARG MODULE=orders\n") < final.index("\nCOPY ")
+    run = after.partition("\nRUN mkdir")[2].partition("\n\n")[0]
+    assert run.count(own) == run.count(f'"{own}')  # what an argument holds may have a blank
+    file.write_text(after)
+    assert rewritten(imgopt, file, "--select", "unstable-layers") == after
+
+
 BUILT = """\
 FROM maven:3.9-eclipse-temurin-17
 WORKDIR /app

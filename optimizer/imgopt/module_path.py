@@ -141,7 +141,7 @@ def _file_part(name: str) -> str | None:
     prefix = re.fullmatch(r"(.+)\.Dockerfile", name)
     if prefix is not None and _is_plain(prefix[1]):
         return f"{prefix[1]}.dockerfile"
-    return _told_apart(name, name)
+    return _told_apart(name, f"/{name}")  # no directory's name has a slash
 
 
 def _is_plain(name: str) -> bool:
