@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import tools
+from boot_jar import boot_jar, library
 from builders import Builder
 from kaniko_container import EMPTY, LivingContainer, Tree
 from start_forms import FORMS
@@ -129,3 +131,36 @@ def test_two_versions_of_one_module_mix_unless_the_container_is_emptied(tmp_path
     assert names(second) == {"spring-core-6.1.2.jar", "spring-core-6.1.3.jar"}
     _, emptied = LivingContainer(tmp_path / "two", projects).run("old", EMPTY, "new")
     assert names(emptied) == {"spring-core-6.1.3.jar"}
+
+
+def without_java(text: str) -> str:
+    """A rewrite with its very paths, for images of nothing: the trees that its RUN would make come with the context."""
+    text = re.sub(r"(?m)^FROM \S+", "FROM scratch", text)
+    text = re.sub(r"(?ms)^RUN .*?[^\\]\n", "COPY tree/ ./\n", text)
+    return re.sub(r"(?m)^COPY target/app.jar fat.jar\n", "", text)
+
+
+@pytest.mark.parametrize("mixes", [False, True], ids=["as it is", "with one path for all modules"])
+def test_the_paths_of_two_rewrites(tmp_path: Path, mixes: bool) -> None:
+    """What mixed when all modules had the path /extract, and does not any more."""
+    projects = tmp_path / "shop"
+    (projects / ".git").mkdir(parents=True)
+    for name in ("orders", "billing"):
+        home = projects / name
+        boot_jar(home / "target" / "app.jar", libraries={"big-1.0.jar": library(size=1_200_000)})
+        (home / "Dockerfile").write_text("FROM eclipse-temurin:17-jdk\n" + FORMS[0].dockerfile)
+        rewrite(home)
+        text = without_java((home / "Dockerfile.imgopt").read_text())
+        assert text.count("FROM scratch") == 2
+        assert "RUN" not in text
+        (home / "Dockerfile").write_text(text.replace(f"/extract/{name}", "/extract") if mixes else text)
+        for layer in ("dependencies", "spring-boot-loader", "snapshot-dependencies", "application"):
+            file = home / "tree" / "out" / layer / "application" / layer / f"{name}.jar"
+            file.parent.mkdir(parents=True)
+            file.write_text(name)
+        (home / "tree" / "app.jar").write_text(name)
+    _, second = LivingContainer(tmp_path / "one", projects).run("orders", "billing")
+    (alone,) = LivingContainer(tmp_path / "two", projects).run("billing")
+    foreign = {path for path in second if path.endswith("orders.jar")}
+    assert len(foreign) == (4 if mixes else 0)
+    assert (second == alone) is not mixes
