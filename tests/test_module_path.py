@@ -256,3 +256,81 @@ def test_a_second_run_changes_nothing(repository: Path, imgopt: Imgopt, director
     after = rewritten(imgopt, file)
     file.write_text(after)
     assert rewritten(imgopt, file) == after
+
+
+MANUAL = """\
+FROM eclipse-temurin:17-jdk AS builder
+ARG MODULE=orders
+WORKDIR /builder
+COPY ${MODULE}/target/app.jar app.jar
+RUN java -Djarmode=tools -jar app.jar extract --layers --launcher --destination extracted
+
+FROM eclipse-temurin:17-jre
+WORKDIR /application
+COPY --from=builder /builder/extracted/dependencies/ ./
+COPY --from=builder /builder/extracted/spring-boot-loader/ ./
+COPY --from=builder /builder/extracted/snapshot-dependencies/ ./
+COPY --from=builder /builder/extracted/application/ ./
+ENTRYPOINT ["java", "org.springframework.boot.loader.launch.JarLauncher"]
+"""
+
+
+@pytest.mark.parametrize("target", ["/application", "/"])
+def test_layers_that_the_author_unpacks(repository: Path, imgopt: Imgopt, target: str) -> None:
+    module(repository / "orders")
+    file = repository / "Dockerfile"
+    file.write_text(MANUAL.replace("WORKDIR /application", f"WORKDIR {target}"))
+    after = rewritten(imgopt, file, "--select", "unstable-layers")
+    own = "/layers/root/${MODULE}/out"
+    assert re.findall(r"(?m)^COPY --from=builder (\S+) /$", after) == [
+        f"{own}/{layer}/"
+        for layer in ("dependencies", "spring-boot-loader", "snapshot-dependencies", "application")
+    ]
+    final = after.rpartition("\nFROM ")[2]
+    assert final.index("\nARG MODULE=orders\n") < final.index("\nCOPY ")
+    run = after.partition("\nRUN mkdir")[2].partition("\n\n")[0]
+    assert run.count(own) == run.count(f'"{own}')  # what an argument holds may have a blank
+    file.write_text(after)
+    assert rewritten(imgopt, file, "--select", "unstable-layers") == after
+
+
+BUILT = """\
+FROM maven:3.9-eclipse-temurin-17
+WORKDIR /app
+COPY . .
+RUN mvn -q package
+ENTRYPOINT ["java", "-jar", "target/app.jar"]
+"""
+
+
+@pytest.mark.parametrize("directory", ["config", "con;touch x", "a&b", "(a)", "a>b", "-a"])
+def test_directories_that_a_split_takes_whole(repository: Path, imgopt: Imgopt, directory: str) -> None:
+    """The original has one stage, of which nothing is handed on."""
+    home = repository / "orders"
+    file = module(home, BUILT)
+    (home / "pom.xml").write_text(
+        "<project><parent><groupId>org.springframework.boot</groupId>"
+        "<artifactId>spring-boot-starter-parent</artifactId><version>3.3.5</version></parent>"
+        "<artifactId>app</artifactId><version>1</version><build><finalName>app</finalName><plugins><plugin>"
+        "<groupId>org.springframework.boot</groupId><artifactId>spring-boot-maven-plugin</artifactId>"
+        "</plugin></plugins></build></project>"
+    )
+    (home / directory).mkdir()
+    (home / directory / "application.yml").write_text("a: 1\n")
+    (home / "src" / "main" / "java").mkdir(parents=True)
+    (home / "src" / "main" / "java" / "App.java").write_text("class App {}\n")
+    after = rewritten(imgopt, file, "--select", "build-tools", "--unsafe")
+    if " " in directory:
+        assert "handed-on" not in after  # COPY cannot say it
+        return
+    laid_out = next(line for line in after.splitlines() if line.startswith("RUN mkdir"))
+    into = "/handed-on/orders/out/app"
+    assert shlex.split(laid_out) == [
+        *("RUN", "mkdir", "-p", into, "&&", "cp", "-a", f"/app/{directory}", f"{into}/")
+    ]
+    assert f"COPY --from=build {into}/{directory}/ /app/{directory}/" in after
+    punctuation = shlex.shlex(laid_out, posix=True, punctuation_chars=True)
+    punctuation.whitespace_split = True
+    assert [token for token in punctuation if set(token) <= set("();<>|&")] == ["&&"]
+    file.write_text(after)
+    assert rewritten(imgopt, file, "--select", "build-tools", "--unsafe") == after

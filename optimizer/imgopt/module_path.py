@@ -64,7 +64,7 @@ class OwnPath:
 
 def own_path(picture: Picture, copy: Instruction) -> OwnPath:
     """The path that is the module's own, whose application ``copy`` (of the final stage) brings."""
-    place = _place_of(picture)
+    place = place_of(picture)
     arguments = _arguments(picture, copy)
     path = "/".join([place, *(f"${{{name}}}" for name in arguments)])
     return OwnPath(path, place, tuple(arguments.items()))
@@ -85,7 +85,8 @@ def argument_lines(picture: Picture, own: OwnPath, before: Instruction, lower: b
 # where the Dockerfile lies
 
 
-def _place_of(picture: Picture) -> str:
+def place_of(picture: Picture) -> str:
+    """Where the Dockerfile lies, without arguments: what belongs to all modules that share it."""
     context = Path(os.path.realpath(picture.context.root if picture.context is not None else "."))
     if picture.path == "-":
         return _joined(_parts_of(context))
@@ -140,7 +141,7 @@ def _file_part(name: str) -> str | None:
     prefix = re.fullmatch(r"(.+)\.Dockerfile", name)
     if prefix is not None and _is_plain(prefix[1]):
         return f"{prefix[1]}.dockerfile"
-    return _told_apart(name, name)
+    return _told_apart(name, f"/{name}")  # no directory's name has a slash
 
 
 def _is_plain(name: str) -> bool:

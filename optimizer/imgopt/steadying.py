@@ -235,10 +235,11 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
         tree = f"{own.path}/{copy.layer}"
         into = f"{tree}/{parent}".rstrip("/")
         if target == "/":
-            steps.append(f"mkdir -p {own.path} && mv {copy.source} {tree}")
+            steps.append(f"mkdir -p {_in_shell(own.path)} && mv {copy.source} {_in_shell(tree)}")
         else:
-            steps.append(f"mkdir -p {into} && mv {copy.source} {into}/{posixpath.basename(target)}")
-    trees = [f"{own.path}/{name}" for name in fixed]
+            there = _in_shell(f"{into}/{posixpath.basename(target)}")
+            steps.append(f"mkdir -p {_in_shell(into)} && mv {copy.source} {there}")
+    trees = [_in_shell(f"{own.path}/{name}") for name in fixed]
     steps.append(stamp_command(trees, has_find=_has_find(picture, stage)))
     edits = [_run_behind(picture, call.instruction, steps)]
     for copy in copies:
@@ -252,6 +253,11 @@ def _own_place(picture: Picture, copy: Instruction, stage: StagePicture, run: In
     if argument_lines(picture, own, run, lower=False):  # the stage does not know its arguments there
         own = OwnPath(own.place, own.place)
     return replace(own, path=f"/layers/{own.path}/out")
+
+
+def _in_shell(path: str) -> str:
+    """A path as a word of a RUN: the value of an argument in it may have a blank."""
+    return f'"{path}"' if "$" in path else path
 
 
 def _declared(picture: Picture, own: OwnPath, copy: Instruction) -> tuple[Edit, ...]:
@@ -419,8 +425,8 @@ def _from_stage(
     own = _own_place(picture, copy, stage, unpacking)
     tree = f"{own.path}/{name}"
     steps = [
-        f"mkdir -p {tree}{posixpath.dirname(target)}".rstrip("/") + f" && mv {source} {tree}{target}",
-        stamp_command([tree], has_find=_has_find(picture, stage)),
+        f"mkdir -p {_in_shell((tree + posixpath.dirname(target)).rstrip('/'))} && mv {source} {_in_shell(tree + target)}",
+        stamp_command([_in_shell(tree)], has_find=_has_find(picture, stage)),
     ]
     return (
         *_declared(picture, own, copy),
@@ -460,11 +466,11 @@ def _from_context(picture: Picture, layer: Layer, copy: Instruction, target: str
     own = own_path(picture, copy).path
     released, changing = f"/layers/{own}/out", f"/snapshots/{own}/out"
     lines.append(f"{word_in('COPY', lower)} {source} {released}{target}/")
-    steps = [stamp_command([released], has_find="find" in base.has)]
+    steps = [stamp_command([_in_shell(released)], has_find="find" in base.has)]
     snapshots = any(file.releases for file in layer.files)
     if snapshots:
-        moved = snapshots_apart(f"{released}{target}", f"{changing}{target}")
-        steps = [f"mkdir -p {changing}{target}", moved, *steps]
+        kept, apart = _in_shell(f"{released}{target}"), _in_shell(f"{changing}{target}")
+        steps = [f"mkdir -p {apart}", snapshots_apart(kept, apart), *steps]
     run = f" {document.escape}\n && ".join(steps).replace("; do \\\n", f"; do {document.escape}\n")
     lines += f"{word_in('RUN', lower)} {run}".split("\n")
     lines.append("")

@@ -12,7 +12,8 @@ needs (packages, users, directories, variables, ports) and copies the jar from t
 had. The start command is not touched. `jdk-runtime` and `fat-jar-layer` then do what they do for any file of two
 stages. A stage that only stands on a Maven or Gradle image, and builds nothing, gets the JDK image below it.
 
-The build itself stays as the author wrote it. Copying the build files first, or a cache mount, would shorten builds
+The build itself stays as the author wrote it; where directories go along, a last RUN lays them out below a path of
+the module's own, because kaniko mixes what modules that it builds in one container hand on under the same path. Copying the build files first, or a cache mount, would shorten builds
 and not images, and it resolves dependencies in another way than the build that is known to work.
 
 ## Fix safety

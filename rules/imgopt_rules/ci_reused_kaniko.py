@@ -43,6 +43,7 @@ from collections.abc import Iterator
 from imgopt.pipelines.model import Build, HandedOn, Pipeline, maintained
 from imgopt.pipelines.rule import rule
 from imgopt.pipelines.sending import beside
+from imgopt.pipelines.tools import repository
 from imgopt.rule import Applicability, Finding, Fix, Severity
 
 ID = "reused-kaniko"
@@ -106,13 +107,13 @@ def _after(pipeline: Pipeline, build: Build) -> Finding | None:
         if _same(build, other):
             continue
         takes = [] if cleaned else _takes(build, other)
-        if takes or dirty:
+        if takes != [] or dirty:
             return _found(pipeline, build, takes, dirty, f"that built {_name(other)} in line {other.line}")
     if build.place.repeated and not build.earlier and build.container not in pipeline.emptied:
         takes = None if not cleaned and build.recipe.handed_on != () else []
         if takes is None or dirty:
             return _found(
-                pipeline, build, takes, dirty, "that built the one before, again and again in a loop"
+                pipeline, build, takes, dirty, "that built the one before, as the line runs several times"
             )
     return None
 
@@ -166,8 +167,12 @@ def _same(build: Build, other: Build) -> bool:
     one, two = (
         {name: values for name, values in each.flags.items() if name not in ways} for each in (build, other)
     )
-    same = one == two and build.place.directory == other.place.directory and build.recipe == other.recipe
-    return same and not any("$" in value for values in one.values() for value in values)
+    if one != two or build.recipe != other.recipe or build.place.directory != other.place.directory:
+        return False
+    known = build.recipe.path is not None or {*map(repository, build.names)} == {
+        *map(repository, other.names)
+    }
+    return known and not any("$" in value for values in one.values() for value in values)
 
 
 def _cleans(build: Build) -> bool:

@@ -71,6 +71,7 @@ class Reading:
     pulled: set[tuple[str, str]] = field(default_factory=set)  # (job, repository)
     in_container: dict[str, list[Build]] = field(default_factory=dict)  # kaniko's, since it was emptied
     emptied: set[str] = field(default_factory=set)
+    scripts: int = 0  # read so far
     left: int = MAX_COMMANDS
     cut: bool = False  # something was too long
 

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field, replace
 from imgopt import shell
 from imgopt.pipelines.commands import Reading, Repository, limit_of, read_command
 from imgopt.pipelines.model import Action, Build, Place, Push, Step, Text
-from imgopt.pipelines.tools import HERE, ROOT, ROOTS, Arg, Line, unwrapped
+from imgopt.pipelines.tools import HERE, ROOT, ROOTS, Arg, Line, is_kaniko, unwrapped
 
 _MAX_LOOP = 64  # values of a loop that are looked at
 _MAX_SCRIPT = 200_000  # characters
-#: Where another branch of an `if` or a `case` begins; a loop over lines.
-_OTHERWISE = re.compile(r"(?m)(?:^|;)[ \t]*(?:else|elif)\b|;;")
+_LOOKED_BACK = 20_000  # characters
+#: The words that make branches.
+_BRANCHES = re.compile(r"(?<![\w$/.\-])(if|elif|else|fi|case|esac)(?![\w=/.\-])|;;")
+#: A loop over lines; the beginning of a function.
+_FUNCTION = re.compile(r"(?m)(?:^|[;&|])[ \t]*(?:function[ \t]+)?([A-Za-z_][\w-]*)[ \t]*\(\)\s*\{")
 _READING = re.compile(r"(?:^|[\s;|&])while\s+(?:IFS=\S*\s+)?read\b")
 
 
@@ -64,7 +67,8 @@ def _script(reading: Reading, script: Text, place: Place, nested: int) -> None:
         reading.cut = True
         return
     known = {"PWD": HERE, **dict.fromkeys(ROOTS, ROOT), **place.variables}
-    run = _Run(reading, script, place, known, place.directory, nested)
+    reading.scripts += 1
+    run = _Run(reading, script, place, known, place.directory, nested, reading.scripts)
     parsed = shell.parse(script.text)
     if not parsed.broken:
         run.nodes(parsed.nodes)
@@ -94,8 +98,10 @@ class _Run:
     variables: dict[str, str | None]
     directory: str | None
     nested: int
+    number: int  # of the script
     offset: int = 0
     before: list[tuple[int, str | None]] = field(default_factory=list)  # directories around subshells
+    calls: dict[str, int] = field(default_factory=dict)  # of the functions of the script
 
     def nodes(self, nodes: Sequence[shell.Command | shell.Loop]) -> None:
         for node in nodes:
@@ -145,7 +151,9 @@ class _Run:
         end = max(start, self.script.line(self.offset + max(command.start, command.end - 1)))
         if line.words and self._script_called(line, start):
             return
-        read_command(self.reading, line, (start, end), self._place_of(command), self.directory)
+        program = line.words[0].value or "" if line.words else ""
+        place = self._place_of(command) if is_kaniko(program) else self.place
+        read_command(self.reading, line, (start, end), place, self.directory)
 
     def _place_of(self, command: shell.Command) -> Place:
         """What the shell text around a command says of when it runs."""
@@ -154,11 +162,21 @@ class _Run:
             place = replace(place, background=True)
         if command.depth:
             before = self.script.text[: self.offset + command.start]
-            branch = len(_OTHERWISE.findall(before))
-            place = replace(place, choices=(*place.choices, (id(self.script), branch)))
-            if _READING.search(before):
+            place = replace(place, choices=(*place.choices, *_choices(before, self.number)))
+            if _READING.search(before, max(0, len(before) - _LOOKED_BACK)) or self._called_again(before):
                 place = replace(place, repeated=True)
         return place
+
+    def _called_again(self, before: str) -> bool:
+        """Whether the last function that begins there is called more than once: its text is read once."""
+        defined = _FUNCTION.findall(before, max(0, len(before) - _LOOKED_BACK))
+        if not defined:
+            return False
+        name = defined[-1]
+        if name not in self.calls:
+            called = re.compile(rf"(?m)(?:^|[;&|]|\bdo\b|\bthen\b)[ \t]*{re.escape(name)}(?![\w(-])(?!\s*\()")
+            self.calls[name] = len(called.findall(self.script.text))
+        return self.calls[name] > 1
 
     def _assign(self, word: shell.Word) -> None:
         key, equals, _ = word.text.partition("=")
@@ -189,6 +207,19 @@ class _Run:
         )
         _script(self.reading, Text(text, ((0, start),)), place, self.nested + 1)
         return True
+
+
+def _choices(before: str, script: int) -> list[tuple[int, int]]:
+    """The branches of `if` and `case` that are open behind a text: which of them, and its how-manieth branch."""
+    opened: list[tuple[int, int]] = []
+    for number, word in enumerate(_BRANCHES.finditer(before)):
+        if word[0] in ("if", "case"):
+            opened.append((-(script * 1_000_000 + number), 0))  # Groovy's are positive
+        elif opened and word[0] in ("fi", "esac"):
+            opened.pop()
+        elif opened:
+            opened[-1] = (opened[-1][0], opened[-1][1] + 1)
+    return opened
 
 
 def _entered(directory: str | None, word: Arg | None) -> str | None:

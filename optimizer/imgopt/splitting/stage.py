@@ -16,6 +16,7 @@ from imgopt.contents import File, join
 from imgopt.dockerfile import Edit, Instruction, Span, apply_edits, assignments
 from imgopt.effects import Call, shown
 from imgopt.java import building
+from imgopt.module_path import place_of
 from imgopt.splitting.container import Obstacle, run_time_texts, text_of
 from imgopt.splitting.project import ROOT_NAMES, Line, Project, below
 
@@ -50,11 +51,13 @@ class Written:
 @dataclass
 class Stage:
     """The new stage up to where the author's own lines go on. ``moved``: the instructions that it takes over from
-    the build stage. ``unseen``: the line that brings a whole project which is not there to be read."""
+    the build stage. ``unseen``: the line that brings a whole project which is not there to be read. ``handed_on``: the
+    directories that it takes whole, and where the build stage lays them out for it."""
 
     lines: list[Written] = field(default_factory=list)
     moved: list[Instruction] = field(default_factory=list)
     unseen: Line | None = None
+    handed_on: dict[str, str] = field(default_factory=dict)
     _there: set[str] = field(default_factory=set)
     _whole: set[str] = field(default_factory=set)  # there with all that was in them; patterns, too
 
@@ -256,7 +259,10 @@ class _Builder:
             self._write(f"{copy} {' '.join(map(_plain, paths))} {into}")
         for directory in directories:
             self.stage.add(directory, whole=True)
-            self._write(f"{copy} {_plain(directory)}/ {directory}/")
+            # a path of the module's own: kaniko keeps what it finds at the same path of another module's build
+            there = f"/handed-on/{place_of(project.picture)}/out{_plain(directory)}"
+            self.stage.handed_on[directory] = there
+            self._write(f"{copy} {there}/ {directory}/")
 
     def _whole_directory(self, path: str, base: str, occupied: set[str]) -> str | None:
         """The outermost directory of the project below ``base`` that holds the file and nothing of the build's."""

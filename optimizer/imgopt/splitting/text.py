@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from imgopt.dockerfile import Edit, Instruction, Span
-from imgopt.splitting.project import Project
+from imgopt.splitting.project import ROOT_NAMES, Line, Project
 from imgopt.splitting.stage import Stage
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ def split_edits(picture: Picture, project: Project, stage: Stage, name: str, ima
     platform = picture.final.root.stage.platform
     flag = f"{text[platform.span.start : platform.span.end]} " if platform is not None else ""
     last = project.lines[project.last]
+    laid_out = _laid_out(picture, stage, last)
     root = picture.final.root.stage
     if root is not final:
         # no other fix changes what the build stands on: their turn is when the stage that runs has its own image
@@ -48,6 +51,8 @@ def split_edits(picture: Picture, project: Project, stage: Stage, name: str, ima
         if final.platform is None and flag:
             yield Edit(Span(final.image.span.start, final.image.span.start), flag)
         yield Edit(final.image.span, image)
+        if laid_out:
+            yield _insert_behind(picture, last.instruction, laid_out)
         if silences:
             start = text.rfind("\n", 0, final.from_.span.start) + 1
             yield Edit(Span(start, start), "".join(row + picture.document.newline for row in silences))
@@ -64,9 +69,26 @@ def split_edits(picture: Picture, project: Project, stage: Stage, name: str, ima
         yield Edit(final.image.span, final.image.text)
     else:
         yield Edit(final.image.span, f"{final.image.text} {as_} {name}")
-    yield _insert_behind(picture, last.instruction, ["", COMMENT, *silences, head, *body])
+    yield _insert_behind(picture, last.instruction, [*laid_out, "", COMMENT, *silences, head, *body])
     for instruction in stage.moved:
         yield Edit(_whole_lines(picture, instruction), "")
+
+
+def _laid_out(picture: Picture, stage: Stage, last: Line) -> list[str]:
+    """What lays out the directories, at the end of the build, that the stage that runs takes whole."""
+    if not stage.handed_on:
+        return []
+    escape = picture.document.escape
+    lower = picture.document.text[picture.final.stage.from_.keyword_span.start].islower()
+    user, run = ("user", "run") if lower else ("USER", "RUN")
+    steps = [
+        f"mkdir -p {quote(posixpath.dirname(there))} && cp -a {quote(directory)} {quote(posixpath.dirname(there))}/"
+        for directory, there in stage.handed_on.items()
+    ]
+    rows = [f"{run} " + f" {escape}\n && ".join(steps)]
+    if last.user not in ROOT_NAMES:
+        rows = [f"{user} root", *rows, *([] if last.own else [f"{user} {last.user}"])]
+    return [row for each in rows for row in each.split("\n")]
 
 
 def _insert_behind(picture: Picture, instruction: Instruction, rows: Sequence[str]) -> Edit:
