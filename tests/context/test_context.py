@@ -3,6 +3,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import itertools
 import lzma
 import os
 import socket
@@ -470,6 +471,7 @@ def zipped() -> bytes:
         (b"\xfd7zXZ\0broken", False),
         (b"\x28\xb5\x2f\xfd", None),
     ],
+    ids=itertools.count(),
 )
 def test_what_add_unpacks(tmp_path: Path, data: bytes, expected: bool | None) -> None:
     (tmp_path / "app.jar").write_bytes(data)
