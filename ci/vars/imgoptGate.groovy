@@ -85,7 +85,7 @@ def call(Map given) {
         }
         inContainer(settings.imgoptContainer) {
             int verdict = sh(label: "gate ${name}", returnStatus: true, script: 'imgopt gate --format junit ' +
-                '--output-file "imgopt-$IMGOPT_NAME.xml" ' + options.join(' ') + ' "$IMGOPT_NAME=$IMGOPT_TAR"')
+                '--output-file "imgopt-$IMGOPT_NAME.xml" ' + options.join(' ') + ' -- "$IMGOPT_NAME=$IMGOPT_TAR"')
             junit(testResults: "imgopt-${name}.xml", allowEmptyResults: true)
             if (verdict == 1) {
                 error "${name} is over its budget: see the test results of this build"
@@ -96,7 +96,7 @@ def call(Map given) {
             if (settings.push) {
                 oneAtATime(settings.lock) {
                     retry(settings.tries) {
-                        sh(label: "push ${name}", script: 'imgopt push "$IMGOPT_TAR" "$IMGOPT_TARGET"')
+                        sh(label: "push ${name}", script: 'imgopt push -- "$IMGOPT_TAR" "$IMGOPT_TARGET"')
                     }
                 }
             }

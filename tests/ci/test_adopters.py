@@ -255,6 +255,7 @@ def test_the_gitlab_push_has_a_login_that_docker_understands(
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "push.txt").read_text().split() == [
         "push",
+        "--",
         "orders.tar",
         "registry.example/team/orders:abc1234",
     ]

@@ -182,6 +182,7 @@ def test_an_image_within_its_budget_is_pushed_one_at_a_time(groovy: Groovy, work
     ]
     assert (workspace / "push.txt").read_text().splitlines() == [
         "push",
+        "--",
         "orders.tar",
         "registry.example/team/orders:1$(touch hacked)",
     ]
