@@ -85,8 +85,10 @@ def boot_jar(
     war: bool = False,
     modules: Sequence[str] = (),
     application: str = "application",
+    extra: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Writes an executable archive. ``libraries``: file name -> bytes, in the order they shall have.
+    """Writes an executable archive. ``libraries``: file name -> bytes, in the order they shall have. ``extra``: further
+    entries, which layers.idx does not name.
 
     ``modules``: those of them that layers.idx has in the last layer, ``application``, beside the classes.
     """
@@ -151,6 +153,8 @@ def boot_jar(
             put(f"{top}/classpath.idx", "".join(f'- "{top}/lib/{name}"\n' for name in libs).encode())
         if layered:
             put(f"{top}/layers.idx", index.encode())
+        for name, data in (extra or {}).items():
+            put(name, data)
     path.write_bytes(buffer.getvalue())
 
 

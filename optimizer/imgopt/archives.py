@@ -369,7 +369,10 @@ def _last_use(run: Run, archive: Archive) -> shell.Command | None:
     command, word = archive.command, archive.word
     assert command is not None and word is not None
     since = [each for each in run.commands if each.start >= command.start]
-    last = [each for each in since if archive.is_named_in(run.script.text[each.start : each.end])][-1]
+    naming = [each for each in since if archive.is_named_in(run.script.text[each.start : each.end])]
+    if not naming or not re.fullmatch(r"[\w.$+{}~@%=-]+", archive.name):
+        return None  # a name that may be written in many ways: whether others use it cannot be told
+    last = naming[-1]
     between = [each for each in since if command.start < each.start <= last.start]
     variables = {f"{name}=" for name in re.findall(r"\$\{?(\w+)", word.text)}
     moved = not re.match(r"[\"']?[/$~]", word.text) and any(

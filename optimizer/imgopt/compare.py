@@ -14,9 +14,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgopt.dockerfile import writing
 from imgopt.engines.engine import BuildError, BuildRequest, BuiltImage, Engine
 from imgopt.errors import ImgoptError, InputError, MeasureError
 from imgopt.measure import COMPRESSED_HERE, MeasuredImage, measure, weight
+from imgopt.quoting import Unwritable
 from imgopt.result import FileReport, ImageWeight, PushTime, Sum
 
 if TYPE_CHECKING:
@@ -203,11 +205,15 @@ class Workshop:
         name = picture.final.root.image
         if name is None or name == "scratch":
             return None
+        try:
+            from_ = f"FROM {writing.image(name)}\n"
+        except Unwritable:
+            return None
         if name not in self.bases:
             self.tell(f"looking at {name}")
             with tempfile.TemporaryDirectory(dir=self.directory) as directory:
                 dockerfile = Path(directory, "Dockerfile")
-                dockerfile.write_text(f"FROM {name}\n", "utf-8")
+                dockerfile.write_text(from_, "utf-8")
                 platform = self.options.platform
                 request = BuildRequest(Path(directory), dockerfile, platform=platform, seconds=600)
                 built = self.engine.build(request, f"imgopt-compare-base-{len(self.bases)}")

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 
 from imgopt.builds import build_command, builds
 from imgopt.contents import File, join, normal
-from imgopt.dockerfile import Instruction
+from imgopt.dockerfile import Instruction, writing
+from imgopt.ignore import written
+from imgopt.quoting import Unwritable
 
 if TYPE_CHECKING:
     from imgopt.contents import Layer
@@ -180,11 +182,14 @@ def _needed(
     picture: Picture, instruction: Instruction, inside: dict[str, File], started: set[str]
 ) -> str | None:
     jars = [(path, file.path) for path, file in inside.items() if file.path in started]
-    source = instruction.words[0].text.rstrip("/") if len(instruction.words) == 2 else None
+    source = picture.expand(instruction, instruction.words[0].text) if len(instruction.words) == 2 else None
     if len(jars) != 1 or source is None:
         return None
     path = normal("/" + source + "/" + jars[0][0]).lstrip("/")
-    return f"COPY {path} {jars[0][1]}"
+    try:
+        return writing.copy("COPY", (), (writing.source(path), writing.word(jars[0][1])))
+    except Unwritable:
+        return None
 
 
 def _place(picture: Picture, instruction: Instruction) -> str | None:
@@ -388,8 +393,12 @@ def _ignore_lines(picture: Picture, parts: list[Part]) -> Iterator[str]:
     for path, name in zip(worth, names, strict=True):
         named = [source for source in sources if source is not None and source.startswith(path + "/")]
         anywhere = names.count(name) > 2 and name in _AROUND | _OUTPUT
-        pattern = f"**/{name}" if anywhere else path
+        try:
+            pattern = f"**/{name}" if anywhere else written(path)
+        except Unwritable:
+            continue  # no line can name it
         patterns[pattern] = patterns.get(pattern, False) or bool(named)
-        exceptions.update(dict.fromkeys(f"!{source}" for source in named))
+        # a COPY's source is a pattern already, and one that an ignore file reads alike
+        exceptions.update(dict.fromkeys(f"!{source}" for source in named if source.isprintable()))
     yield from (pattern + ("/*" if stays else "") for pattern, stays in [*patterns.items()][:MOST_LINES])
     yield from exceptions

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from imgopt import packages
 from imgopt.contents import join
-from imgopt.dockerfile import Edit
+from imgopt.dockerfile import Edit, writing
+from imgopt.quoting import Unwritable
 from imgopt.rule import Applicability
 from imgopt.runs import Run, runs_of, script_called
 
@@ -94,7 +95,7 @@ def _side_jars(picture: Picture, layer: Layer) -> Iterator[DeveloperFiles]:
         "the application's jar by a pattern that only it matches"
     )
     if edits:
-        description = f"copy {posixpath.basename(edits[0].replacement).rstrip(chr(34))} alone"
+        description = f"copy {next(_name(file) for file in files if file not in side)} alone"
     yield DeveloperFiles(
         layer.instruction,
         ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else ""),
@@ -165,7 +166,7 @@ def _by_name(picture: Picture, layer: Layer, side: Sequence[File]) -> tuple[Edit
     jar = rest[0]
     source, target = words[0].text.strip("\"'"), words[1].text.strip("\"'")
     directory, _, pattern = source.rpartition("/")
-    if not re.search(r"[*?\[]", pattern) or re.search(r"[*?\[$]", directory) or "$" in pattern:
+    if not re.search(r"[*?\[]", pattern) or re.search(r"[^\w./-]", directory) or "$" in pattern:
         return ()
     if not (target.endswith("/") or target in (".", "..")) or _name(jar) != posixpath.basename(jar.path):
         return ()
@@ -185,8 +186,13 @@ def _by_name(picture: Picture, layer: Layer, side: Sequence[File]) -> tuple[Edit
             return ()
     if any(name in text for _, text in picture.start_scripts for name in names):
         return ()
-    path = posixpath.join(directory, _name(jar))
-    return (Edit(words[0].span, f'"{path}"' if instruction.json is not None else path),)
+    try:
+        path = writing.source(posixpath.join(directory, _name(jar)))
+    except Unwritable:
+        return ()
+    if instruction.json is None and " " in path:
+        return ()
+    return (Edit(words[0].span, path if instruction.json is None else writing.json_word(path)),)
 
 
 # parts of a JDK

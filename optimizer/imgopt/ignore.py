@@ -21,6 +21,7 @@ from functools import lru_cache
 from posixpath import normpath
 
 from imgopt.errors import ContextError
+from imgopt.quoting import require_visible
 
 _LINE_LIMIT = 64 * 1024  # Docker reads .dockerignore line by line with a buffer of this many bytes
 # what Go's TrimSpace takes off; Python's strip() also takes U+001C..U+001F
@@ -593,6 +594,17 @@ def rules_from(patterns: Iterable[str], lines: Iterable[int] = ()) -> tuple[Rule
             raise _BadRule(f"{error}: {pattern}", line) from error
         rules.append(rule)
     return tuple(rules)
+
+
+def written(path: str) -> str:
+    """The line of an ignore file that matches this path, and what lies below it, and no other.
+
+    Raises `Unwritable` for a path that no line can hold.
+    """
+    require_visible(path)
+    text = re.sub(r"[\\*?\[\]{}|^]", r"\\\g<0>", path)
+    text = re.sub(r" $", "[ ]", text)
+    return f"\\{text}" if text.startswith(("!", "#", " ")) else text
 
 
 class _BadRule(BadPattern):

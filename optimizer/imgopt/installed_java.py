@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from imgopt import shell
 from imgopt.contents import join, normal
-from imgopt.dockerfile import Edit, Instruction, Span
+from imgopt.dockerfile import Edit, Instruction, Span, writing
 from imgopt.errors import ContextError
 from imgopt.hazards import Doubt, installed_jdk_needs
 from imgopt.java.distributions import (
@@ -28,6 +28,7 @@ from imgopt.java.distributions import (
     jdk_only_bytes,
 )
 from imgopt.packages import PackageCommand, read
+from imgopt.quoting import Unwritable
 from imgopt.rule import Applicability, Waste
 
 if TYPE_CHECKING:
@@ -331,7 +332,7 @@ def jre_instead(picture: Picture) -> JreInstead:
             edits = tuple(edit for _, edit in changes)
             return JreInstead(jdk, instead, edits, level, risk=risk, waste=_package_waste(picture, packages))
         raise _Manual(_archive_advice(picture, jdk))
-    except _Manual as advice:
+    except (_Manual, Unwritable) as advice:
         return JreInstead(jdk, advice=str(advice))
 
 
@@ -453,7 +454,7 @@ def _copied_edit(picture: Picture, java: InstalledJava) -> tuple[str, Edit]:
         span = origin.stage.image.span if only_this else None
     if span is None or "$" in picture.document.text[span.start : span.end]:
         raise _Manual(advice)
-    return found.name, Edit(span, found.name)
+    return found.name, Edit(span, writing.image(found.name))
 
 
 def _archive_advice(picture: Picture, java: InstalledJava) -> str:
@@ -465,7 +466,12 @@ def _copy_advice(picture: Picture, java: InstalledJava) -> str:
     jre = java_image(picture, java.major, "jre")
     if jre is None:
         return "install a JRE of the same version"
-    return f"copy a maintained JRE: COPY --from={jre.name} {jre.java_home} {jre.java_home}"
+    try:
+        home = writing.word(jre.java_home or "")
+        line = writing.copy("COPY", (f"--from={writing.image(jre.name)}",), (home, home))
+    except Unwritable:
+        return "install a JRE of the same version"
+    return f"copy a maintained JRE: {line}"
 
 
 def java_image(picture: Picture, major: int | None, kind: JavaKind) -> Base | None:

@@ -135,19 +135,21 @@ def jarmode_calls(picture: Picture) -> Iterator[tuple[JarmodeCall, int]]:
 
 def layered_jar(picture: Picture) -> LayeredJar | None:
     """The archive that the file's jarmode calls unpack, or what the build files tell of it."""
+    from imgopt.java.spring_boot import is_known_launcher, launcher_for
+
     for call, index in jarmode_calls(picture):
         file = picture.stages[index].content.files.get(call.jar)
         jar = picture.jars(file.origin) if file is not None and file.origin is not None else None
         if jar is not None and jar.kind.startswith("spring-boot"):
-            return LayeredJar(jar.spring_boot, jar.launcher, _modes_of(jar), jar.path)
+            # a class of the author's own may be called anything
+            launcher = jar.launcher if is_known_launcher(jar.launcher) else None
+            return LayeredJar(jar.spring_boot, launcher, _modes_of(jar), jar.path)
     version = picture.options.spring_boot
     facts = picture.build_facts
     if version is None and facts is not None:
         version = facts.spring_boot
     if version is None:
         return None
-    from imgopt.java.spring_boot import launcher_for
-
     war = facts is not None and facts.packaging == "war"
     launcher = launcher_for(version, war) if facts is None or facts.loader is None else None
     return LayeredJar(version, launcher, modes_for(version), facts.path if facts else "--spring-boot")

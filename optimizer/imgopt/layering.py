@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt import shell
-from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_used
+from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_used, writing
 from imgopt.module_path import argument_lines, own_path
+from imgopt.quoting import Unwritable, quoted, quoted_path, require_visible
 from imgopt.rule import Applicability
 
 if TYPE_CHECKING:
+    from imgopt.bases import Base
     from imgopt.java.archive import Entry
     from imgopt.java.jar import Jar
     from imgopt.picture import Artifact, Picture, StagePicture
@@ -117,6 +119,7 @@ class _Facts:
     classes: str
     extension: str
     modules: Modules | None = None
+    ascii: bool = True  # all names in the archive
 
 
 class LayeringRefused(Exception):
@@ -148,7 +151,7 @@ def plan(picture: Picture) -> LayeringPlan:
         risk = _risk(picture, artifact)
         _require_untouched(picture, artifact)
         edits = _edits(picture, artifact, facts)
-    except LayeringRefused as reason:
+    except (LayeringRefused, Unwritable) as reason:
         return LayeringPlan(instruction.line, instruction.end_line, why_not=str(reason))
     level = Applicability.UNSAFE if risk else Applicability.SAFE
     return LayeringPlan(
@@ -239,6 +242,7 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
     if mode == "path":
         layers = (("application", ()),)
     libraries = tuple(jar.lib_prefixes)
+    _require_plain_names(jar, names)
     moving = tuple(
         name
         for name, entries in layers
@@ -260,6 +264,7 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
         # Without a class path index, or with one of bare names (2.3.0-2.3.7, 2.4.0-2.4.1), an unpacked archive
         # has its libraries in alphabetical order: a class that two of them hold may come from the other one.
         _require_plain_root(jar)
+        _require_plain_libraries(jar)
         mode, names, moving = "path", ("dependencies", "snapshot-dependencies"), ("none",)
     return _Facts(
         mode=mode,
@@ -267,12 +272,70 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
         moving=moving or ("application",),
         manifest_layer=manifest or "application",
         explicit=explicit,
-        top=tuple(sorted({entry.name.split("/", 1)[0] for entry in jar.entries if entry.name.strip("/")})),
+        top=_top(jar) if mode == "path" else (),
         library_directories=tuple(prefix.rstrip("/") for prefix in libraries),
         classes=jar.classes_prefix or "",
         extension=".war" if jar.kind == "spring-boot-war" else ".jar",
         modules=_modules(jar, layers, moving) if mode != "path" else None,
+        ascii=all(entry.name.isascii() for entry in jar.entries),
     )
+
+
+#: A layer, a directory: what every shell, builder and file system takes for a name and nothing else.
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
+
+
+def _require_plain_names(jar: Jar, layers: tuple[str, ...]) -> None:
+    """Layers become directories and lines of the Dockerfile, and so do the directories that the manifest names."""
+    from imgopt.java.archive import shown
+
+    for name in layers:
+        if not re.fullmatch(_NAME, name):
+            raise LayeringRefused(
+                f"layers.idx calls a layer {shown(name)}, which is no plain name for a directory"
+            )
+    attributes = [("Spring-Boot-Lib", path) for path in jar.lib_prefixes]
+    attributes += [("Spring-Boot-Classes", jar.classes_prefix)] if jar.classes_prefix else []
+    for attribute, path in attributes:
+        if not re.fullmatch(rf"(?:{_NAME}/)+", path):
+            raise LayeringRefused(
+                f"the manifest's {attribute} is {shown(path)}, which is no plain directory of the archive"
+            )
+
+
+def _require_plain_libraries(jar: Jar) -> None:
+    """The small jar lists the libraries in its Class-Path, which is URLs with blanks between them."""
+    from imgopt.java.archive import shown
+
+    for library in jar.libraries:
+        if not re.fullmatch(r"[\w./+-]+", library.path, re.ASCII):
+            raise LayeringRefused(f"{shown(library.path)} cannot stand in the Class-Path of a manifest")
+
+
+def _top(jar: Jar) -> tuple[str, ...]:
+    """The first path components of the archive, as `jar xf` takes them: what begins with one of them is unpacked."""
+    from imgopt.java.archive import shown
+
+    found = sorted({entry.name.split("/", 1)[0] for entry in jar.entries if entry.name.strip("/")})
+    for name in found:
+        if name == "-C" or name.startswith("--release"):
+            raise LayeringRefused(
+                f"the archive has {shown(name)} at its root, which `jar` takes for an option"
+            )
+        require_visible(name)
+    return tuple(f"@{name}" if name.startswith("@") else name for name in found)  # @FILE holds arguments
+
+
+def _require_utf8(picture: Picture, image: Base) -> None:
+    """Java gives files other names than the archive has, or does not find them, where the locale is another one."""
+    base = dict(picture.base.env) | dict(picture.environment)
+    for env, where in ((image.env, image.name), (base, "the image")):
+        locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
+        if not re.search(r"utf-?8", locale, re.IGNORECASE):
+            raise LayeringRefused(
+                f"the archive has names that are not ASCII, and {where} is not known to set a UTF-8 locale, without "
+                "which Java does not find such files; set ENV LANG=C.UTF-8"
+            )
 
 
 def _modules(
@@ -461,9 +524,7 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
     tree = _free_directory(picture)
     own = own_path(picture, instruction)
     place = f"/extract/{own.path}"
-    pointer = posixpath.basename(artifact.path or "app.jar")
-    if not pointer.endswith((".jar", ".war")):
-        pointer = "app" + facts.extension
+    pointer = _pointer_name(picture, artifact, facts)
     fat = ("fat" if pointer != "fat" + facts.extension else "full") + facts.extension
     lower = document.text[picture.final.stage.from_.keyword_span.start].islower()
 
@@ -476,61 +537,75 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
         + f" {image} {word_in('AS', lower)} {stage}"
     )
     unpacker = picture.base if _same_image(picture, image) else picture.identify(image)
+    if not facts.ascii:
+        _require_utf8(picture, unpacker)
     if unpacker.user not in (None, "root", "0"):
         lines.append(word_in("USER", lower) + " root")
     arguments = arguments_for(picture, instruction, lower)
-    declared = {line.partition(" ")[2].partition("=")[0] for line in arguments}
+    declared = {re.split(r"[= ]", line, maxsplit=2)[1] for line in arguments}
     arguments += [line for name, line in own.declarations(lower) if name not in declared]
     workdir = f"{word_in('WORKDIR', lower)} {place}"
     lines += [*arguments, workdir] if own.arguments else [workdir, *arguments]
     source = document.text[instruction.words[0].span.start : instruction.words[0].span.end]
     if instruction.json is not None or source != instruction.words[0].text:
         source = instruction.words[0].text
-        if " " in source:
-            raise LayeringRefused("the jar's path has a space in it")
-    from_ = instruction.flag("from")
-    origin = f"--from={from_.value} " if from_ is not None else ""
-    lines.append(f"{word_in('COPY', lower)} {origin}{source} {fat}")
+    flags = [
+        document.text[flag.span.start : flag.span.end] for flag in instruction.flags if flag.name == "from"
+    ]
+    lines.append(writing.copy(word_in("COPY", lower), flags, (source, fat)))
     steps = [
         *_unpack(facts, fat),
         *_arrange(facts, tree, has_find=_has_find(picture, image)),
         *_small_jar(facts, tree, fat, pointer),
     ]
-    joint = f" {document.escape}\n && "
-    lines.append(f"{word_in('RUN', lower)} {joint.join(steps)}".replace(" \\\n", f" {document.escape}\n"))
+    lines += writing.run(word_in("RUN", lower), steps, document.escape)
     lines.append("")
 
     newline = document.newline
-    added = newline.join("\n".join(lines).split("\n")) + newline
+    added = newline.join(lines) + newline
     edits = [Edit(at(stage_start(picture)), added)]
 
     chown = instruction.flag("chown")
-    owner = f" --chown={chown.value}" if chown is not None else ""
+    flags = [f"--from={stage}"]
+    if chown is not None:
+        flags.append(document.text[chown.span.start : chown.span.end])
+
+    def copy_of(layer: str) -> str:
+        words = (f"{place}/out/{writing.word(layer)}/", "/")
+        return writing.copy(word_in("COPY", lower), flags, words)
+
     copies, moving = (
-        [
-            f"{word_in('COPY', lower)} --from={stage}{owner} {place}/out/{layer}/ /"
-            for layer in facts.layers
-            if (layer in facts.moving) is moves
-        ]
+        [copy_of(layer) for layer in facts.layers if (layer in facts.moving) is moves]
         for moves in (False, True)
     )
     named_owner = chown is not None and not re.fullmatch(r"[\d:]+", chown.value or "")
     first = _layers_before(picture, instruction, named_owner=named_owner)
     where = _before_comment(picture, first)
     indent = _indent(document.text, where)
-    copies.insert(0, f"# The layers of the jar, in /{tree}; {pointer} is a small jar that starts them")
+    what = f"The layers of the jar, in /{tree}; {pointer} is a small jar that starts them"
+    copies.insert(0, writing.comment(what))
     copies[:0] = argument_lines(picture, own, first, lower)
     edits.append(Edit(at(where), "".join(indent + copy + newline for copy in copies)))
     # a release changes these: above a RUN they would make every build run it again, cache or not
     if facts.modules is not None:
         start = _modules_start(picture, instruction, named_owner=named_owner)
-        copy = f"{word_in('COPY', lower)} --from={stage}{owner} {place}/out/{facts.modules.name}/ /"
-        edits.append(Edit(at(start), _indent(document.text, start) + copy + newline))
+        added = _indent(document.text, start) + copy_of(facts.modules.name) + newline
+        edits.append(Edit(at(start), added))
     beside = _before_comment(picture, instruction)
     indent = _indent(document.text, beside)
     edits.append(Edit(at(beside), "".join(indent + copy + newline for copy in moving)))
-    edits += _pointer_edits(picture, instruction, stage, f"{place}/{pointer}")
+    edits += _pointer_edits(picture, instruction, stage, f"{place}/{writing.source(pointer)}")
     return tuple(edits)
+
+
+def _pointer_name(picture: Picture, artifact: Artifact, facts: _Facts) -> str:
+    """What the small jar is called: as the fat jar in the image, which matters where COPY names a directory alone."""
+    name = posixpath.basename(artifact.path or "app.jar")
+    target = picture.expand(artifact.instruction, artifact.instruction.words[-1].text) or ""
+    said = posixpath.basename(target) == name
+    if not name.endswith((".jar", ".war")) or (said and not re.fullmatch(_NAME, name)):
+        return "app" + facts.extension
+    return name
 
 
 def word_in(keyword: str, lower: bool) -> str:
@@ -573,7 +648,7 @@ def _extract_image(picture: Picture) -> tuple[str, str | None]:
             text = picture.document.text
             written = stage.stage.image.text
             # an ARG that holds the whole image or tag may get another default for the final stage
-            name = stage.image if re.search(r"\$\{?\w+\}?$", written) else written
+            name = writing.image(stage.image) if re.search(r"\$\{?\w+\}?$", written) else written
             return name, text[flag.span.start : flag.span.end] if flag is not None else None
     base = picture.base
     if base.java_major is not None and base.kind in ("jre", "jdk"):
@@ -633,7 +708,7 @@ def arguments_for(picture: Picture, instruction: Instruction, lower: bool) -> li
     from_ = instruction.flag("from")
     if from_ is not None and variables_used(from_.value or ""):
         raise LayeringRefused("its COPY names the stage through a variable")
-    defined: dict[str, tuple[str, str | None]] = {}
+    defined: dict[str, tuple[str, str | None, str]] = {}  # keyword, value, name and value as written
     for other in picture.final.instructions():
         if other is instruction:
             break
@@ -645,7 +720,7 @@ def arguments_for(picture: Picture, instruction: Instruction, lower: bool) -> li
                     and defined[assignment.name][0] == "ENV"
                 ):
                     continue
-                defined[assignment.name] = (other.keyword, assignment.value)
+                defined[assignment.name] = (other.keyword, assignment.value, assignment.word.text)
     global_names = {a.name for argument in picture.document.global_args for a in assignments(argument)}
     lines: list[str] = []
     done: set[str] = set()
@@ -656,7 +731,7 @@ def arguments_for(picture: Picture, instruction: Instruction, lower: bool) -> li
         done.add(name)
         if name not in defined:
             raise LayeringRefused(f"its path uses ${name}, which the base image would have to define")
-        keyword, value = defined[name]
+        keyword, value, written = defined[name]
         for inner in variables_used(value or ""):
             if inner != name:
                 add(inner)
@@ -668,7 +743,7 @@ def arguments_for(picture: Picture, instruction: Instruction, lower: bool) -> li
             and name not in done
         ):
             raise LayeringRefused(f"its path uses the build argument {name}, which has no default")
-        lines.append(f"{word_in(keyword, lower)} {name}" + (f"={value}" if value is not None else ""))
+        lines.append(f"{word_in(keyword, lower)} {written}")
 
     for name in needed:
         add(name)
@@ -682,27 +757,32 @@ def _unpack(facts: _Facts, fat: str) -> list[str]:
         return [f"mkdir layers && java -Djarmode=layertools -jar {fat} extract --destination layers"]
     # by path; `jar xf` is given names because without them some JDKs read from the start of the file and
     # unpack nothing from an archive with a launch script in front
-    steps = [
-        f"mkdir -p layers/application && cd layers/application && jar xf ../../{fat} {' '.join(facts.top)} && cd ../.."
-    ]
+    top = " ".join(map(quoted, facts.top))
+    steps = [f"mkdir -p layers/application && cd layers/application && jar xf ../../{fat} {top} && cd ../.."]
     made = [f"layers/snapshot-dependencies/{path}" for path in facts.library_directories]
     made += [
         f"layers/dependencies/{posixpath.dirname(path)}".rstrip("/") for path in facts.library_directories
     ]
     made.append("layers/spring-boot-loader/org/springframework/boot")
-    steps.append("mkdir -p " + " ".join(dict.fromkeys(made)))
+    steps.append("mkdir -p " + " ".join(map(quoted, dict.fromkeys(made))))
     if "org" in facts.top:
         steps.append(
             "mv layers/application/org/springframework/boot/loader layers/spring-boot-loader/org/springframework/boot/"
         )
     for path in facts.library_directories:
-        steps.append(f"mv layers/application/{path} layers/dependencies/{path}")
-        steps.append(snapshots_apart(f"layers/dependencies/{path}", f"layers/snapshot-dependencies/{path}"))
+        steps.append(f"mv {quoted(f'layers/application/{path}')} {quoted(f'layers/dependencies/{path}')}")
+        steps.append(
+            snapshots_apart(
+                *(quoted(f"layers/{layer}/{path}") for layer in ("dependencies", "snapshot-dependencies"))
+            )
+        )
     return steps
 
 
 def snapshots_apart(libraries: str, snapshots: str) -> str:
-    """Shell text that moves the snapshots among the libraries to a directory of their own, should there be any."""
+    """Shell text that moves the snapshots among the libraries to a directory of their own, should there be any. Both
+    are directories as a shell reads them.
+    """
     return (
         f"for jar in {libraries}/*SNAPSHOT*.jar; do \\\n"
         f'      [ ! -e "$jar" ] || mv "$jar" {snapshots}/ || exit 1; done'
@@ -710,44 +790,53 @@ def snapshots_apart(libraries: str, snapshots: str) -> str:
 
 
 def _arrange(facts: _Facts, tree: str, *, has_find: bool) -> list[str]:
+    named = " ".join(map(quoted, facts.layers))
     steps = [
-        f"for layer in {' '.join(facts.layers)}; do \\\n      mkdir -p out/$layer && mv layers/$layer out/$layer/{tree} || exit 1; done"
+        f"for layer in {named}; do \\\n      mkdir -p out/$layer && mv layers/$layer out/$layer/{tree} || exit 1; done"
     ]
     modules = facts.modules
     if modules is not None:
         there, here = f"out/{modules.layer}/{tree}", f"out/{modules.name}/{tree}"
         above = dict.fromkeys(posixpath.dirname(directory) for directory in modules.directories)
-        steps.append("mkdir -p " + " ".join(f"{here}/{directory}" for directory in above))
+        steps.append("mkdir -p " + " ".join(quoted(f"{here}/{directory}") for directory in above))
         # a later release may have no modules there
         steps.append(
-            f"for path in {' '.join(modules.directories)}; do \\\n"
+            f"for path in {' '.join(map(quoted, modules.directories))}; do \\\n"
             f"      [ ! -e {there}/$path ] || mv {there}/$path {here}/$path || exit 1; done"
         )
-    fixed = [f"out/{layer}" for layer in facts.layers if layer not in facts.moving]
+    fixed = [quoted(f"out/{layer}") for layer in facts.layers if layer not in facts.moving]
     if modules is not None:
-        fixed.append(f"out/{modules.name}")
+        fixed.append(quoted(f"out/{modules.name}"))
     if fixed:
         steps.append(stamp_command(fixed, has_find=has_find))
     return steps
 
 
 def stamp_command(roots: list[str], *, has_find: bool) -> str:
-    """Shell text that sets the times of everything below the roots, without `find` where there is none."""
+    """Shell text that sets the times of everything below the roots, without `find` where there is none. The roots are
+    directories as a shell reads them.
+    """
+    named = " ".join(roots)
     if has_find:
-        return f"find {' '.join(roots)} -exec touch -h -d @{FIXED_TIME} {{}} +"
+        return f"find {named} -exec touch -h -d @{FIXED_TIME} {{}} +"
     return (
         f'stamp() {{ for f; do touch -c -h -d @{FIXED_TIME} "$f"; [ ! -d "$f" ] || stamp "$f"/*; done; }} '
-        f"&& stamp {' '.join(roots)}"
+        f"&& stamp {named}"
     )
 
 
 def _small_jar(facts: _Facts, tree: str, fat: str, pointer: str) -> list[str]:
     if not facts.explicit:
-        manifest = f"out/{facts.manifest_layer}/{tree}/META-INF/MANIFEST.MF"
-        return [f'(echo "Class-Path: /{tree}/" && cat {manifest}) > start.mf', f"jar cfm {pointer} start.mf"]
+        manifest = quoted(f"out/{facts.manifest_layer}/{tree}/META-INF/MANIFEST.MF")
+        return [
+            f'(echo "Class-Path: /{tree}/" && cat {manifest}) > start.mf',
+            f"jar cfm {quoted_path(pointer)} start.mf",
+        ]
     # the launcher of this version would sort the libraries: the jar keeps the application's own classes, starts
     # them without the launcher and lists the libraries as the archive has them
-    library = facts.library_directories[0]
+    library = re.sub(
+        r"\.", r"\\.", facts.library_directories[0]
+    )  # plain names: the rest means nothing to sed
     listing = (
         "(echo 'Class-Path: ' \\\n"
         f"      && jar tf {fat} | sed -n 's|^\\({library}/.*\\.jar\\)$|  /{tree}/\\1|p' \\\n"
@@ -757,7 +846,7 @@ def _small_jar(facts: _Facts, tree: str, fat: str, pointer: str) -> list[str]:
     return [
         listing,
         "rm layers/application/META-INF/MANIFEST.MF",
-        f"jar cfm {pointer} start.mf -C layers/application/{facts.classes} .".replace("/ .", " ."),
+        f"jar cfm {quoted_path(pointer)} start.mf -C {quoted(f'layers/application/{facts.classes}'.rstrip('/'))} .",
     ]
 
 
@@ -846,5 +935,7 @@ def _pointer_edits(picture: Picture, instruction: Instruction, stage: str, path:
     else:
         edits.append(Edit(at(instruction.keyword_span.end), f" --from={stage}"))
     word = instruction.words[0]
-    edits.append(Edit(word.span, f'"{path}"' if instruction.json is not None else path))
+    if instruction.json is None and writing.arguments((path,)) != path:
+        raise Unwritable(path, "has a blank in it, which only the JSON form of COPY can have")
+    edits.append(Edit(word.span, path if instruction.json is None else writing.json_word(path)))
     return edits

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from imgopt import shell
 from imgopt.builds import build_command
 from imgopt.contents import File, join
-from imgopt.dockerfile import Instruction
+from imgopt.dockerfile import Instruction, writing
+from imgopt.quoting import Unwritable
 from imgopt.reach import contains
 
 if TYPE_CHECKING:
@@ -275,9 +276,15 @@ def advice(picture: Picture, removal: Removal) -> str:
     uses = [command for command in _script(removal.instruction).commands if command.program == "tar"]
     strips = any("--strip" in word.text for command in uses for word in command.args)
     if flag is None and source.endswith(_TARS) and uses and not strips:
-        return f"ADD {source} unpacks it without a copy of the archive; `tar` and `rm` go"
+        try:
+            return f"ADD {writing.source(source)} unpacks it without a copy of the archive; `tar` and `rm` go"
+        except Unwritable:
+            return "use ADD, which unpacks it without a copy of the archive; `tar` and `rm` go"
     if re.search(r"[*?\[]", source):
         return "use it in a stage before, and copy the result (COPY --from)"
-    origin = f"from={flag.value}," if flag is not None else ""
-    mount = f"RUN --mount=type=bind,{origin}source={source},target={removal.names[0]}"
-    return f"{mount} reads it without storing it (BuildKit; `rm` goes); otherwise use it in a stage before, and copy the result"
+    origin = {"from_": flag.value or ""} if flag is not None else {}
+    try:
+        mount = writing.mount(type="bind", **origin, source=source, target=removal.names[0])
+    except Unwritable:
+        return "use it in a stage before, and copy the result (COPY --from)"
+    return f"RUN {mount} reads it without storing it (BuildKit; `rm` goes); otherwise use it in a stage before, and copy the result"

@@ -23,6 +23,11 @@ _OPENING = re.compile(r"(?:(?P<program>\S+)(?P<options>(?: +-\w+)*) +)?<<-?\s*[\
 _SHEBANG = re.compile(r"#!\s*(?:\S*/env\s+)?(?P<program>\S+)(?P<options>[^\n]*)")
 
 
+def is_sh(program: str) -> bool:
+    """Whether a program reads what is written for sh."""
+    return posixpath.basename(program) in _SHELLS
+
+
 @dataclass(frozen=True)
 class Run:
     """A RUN with the stage it stands in. ``heredoc`` holds the script, where a here-document does. ``editable`` is
@@ -92,7 +97,7 @@ def _read(instruction: Instruction, stage: StagePicture, language: Sequence[str]
         script = shell.parse(script_of(instruction))
     else:
         script = shell.parse(instruction.text)
-    if posixpath.basename(program) not in _SHELLS:
+    if not is_sh(program):
         script = shell.Script("", (), True)
     sets = [options, *(script.text[c.start : c.end] for c in script.commands if c.program == "set")]
     strict = any(re.search(r"(?<!\S)-[a-z]*e|\berrexit\b", text) for text in sets)

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from imgopt.dockerfile import Edit, Span, assignments, variables_used
+from imgopt.dockerfile import Edit, Span, assignments, variables_used, writing
 from imgopt.hazards import Doubt, Lack, base_needs, jdk_needs
+from imgopt.quoting import Unwritable, quoted
 from imgopt.rule import Applicability, Declined
 
 if TYPE_CHECKING:
@@ -125,7 +126,14 @@ def _chosen(
         )
     risk = _risk(base, target, picture.final.root.stage.image.text) or doubt
     level = Applicability.UNSAFE if risk else Applicability.SAFE
-    edits = (from_edit, *_edits(picture, base, target, pick), *pick.adaptation.edits)
+    try:
+        writing.image(target.name)
+        edits = (from_edit, *_edits(picture, base, target, pick), *pick.adaptation.edits)
+    except Unwritable as reason:
+        wanted = [rule for rule in _wanted(picture, base) if picture.active(rule, line)]
+        return RuntimeChoice(
+            None, declined=tuple(Declined(rule, line, str(reason)) for rule in wanted), obstacle=str(reason)
+        )
     return RuntimeChoice(target, edits, level, risk, tuple(declined))
 
 
@@ -322,15 +330,17 @@ def _edits(picture: Picture, base: Base, target: Base, pick: _Pick) -> Iterator[
     locale = _locale(picture, base, target)
     if locale:
         lines += [
-            f"# {target.name.partition('@')[0]} sets LC_ALL; this keeps the locale as it was",
+            writing.comment(f"{target.name.partition('@')[0]} sets LC_ALL; this keeps the locale as it was"),
             f"{'env' if lower else 'ENV'} {locale}",
         ]
     if pick.packages and pick.adaptation.append_at is not None:
-        yield Edit(pick.adaptation.append_at, "".join(f" {package}" for package in pick.packages))
+        yield Edit(pick.adaptation.append_at, "".join(f" {quoted(package)}" for package in pick.packages))
     elif pick.packages:
         lines += [
-            f"# What the application and its scripts need and {target.name.partition('@')[0]} has not",
-            f"{'run' if lower else 'RUN'} apk add --no-cache {' '.join(pick.packages)}",
+            writing.comment(
+                f"What the application and its scripts need and {target.name.partition('@')[0]} has not"
+            ),
+            f"{'run' if lower else 'RUN'} apk add --no-cache {' '.join(map(quoted, pick.packages))}",
         ]
     if not lines:
         return
@@ -361,4 +371,5 @@ def _locale(picture: Picture, base: Base, target: Base) -> str | None:
     before, after = effective(base.env), effective(target.env)
     if before is None or before == after:
         return None
-    return f"LC_ALL={before}" if "LANG" in own else f"LANG={before} LC_ALL={before}"
+    written = writing.word(before)
+    return f"LC_ALL={written}" if "LANG" in own else f"LANG={written} LC_ALL={written}"

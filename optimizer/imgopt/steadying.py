@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imgopt.contents import join
-from imgopt.dockerfile import Edit, Instruction, Span
+from imgopt.dockerfile import Edit, Instruction, Span, writing
 from imgopt.layering import (
     FIXED_TIME,
     SMALLEST_LIBRARIES,
@@ -28,7 +28,9 @@ from imgopt.layering import (
     word_in,
 )
 from imgopt.module_path import OwnPath, argument_lines, own_path
+from imgopt.quoting import Unwritable, quoted, with_variables
 from imgopt.rule import Applicability
+from imgopt.runs import is_sh
 
 if TYPE_CHECKING:
     from imgopt.contents import Layer
@@ -82,7 +84,7 @@ def _of_jarmode(picture: Picture) -> SteadyingPlan:
             risk = _risk(copies)
             level = Applicability.UNSAFE if risk else Applicability.SAFE
             return SteadyingPlan(instructions, edits, level, risk)
-        except _No as reason:
+        except (_No, Unwritable) as reason:
             return SteadyingPlan(instructions, why_not=str(reason))
     return SteadyingPlan()
 
@@ -194,6 +196,10 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
         raise _No(
             f"{posixpath.dirname(target)} may have an owner or mode of its own, which copying whole trees would change"
         )
+    for copy in copies:
+        if re.search(r"[*?\[]", copy.source):
+            raise _No(f"line {copy.instruction.line} names the layer by a pattern")
+    _require_sh(stage, call.instruction)
     names = [copy.layer for copy in copies]
     if len(set(names)) < len(names):
         raise _No("a layer is copied twice")
@@ -232,18 +238,18 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
     own = _own_place(picture, copies[0].instruction, stage, call.instruction)
     steps = []
     for copy in copies:
-        tree = f"{own.path}/{copy.layer}"
-        into = f"{tree}/{parent}".rstrip("/")
+        source, into = quoted(copy.source), f"/{copy.layer}/{parent}".rstrip("/")
         if target == "/":
-            steps.append(f"mkdir -p {_in_shell(own.path)} && mv {copy.source} {_in_shell(tree)}")
+            tree = with_variables(own.path, f"/{copy.layer}")
+            steps.append(f"mkdir -p {with_variables(own.path)} && mv {source} {tree}")
         else:
-            there = _in_shell(f"{into}/{posixpath.basename(target)}")
-            steps.append(f"mkdir -p {_in_shell(into)} && mv {copy.source} {there}")
-    trees = [_in_shell(f"{own.path}/{name}") for name in fixed]
+            there = with_variables(own.path, f"{into}/{posixpath.basename(target)}")
+            steps.append(f"mkdir -p {with_variables(own.path, into)} && mv {source} {there}")
+    trees = [with_variables(own.path, f"/{name}") for name in fixed]
     steps.append(stamp_command(trees, has_find=_has_find(picture, stage)))
     edits = [_run_behind(picture, call.instruction, steps)]
     for copy in copies:
-        edits += _tree_copy(copy.instruction, f"{own.path}/{copy.layer}/")
+        edits += _tree_copy(copy.instruction, own.path, f"/{copy.layer}/")
     return (*_declared(picture, own, copies[0].instruction), *edits)
 
 
@@ -255,11 +261,6 @@ def _own_place(picture: Picture, copy: Instruction, stage: StagePicture, run: In
     return replace(own, path=f"/layers/{own.path}/out")
 
 
-def _in_shell(path: str) -> str:
-    """A path as a word of a RUN: the value of an argument in it may have a blank."""
-    return f'"{path}"' if "$" in path else path
-
-
 def _declared(picture: Picture, own: OwnPath, copy: Instruction) -> tuple[Edit, ...]:
     """The arguments of the path, where the final stage does not know them at ``copy``."""
     document = picture.document
@@ -269,16 +270,30 @@ def _declared(picture: Picture, own: OwnPath, copy: Instruction) -> tuple[Edit, 
     return (Edit(at(start), "".join(line + document.newline for line in lines)),) if lines else ()
 
 
+def _require_sh(stage: StagePicture, behind: Instruction) -> None:
+    """The RUN that is added behind this instruction is read by a shell that knows sh's words."""
+    language = "/bin/sh"
+    for each in stage.instructions():
+        if each.keyword == "SHELL" and each.json:
+            language = each.json[0]
+        if each is behind:
+            break
+    if not is_sh(language):
+        raise _No(
+            f"{language} reads the RUN lines of stage {stage.name}, and what would be added is written for sh"
+        )
+
+
 def _run_behind(picture: Picture, instruction: Instruction, steps: list[str]) -> Edit:
     """The edit that adds a RUN with these steps right behind an instruction."""
     document = picture.document
     keyword = "run" if document.text[instruction.keyword_span.start].islower() else "RUN"
     lines = [
         f"# One tree per layer, at a fixed time (@{FIXED_TIME}): what does not change keeps its digest",
-        f"{keyword} " + f" {document.escape}\n && ".join(steps),
+        *writing.run(keyword, steps, document.escape),
     ]
     end = instruction.span.end
-    return Edit(Span(end, end), document.newline + document.newline.join("\n".join(lines).split("\n")))
+    return Edit(Span(end, end), document.newline + document.newline.join(lines))
 
 
 # libraries in a directory of their own: unpacked by `jar xf`, or a lib/ of the build context
@@ -318,7 +333,7 @@ def _of_libraries(picture: Picture) -> Iterator[SteadyingPlan]:
                 edits = _from_context(picture, layer, instruction, target)
             else:
                 continue
-        except _No as reason:
+        except (_No, Unwritable) as reason:
             yield SteadyingPlan((instruction,), why_not=str(reason))
             continue
         risk = _risk([_Copy(instruction, words[0], "lib", target)])
@@ -400,6 +415,9 @@ def _from_stage(
 ) -> tuple[Edit, ...]:
     if picture.base_of(stage).user not in (None, "root", "0") or stage.last("USER") is not None:
         raise _No(f"stage {stage.name} does not unpack as root, which making /layers takes")
+    if re.search(r"[*?\[]", source):
+        raise _No("its COPY names the libraries by a pattern")
+    _require_sh(stage, unpacking)
     after = False
     for instruction in stage.stage.instructions:
         if after and instruction.keyword == "RUN" and "INF" in instruction.text:
@@ -423,15 +441,16 @@ def _from_stage(
         raise _No(f"another stage is built on {stage.name}")
     name = posixpath.basename(target) or "lib"
     own = _own_place(picture, copy, stage, unpacking)
-    tree = f"{own.path}/{name}"
+    above = f"/{name}{posixpath.dirname(target)}".rstrip("/")
+    there = with_variables(own.path, f"/{name}{target}")
     steps = [
-        f"mkdir -p {_in_shell((tree + posixpath.dirname(target)).rstrip('/'))} && mv {source} {_in_shell(tree + target)}",
-        stamp_command([_in_shell(tree)], has_find=_has_find(picture, stage)),
+        f"mkdir -p {with_variables(own.path, above)} && mv {quoted(source)} {there}",
+        stamp_command([with_variables(own.path, f"/{name}")], has_find=_has_find(picture, stage)),
     ]
     return (
         *_declared(picture, own, copy),
         _run_behind(picture, unpacking, steps),
-        *_tree_copy(copy, f"{tree}/"),
+        *_tree_copy(copy, own.path, f"/{name}/"),
     )
 
 
@@ -465,14 +484,13 @@ def _from_context(picture: Picture, layer: Layer, copy: Instruction, target: str
         raise _No(str(reason)) from reason
     own = own_path(picture, copy).path
     released, changing = f"/layers/{own}/out", f"/snapshots/{own}/out"
-    lines.append(f"{word_in('COPY', lower)} {source} {released}{target}/")
-    steps = [stamp_command([_in_shell(released)], has_find="find" in base.has)]
+    lines.append(writing.copy(word_in("COPY", lower), (), (source, released + writing.word(f"{target}/"))))
+    steps = [stamp_command([with_variables(released)], has_find="find" in base.has)]
     snapshots = any(file.releases for file in layer.files)
     if snapshots:
-        kept, apart = _in_shell(f"{released}{target}"), _in_shell(f"{changing}{target}")
-        steps = [f"mkdir -p {apart}", snapshots_apart(kept, apart), *steps]
-    run = f" {document.escape}\n && ".join(steps).replace("; do \\\n", f"; do {document.escape}\n")
-    lines += f"{word_in('RUN', lower)} {run}".split("\n")
+        libraries, apart = (with_variables(each, target) for each in (released, changing))
+        steps = [f"mkdir -p {apart}", snapshots_apart(libraries, apart), *steps]
+    lines += writing.run(word_in("RUN", lower), steps, document.escape)
     lines.append("")
     added = document.newline.join(lines) + document.newline
     edits = [Edit(at(stage_start(picture)), added)]
@@ -482,19 +500,21 @@ def _from_context(picture: Picture, layer: Layer, copy: Instruction, target: str
     edits.append(Edit(at(copy.keyword_span.end), f" --from={name}"))
     if snapshots:
         owner = copy.flag("chown")
-        flags = f"--from={name}" + (f" --chown={owner.value}" if owner is not None else "")
-        word = "copy" if keyword.islower() else "COPY"
-        edits.append(Edit(at(copy.span.end), f"{document.newline}{word} {flags} {changing}/ /"))
-    return (*edits, *_tree_copy(copy, f"{released}/"))
+        flags = [f"--from={name}", *([document.text[owner.span.start : owner.span.end]] if owner else [])]
+        more = writing.copy("copy" if keyword.islower() else "COPY", flags, (f"{changing}/", "/"))
+        edits.append(Edit(at(copy.span.end), document.newline + more))
+    return (*edits, *_tree_copy(copy, released, "/"))
 
 
-def _tree_copy(copy: Instruction, tree: str) -> tuple[Edit, Edit]:
+def _tree_copy(copy: Instruction, place: str, tree: str) -> tuple[Edit, Edit]:
+    """The COPY takes a whole tree to ``/``. ``place`` may have arguments in it, ``tree`` is a name."""
     source, destination = copy.words
-    json = copy.json is not None
-    return (
-        Edit(source.span, f'"{tree}"' if json else tree),
-        Edit(destination.span, '"/"' if json else "/"),
-    )
+    path = place + writing.word(tree)
+    if copy.json is not None:
+        return Edit(source.span, writing.json_word(path)), Edit(destination.span, '"/"')
+    if writing.arguments((path,)) != path:
+        raise Unwritable(tree, "has a blank in it")
+    return Edit(source.span, path), Edit(destination.span, "/")
 
 
 def _has_find(picture: Picture, stage: StagePicture) -> bool:

@@ -94,7 +94,7 @@ def _carried(picture: Picture) -> Iterator[Finding]:
             end_line=found.instruction.end_line,
             message=f"this COPY takes {found.directory} as a whole: {what}, though one jar of it is started",
             fix=Fix(
-                f"copy the jar alone: COPY --from={found.stage} {found.jar} {found.target}",
+                f"copy the jar alone: {found.line}" if found.line else "copy the jar alone",
                 Applicability.MANUAL,
             ),
         )

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from imgopt.errors import InputError
+from imgopt.quoting import typed_path
 
 
 def write_file(path: str, data: bytes, *, expected: bytes | None = None) -> None:
@@ -53,12 +54,14 @@ def _status(path: Path) -> os.stat_result | None:
 def _check_writable(target: Path, old: os.stat_result | None, path: str) -> None:
     # renaming over a file needs no right to write it, but whoever took that right away meant it
     if old is not None and (not old.st_mode & 0o222 or not _may(target, os.W_OK)):
-        raise InputError("it is read-only; nothing was changed", f"chmod u+w {path}", path=path)
+        raise InputError("it is read-only; nothing was changed", f"chmod u+w {typed_path(path)}", path=path)
     if not target.parent.is_dir():
         raise InputError("its directory does not exist", "make it first", path=path)
     if not _may(target.parent, os.W_OK | os.X_OK):
         raise InputError(
-            "its directory is read-only; nothing was changed", f"chmod u+w {target.parent}", path=path
+            "its directory is read-only; nothing was changed",
+            f"chmod u+w {typed_path(str(target.parent))}",
+            path=path,
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from imgopt.engines.engine import EngineError
 from imgopt.places import home
+from imgopt.quoting import typed
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 
@@ -74,7 +75,7 @@ def _from_context(name: str, source: str) -> Endpoint:
         ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise EngineError(
-            f"the Docker context {name} cannot be read: {meta}", f"`docker context inspect {name}`"
+            f"the Docker context {name} cannot be read: {meta}", f"`docker context inspect {typed(name)}`"
         ) from error
     directory = store / "tls" / folder / "docker"
     tls = directory.is_dir() or skip

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from imgopt.gate.budgets import Growth, Limit
 from imgopt.gate.growth import MOST_NAMED, growth, label
 from imgopt.gate.subject import ATTESTATION, Advice, Layer, Subject, attestations, sent_once
+from imgopt.quoting import typed_path
 from imgopt.result import Basis, LayerWeight, Sum, total
 from imgopt.units import duration, megabytes, rate
 
@@ -403,7 +404,8 @@ def _predicted_remedies(subject: Subject, broken: Judged) -> list[str]:
             holds = _amount(broken.limit, after, "", sent, len(layers) - len(sent)).passed
             fits = {True: ", within the budget", False: ", still over the budget", None: ""}[holds]
             at_least = "" if after.complete else "at least "
-            told.append(f"imgopt rewrite {subject.path} makes it {at_least}{megabytes(after.value)}{fits}")
+            command = f"imgopt rewrite {typed_path(subject.path or '.')}"
+            told.append(f"{command} makes it {at_least}{megabytes(after.value)}{fits}")
     return told
 
 

@@ -13,6 +13,7 @@ from imgopt.images import documents as doc
 from imgopt.images.model import ALONE, Descriptor, Family
 from imgopt.images.stores import Store
 from imgopt.images.streams import Extent
+from imgopt.quoting import typed
 
 _MOST_DEPTH = 4
 _MOST_IMAGES = 1000
@@ -209,10 +210,10 @@ def _choose(store: Store, candidates: list[Candidate], platform: str | None) -> 
 
 
 def _ambiguous(store: Store, candidates: Sequence[Candidate]) -> InputError:
-    names = ", ".join(sorted({name for each in candidates for name in each.names}))
+    names = ", ".join(typed(name) for name in sorted({name for each in candidates for name in each.names}))
     return InputError(
         f"it holds {len({each.descriptor.digest for each in candidates})} images",
-        f"name one as oci:{store.name}:NAME ({names or 'they have no names'})",
+        f"name one as {typed(f'oci:{store.name}:NAME')} ({names or 'they have no names'})",
         path=store.name,
     )
 

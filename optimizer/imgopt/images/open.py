@@ -28,6 +28,7 @@ from imgopt.images.streams import (
     sha256_of,
     unpacker,
 )
+from imgopt.quoting import typed
 
 GZIP_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 ZSTD_LAYER = "application/vnd.oci.image.layer.v1.tar+zstd"
@@ -161,7 +162,7 @@ def _from_directory(path: Path, choice: _Choice) -> list[StoredImage]:
         if store.find("index.json") is None:
             raise InputError(
                 "this directory is no OCI layout (it has no index.json)",
-                f"for the image of that name write docker:{path}",
+                f"for the image of that name write {typed(f'docker:{path}')}",
                 path=str(path),
             )
         return _images_of_layout(store, choice)
@@ -375,9 +376,9 @@ def _tagged(entries: list[Any], tag: str | None) -> list[Any]:
 def _one_entry(entries: list[Any], tag: str | None, name: str) -> Any:
     if len({str(each.get("Config")) for each in entries}) == 1:
         return entries[0]
-    names = ", ".join(str(known) for each in entries for known in each.get("RepoTags") or ())
+    names = ", ".join(typed(str(known)) for each in entries for known in each.get("RepoTags") or ())
     raise InputError(
         f"it holds {len(entries) or 'no'} images{f' of the name {tag}' if tag else ''}",
-        f"save one alone, or name it as oci:{name}:TAG ({names or 'no names'})",
+        f"save one alone, or name it as {typed(f'oci:{name}:TAG')} ({names or 'no names'})",
         path=name,
     )

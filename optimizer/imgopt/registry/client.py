@@ -24,6 +24,7 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 from imgopt import __version__
+from imgopt.quoting import typed
 from imgopt.registry.auth import Authority, parse_challenge
 from imgopt.registry.credentials import credentials_for
 from imgopt.registry.errors import Interrupted, RegistryError, reason
@@ -476,6 +477,7 @@ class Client:
     def refusal(self, answer: Answer, what: str) -> RegistryError:
         """The sentence for an answer that was not the hoped-for one. ``what`` was tried, e.g. "push to shop/api"."""
         name, status = self.target.name, answer.status
+        login = f"docker login {typed(name)}"
         said = _said(answer, self.authority.secrets())
         detail = f" ({said})" if said else ""
         if answer.url and not self.is_own(answer.url):
@@ -490,11 +492,11 @@ class Client:
         sentences = {
             401: (
                 f"{name} {'refuses the credentials' if known else 'wants a login'}{detail}",
-                f"docker login {name}",
+                login,
             ),
             403: (
                 f"{name} does not let {'this user' if known else 'anybody without a login'} {what}{detail}",
-                "ask for the right" if known else f"docker login {name}",
+                "ask for the right" if known else login,
             ),
             404: (f"{name} has no place to {what}{detail}", "make the repository first, or check its name"),
             405: (f"{name} does not allow to {what}{detail}", "is it a read-only mirror?"),

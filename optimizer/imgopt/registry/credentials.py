@@ -16,6 +16,7 @@ from typing import Any
 
 from imgopt.errors import InputError
 from imgopt.places import home
+from imgopt.quoting import typed
 from imgopt.registry.errors import RegistryError
 from imgopt.registry.target import Target
 
@@ -66,7 +67,7 @@ def _from_docker(target: Target) -> Credentials | None:
         # the exception's text may hold the credentials
         raise InputError(
             f"Docker's config.json holds no readable credentials for {target.name}",
-            f"log in again: docker login {target.name}",
+            f"log in again: docker login {typed(target.name)}",
         ) from None
     if not entry:
         return None
@@ -81,7 +82,8 @@ def _helper_failed(where: str, error: Exception, target: Target) -> RegistryErro
     elif "does not answer" in str(error):
         how = "does not answer"
     return RegistryError(
-        f"the credential helper of {where} {how}", f"{what}, or log in again: docker login {target.name}"
+        f"the credential helper of {where} {how}",
+        f"{what}, or log in again: docker login {typed(target.name)}",
     )
 
 

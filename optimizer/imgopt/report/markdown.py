@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from imgopt.quoting import typed_path
 from imgopt.report.caveats import still_sent
 from imgopt.report.diff import unified
 from imgopt.report.figures import (
@@ -48,7 +49,7 @@ def suggestions(report: Report) -> str:
             continue
         folded = _folded_diff(file)
         room -= len(folded)
-        command = f"imgopt rewrite --diff {file.path}"
+        command = f"imgopt rewrite --diff {typed_path(file.path)}"
         parts.append(
             folded if room >= 0 else f"The change of {code(file.path)} is long: run {code(command)}."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from imgopt.quoting import typed
 from imgopt.report.caveats import still_sent
 from imgopt.report.figures import (
     Saved,
@@ -444,9 +445,7 @@ def _summary_table(weighed: Sequence[tuple[FileReport, Prediction]], view: View,
 
 
 def _next_steps(report: Report, view: View) -> list[Line]:
-    import shlex
-
-    again = shlex.join(view.again)
+    again = typed(*view.again)
     steps = []
     if any(file.rewrite.changed for file in report.files):
         steps = [("see the change", f"imgopt rewrite --diff {again}")]

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt.contents import join
-from imgopt.dockerfile import Instruction
+from imgopt.dockerfile import Instruction, writing
 from imgopt.hazards import all_commands
 from imgopt.java import building
+from imgopt.quoting import Unwritable
 from imgopt.splitting.container import Obstacle, started_jar, text_of
 from imgopt.splitting.project import below
 
@@ -30,6 +31,15 @@ class CarriedBuild:
     jar: str
     target: str
     sources: bool
+
+    @property
+    def line(self) -> str | None:
+        """The COPY of the jar alone; None when none can be written."""
+        try:
+            flags = (writing.flag("from", self.stage),)
+            return writing.copy("COPY", flags, (writing.source(self.jar), writing.word(self.target)))
+        except Unwritable:
+            return None
 
 
 def carried_builds(picture: Picture) -> Iterator[CarriedBuild]:

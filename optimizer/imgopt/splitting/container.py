@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from imgopt import packages
 from imgopt.contents import File, join
-from imgopt.dockerfile import Instruction
+from imgopt.dockerfile import Instruction, writing
 from imgopt.effects import short, shown
 from imgopt.hazards import all_commands
 from imgopt.java import building
@@ -93,7 +93,7 @@ def started_jar(picture: Picture) -> str:
     if len(jars) != 1:
         raise Obstacle(f"{where} starts {'several jars' if jars else 'no jar'}")
     jar = jars.pop()
-    if re.search(r"[\s,\"']", jar):
+    if re.search(r"[\"'\\]", jar):
         raise Obstacle(f"the path {jar} cannot be written in a COPY as it is")
     if "/quarkus-app/" in jar:
         raise Obstacle("a Quarkus application is a whole directory, which is not split off")
@@ -171,7 +171,7 @@ def new_image(picture: Picture) -> tuple[str, Base]:
         raise Obstacle(
             f"which JDK image {base.name} is built on is not known; name a counterpart under [bases] in imgopt.toml"
         )
-    return found.name, found
+    return writing.image(found.name), found
 
 
 def _depends_on_a_variable(picture: Picture) -> bool:

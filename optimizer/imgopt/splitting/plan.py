@@ -14,6 +14,7 @@ from imgopt.effects import shown
 from imgopt.errors import DockerfileError
 from imgopt.hazards import all_commands
 from imgopt.java import building
+from imgopt.quoting import Unwritable
 from imgopt.rule import Applicability
 from imgopt.splitting.container import (
     Obstacle,
@@ -82,7 +83,7 @@ def plan(picture: Picture) -> SplittingPlan:
     try:
         require_plain(picture)
         return _split(picture, blank) if builds else _swap(picture, blank)
-    except Obstacle as reason:
+    except (Obstacle, Unwritable) as reason:
         return replace(blank, why_not=str(reason))
 
 

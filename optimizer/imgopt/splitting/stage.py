@@ -13,10 +13,11 @@ from fnmatch import fnmatchcase
 
 from imgopt import effects, packages
 from imgopt.contents import File, join
-from imgopt.dockerfile import Edit, Instruction, Span, apply_edits, assignments
+from imgopt.dockerfile import Edit, Instruction, Span, apply_edits, assignments, writing
 from imgopt.effects import Call, shown
 from imgopt.java import building
 from imgopt.module_path import place_of
+from imgopt.quoting import Unwritable
 from imgopt.splitting.container import Obstacle, run_time_texts, text_of
 from imgopt.splitting.project import ROOT_NAMES, Line, Project, below
 
@@ -101,7 +102,7 @@ class _Builder:
                 self._repeat(line)
                 if keyword in _FOR_RUNNING and line.own:
                     stage.moved.append(line.instruction)
-        self._write(f"{self._word('COPY')} --from={self.build_stage} {project.jar} {project.jar}")
+        self._copy((), project.jar, into=project.jar)
         stage.add(project.jar)
         for line in project.after:
             keyword = line.instruction.keyword
@@ -250,19 +251,26 @@ class _Builder:
                 directories.append(whole)
             self.stage.add(file.path)
         owner = line.instruction.flag("chown")
-        flags = f"--from={self.build_stage}"
+        flags: tuple[str, ...] = ()
         if owner is not None and not _runs_as_root(project):
-            flags += f" --chown={owner.value}"
-        copy = f"{self._word('COPY')} {flags}"
+            flags = (project.picture.document.text[owner.span.start : owner.span.end],)
         for parent, paths in single.items():
-            into = _plain(parent.rstrip("/") + "/")
-            self._write(f"{copy} {' '.join(map(_plain, paths))} {into}")
+            self._copy(flags, *paths, into=parent.rstrip("/") + "/")
         for directory in directories:
             self.stage.add(directory, whole=True)
             # a path of the module's own: kaniko keeps what it finds at the same path of another module's build
-            there = f"/handed-on/{place_of(project.picture)}/out{_plain(directory)}"
+            there = f"/handed-on/{place_of(project.picture)}/out{directory}"
             self.stage.handed_on[directory] = there
-            self._write(f"{copy} {there}/ {directory}/")
+            self._copy(flags, f"{there}/", into=f"{directory}/")
+
+    def _copy(self, flags: Sequence[str], *sources: str, into: str) -> None:
+        """Writes a COPY from the build stage."""
+        try:
+            words = [*map(writing.source, sources), writing.word(into)]
+            from_ = writing.flag("from", self.build_stage)
+        except Unwritable as reason:
+            raise Obstacle(f"COPY cannot name what is in the build stage: {reason}") from reason
+        self._write(writing.copy(self._word("COPY"), (from_, *flags), words))
 
     def _whole_directory(self, path: str, base: str, occupied: set[str]) -> str | None:
         """The outermost directory of the project below ``base`` that holds the file and nothing of the build's."""
@@ -555,9 +563,3 @@ def _above(path: str) -> list[str]:
     while (path := posixpath.dirname(path)) != "/":
         found.append(path)
     return found
-
-
-def _plain(path: str) -> str:
-    if re.search(r"[\s\"'$\\*?\[]", path):
-        raise Obstacle(f"the path {path} cannot be written in a COPY as it is")
-    return path

@@ -5,10 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from shlex import quote
 from typing import TYPE_CHECKING
 
-from imgopt.dockerfile import Edit, Instruction, Span
+from imgopt.dockerfile import Edit, Instruction, Span, writing
+from imgopt.quoting import quoted
+from imgopt.runs import is_sh
+from imgopt.splitting.container import Obstacle
 from imgopt.splitting.project import ROOT_NAMES, Line, Project
 from imgopt.splitting.stage import Stage
 
@@ -34,6 +36,7 @@ def build_stage_name(picture: Picture, project: Project) -> str:
 
 
 def split_edits(picture: Picture, project: Project, stage: Stage, name: str, image: str) -> Iterator[Edit]:
+    """``image``: as the author wrote it, or a name that is known."""
     final = picture.final.stage
     text = picture.document.text
     body = [row for line in stage.lines for row in (*_comments(picture, stage, line.instruction), line.text)]
@@ -41,7 +44,7 @@ def split_edits(picture: Picture, project: Project, stage: Stage, name: str, ima
     platform = picture.final.root.stage.platform
     flag = f"{text[platform.span.start : platform.span.end]} " if platform is not None else ""
     last = project.lines[project.last]
-    laid_out = _laid_out(picture, stage, last)
+    laid_out = _laid_out(picture, project, stage, last)
     root = picture.final.root.stage
     if root is not final:
         # no other fix changes what the build stands on: their turn is when the stage that runs has its own image
@@ -74,21 +77,31 @@ def split_edits(picture: Picture, project: Project, stage: Stage, name: str, ima
         yield Edit(_whole_lines(picture, instruction), "")
 
 
-def _laid_out(picture: Picture, stage: Stage, last: Line) -> list[str]:
+def _laid_out(picture: Picture, project: Project, stage: Stage, last: Line) -> list[str]:
     """What lays out the directories, at the end of the build, that the stage that runs takes whole."""
     if not stage.handed_on:
         return []
     escape = picture.document.escape
     lower = picture.document.text[picture.final.stage.from_.keyword_span.start].islower()
     user, run = ("user", "run") if lower else ("USER", "RUN")
-    steps = [
-        f"mkdir -p {quote(posixpath.dirname(there))} && cp -a {quote(directory)} {quote(posixpath.dirname(there))}/"
-        for directory, there in stage.handed_on.items()
-    ]
-    rows = [f"{run} " + f" {escape}\n && ".join(steps)]
+    shell = next(
+        (
+            line.instruction.json[0]
+            for line in reversed(project.lines[: last.number + 1])
+            if line.instruction.keyword == "SHELL" and line.instruction.json
+        ),
+        "/bin/sh",
+    )
+    if not is_sh(shell):
+        raise Obstacle(
+            f"{shell} reads the RUN lines of the build, and what would be added to them is written for sh"
+        )
+    above = {directory: quoted(posixpath.dirname(there)) for directory, there in stage.handed_on.items()}
+    steps = [f"mkdir -p {there} && cp -a {quoted(each)} {there}/" for each, there in above.items()]
+    rows = writing.run(run, steps, escape)
     if last.user not in ROOT_NAMES:
-        rows = [f"{user} root", *rows, *([] if last.own else [f"{user} {last.user}"])]
-    return [row for each in rows for row in each.split("\n")]
+        rows = [f"{user} root", *rows, *([] if last.own else [f"{user} {writing.word(last.user)}"])]
+    return rows
 
 
 def _insert_behind(picture: Picture, instruction: Instruction, rows: Sequence[str]) -> Edit:

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from command_line import imgopt
+
+__all__ = ["imgopt"]
