@@ -1,5 +1,6 @@
 # make demo    a virtual environment, the package, then the main job on a real Spring Boot service
 # make test    what the tests need (with apt, when it may), then ruff, mypy and all tests
+# make lint-imports   the directions in which imports may run (.importlinter)
 # make bench   figures: start-up, many Dockerfiles, a large jar, predicted pushes beside real ones
 # make fuzz    looks for crashes, hangs and wrong rewrites, FUZZ_SECONDS (600) with each fuzzer of tests/fuzz
 # make clean   removes the virtual environment, downloads and caches
@@ -11,7 +12,7 @@ SHELL := /bin/sh
 
 FUZZ_SECONDS ?= 600
 
-.PHONY: demo test bench fuzz clean prepare
+.PHONY: demo test lint-imports bench fuzz clean prepare
 
 demo: $(VENV)/.demo
 	@$(BIN)/python fixtures/demo/fetch.py fixtures/demo/target/zipkin-server.jar
@@ -25,6 +26,9 @@ test: prepare $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+lint-imports: $(VENV)/.dev
+	@PYTHONPATH=optimizer:rules $(BIN)/lint-imports --no-cache --no-logo
 
 bench: $(VENV)/.dev
 	$(BIN)/python tests/benchmarks/bench.py
