@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from imgopt import installed_java
 from imgopt.dockerfile import parse
 from imgopt.installed_java import InstalledJava
 from imgopt.options import Options
@@ -17,7 +18,7 @@ def picture_of(text: str) -> Picture:
 
 
 def installed(text: str) -> list[tuple[str, str, str, int | None]]:
-    return [(java.how, java.name, java.kind, java.major) for java in picture_of(text).installed_java]
+    return [(java.how, java.name, java.kind, java.major) for java in installed_java.find(picture_of(text))]
 
 
 def written(text: str, java: InstalledJava) -> str | None:
@@ -39,7 +40,7 @@ def written(text: str, java: InstalledJava) -> str | None:
 )
 def test_the_package_and_where_it_stands(command: str, name: str) -> None:
     text = f"FROM debian:12\nRUN {command}\n"
-    (java,) = picture_of(text).installed_java
+    (java,) = installed_java.find(picture_of(text))
     assert (java.how, java.name, java.kind, java.major) == ("package", name, "jdk", 17)
     assert name in (written(text, java) or "")
 
@@ -115,7 +116,7 @@ def test_archives_and_copied_trees(text: str, expected: tuple[str, str, str, int
     ],
 )
 def test_the_java_version_of_the_final_stage(text: str, major: int | None) -> None:
-    assert picture_of(text).java_major == major
+    assert installed_java.java_major(picture_of(text)) == major
 
 
 def test_the_report_tells_the_java_version() -> None:

@@ -19,12 +19,13 @@ from imgopt.builds import build_command, builds
 from imgopt.contents import File, join, normal
 from imgopt.dockerfile import Instruction, writing
 from imgopt.ignore import written
+from imgopt.picture import Picture, StagePicture, once
 from imgopt.quoting import Unwritable
+from imgopt.scripts import script_of
 
 if TYPE_CHECKING:
     from imgopt.contents import Layer
     from imgopt.context import Context, Measured
-    from imgopt.picture import Picture, StagePicture
 
 #: Directories that serve the people and tools around a project, wherever they lie.
 _AROUND = frozenset(
@@ -94,6 +95,7 @@ class WholeCopy:
     needed: str | None  # the COPY line that the started jar needs
 
 
+@once
 def whole_copies(picture: Picture) -> tuple[WholeCopy, ...]:
     """Silent where a RUN of the stage builds, or the start command: then the directory is what is built."""
     if not (picture.calls or picture.base.kind in ("jdk", "jre", "build")):
@@ -226,6 +228,7 @@ class IdleContext:
         return sum(part.bytes for part in self.parts)
 
 
+@once
 def idle_context(picture: Picture) -> IdleContext | None:
     """None when everything is used, or when the context cannot be told (standard input)."""
     context = picture.context
@@ -283,8 +286,6 @@ def _takes_all(picture: Picture, instruction: Instruction) -> bool:
 
 def _parts_of_copy(picture: Picture, context: Context, stage: StagePicture, layer: Layer) -> list[Part]:
     """Of a COPY of the whole context: what lies around the project, and old build output where the stage builds."""
-    from imgopt.picture import script_of
-
     root = os.fspath(context.root)
     paths = {
         os.path.relpath(file.origin, root).replace(os.sep, "/"): file.bytes or 0

@@ -20,7 +20,7 @@ from imgopt.contents import join
 from imgopt.java.building import JAVA_TOOLS
 from imgopt.java.command import is_java
 from imgopt.packages import MANAGERS, commands_of, package_with
-from imgopt.picture import script_of
+from imgopt.scripts import script_of
 
 if TYPE_CHECKING:
     from pathlib import Path

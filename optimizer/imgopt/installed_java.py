@@ -28,12 +28,13 @@ from imgopt.java.distributions import (
     jdk_only_bytes,
 )
 from imgopt.packages import PackageCommand, read
+from imgopt.picture import Picture, StagePicture, once
 from imgopt.quoting import Unwritable
 from imgopt.rule import Applicability, Waste
+from imgopt.scripts import script_of
 
 if TYPE_CHECKING:
     from imgopt.bases import Base
-    from imgopt.picture import Picture, StagePicture
 
 #: Words that may stand before a package manager in its command.
 _WRAPPERS = frozenset({"sudo", "env", "command", "exec", "nice", "time", "eatmydata"})
@@ -60,6 +61,7 @@ class InstalledJava:
     bytes: int | None = None  # of an archive in the build context
 
 
+@once
 def find(picture: Picture) -> tuple[InstalledJava, ...]:
     """Every Java that the final stage brings itself, in the file's order; () when its base has one."""
     base = picture.base
@@ -68,6 +70,18 @@ def find(picture: Picture) -> tuple[InstalledJava, ...]:
     if base.os == "windows":
         return ()
     return brought(picture)
+
+
+@once
+def java_major(picture: Picture) -> int | None:
+    """The Java version of the final stage: the base image's, or that of the only Java it brings itself."""
+    majors = {java.major for java in find(picture)}
+    return picture.base.java_major or (majors.pop() if len(majors) == 1 else None)
+
+
+def java_name(picture: Picture) -> str:
+    """What the Java of the final stage is called: the base image, or the package or archive it brings."""
+    return find(picture)[0].name if find(picture) else picture.base.name
 
 
 def brought(picture: Picture) -> tuple[InstalledJava, ...]:
@@ -128,8 +142,6 @@ def _installed(picture: Picture, stage: StagePicture, instruction: Instruction) 
 def _scripts(instruction: Instruction) -> Iterator[tuple[str, Callable[[int, int], Span] | None]]:
     """The shell text of a RUN, with what tells where a piece of it stands in the file."""
     if instruction.json is not None:
-        from imgopt.picture import script_of
-
         yield script_of(instruction), None
     elif not instruction.heredocs:
         yield instruction.text, instruction.source_span
@@ -301,9 +313,10 @@ class _Manual(Exception):
     """Carries what the author has to do by hand."""
 
 
+@once
 def jre_instead(picture: Picture) -> JreInstead:
     """The JRE for the JDK that the final stage brings itself. Pure: looks only at the picture."""
-    jdks = [java for java in picture.installed_java if java.kind == "jdk"]
+    jdks = [java for java in find(picture) if java.kind == "jdk"]
     if not jdks:
         return JreInstead()
     packages = [java for java in jdks if java.package is not None and java.how == "package"]
@@ -491,6 +504,6 @@ def java_image(picture: Picture, major: int | None, kind: JavaKind) -> Base | No
 
 def unpacking_image(picture: Picture) -> Base | None:
     """A JDK image as new as any Java that the final stage brings itself, to unpack its application with."""
-    majors = [java.major for java in picture.installed_java]
+    majors = [java.major for java in find(picture)]
     known = [major for major in majors if major is not None]
     return java_image(picture, max(known), "jdk") if known and len(known) == len(majors) else None

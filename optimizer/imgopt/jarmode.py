@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imgopt import shell
+from imgopt import layering, shell
 from imgopt.contents import join
 from imgopt.dockerfile import Edit, Instruction, Span
+from imgopt.picture import Picture, once
 
 if TYPE_CHECKING:
     from imgopt.java.jar import Jar
-    from imgopt.picture import Picture
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,13 @@ class JarmodeCall:
         return self.instruction.source_span(start, end)
 
 
-def jarmode_calls(picture: Picture) -> Iterator[tuple[JarmodeCall, int]]:
+@once
+def extractions(picture: Picture) -> tuple[tuple[JarmodeCall, int], ...]:
     """Every jarmode call with the index of its stage."""
+    return tuple(_calls(picture))
+
+
+def _calls(picture: Picture) -> Iterator[tuple[JarmodeCall, int]]:
     for stage in picture.stages:
         workdir = "/"
         for instruction in stage.instructions():
@@ -133,11 +138,15 @@ def jarmode_calls(picture: Picture) -> Iterator[tuple[JarmodeCall, int]]:
                 )
 
 
+@once
 def layered_jar(picture: Picture) -> LayeredJar | None:
-    """The archive that the file's jarmode calls unpack, or what the build files tell of it."""
+    """The archive that the file's jarmode calls unpack, or what the build files tell of it. None where the file
+    does not layer its jar itself."""
+    if not layering.plan(picture).layered:
+        return None
     from imgopt.java.spring_boot import is_known_launcher, launcher_for
 
-    for call, index in jarmode_calls(picture):
+    for call, index in extractions(picture):
         file = picture.stages[index].content.files.get(call.jar)
         jar = picture.jars(file.origin) if file is not None and file.origin is not None else None
         if jar is not None and jar.kind.startswith("spring-boot"):

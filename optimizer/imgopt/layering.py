@@ -16,9 +16,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imgopt import shell
+from imgopt import installed_java, shell
 from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_used, writing
+from imgopt.installed_java import unpacking_image
 from imgopt.module_path import argument_lines, own_path
+from imgopt.ownership import stored_again_by
+from imgopt.picture import Artifact, Picture, StagePicture, once
 from imgopt.quoting import Unwritable, quoted, quoted_path, require_visible
 from imgopt.rule import Applicability
 
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
     from imgopt.bases import Base
     from imgopt.java.archive import Entry
     from imgopt.java.jar import Jar
-    from imgopt.picture import Artifact, Picture, StagePicture
 
 #: 1980-02-01, the time Spring Boot's own reproducible builds give to entries. Not 0: to Java code a time of 0
 #: can mean "no such file".
@@ -126,6 +128,7 @@ class LayeringRefused(Exception):
     """Carries the reason why the application is not layered."""
 
 
+@once
 def plan(picture: Picture) -> LayeringPlan:
     """The layered form of the final stage, or the reason why it stays as it is. Never raises."""
     if already_layered(picture):
@@ -159,13 +162,20 @@ def plan(picture: Picture) -> LayeringPlan:
     )
 
 
+def layers_the_jar(picture: Picture) -> bool:
+    """Whether the rewrite unpacks the jar into layers (`fat-jar-layer`), with the options at hand."""
+    made = plan(picture)
+    level = Applicability.UNSAFE if picture.options.unsafe else Applicability.SAFE
+    return bool(made.edits) and made.applicability >= level and picture.active("fat-jar-layer", made.line)
+
+
 def already_layered(picture: Picture) -> bool:
     """Whether the final stage holds an unpacked archive, its own or another stage's work."""
     names = {stage.name.lower(): stage for stage in picture.stages} | {
         str(stage.index): stage for stage in picture.stages
     }
     origins: list[StagePicture] = [*picture.final.lineage]
-    runtimes = {id(java.instruction) for java in picture.installed_java}
+    runtimes = {id(java.instruction) for java in installed_java.find(picture)}
     for instruction in picture.final.instructions():
         if id(instruction) in runtimes:
             continue  # a Java from a stage that may look into the jar to link it
@@ -229,10 +239,12 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
         raise LayeringRefused("the jar's manifest has a Class-Path of its own, which would have to be merged")
     if sum(library.bytes for library in jar.libraries) < SMALLEST_LIBRARIES:
         return None
-    major = picture.java_major
+    major = installed_java.java_major(picture)
     needed = java_needed(jar)
     if major is not None and needed > major:
-        raise LayeringRefused(f"the jar needs Java {needed}, and {picture.java_name} runs Java {major}")
+        raise LayeringRefused(
+            f"the jar needs Java {needed}, and {installed_java.java_name(picture)} runs Java {major}"
+        )
     if jar.unsafe_names:
         raise LayeringRefused(f"the jar has entries that lead out of it ({jar.unsafe_names[0]})")
     can = extraction(jar)
@@ -624,7 +636,6 @@ def _extract_image(picture: Picture) -> tuple[str, str | None]:
     """A JDK image for the extract stage, as written in FROM, with its --platform flag: one the file uses already
     if there is one, so that the build pulls nothing new."""
     from imgopt.bases import counterparts
-    from imgopt.installed_java import unpacking_image
 
     root = picture.final.root
     for stage in (root, *reversed(picture.stages)):
@@ -638,11 +649,8 @@ def _extract_image(picture: Picture) -> tuple[str, str | None]:
         ):
             if base.java_major is None and stage is not root:
                 continue
-            if (
-                base.java_major is not None
-                and picture.java_major is not None
-                and base.java_major < picture.java_major
-            ):
+            major = installed_java.java_major(picture)
+            if base.java_major is not None and major is not None and base.java_major < major:
                 continue
             flag = stage.stage.platform
             text = picture.document.text
@@ -684,8 +692,6 @@ def free_name(picture: Picture, wanted: str) -> str:
 
 
 def _free_directory(picture: Picture) -> str:
-    from imgopt.ownership import stored_again_by
-
     texts = [picture.document.text, *(text for _, text in picture.start_scripts)]
     changed: Instruction | None = None
     for name in ("application", "application-layers", "imgopt-application"):

@@ -23,7 +23,7 @@ from imgopt.java.archive import Entry
 from imgopt.java.jar import Jar
 from imgopt.java.next_class import with_unused_constant
 from imgopt.java.next_jar import CONSTANT, Unchangeable, class_to_change, write_next_jar
-from imgopt.picture import script_of
+from imgopt.scripts import script_of
 
 if TYPE_CHECKING:
     from imgopt.dockerfile import Instruction

@@ -12,15 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imgopt import shell
+from imgopt import layering, shell
 from imgopt.contents import File, join, normal
 from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_used
 from imgopt.layering import DEFAULT_LAYERS
+from imgopt.picture import Picture, once
 from imgopt.reach import contains, reach_of, related
+from imgopt.scripts import script_of
 
 if TYPE_CHECKING:
     from imgopt.contents import Layer
-    from imgopt.picture import Picture
 
 #: A layer of less than this may lie above the application: fetching it again is not felt.
 SMALLEST_BYTES = 500_000
@@ -72,6 +73,7 @@ class OrderPlan:
         return sum(file.bytes or 0 for file in self.files)
 
 
+@once
 def plan(picture: Picture) -> OrderPlan:
     """The order of the final stage's layers. Never raises."""
     if picture.final is not picture.stages[-1]:
@@ -184,8 +186,6 @@ def _weight(instruction: Instruction, layer_of: Mapping[int, Layer]) -> tuple[Fi
 
 
 def _commands(run: Instruction) -> tuple[shell.Command, ...]:
-    from imgopt.picture import script_of
-
     return shell.parse("\n".join(heredoc.body for heredoc in run.heredocs) or script_of(run)).commands
 
 
@@ -337,7 +337,7 @@ def _owner(copy: Instruction) -> tuple[str | None, ...]:
 
 def _are_layers_of_one_jar(picture: Picture, one: Instruction, other: Instruction) -> bool:
     """Layers that were unpacked side by side from one jar hold no path twice."""
-    if not picture.layering.layered:
+    if not layering.plan(picture).layered:
         return False
     places: list[tuple[str, str]] = []
     names: set[str] = set()

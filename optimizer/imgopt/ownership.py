@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 from imgopt import shell
 from imgopt.contents import File, OwnerCommand, join, normal, owner_command
 from imgopt.dockerfile import Edit, Instruction, Span
+from imgopt.picture import Picture, once
 from imgopt.reach import contains, is_own_place, reach_of, reach_of_commands, related
 from imgopt.rule import Applicability
+from imgopt.scripts import script_of
 
 if TYPE_CHECKING:
     from imgopt.contents import Layer
-    from imgopt.picture import Picture
 
 #: Storing less than this again is not worth a line: a start script is made executable for some kilobytes.
 SMALLEST_BYTES = 100_000
@@ -72,6 +73,7 @@ class _No(Exception):
     """Carries the reason why the RUN stays as it is."""
 
 
+@once
 def reownings(picture: Picture) -> tuple[Reowning, ...]:
     """Every RUN that stores at least `SMALLEST_BYTES` again, or an unknown amount. Never raises."""
     found: list[Reowning] = []
@@ -101,6 +103,10 @@ def reownings(picture: Picture) -> tuple[Reowning, ...]:
         copies = tuple(unread.values())
         found.append(Reowning(layer.instruction, text, layer.reowned, copies, edits, why_not))
     return tuple(found)
+
+
+def reowning(picture: Picture, instruction: Instruction) -> Reowning | None:
+    return next((found for found in reownings(picture) if found.instruction is instruction), None)
 
 
 def stored_again_by(picture: Picture, directory: str) -> Instruction | None:
@@ -447,8 +453,6 @@ def _reowned(picture: Picture, run: Instruction) -> tuple[File, ...]:
 
 
 def _script(instruction: Instruction) -> str:
-    from imgopt.picture import script_of
-
     return "\n".join(heredoc.body for heredoc in instruction.heredocs) or script_of(instruction)
 
 

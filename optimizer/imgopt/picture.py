@@ -1,42 +1,31 @@
 """The picture: a Dockerfile with its context, jars and base images, and what each stage and layer holds.
 
-The one object that rules and weigh read. Built by `take_picture`; everything expensive is computed when it is
-first asked for and kept.
+Facts only, built by `take_picture`; everything expensive is computed when it is first asked for and kept. What could
+be changed is decided by functions of a picture, which `once` keeps with it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from imgopt import shell
 from imgopt.contents import File, Layer, StageContent, join, normal, stage_contents
 from imgopt.dockerfile import Dockerfile, Edit, Instruction, Span, Stage, assignments, expand, scopes
 from imgopt.errors import ContextError, DockerfileError, JarError
-from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script, shell_script
-from imgopt.rule import Applicability
+from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
+from imgopt.scripts import script_of, shell_text
 
 if TYPE_CHECKING:
     from imgopt.bases import Base
     from imgopt.context import Context
-    from imgopt.context_use import IdleContext, WholeCopy
-    from imgopt.installed_java import InstalledJava, JreInstead
-    from imgopt.jarmode import JarmodeCall
-    from imgopt.jarmode import LayeredJar as LayeredJar
     from imgopt.java.build_files import BuildFacts
     from imgopt.java.jar import Jar
-    from imgopt.layering import LayeringPlan
     from imgopt.options import Options
-    from imgopt.ordering import OrderPlan
-    from imgopt.ownership import Reowning
-    from imgopt.removals import Removal
-    from imgopt.runtime import RuntimeChoice
-    from imgopt.splitting import CarriedBuild, SplittingPlan
-    from imgopt.steadying import SteadyingPlan
 
 #: Start scripts larger than this are not read.
 MAX_SCRIPT_BYTES = 256 * 1024
@@ -138,6 +127,7 @@ class Picture:
     context: Context | None
     options: Options
     jars: Jars = field(compare=False)
+    found: dict[object, object] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def path(self) -> str:
@@ -228,24 +218,6 @@ class Picture:
     @cached_property
     def _declared(self) -> dict[str, dict[str, object]]:
         return {base.pattern: dict(base.facts) for base in self.options.bases}
-
-    @cached_property
-    def installed_java(self) -> tuple[InstalledJava, ...]:
-        """Java that the final stage brings itself, where its base image has none."""
-        from imgopt.installed_java import find
-
-        return find(self)
-
-    @cached_property
-    def java_major(self) -> int | None:
-        """The Java version of the final stage: the base image's, or that of the only Java it brings itself."""
-        majors = {java.major for java in self.installed_java}
-        return self.base.java_major or (majors.pop() if len(majors) == 1 else None)
-
-    @property
-    def java_name(self) -> str:
-        """What the Java of the final stage is called: the base image, or the package or archive it brings."""
-        return self.installed_java[0].name if self.installed_java else self.base.name
 
     def used_elsewhere(self, stage: StagePicture) -> tuple[str, ...]:
         """Names of stages other than the final one that build on this stage."""
@@ -590,122 +562,6 @@ class Picture:
         end = text.find("\n", instruction.span.end)
         return Edit(Span(start, len(text) if end < 0 else end + 1), "")
 
-    @cached_property
-    def jarmode_calls(self) -> tuple[JarmodeCall, ...]:
-        return tuple(call for call, _ in self.extractions)
-
-    @cached_property
-    def extractions(self) -> tuple[tuple[JarmodeCall, int], ...]:
-        """Every jarmode call with the index of its stage."""
-        if "jarmode" not in self.document.text:
-            return ()
-        from imgopt.jarmode import jarmode_calls
-
-        return tuple(jarmode_calls(self))
-
-    @cached_property
-    def steadying(self) -> tuple[SteadyingPlan, ...]:
-        from imgopt.steadying import plans
-
-        return plans(self)
-
-    @cached_property
-    def reownings(self) -> tuple[Reowning, ...]:
-        """RUNs that store copied files again by changing their owner or mode."""
-        from imgopt.ownership import reownings
-
-        return reownings(self)
-
-    def reowning(self, instruction: Instruction) -> Reowning | None:
-        return next((found for found in self.reownings if found.instruction is instruction), None)
-
-    @cached_property
-    def removals(self) -> tuple[Removal, ...]:
-        """What RUNs remove though a layer below keeps it."""
-        from imgopt.removals import removals
-
-        return removals(self)
-
-    def advice(self, removal: Removal) -> str:
-        """What keeps the removed things out of the image."""
-        from imgopt.removals import advice
-
-        return advice(self, removal)
-
-    @cached_property
-    def whole_copies(self) -> tuple[WholeCopy, ...]:
-        """COPY lines that bring a project's directory into the final image."""
-        from imgopt.context_use import whole_copies
-
-        return whole_copies(self)
-
-    @cached_property
-    def idle_context(self) -> IdleContext | None:
-        """What is sent to the builder and used by nothing."""
-        from imgopt.context_use import idle_context
-
-        return idle_context(self)
-
-    @cached_property
-    def layered_jar(self) -> LayeredJar | None:
-        """The archive that the file unpacks itself with jarmode, as far as it is known."""
-        from imgopt.jarmode import layered_jar
-
-        return layered_jar(self) if self.layering.layered else None
-
-    # decisions, each made once
-
-    @cached_property
-    def runtime(self) -> RuntimeChoice:
-        from imgopt.runtime import choose
-
-        return choose(self)
-
-    @cached_property
-    def jre_instead(self) -> JreInstead:
-        from imgopt.installed_java import jre_instead
-
-        return jre_instead(self)
-
-    @cached_property
-    def layering(self) -> LayeringPlan:
-        from imgopt.layering import plan
-
-        return plan(self)
-
-    @cached_property
-    def carried_builds(self) -> tuple[CarriedBuild, ...]:
-        from imgopt.splitting import carried_builds
-
-        return tuple(carried_builds(self))
-
-    @cached_property
-    def splitting(self) -> SplittingPlan:
-        from imgopt.splitting import plan
-
-        return plan(self)
-
-    @cached_property
-    def splits_first(self) -> bool:
-        """Whether the stage that builds is about to be split: its base is then decided for the stage that runs."""
-        plan = self.splitting
-        level = Applicability.UNSAFE if self.options.unsafe else Applicability.SAFE
-        return bool(plan.edits) and plan.applicability >= level and self.active("build-tools", plan.line)
-
-    @property
-    def layers_the_jar(self) -> bool:
-        """Whether the rewrite unpacks the jar into layers (`fat-jar-layer`), with the options at hand."""
-        plan = self.layering
-        level = Applicability.UNSAFE if self.options.unsafe else Applicability.SAFE
-        return bool(plan.edits) and plan.applicability >= level and self.active("fat-jar-layer", plan.line)
-
-    @cached_property
-    def order(self) -> OrderPlan:
-        """Whether what changes with each release lies below what does not."""
-        from imgopt.ordering import plan
-
-        return plan(self)
-
     # comments
 
     @cached_property
@@ -742,6 +598,21 @@ class Picture:
         return not any(rule in silence.rules and silence.line == line for silence in self.silences)
 
 
+Found = TypeVar("Found")
+
+
+def once(analysis: Callable[[Picture], Found]) -> Callable[[Picture], Found]:
+    """An analysis of a picture: made when somebody first asks, and kept with the picture."""
+
+    @wraps(analysis)
+    def found(picture: Picture) -> Found:
+        if analysis not in picture.found:
+            picture.found[analysis] = analysis(picture)
+        return cast("Found", picture.found[analysis])
+
+    return found
+
+
 def _is_archive(file: File) -> bool:
     """A jar or war, by the name it has in the image or in the context (``COPY target/app.jar /app``)."""
     return any(
@@ -756,23 +627,6 @@ def _place(path: str, name: str, started: set[str]) -> str | None:
         return path
     inside = join(path, name)
     return inside if inside in started else None
-
-
-def script_of(instruction: Instruction) -> str:
-    """RUN, CMD, ENTRYPOINT or HEALTHCHECK as one piece of shell text."""
-    if instruction.json is not None:
-        return shell_text(instruction.json)
-    text = instruction.text
-    if instruction.keyword == "HEALTHCHECK":
-        text = re.sub(r"^\s*(CMD|NONE)\b\s*", "", text, flags=re.IGNORECASE)
-        if text.startswith("["):
-            import json
-
-            try:
-                return " ".join(_quoted(str(word)) for word in json.loads(text))
-            except ValueError:
-                return text
-    return text
 
 
 def _only_touches(text: str) -> bool:
@@ -790,16 +644,6 @@ def _only_touches(text: str) -> bool:
         ):
             return False
     return True
-
-
-def shell_text(argv: tuple[str, ...]) -> str:
-    """An exec-form command as shell text; of ``sh -c SCRIPT`` the script."""
-    inner = shell_script(argv)
-    return inner if inner is not None else " ".join(_quoted(word) for word in argv)
-
-
-def _quoted(word: str) -> str:
-    return word if re.fullmatch(r"[\w@%+=:,./$*{}\-]+", word) else "'" + word.replace("'", "'\\''") + "'"
 
 
 def check_stages(document: Dockerfile) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.contents import join, normal
+from imgopt.scripts import script_of
 
 if TYPE_CHECKING:
     from imgopt.dockerfile import Instruction
@@ -216,8 +217,6 @@ def reach_of(picture: Picture, instruction: Instruction) -> Reach:
             return Reach(frozenset(), False, "its here-document may be anything")
         text = "\n".join(bodies)
     else:
-        from imgopt.picture import script_of
-
         text = script_of(instruction)
     walk.script(text)
     return walk.reach()

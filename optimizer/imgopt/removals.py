@@ -13,12 +13,13 @@ from imgopt import shell
 from imgopt.builds import build_command
 from imgopt.contents import File, join
 from imgopt.dockerfile import Instruction, writing
+from imgopt.picture import Picture, once
 from imgopt.quoting import Unwritable
 from imgopt.reach import contains
+from imgopt.scripts import script_of
 
 if TYPE_CHECKING:
     from imgopt.contents import Layer
-    from imgopt.picture import Picture
 
 #: Removing less than this in a later layer is not worth a line.
 SMALLEST_BYTES = 100_000
@@ -69,6 +70,7 @@ class Removal:
 MOST_LAYERS = 256
 
 
+@once
 def removals(picture: Picture) -> tuple[Removal, ...]:
     """In the order of the RUNs; silent for a stage that builds the application, whose cure is another one."""
     if build_command(picture) is not None or len(picture.layers) > MOST_LAYERS:
@@ -246,8 +248,6 @@ def _words_of(run: Instruction, verbs: Mapping[str, tuple[str, ...]]) -> Iterabl
 
 
 def _script(run: Instruction) -> shell.Script:
-    from imgopt.picture import script_of
-
     return shell.parse("\n".join(heredoc.body for heredoc in run.heredocs) or script_of(run))
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from imgopt import shell
 from imgopt.contents import normal
 from imgopt.dockerfile import Dockerfile, Edit, Heredoc, Instruction, Span
-from imgopt.picture import MAX_SCRIPT_BYTES, script_of
+from imgopt.picture import MAX_SCRIPT_BYTES
+from imgopt.scripts import script_of
 
 if TYPE_CHECKING:
     from imgopt.picture import StagePicture

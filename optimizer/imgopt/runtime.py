@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Literal
 
 from imgopt.dockerfile import Edit, Span, assignments, variables_used, writing
 from imgopt.hazards import Doubt, Lack, base_needs, jdk_needs
+from imgopt.picture import Picture, once
 from imgopt.quoting import Unwritable, quoted
 from imgopt.rule import Applicability, Declined
+from imgopt.splitting import splits_first
 
 if TYPE_CHECKING:
     from imgopt.adapting import Adaptation
     from imgopt.bases import Base
-    from imgopt.picture import Picture
 
 JDK, GLIBC, RETIRED = "jdk-runtime", "glibc-runtime", "retired-base"
 
@@ -43,6 +44,7 @@ class RuntimeChoice:
         return next((declined.solved_by for declined in self.declined if declined.rule == rule), None)
 
 
+@once
 def choose(picture: Picture) -> RuntimeChoice:
     """The base for the final stage. Pure: looks only at the picture."""
     base = picture.base
@@ -50,7 +52,7 @@ def choose(picture: Picture) -> RuntimeChoice:
     wanted = [rule for rule in _wanted(picture, base) if picture.active(rule, line)]
     if not wanted:
         return RuntimeChoice(None)
-    if picture.splits_first:
+    if splits_first(picture):
         first = "the stage builds the application; what runs gets a stage of its own first"
         return RuntimeChoice(
             None, declined=tuple(Declined(rule, line, first, "build-tools") for rule in wanted)

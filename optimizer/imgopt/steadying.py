@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from imgopt.contents import join
 from imgopt.dockerfile import Edit, Instruction, Span, writing
+from imgopt.jarmode import JarmodeCall, extractions
 from imgopt.layering import (
     FIXED_TIME,
     SMALLEST_LIBRARIES,
@@ -28,14 +29,14 @@ from imgopt.layering import (
     word_in,
 )
 from imgopt.module_path import OwnPath, argument_lines, own_path
+from imgopt.picture import Picture, StagePicture, once
 from imgopt.quoting import Unwritable, quoted, with_variables
 from imgopt.rule import Applicability
 from imgopt.runs import is_sh
+from imgopt.runtime import choose
 
 if TYPE_CHECKING:
     from imgopt.contents import Layer
-    from imgopt.jarmode import JarmodeCall
-    from imgopt.picture import Picture, StagePicture
 
 #: Directories that every image has as root's with mode 0755: a tree may bring them again without changing them.
 _ORDINARY = frozenset({"/", "/opt", "/srv", "/usr", "/usr/src", "/usr/local", "/usr/share", "/usr/lib"})
@@ -64,6 +65,7 @@ class _No(Exception):
     """Carries the reason why the layers stay as they are."""
 
 
+@once
 def plans(picture: Picture) -> tuple[SteadyingPlan, ...]:
     """The steady form of each group of layers that is not steady. Never raises."""
     found = (_of_jarmode(picture), *_of_libraries(picture))
@@ -72,7 +74,7 @@ def plans(picture: Picture) -> tuple[SteadyingPlan, ...]:
 
 def _of_jarmode(picture: Picture) -> SteadyingPlan:
     """Layers that the file unpacks with jarmode."""
-    for call, index in picture.extractions:
+    for call, index in extractions(picture):
         stage = picture.stages[index]
         copies = _copies(picture, call, stage)
         if not copies or all(_is_steady(picture, copy) for copy in copies):
@@ -461,7 +463,7 @@ def _from_context(picture: Picture, layer: Layer, copy: Instruction, target: str
         raise _No(f"its COPY has --{copy.flags[0].name}, which the tree would have to follow")
     document = picture.document
     base = picture.base
-    runtime = picture.runtime
+    runtime = choose(picture)
     image = picture.final.root.stage.image.text
     if runtime.target is not None and runtime.applicability is Applicability.SAFE and "$" not in image:
         base, image = runtime.target, runtime.target.name

@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgopt import installed_java, layering
 from imgopt.analyze import analyze, findings
 from imgopt.contents import normal
 from imgopt.dockerfile import Dockerfile, Instruction, apply_edits, expand, parse, scopes
 from imgopt.errors import DockerfileError, ImgoptError, InputError
 from imgopt.faults import Fault, first_fault
 from imgopt.foreseen import foresee
+from imgopt.jarmode import layered_jar
 from imgopt.picture import Jars, Picture, check_stages, take_picture
 from imgopt.result import (
     BASES,
@@ -465,10 +467,12 @@ def _difference(before: Sum, after: Sum) -> int | None:
 
 def _java(picture: Picture) -> JavaInfo | None:
     artifact = picture.artifact
-    major = picture.java_major
-    runtime = "base image" if picture.base.java_major else picture.installed_java[0].how if major else None
+    major = installed_java.java_major(picture)
+    runtime = (
+        "base image" if picture.base.java_major else installed_java.find(picture)[0].how if major else None
+    )
     if artifact is None:
-        layered = picture.layered_jar
+        layered = layered_jar(picture)
         if major is None and layered is None:
             return None
         version = layered.spring_boot if layered else None
@@ -481,7 +485,7 @@ def _java(picture: Picture) -> JavaInfo | None:
     version = picture.options.spring_boot
     if version is not None:
         return JavaInfo(major, name, "spring-boot", version, None, "option")
-    facts = None if picture.layering.layered else picture.build_facts
+    facts = None if layering.plan(picture).layered else picture.build_facts
     if facts is not None:
         kind = "spring-boot" if facts.spring_boot else None
         return JavaInfo(major or facts.java_major, name, kind, facts.spring_boot, None, Path(facts.path).name)
@@ -499,10 +503,10 @@ def _warnings(picture: Picture) -> Iterable[str]:
             yield str(problem)
         if artifact.jar is not None:
             yield from (f"{artifact.file}: {text}" for text in artifact.jar.problems)
-            major = picture.java_major
+            major = installed_java.java_major(picture)
             needed = java_needed(artifact.jar)
             if major and needed > major:
-                yield f"{artifact.file} needs Java {needed}, and {picture.java_name} runs Java {major}: it will not start"
+                yield f"{artifact.file} needs Java {needed}, and {installed_java.java_name(picture)} runs Java {major}: it will not start"
 
 
 def _start_warnings(picture: Picture) -> Iterable[str]:
@@ -531,7 +535,7 @@ def _start_warnings(picture: Picture) -> Iterable[str]:
 def _good(picture: Picture, found: Sequence[Finding], declined: Sequence[Declined]) -> str | None:
     if found or declined or picture.ignored is not None:
         return None
-    if picture.base.kind == "jre" and picture.layering.layered:
+    if picture.base.kind == "jre" and layering.plan(picture).layered:
         return "runs on a JRE and is layered already"
     if picture.base.kind == "jre":
         return "runs on a JRE; nothing to gain was found"

@@ -23,13 +23,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from imgopt.jarmode import LayeredJar, extractions, layered_jar
 from imgopt.picture import Picture
 from imgopt.rule import Applicability, Declined, Edit, Finding, Fix, Severity, rule
-
-if TYPE_CHECKING:
-    from imgopt.picture import LayeredJar
 
 ID = "broken-layering"
 _LAUNCHER = re.compile(
@@ -40,7 +37,7 @@ _LAUNCHER = re.compile(
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
     yield from _missing_stages(picture)
-    jar = picture.layered_jar
+    jar = layered_jar(picture)
     if jar is not None:
         yield from _wrong_mode(picture, jar)
         yield from _wrong_launcher(picture, jar)
@@ -80,7 +77,7 @@ def _missing_stages(picture: Picture) -> Iterator[Finding]:
 
 
 def _wrong_mode(picture: Picture, jar: LayeredJar) -> Iterator[Finding]:
-    for call in picture.jarmode_calls:
+    for call, _ in extractions(picture):
         right = jar.jarmodes
         if call.mode in right or not right:
             continue

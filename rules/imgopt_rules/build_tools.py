@@ -48,6 +48,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt import splitting
 from imgopt.picture import Picture
 from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, rule
 
@@ -57,7 +58,7 @@ ID = "build-tools"
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
     yield from _carried(picture)
-    plan = picture.splitting
+    plan = splitting.plan(picture)
     if not plan.line:
         return
     if not plan.edits and not plan.starts:
@@ -85,7 +86,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
 
 
 def _carried(picture: Picture) -> Iterator[Finding]:
-    for found in picture.carried_builds:
+    for found in splitting.carried_builds(picture):
         what = "the sources and all that the build made" if found.sources else "all that the build made"
         yield Finding(
             rule=ID,

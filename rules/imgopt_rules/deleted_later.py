@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt import removals
 from imgopt.picture import Picture
 from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, Waste, rule
 
@@ -30,7 +31,7 @@ ID = "deleted-later"
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
-    for removal in picture.removals:
+    for removal in removals.removals(picture):
         names = ", ".join(removal.names[:3]) + (
             f" and {len(removal.names) - 3} more" if len(removal.names) > 3 else ""
         )
@@ -44,7 +45,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             line=removal.instruction.line,
             end_line=removal.instruction.end_line,
             message=f"this RUN {verb} {names} ({amount}), which stays in the layer of line {line} and is pushed all the same",
-            fix=Fix(picture.advice(removal), Applicability.MANUAL),
+            fix=Fix(removals.advice(picture, removal), Applicability.MANUAL),
             waste=Waste(
                 None, None, "unknown", f"the layer of line {line}", removal.files, not removal.steady
             ),

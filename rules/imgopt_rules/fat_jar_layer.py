@@ -41,6 +41,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt import layering
 from imgopt.layering import LayeringPlan
 from imgopt.picture import Picture
 from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, rule
@@ -50,7 +51,7 @@ ID = "fat-jar-layer"
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
-    plan = picture.layering
+    plan = layering.plan(picture)
     artifact = picture.artifact
     if plan.layered or artifact is None:
         if plan.why_not:

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt import runtime
 from imgopt.picture import Picture
 from imgopt.rule import Declined, Finding, Fix, Severity, rule
 
@@ -36,7 +37,7 @@ ID = "glibc-runtime"
 def check(picture: Picture) -> Iterator[Finding | Declined]:
     base = picture.base
     from_ = picture.final.root.stage.from_
-    choice = picture.runtime
+    choice = runtime.choose(picture)
     target = choice.target
     if base.kind == "jre" and base.libc == "glibc" and target is not None and target.libc == "musl":
         yield Finding(

@@ -29,21 +29,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt.installed_java import jre_instead
 from imgopt.picture import Picture
 from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, rule
+from imgopt.splitting import splits_first
 
 ID = "installed-jdk"
 
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
-    plan = picture.jre_instead
+    plan = jre_instead(picture)
     jdk = plan.jdk
     if jdk is None:
         return
     line, end_line = jdk.instruction.line, jdk.instruction.end_line
     if plan.why_not is not None:
-        yield Declined(ID, line, plan.why_not, "build-tools" if picture.splits_first else None)
+        yield Declined(ID, line, plan.why_not, "build-tools" if splits_first(picture) else None)
         return
     size = f" of {jdk.bytes / 1e6:.1f} MB" if jdk.bytes else ""
     cost = ""

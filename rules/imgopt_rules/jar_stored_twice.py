@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt import layering, ownership
 from imgopt.picture import Picture
 from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, rule
 
@@ -34,7 +35,7 @@ SMALLEST_BYTES = 100_000
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
-    if picture.layering.layered:
+    if layering.plan(picture).layered:
         return
     for instruction in picture.final.stage.instructions:
         if instruction.keyword != "RUN":
@@ -45,7 +46,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             if layer
             else []
         )
-        reowning = picture.reowning(instruction)
+        reowning = ownership.reowning(picture, instruction)
         if reowning is not None and not reowning.of_one_jar:
             jars = [file for file in jars if file not in reowning.files]  # told by recursive-chown
         stored = sum(file.bytes or 0 for file in jars)
@@ -69,7 +70,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
                 Applicability.SAFE,
                 (picture.removal(instruction),),
             )
-        elif reowning is not None and reowning.of_one_jar and not picture.layers_the_jar:
+        elif reowning is not None and reowning.of_one_jar and not layering.layers_the_jar(picture):
             advice = reowning.why_not or "give the jar its owner in the COPY"
             fix = Fix(advice, reowning.applicability, reowning.edits)
         else:

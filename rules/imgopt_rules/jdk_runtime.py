@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt import runtime
 from imgopt.picture import Picture
 from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, rule
 
@@ -38,7 +39,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
     from_ = picture.final.root.stage.from_
     if base.kind != "jdk":
         return
-    choice = picture.runtime
+    choice = runtime.choose(picture)
     target = choice.target
     if target is not None and target.kind == "jre":
         yield Finding(

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt import ordering
 from imgopt.picture import Picture
 from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, rule
 
@@ -35,7 +36,7 @@ ID = "layer-order"
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
-    plan = picture.order
+    plan = ordering.plan(picture)
     if not plan.moved:
         return
     lines = [instruction.line for instruction in plan.above]

@@ -30,6 +30,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt import layering
+from imgopt.ownership import reownings
 from imgopt.picture import Picture
 from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, Waste, rule
 
@@ -38,8 +40,8 @@ ID = "recursive-chown"
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
-    for found in picture.reownings:
-        if found.of_one_jar and not picture.layering.layered:
+    for found in reownings(picture):
+        if found.of_one_jar and not layering.plan(picture).layered:
             continue
         amount = f"{found.bytes / 1e6:.1f} MB" if found.files else "of unknown size"
         if found.files and found.unread:

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt import runtime
 from imgopt.picture import Picture
 from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, rule
 
@@ -36,7 +37,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
     from_ = picture.final.root.stage.from_
     if base.retired is None or base.kind not in ("jdk", "jre"):
         return
-    choice = picture.runtime
+    choice = runtime.choose(picture)
     target = choice.target
     if solved_by := choice.solved_by(ID):
         yield Declined(ID, from_.line, choice.why_not(ID) or "", solved_by)

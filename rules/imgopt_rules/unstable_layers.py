@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt import steadying
 from imgopt.picture import Picture
 from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, rule
 
@@ -34,7 +35,7 @@ ID = "unstable-layers"
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
-    for plan in picture.steadying:
+    for plan in steadying.plans(picture):
         first, last = plan.copies[0], plan.copies[-1]
         if plan.edits:
             fix = Fix("copy whole trees with fixed times", plan.applicability, plan.edits, plan.risk)

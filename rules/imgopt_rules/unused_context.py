@@ -25,11 +25,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from imgopt.context_use import IdleContext, idle_context
 from imgopt.picture import Picture
 from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, rule
 
 if TYPE_CHECKING:
-    from imgopt.context_use import IdleContext
     from imgopt.dockerfile import Instruction
 
 ID = "unused-context"
@@ -40,7 +40,7 @@ SMALLEST_BYTES = 5_000_000
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
-    idle = picture.idle_context
+    idle = idle_context(picture)
     if idle is None or idle.bytes < SMALLEST_BYTES:
         return
     at = idle.taken_by or _first_copy(picture) or picture.final.stage.from_

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt.context_use import whole_copies
 from imgopt.picture import Picture
 from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, Waste, rule
 
@@ -34,7 +35,7 @@ SMALLEST_BYTES = 100_000
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
-    for copy in picture.whole_copies:
+    for copy in whole_copies(picture):
         idle = sum(part.bytes for part in copy.parts)
         if idle < SMALLEST_BYTES:
             continue

@@ -10,6 +10,6 @@ What a RUN does is only repeated or left out where it is understood; otherwise t
 """
 
 from imgopt.splitting.carried import CarriedBuild, carried_builds
-from imgopt.splitting.plan import SplittingPlan, plan
+from imgopt.splitting.plan import SplittingPlan, plan, splits_first
 
-__all__ = ["CarriedBuild", "SplittingPlan", "carried_builds", "plan"]
+__all__ = ["CarriedBuild", "SplittingPlan", "carried_builds", "plan", "splits_first"]

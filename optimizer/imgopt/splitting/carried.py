@@ -6,18 +6,15 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from imgopt.contents import join
 from imgopt.dockerfile import Instruction, writing
 from imgopt.hazards import all_commands
 from imgopt.java import building
+from imgopt.picture import Picture, StagePicture, once
 from imgopt.quoting import Unwritable
 from imgopt.splitting.container import Obstacle, started_jar, text_of
 from imgopt.splitting.project import below
-
-if TYPE_CHECKING:
-    from imgopt.picture import Picture, StagePicture
 
 
 @dataclass(frozen=True)
@@ -42,8 +39,13 @@ class CarriedBuild:
             return None
 
 
-def carried_builds(picture: Picture) -> Iterator[CarriedBuild]:
+@once
+def carried_builds(picture: Picture) -> tuple[CarriedBuild, ...]:
     """Directories of build stages that the final stage copies whole though it starts one jar in them."""
+    return tuple(_carried(picture))
+
+
+def _carried(picture: Picture) -> Iterator[CarriedBuild]:
     if not picture.start_commands:
         return
     facts = picture.build_facts

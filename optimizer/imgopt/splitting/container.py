@@ -14,7 +14,7 @@ from imgopt.effects import short, shown
 from imgopt.hazards import all_commands
 from imgopt.java import building
 from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
-from imgopt.picture import script_of
+from imgopt.scripts import script_of
 
 if TYPE_CHECKING:
     from imgopt.bases import Base

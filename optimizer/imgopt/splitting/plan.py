@@ -6,7 +6,6 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from imgopt import effects
 from imgopt.dockerfile import Edit, Instruction, apply_edits, parse
@@ -14,6 +13,7 @@ from imgopt.effects import shown
 from imgopt.errors import DockerfileError
 from imgopt.hazards import all_commands
 from imgopt.java import building
+from imgopt.picture import Picture, check_stages, once
 from imgopt.quoting import Unwritable
 from imgopt.rule import Applicability
 from imgopt.splitting.container import (
@@ -30,10 +30,6 @@ from imgopt.splitting.project import Project, below
 from imgopt.splitting.risks import risk
 from imgopt.splitting.stage import new_stage
 from imgopt.splitting.text import build_stage_name, split_edits
-
-if TYPE_CHECKING:
-    from imgopt.picture import Picture
-
 
 #: Goals and tasks that run the application.
 _RUNS = re.compile(r"^(?:[\w.:-]*:)?(?:run|bootRun|java|dev|quarkusDev|appRun|bootTestRun)$")
@@ -60,6 +56,7 @@ class SplittingPlan:
     left: frozenset[str] = frozenset()
 
 
+@once
 def plan(picture: Picture) -> SplittingPlan:
     """The split of the final stage, or the reason why it stays as it is. Never raises."""
     builds = tuple(_building(picture))
@@ -85,6 +82,13 @@ def plan(picture: Picture) -> SplittingPlan:
         return _split(picture, blank) if builds else _swap(picture, blank)
     except (Obstacle, Unwritable) as reason:
         return replace(blank, why_not=str(reason))
+
+
+def splits_first(picture: Picture) -> bool:
+    """Whether the stage that builds is about to be split: its base is then decided for the stage that runs."""
+    made = plan(picture)
+    level = Applicability.UNSAFE if picture.options.unsafe else Applicability.SAFE
+    return bool(made.edits) and made.applicability >= level and picture.active("build-tools", made.line)
 
 
 def _building(picture: Picture) -> Iterator[Instruction]:
@@ -182,8 +186,6 @@ def _require_made_here(project: Project, built_in: int) -> None:
 def _left(picture: Picture, project: Project, edits: Sequence[Edit]) -> frozenset[str]:
     """The known files that the split leaves out. Looks at the result as a build would: the container starts the same
     way in the same place, and nothing is missing that is not the build's own."""
-    from imgopt.picture import check_stages
-
     try:
         document = parse(apply_edits(picture.document.text, edits), picture.document.path)
         check_stages(document)
