@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from imgopt.dockerfile import Edit, Span
 from imgopt.errors import DockerfileError
+from imgopt.finding import Declined, Finding, Fix
 from imgopt.result import (
     FileReport,
     ImageWeight,
@@ -19,7 +20,7 @@ from imgopt.result import (
     Saving,
     StageInfo,
 )
-from imgopt.rule import Applicability, Declined, Finding, Fix, Severity
+from imgopt.scales import Applicability, Severity
 
 FAT = """\
 FROM eclipse-temurin:21-jdk

@@ -22,7 +22,7 @@ from imgopt.options import Options
 from imgopt.picture import Jars, take_picture
 from imgopt.result import FileReport
 from imgopt.rewrite import rewrite
-from imgopt.rule import Applicability
+from imgopt.scales import Applicability
 from imgopt.suggest import report_file
 from imgopt.weigh.layers import Weigher
 from imgopt_rules import ALL_RULES

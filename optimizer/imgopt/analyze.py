@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from imgopt.finding import Declined, Finding
 from imgopt.picture import Picture
-from imgopt.rule import Declined, Finding, Rule
+from imgopt.rule import Rule
 
 
 def analyze(picture: Picture, rules: Iterable[Rule]) -> tuple[Finding | Declined, ...]:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from imgopt import packages, shell
 from imgopt.contents import normal
-from imgopt.rule import Applicability
 from imgopt.runs import Run, appended, in_place, runs_of, script_called
+from imgopt.scales import Applicability
 
 if TYPE_CHECKING:
     from imgopt.contents import File, Layer

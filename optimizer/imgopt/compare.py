@@ -19,12 +19,14 @@ from imgopt.engines.engine import BuildError, BuildRequest, BuiltImage, Engine
 from imgopt.errors import ImgoptError, InputError, MeasureError
 from imgopt.measure import COMPRESSED_HERE, MeasuredImage, measure, weight
 from imgopt.quoting import Unwritable
-from imgopt.result import FileReport, ImageWeight, PushTime, Sum
+from imgopt.result import FileReport, ImageWeight, PushTime
+from imgopt.scales import Sum
 
 if TYPE_CHECKING:
     from imgopt.behaviour import Behaviour
     from imgopt.context import Context
     from imgopt.dockerfile import Dockerfile
+    from imgopt.finding import Finding
     from imgopt.images.model import Image, OpenImage
     from imgopt.observing import RunOptions
     from imgopt.options import Options
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from imgopt.registry.client import Access
     from imgopt.registry.result import PushResult
     from imgopt.release_difference import ImageDifference, NewLayer, ReleaseDifference
-    from imgopt.rule import Finding, Rule
+    from imgopt.rule import Rule
 
 #: A layer of a directory entry, as WORKDIR makes it, travels again for some hundred bytes: no finding.
 WORTH_A_WORD_BYTES = 4096

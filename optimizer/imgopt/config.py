@@ -18,7 +18,7 @@ from imgopt.spelling import choose_from
 if TYPE_CHECKING:
     from imgopt.gate.budgets import BudgetTable, Limit
     from imgopt.options import DeclaredBase, Runtime
-    from imgopt.rule import Severity
+    from imgopt.scales import Severity
 
 FILE_NAME = "imgopt.toml"
 #: A configuration is a page of text; more is some other file.
@@ -375,7 +375,7 @@ def _bandwidth(reader: _Reader, value: object, key: tuple[str, ...]) -> tuple[st
 
 
 def _fail_on(reader: _Reader, value: object, key: tuple[str, ...]) -> Severity:
-    from imgopt.rule import Severity
+    from imgopt.scales import Severity
 
     return Severity(reader.choice(value, key, [level.value for level in Severity]))
 

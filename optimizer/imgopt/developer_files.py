@@ -14,8 +14,8 @@ from imgopt import packages
 from imgopt.contents import join
 from imgopt.dockerfile import Edit, writing
 from imgopt.quoting import Unwritable
-from imgopt.rule import Applicability
 from imgopt.runs import Run, runs_of, script_called
+from imgopt.scales import Applicability
 
 if TYPE_CHECKING:
     from imgopt.contents import File, Layer

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from imgopt import installed_java, packages
 from imgopt.analyze import analyze
-from imgopt.rule import Declined, Finding, Rule
+from imgopt.finding import Declined, Finding
+from imgopt.rule import Rule
 from imgopt.runs import Run, runs_of
 from imgopt.users import name_of, uid_of
 

@@ -17,6 +17,7 @@ from imgopt import shell
 from imgopt.contents import join, normal
 from imgopt.dockerfile import Edit, Instruction, Span, writing
 from imgopt.errors import ContextError
+from imgopt.finding import Waste
 from imgopt.hazards import Doubt, installed_jdk_needs
 from imgopt.java.distributions import (
     JavaKind,
@@ -30,7 +31,7 @@ from imgopt.java.distributions import (
 from imgopt.packages import PackageCommand, read
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.quoting import Unwritable
-from imgopt.rule import Applicability, Waste
+from imgopt.scales import Applicability
 from imgopt.scripts import script_of
 
 if TYPE_CHECKING:

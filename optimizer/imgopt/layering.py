@@ -23,7 +23,7 @@ from imgopt.module_path import argument_lines, own_path
 from imgopt.ownership import stored_again_by
 from imgopt.picture import Artifact, Picture, StagePicture, once
 from imgopt.quoting import Unwritable, quoted, quoted_path, require_visible
-from imgopt.rule import Applicability
+from imgopt.scales import Applicability
 
 if TYPE_CHECKING:
     from imgopt.bases import Base

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from imgopt.errors import UsageError
-from imgopt.rule import Severity
+from imgopt.scales import Severity
 from imgopt.weigh.registries import DEFAULT_PROFILE
 
 Runtime = Literal["auto", "alpine", "glibc", "jlink", "distroless"]

@@ -21,7 +21,7 @@ from imgopt.contents import File, OwnerCommand, join, normal, owner_command
 from imgopt.dockerfile import Edit, Instruction, Span
 from imgopt.picture import Picture, once
 from imgopt.reach import contains, is_own_place, reach_of, reach_of_commands, related
-from imgopt.rule import Applicability
+from imgopt.scales import Applicability
 from imgopt.scripts import script_of
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from imgopt import packages, shell
 from imgopt.dockerfile import Edit, Span, apply_edits
-from imgopt.rule import Applicability
 from imgopt.runs import Run, appended, behind, in_place, runs_of, script_called
+from imgopt.scales import Applicability
 
 if TYPE_CHECKING:
     from imgopt.packages import Manager, PackageCommand

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from imgopt.finding import Finding
 from imgopt.images.model import ImageLayer, OpenImage
 from imgopt.layer_entries import BLOCK_BYTES, LayerDifference, compare_layers, entries
-from imgopt.rule import Finding, Severity
+from imgopt.scales import Severity
 
 RULE = "unstable-layers"
 #: What the classic builder writes into the history instead of a file's name.

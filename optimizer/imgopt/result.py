@@ -6,19 +6,15 @@ Bytes are bytes, seconds are seconds; formatting belongs to `imgopt.report`. ``N
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from imgopt.errors import ImgoptError
-from imgopt.rule import Declined, Finding
+from imgopt.finding import Declined, Finding
+from imgopt.scales import Basis, Sum, total
 
 if TYPE_CHECKING:
     from imgopt.bases.base import Base
     from imgopt.foreseen import Foreseen
-
-Basis = Literal["measured", "catalogue", "predicted", "unknown"]
-
-#: From strongest to weakest: a sum is only as good as its weakest known part.
-BASES: tuple[Basis, ...] = ("measured", "catalogue", "predicted", "unknown")
 
 
 @dataclass(frozen=True)
@@ -36,15 +32,6 @@ class LayerWeight:
     base_layers: tuple[int, ...] | None = (
         None  # of a base image: its layers' compressed bytes, where they are known
     )
-
-
-@dataclass(frozen=True)
-class Sum:
-    """Known parts added up. ``complete`` is False when a part is unknown: the text prints "at least"."""
-
-    value: int | None
-    basis: Basis
-    complete: bool
 
 
 @dataclass(frozen=True)
@@ -69,15 +56,6 @@ class ImageWeight:
         """The release before is there, only classes changed, no build cache, the client asks first."""
         changing = [layer for layer in self.layers if layer.changes_each_release]
         return total([(layer.compressed_bytes, layer.basis) for layer in changing])
-
-
-def total(parts: list[tuple[int | None, Basis]]) -> Sum:
-    """Adds what is known; the basis is the weakest of the known parts."""
-    known = [(value, basis) for value, basis in parts if value is not None]
-    if not known:
-        return Sum(0, "measured", True) if not parts else Sum(None, "unknown", False)
-    basis = max((basis for _, basis in known), key=BASES.index)
-    return Sum(sum(value for value, _ in known), basis, len(known) == len(parts))
 
 
 @dataclass(frozen=True)

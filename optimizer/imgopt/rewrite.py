@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from imgopt.dockerfile import Dockerfile, Edit, Stage, apply_edits, assignments, parse
 from imgopt.errors import DockerfileError
+from imgopt.finding import Declined, Finding, Fix
 from imgopt.result import RewriteResult
-from imgopt.rule import Applicability, Declined, Finding, Fix
+from imgopt.scales import Applicability
 
 #: Why a fix had to wait for another one.
 CONTRADICTS = "contradicts another fix of the same lines"

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from imgopt.dockerfile import Edit, Span, assignments, variables_used, writing
+from imgopt.finding import Declined
 from imgopt.hazards import Doubt, Lack, base_needs, jdk_needs
 from imgopt.picture import Picture, once
 from imgopt.quoting import Unwritable, quoted
-from imgopt.rule import Applicability, Declined
+from imgopt.scales import Applicability
 from imgopt.splitting import splits_first
 
 if TYPE_CHECKING:

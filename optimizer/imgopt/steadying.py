@@ -31,9 +31,9 @@ from imgopt.layering import (
 from imgopt.module_path import OwnPath, argument_lines, own_path
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.quoting import Unwritable, quoted, with_variables
-from imgopt.rule import Applicability
 from imgopt.runs import is_sh
 from imgopt.runtime import choose
+from imgopt.scales import Applicability
 
 if TYPE_CHECKING:
     from imgopt.contents import Layer

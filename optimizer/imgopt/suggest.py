@@ -14,11 +14,11 @@ from imgopt.contents import normal
 from imgopt.dockerfile import Dockerfile, Instruction, apply_edits, expand, parse, scopes
 from imgopt.errors import DockerfileError, ImgoptError, InputError
 from imgopt.faults import Fault, first_fault
+from imgopt.finding import Declined, Finding, Waste
 from imgopt.foreseen import foresee
 from imgopt.jarmode import layered_jar
 from imgopt.picture import Jars, Picture, check_stages, take_picture
 from imgopt.result import (
-    BASES,
     FileReport,
     ImageWeight,
     JavaInfo,
@@ -28,11 +28,10 @@ from imgopt.result import (
     RewriteResult,
     Saving,
     StageInfo,
-    Sum,
-    total,
 )
 from imgopt.rewrite import CONTRADICTS, NEEDS_UNSAFE, rewrite
-from imgopt.rule import Applicability, Declined, Finding, Rule, Waste
+from imgopt.rule import Rule
+from imgopt.scales import BASES, Applicability, Sum, total
 
 if TYPE_CHECKING:
     from imgopt.context import Context

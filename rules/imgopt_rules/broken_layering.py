@@ -24,9 +24,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from imgopt.dockerfile import Edit
+from imgopt.finding import Declined, Finding, Fix
 from imgopt.jarmode import LayeredJar, extractions, layered_jar
 from imgopt.picture import Picture
-from imgopt.rule import Applicability, Declined, Edit, Finding, Fix, Severity, rule
+from imgopt.rule import rule
+from imgopt.scales import Applicability, Severity
 
 ID = "broken-layering"
 _LAUNCHER = re.compile(

@@ -23,11 +23,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt.finding import Finding, Fix
 from imgopt.pipelines.model import Build, Pipeline
 from imgopt.pipelines.rule import rule
 from imgopt.pipelines.sending import needed, pushed_by
 from imgopt.pipelines.wording import amount, known
-from imgopt.rule import Applicability, Finding, Fix, Severity
+from imgopt.scales import Applicability, Severity
 
 ID = "cache-on-slow-link"
 

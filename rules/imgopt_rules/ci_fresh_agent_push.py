@@ -26,11 +26,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt.finding import Finding, Fix
 from imgopt.pipelines.model import Pipeline
 from imgopt.pipelines.rule import rule
 from imgopt.pipelines.sending import above, needed, seconds, waste
 from imgopt.pipelines.wording import RUN_TOOLS, amount, at, known, less, time, unknown
-from imgopt.rule import Applicability, Finding, Fix, Severity
+from imgopt.scales import Applicability, Severity
 
 ID = "fresh-agent-push"
 _WAYS = {

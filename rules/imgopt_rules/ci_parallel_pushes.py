@@ -24,11 +24,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt.finding import Finding, Fix
 from imgopt.pipelines.model import Pipeline, Push
 from imgopt.pipelines.rule import rule
 from imgopt.pipelines.sending import added, beside, each_release, needed, seconds
 from imgopt.pipelines.wording import amount, at, known, less, time, unknown
-from imgopt.rule import Applicability, Finding, Fix, Severity
+from imgopt.scales import Applicability, Severity
 
 ID = "parallel-pushes"
 #: Pushes that are through in this many seconds are nobody's trouble.

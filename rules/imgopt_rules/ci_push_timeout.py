@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from imgopt.finding import Finding, Fix
 from imgopt.pipelines.model import Pipeline, Push, Timeout
 from imgopt.pipelines.rule import rule
 from imgopt.pipelines.sending import (
@@ -37,8 +38,7 @@ from imgopt.pipelines.sending import (
     shared_seconds,
 )
 from imgopt.pipelines.wording import amount, at, enough, images, known, time, unknown
-from imgopt.result import Sum
-from imgopt.rule import Applicability, Finding, Fix, Severity
+from imgopt.scales import Applicability, Severity, Sum
 from imgopt.units import megabytes
 
 ID = "push-timeout"

@@ -40,11 +40,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from imgopt.finding import Finding, Fix
 from imgopt.pipelines.model import Build, HandedOn, Pipeline, maintained
 from imgopt.pipelines.rule import rule
 from imgopt.pipelines.sending import beside
 from imgopt.pipelines.tools import repository
-from imgopt.rule import Applicability, Finding, Fix, Severity
+from imgopt.scales import Applicability, Severity
 
 ID = "reused-kaniko"
 EMPTY = "rm -rf /kaniko/[0-9]*"

@@ -21,9 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt.finding import Finding, Fix
 from imgopt.pipelines.model import Pipeline
 from imgopt.pipelines.rule import rule
-from imgopt.rule import Applicability, Finding, Fix, Severity
+from imgopt.scales import Applicability, Severity
 
 ID = "uncached-build"
 

@@ -23,8 +23,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imgopt import removals
+from imgopt.finding import Declined, Finding, Fix, Waste
 from imgopt.picture import Picture
-from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, Waste, rule
+from imgopt.rule import rule
+from imgopt.scales import Applicability, Severity
 
 ID = "deleted-later"
 

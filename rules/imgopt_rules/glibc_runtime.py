@@ -27,8 +27,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imgopt import runtime
+from imgopt.finding import Declined, Finding, Fix
 from imgopt.picture import Picture
-from imgopt.rule import Declined, Finding, Fix, Severity, rule
+from imgopt.rule import rule
+from imgopt.scales import Severity
 
 ID = "glibc-runtime"
 

@@ -29,9 +29,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt.finding import Declined, Finding, Fix
 from imgopt.installed_java import jre_instead
 from imgopt.picture import Picture
-from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, rule
+from imgopt.rule import rule
+from imgopt.scales import Applicability, Severity
 from imgopt.splitting import splits_first
 
 ID = "installed-jdk"

@@ -27,8 +27,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from imgopt.finding import Declined, Finding, Fix, Waste
 from imgopt.picture import Picture
-from imgopt.rule import Declined, Finding, Fix, Severity, Waste, rule
+from imgopt.rule import rule
+from imgopt.scales import Severity
 
 if TYPE_CHECKING:
     from imgopt.package_cache import Leftover

@@ -24,8 +24,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imgopt.finding import Declined, Finding, Fix, Waste
 from imgopt.picture import Picture
-from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, Waste, rule
+from imgopt.rule import rule
+from imgopt.scales import Applicability, Severity
 
 ID = "recommended-packages"
 #: Less than this is not worth a line.

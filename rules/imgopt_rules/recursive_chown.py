@@ -31,9 +31,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imgopt import layering
+from imgopt.finding import Declined, Finding, Fix, Waste
 from imgopt.ownership import reownings
 from imgopt.picture import Picture
-from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, Waste, rule
+from imgopt.rule import rule
+from imgopt.scales import Applicability, Severity
 
 ID = "recursive-chown"
 

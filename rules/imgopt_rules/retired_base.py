@@ -25,8 +25,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imgopt import runtime
+from imgopt.finding import Declined, Finding, Fix
 from imgopt.picture import Picture
-from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, rule
+from imgopt.rule import rule
+from imgopt.scales import Applicability, Severity
 
 ID = "retired-base"
 

@@ -26,8 +26,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from imgopt.context_use import IdleContext, idle_context
+from imgopt.finding import Declined, Finding, Fix
 from imgopt.picture import Picture
-from imgopt.rule import Applicability, Declined, Finding, Fix, Severity, rule
+from imgopt.rule import rule
+from imgopt.scales import Applicability, Severity
 
 if TYPE_CHECKING:
     from imgopt.dockerfile import Instruction

@@ -10,7 +10,7 @@ from imgopt.cli.arguments import Given, options
 from imgopt.config import Config, load
 from imgopt.errors import ConfigError, UsageError
 from imgopt.options import DEFAULT_BANDWIDTH_SOURCE, Options
-from imgopt.rule import Severity
+from imgopt.scales import Severity
 
 FULL = """\
 # the team's settings

@@ -17,7 +17,7 @@ import report_samples as samples
 
 from imgopt import __version__
 from imgopt.errors import ImgoptError, InputError, MeasureError
-from imgopt.rule import Severity
+from imgopt.scales import Severity
 
 Imgopt = Callable[..., Any]
 

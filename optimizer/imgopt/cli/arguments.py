@@ -14,7 +14,7 @@ import typer
 from imgopt.config import Config, load
 from imgopt.errors import ConfigError, UsageError
 from imgopt.options import DEFAULT_BANDWIDTH_SOURCE, Options, Runtime, platform_name, spring_boot_version
-from imgopt.rule import Severity
+from imgopt.scales import Severity
 from imgopt.spelling import choose_from
 from imgopt.weigh.registries import DEFAULT_PROFILE, bandwidth
 

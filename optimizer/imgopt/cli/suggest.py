@@ -10,7 +10,7 @@ import typer
 from imgopt.cli import arguments as a
 from imgopt.options import Options
 from imgopt.result import Report
-from imgopt.rule import Severity
+from imgopt.scales import Severity
 
 FailOn = Annotated[
     Literal["low", "medium", "high"] | None,

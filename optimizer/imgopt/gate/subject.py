@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from imgopt.gate.budgets import FORBIDDEN, Forbidden
 from imgopt.inspection.places import NAMES, What
 from imgopt.report.caveats import of_file
-from imgopt.result import Basis, Sum
+from imgopt.scales import Basis, Sum
 from imgopt.units import megabytes
 from imgopt.users import name_of
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from imgopt.images.model import ALONE, Family
 from imgopt.inspection.filesystem import Filesystem, Wasted
 from imgopt.inspection.places import JavaHome, Places, What
-from imgopt.result import Basis, Sum, total
+from imgopt.scales import Basis, Sum, total
 
 if TYPE_CHECKING:
     from imgopt.java.jar import Jar

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.errors import ImgoptError, InputError
+from imgopt.finding import Finding, Waste
 from imgopt.options import Options
 from imgopt.pipelines.model import SYSTEM_NAMES, Pipeline, System, sets_preserves_base, silences
 from imgopt.pipelines.recipes import Recipes, repository_of
 from imgopt.pipelines.scripts import find
 from imgopt.result import FileReport, PipelinePush, PipelineSummary, RewriteResult, Saving
-from imgopt.rule import Finding, Rule, Waste
+from imgopt.rule import Rule
 
 if TYPE_CHECKING:
     from imgopt.picture import Jars

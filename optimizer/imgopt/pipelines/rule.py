@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from imgopt.finding import Finding
 from imgopt.pipelines.model import Pipeline
-from imgopt.rule import Documented, Finding
+from imgopt.rule import Documented
 
 Check = Callable[[Pipeline], Iterable[Finding]]
 

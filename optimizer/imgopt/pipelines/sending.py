@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from imgopt.finding import Waste
 from imgopt.pipelines.model import Build, Pipeline, Place, Push, Timeout
-from imgopt.result import Sum, total
-from imgopt.rule import Waste
+from imgopt.scales import Sum, total
 from imgopt.weigh.push import above_base, push_seconds
 
 UNKNOWN = Sum(None, "unknown", False)

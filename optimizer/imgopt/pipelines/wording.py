@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from imgopt.pipelines.model import Push
-from imgopt.result import Sum
+from imgopt.scales import Sum
 from imgopt.units import duration, megabytes, rate
 
 #: A limit should leave this much above the predicted time: links are not even.

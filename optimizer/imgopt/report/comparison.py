@@ -10,7 +10,7 @@ from imgopt.report.caveats import of_comparison, of_file
 from imgopt.report.figures import Saved, plural
 from imgopt.report.layout import Line, Style, dim, head, line, table, visible, width_of, wrapped
 from imgopt.report.markdown import code, escaped
-from imgopt.result import Sum, total
+from imgopt.scales import Sum, total
 from imgopt.units import duration, megabytes, rate
 
 if TYPE_CHECKING:

@@ -6,18 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from imgopt.result import (
-    BASES,
-    Basis,
-    FileReport,
-    ImageWeight,
-    LayerWeight,
-    Prediction,
-    PushClient,
-    Sum,
-    total,
-)
-from imgopt.rule import Applicability, Declined
+from imgopt.finding import Declined
+from imgopt.result import FileReport, ImageWeight, LayerWeight, Prediction, PushClient
+from imgopt.scales import BASES, Applicability, Basis, Sum, total
 from imgopt.units import megabytes
 
 #: A client that sends this much more than it would need to is worth a warning.

@@ -11,20 +11,13 @@ from imgopt import __version__
 from imgopt.errors import ImgoptError
 from imgopt.foreign import in_json
 from imgopt.report.figures import weakest
-from imgopt.result import (
-    FileReport,
-    ImageWeight,
-    JavaInfo,
-    PipelineSummary,
-    Prediction,
-    Report,
-    Saving,
-    Sum,
-)
+from imgopt.result import FileReport, ImageWeight, JavaInfo, PipelineSummary, Prediction, Report, Saving
+from imgopt.scales import Sum
 
 if TYPE_CHECKING:
+    from imgopt.finding import Finding
     from imgopt.java.jar import Jar
-    from imgopt.rule import Documented, Finding
+    from imgopt.rule import Documented
 
 Object = dict[str, Any]
 

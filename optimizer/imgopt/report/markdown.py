@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from imgopt.finding import Finding
 from imgopt.quoting import typed_path
 from imgopt.report.caveats import still_sent
 from imgopt.report.diff import unified
@@ -26,8 +27,8 @@ from imgopt.report.figures import (
 )
 from imgopt.report.layout import visible
 from imgopt.report.text import skipped
-from imgopt.result import FileReport, Prediction, Report, Saving, Sum
-from imgopt.rule import Applicability, Finding
+from imgopt.result import FileReport, Prediction, Report, Saving
+from imgopt.scales import Applicability, Sum
 from imgopt.units import duration, megabytes, rate
 
 #: By which a comment is found again, to be updated in place.

@@ -15,10 +15,11 @@ from imgopt.units import megabytes
 
 if TYPE_CHECKING:
     from imgopt.errors import ImgoptError
+    from imgopt.finding import Finding
     from imgopt.gate.judge import Judged, Verdict
     from imgopt.gate.run import GateReport
     from imgopt.result import FileReport, Report, Saving
-    from imgopt.rule import Finding, Severity
+    from imgopt.scales import Severity
 
 Level = Literal["error", "warning", "note"]
 

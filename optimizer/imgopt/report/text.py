@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from imgopt.finding import Finding
 from imgopt.quoting import typed
 from imgopt.report.caveats import still_sent
 from imgopt.report.figures import (
@@ -33,9 +34,8 @@ from imgopt.result import (
     Prediction,
     Report,
     Saving,
-    Sum,
 )
-from imgopt.rule import Applicability, Finding, Severity
+from imgopt.scales import Applicability, Severity, Sum
 from imgopt.units import duration, megabytes, rate
 
 _SEVERITY: dict[Severity, Style] = {Severity.HIGH: "bad", Severity.MEDIUM: "warn", Severity.LOW: "dim"}

@@ -15,7 +15,7 @@ from imgopt.hazards import all_commands
 from imgopt.java import building
 from imgopt.picture import Picture, check_stages, once
 from imgopt.quoting import Unwritable
-from imgopt.rule import Applicability
+from imgopt.scales import Applicability
 from imgopt.splitting.container import (
     Obstacle,
     java_calls,

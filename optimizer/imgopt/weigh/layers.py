@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from imgopt.contents import SMALL_LAYER_BYTES, File, Layer
 from imgopt.errors import JarError
 from imgopt.picture import Jars, Picture
-from imgopt.result import Basis, ImageWeight, LayerWeight
+from imgopt.result import ImageWeight, LayerWeight
+from imgopt.scales import Basis
 from imgopt.weigh.compress import (
     CHUNK_BYTES,
     LARGE_BYTES,

@@ -10,7 +10,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from imgopt.result import ImageWeight, LayerWeight, PushClient, PushTime, Sum, total
+from imgopt.result import ImageWeight, LayerWeight, PushClient, PushTime
+from imgopt.scales import Sum, total
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,54 @@
+"""The ordered words that results are said with, and sums that are only as good as their weakest part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import Literal
+
+
+class Applicability(IntEnum):
+    """How far a fix can be trusted; fixes below the asked level are reported, not applied."""
+
+    MANUAL = 0  # advice: the author must finish it
+    UNSAFE = 1  # builds, but the application may behave differently; needs --unsafe
+    SAFE = 2  # same behaviour, fewer bytes, shown from facts at hand
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
+class Severity(str, Enum):
+    """How much the waste weighs: ``high`` for tens of MB or a broken image, ``low`` for kilobytes."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        return ("low", "medium", "high").index(self.value)
+
+
+Basis = Literal["measured", "catalogue", "predicted", "unknown"]
+#: From strongest to weakest: a sum is only as good as its weakest known part.
+BASES: tuple[Basis, ...] = ("measured", "catalogue", "predicted", "unknown")
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Known parts added up. ``complete`` is False when a part is unknown: the text prints "at least"."""
+
+    value: int | None
+    basis: Basis
+    complete: bool
+
+
+def total(parts: list[tuple[int | None, Basis]]) -> Sum:
+    """Adds what is known; the basis is the weakest of the known parts."""
+    known = [(value, basis) for value, basis in parts if value is not None]
+    if not known:
+        return Sum(0, "measured", True) if not parts else Sum(None, "unknown", False)
+    basis = max((basis for _, basis in known), key=BASES.index)
+    return Sum(sum(value for value, _ in known), basis, len(known) == len(parts))
