@@ -7,20 +7,9 @@ from dataclasses import replace
 from imgopt.dockerfile import Edit, Span
 from imgopt.errors import DockerfileError
 from imgopt.finding import Declined, Finding, Fix
-from imgopt.result import (
-    FileReport,
-    ImageWeight,
-    JavaInfo,
-    LayerWeight,
-    Prediction,
-    PushClient,
-    PushTime,
-    Report,
-    RewriteResult,
-    Saving,
-    StageInfo,
-)
+from imgopt.result import FileReport, JavaInfo, Report, RewriteResult, StageInfo
 from imgopt.scales import Applicability, Severity
+from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, PushClient, PushTime, Saving
 
 FAT = """\
 FROM eclipse-temurin:21-jdk

@@ -12,8 +12,9 @@ from boot_jar import boot_jar, noise
 
 from imgopt.dockerfile import parse
 from imgopt.errors import DockerfileError
+from imgopt.faults import check_stages
 from imgopt.options import Options
-from imgopt.picture import Jars, Picture, check_stages, take_picture
+from imgopt.picture import Jars, Picture, take_picture
 from imgopt.result import FileReport
 from imgopt.suggest import report_file
 from imgopt.weigh.layers import Weigher

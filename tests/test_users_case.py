@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from boot_jar import boot_jar, library
 
+from imgopt.examine import report_on
 from imgopt.options import Options
 from imgopt.report import json as json_report
-from imgopt.suggest import report_on
 from imgopt_rules import ALL_RULES
 
 MODULES = 13

@@ -24,6 +24,7 @@ from imgopt.packages import (
     name_on,
     read,
 )
+from imgopt.shell import shell_script
 
 if TYPE_CHECKING:
     from imgopt.bases import Base
@@ -339,8 +340,6 @@ def _script(instruction: Instruction) -> tuple[str, bool]:
     if instruction.heredocs:
         return "\n".join(heredoc.body for heredoc in instruction.heredocs), False
     if instruction.json is not None:
-        from imgopt.java.command import shell_script
-
         return shell_script(instruction.json) or " ".join(instruction.json), False
     return instruction.text, True
 

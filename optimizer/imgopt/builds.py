@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imgopt import shell
-from imgopt.hazards import BUILD_TOOLS
-from imgopt.java.building import JAVA_TOOLS
+from imgopt.java.building import BUILD_TOOLS, JAVA_TOOLS
 
 if TYPE_CHECKING:
     from imgopt.dockerfile import Instruction

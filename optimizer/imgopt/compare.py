@@ -19,8 +19,9 @@ from imgopt.engines.engine import BuildError, BuildRequest, BuiltImage, Engine
 from imgopt.errors import ImgoptError, InputError, MeasureError
 from imgopt.measure import COMPRESSED_HERE, MeasuredImage, measure, weight
 from imgopt.quoting import Unwritable
-from imgopt.result import FileReport, ImageWeight, PushTime
+from imgopt.result import FileReport
 from imgopt.scales import Sum
+from imgopt.weigh.weights import ImageWeight, PushTime
 
 if TYPE_CHECKING:
     from imgopt.behaviour import Behaviour

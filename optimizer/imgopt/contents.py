@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from imgopt import shell
 from imgopt.dockerfile import Dockerfile, Instruction, expand
+from imgopt.shell import shell_script
 
 if TYPE_CHECKING:
     from imgopt.context import Context
@@ -357,8 +358,6 @@ class _Walker:
         if instruction.heredocs:
             script = shell.parse("\n".join(heredoc.body for heredoc in instruction.heredocs))
         elif instruction.json is not None:
-            from imgopt.java.command import shell_script
-
             inner = shell_script(instruction.json)
             script = shell.parse(inner if inner is not None else " ".join(instruction.json))
         else:

@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from imgopt import packages, shell
 from imgopt.contents import join
-from imgopt.hazards import all_commands
 from imgopt.java import building
+from imgopt.shell import all_commands
 
 #: Commands that leave nothing behind.
 SILENT = frozenset(

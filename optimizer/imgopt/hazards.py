@@ -17,10 +17,11 @@ from imgopt import shell
 from imgopt.adapting import first_number
 from imgopt.bases.families.common import APT, DEBIAN, UBUNTU
 from imgopt.contents import join
-from imgopt.java.building import JAVA_TOOLS
+from imgopt.java.building import BUILD_TOOLS, JAVA_TOOLS
 from imgopt.java.command import is_java
 from imgopt.packages import MANAGERS, commands_of, package_with
 from imgopt.scripts import script_of
+from imgopt.shell import all_commands
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +40,6 @@ JDK_TOOLS = frozenset(
         "jpackage jps jshell jstack jstat jstatd native2ascii serialver jarsigner"
     ).split()
 )
-BUILD_TOOLS = JAVA_TOOLS | {"jlink", "native-image"}
 
 #: Class references of the application's own classes that need the JDK's modules.
 _JDK_CLASSES = {
@@ -316,37 +316,6 @@ def _unread_scripts(picture: Picture, instruction: Instruction, text: str) -> It
         if name is None or name.strip("\"'").rsplit("/", 1)[-1] not in scripts:
             what = name or "what it is fed"
             yield Doubt(f"line {instruction.line} runs {what} in a shell, which is not there to be read")
-
-
-def all_commands(text: str) -> tuple[shell.Command, ...]:
-    """Commands of a shell text, those inside `sh -c` and behind `exec`, `nohup` … included."""
-    found: list[shell.Command] = []
-    for command in shell.parse(text).commands:
-        found.append(command)
-        if command.program in ("sh", "bash", "ash") and len(command.words) > 2:
-            inner = command.words[-1].literal
-            if inner:
-                found.extend(shell.parse(inner).commands)
-        elif (
-            command.program
-            in ("exec", "nohup", "env", "time", "sudo", "xargs", "tini", "dumb-init", "gosu", "su-exec")
-            and command.args
-        ):
-            rest = [word for word in command.args if not word.text.startswith("-") and "=" not in word.text]
-            if rest:
-                found.append(
-                    shell.Command(
-                        (),
-                        tuple(rest),
-                        (),
-                        rest[0].start,
-                        command.end,
-                        command.operator,
-                        command.follows,
-                        command.depth,
-                    )
-                )
-    return tuple(found)
 
 
 def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterator[str]:

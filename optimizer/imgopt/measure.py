@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imgopt.images.model import STAND_IN, Image, OpenImage
-from imgopt.result import ImageWeight, LayerWeight
 from imgopt.scales import Basis, Sum, total
+from imgopt.weigh.weights import ImageWeight, LayerWeight
 
 if TYPE_CHECKING:
     from imgopt.dockerfile import Instruction

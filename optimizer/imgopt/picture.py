@@ -646,56 +646,6 @@ def _only_touches(text: str) -> bool:
     return True
 
 
-def check_stages(document: Dockerfile) -> None:
-    """Raises DockerfileError for stages that need each other, and for ``--from=N`` beyond the last stage."""
-    names = {stage.name.lower(): stage.index for stage in document.stages if stage.name}
-    needs: dict[int, set[int]] = {}
-    for stage in document.stages:
-        wanted = needs.setdefault(stage.index, set())
-        for instruction in stage.instructions:
-            flag = instruction.flag("from") if instruction.keyword in ("COPY", "ADD") else None
-            if flag is None or not flag.value or "$" in flag.value:
-                continue
-            if flag.value.isdigit() and int(flag.value) >= len(document.stages):
-                raise DockerfileError(
-                    f"--from={flag.value} names a stage that is not there",
-                    f"the last stage is {len(document.stages) - 1}; stages can have names (FROM ... AS name)",
-                    path=document.path,
-                    line=instruction.line,
-                )
-            number = int(flag.value) if flag.value.isdigit() else names.get(flag.value.lower())
-            if number is not None:
-                wanted.add(number)
-        earlier = [other for other in document.stages[: stage.index] if other.name]
-        parent = next(
-            (o for o in reversed(earlier) if (o.name or "").lower() == stage.image.text.lower()), None
-        )
-        if parent is not None:
-            wanted.add(parent.index)
-    done: set[int] = set()
-    path: list[int] = []
-    todo = [(start, False) for start in needs]
-    while todo:
-        index, needs_done = todo.pop()
-        if needs_done:
-            done.add(path.pop())
-        elif index in path:
-            raise _circle(document, path[path.index(index) :])
-        elif index not in done:
-            path.append(index)
-            todo += [(index, True), *((other, False) for other in needs[index])]
-
-
-def _circle(document: Dockerfile, stages: list[int]) -> DockerfileError:
-    names = [document.stages[index].name or str(index) for index in (*stages, stages[0])]
-    return DockerfileError(
-        f"stages need each other in a circle ({' -> '.join(names)})",
-        "let one of them copy from a stage above it",
-        path=document.path,
-        line=document.stages[stages[0]].line,
-    )
-
-
 def take_picture(
     document: Dockerfile, context: Context | None, options: Options, jars: Jars | None = None
 ) -> Picture:

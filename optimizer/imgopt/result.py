@@ -10,86 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from imgopt.errors import ImgoptError
 from imgopt.finding import Declined, Finding
-from imgopt.scales import Basis, Sum, total
+from imgopt.scales import Sum
+from imgopt.weigh.weights import Prediction, Saving
 
 if TYPE_CHECKING:
     from imgopt.bases.base import Base
     from imgopt.foreseen import Foreseen
-
-
-@dataclass(frozen=True)
-class LayerWeight:
-    """One layer of the image that a Dockerfile makes. ``line`` is 0 for layers of the base image."""
-
-    instruction: str
-    line: int
-    compressed_bytes: int | None
-    uncompressed_bytes: int | None
-    changes_each_release: bool
-    basis: Basis
-    from_base: bool = False
-    note: str | None = None  # where the figure comes from, e.g. the catalogue's date and source
-    base_layers: tuple[int, ...] | None = (
-        None  # of a base image: its layers' compressed bytes, where they are known
-    )
-
-
-@dataclass(frozen=True)
-class ImageWeight:
-    layers: tuple[LayerWeight, ...]
-
-    @property
-    def compressed(self) -> Sum:
-        return total([(layer.compressed_bytes, layer.basis) for layer in self.layers])
-
-    @property
-    def uncompressed(self) -> Sum:
-        return total([(layer.uncompressed_bytes, layer.basis) for layer in self.layers])
-
-    @property
-    def first_push(self) -> Sum:
-        """Nothing of the image is in the registry yet."""
-        return self.compressed
-
-    @property
-    def next_push(self) -> Sum:
-        """The release before is there, only classes changed, no build cache, the client asks first."""
-        changing = [layer for layer in self.layers if layer.changes_each_release]
-        return total([(layer.compressed_bytes, layer.basis) for layer in changing])
-
-
-@dataclass(frozen=True)
-class PushTime:
-    bandwidth_bytes_per_s: int
-    first_push_s: tuple[float | None, float | None]  # before, after
-    next_push_s: tuple[float | None, float | None]
-
-
-@dataclass(frozen=True)
-class PushClient:
-    """A client that sends more than the next push needs: what it sends, before and after."""
-
-    client: str
-    before: Sum
-    after: Sum
-    note: str
-
-
-@dataclass(frozen=True)
-class Prediction:
-    before: ImageWeight
-    after: ImageWeight
-    push: tuple[PushTime, ...]
-    clients: tuple[PushClient, ...]
-
-
-@dataclass(frozen=True)
-class Saving:
-    """What one finding's fix saves alone, in bytes; None when it cannot be told."""
-
-    first_push_bytes: int | None
-    next_push_bytes: int | None
-    basis: Basis
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from imgopt.dockerfile import Instruction
-from imgopt.java.command import shell_script
+from imgopt.shell import shell_script
 
 
 def script_of(instruction: Instruction) -> str:

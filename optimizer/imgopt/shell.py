@@ -8,7 +8,7 @@ then decline instead of guessing. Offsets count characters of the text that was 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -425,3 +425,49 @@ def _simple(cursor: _Cursor, operator: str, depth: int) -> Command:
             words.append(_word(token))
     follows = tokens[cursor.at].text if cursor.at < len(tokens) else ""
     return Command(tuple(assignments), tuple(words), tuple(redirects), start, end, operator, follows, depth)
+
+
+def all_commands(text: str) -> tuple[Command, ...]:
+    """Commands of a shell text, those inside `sh -c` and behind `exec`, `nohup` … included."""
+    found: list[Command] = []
+    for command in parse(text).commands:
+        found.append(command)
+        if command.program in ("sh", "bash", "ash") and len(command.words) > 2:
+            inner = command.words[-1].literal
+            if inner:
+                found.extend(parse(inner).commands)
+        elif (
+            command.program
+            in ("exec", "nohup", "env", "time", "sudo", "xargs", "tini", "dumb-init", "gosu", "su-exec")
+            and command.args
+        ):
+            rest = [word for word in command.args if not word.text.startswith("-") and "=" not in word.text]
+            if rest:
+                found.append(
+                    Command(
+                        (),
+                        tuple(rest),
+                        (),
+                        rest[0].start,
+                        command.end,
+                        command.operator,
+                        command.follows,
+                        command.depth,
+                    )
+                )
+    return tuple(found)
+
+
+SHELLS = frozenset({"sh", "bash", "ash", "dash"})
+
+
+def shell_script(argv: Sequence[str]) -> str | None:
+    """The script of ``sh -c SCRIPT`` (also ``-ec``, ``-xc``, ``-lc``), or None."""
+    if not argv or argv[0].rsplit("/", 1)[-1] not in SHELLS:
+        return None
+    for position, word in enumerate(argv[1:], 1):
+        if word.startswith("-") and not word.startswith("--") and word.endswith("c"):
+            return argv[position + 1] if position + 1 < len(argv) else None
+        if not word.startswith("-"):
+            return None
+    return None

@@ -219,8 +219,8 @@ def test_the_pipeline_never_runs_two_executors_in_one_container_and_empties_it(
 
 
 def test_what_is_shipped_has_no_reused_container() -> None:
+    from imgopt.examine import report_on
     from imgopt.options import Options
-    from imgopt.suggest import report_on
     from imgopt_rules import ALL_RULES, PIPELINE_RULES
 
     for path in (ROOT / "ci" / "Jenkinsfile", STEP):

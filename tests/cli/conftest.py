@@ -43,7 +43,7 @@ def imgopt(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.Monkey
 
 @dataclass
 class Answer:
-    """Stands in for `imgopt.suggest.report_on`: answers with ``report`` and keeps what it was asked."""
+    """Stands in for `imgopt.examine.report_on`: answers with ``report`` and keeps what it was asked."""
 
     report: Report | None = None
     error: BaseException | None = None
@@ -62,5 +62,5 @@ class Answer:
 @pytest.fixture
 def answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answer]:
     stand_in = Answer(samples.report(samples.textbook()))
-    monkeypatch.setattr("imgopt.suggest.report_on", stand_in)
+    monkeypatch.setattr("imgopt.examine.report_on", stand_in)
     yield stand_in

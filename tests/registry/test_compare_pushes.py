@@ -24,7 +24,7 @@ from imgopt.registry.push import check_push
 from imgopt.report.comparison import _pushed as lines_of
 from imgopt.report.comparison_json import _pushed as object_of
 from imgopt.report.layout import width_of
-from imgopt.result import ImageWeight, LayerWeight, Prediction
+from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction
 
 Release = Callable[..., Path]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from imgopt.cli import main
-from imgopt.result import ImageWeight, LayerWeight
 from imgopt.weigh.push import CLIENTS, Link, push_clients, push_times, seconds
+from imgopt.weigh.weights import ImageWeight, LayerWeight
 
 MB = 1_000_000
 

@@ -275,8 +275,8 @@ def _access(push_to: str | None, *, plain_http: bool, insecure: bool) -> Access 
 
 def _print_build_output(error: ImgoptError) -> None:
     """What the build itself printed last, before the sentence that says what failed."""
-    from imgopt.cli.output import note
     from imgopt.engines.engine import BuildError
+    from imgopt.report.terminal import note
 
     if isinstance(error, BuildError):
         for each in error.output:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from imgopt.cli.output import emit, note
+from imgopt.cli.output import emit
 from imgopt.errors import ImgoptError, InputError, UsageError
+from imgopt.report.terminal import note
 
 
 class Bug(ImgoptError):

@@ -84,22 +84,6 @@ def emit_lines(lines: Iterable[Line], output_file: str | None, *, no_color: bool
     emit_exactly(encoded(lines, encoding or "utf-8"), output_file)
 
 
-def note(text: str) -> None:
-    """One line on standard error."""
-    from imgopt.foreign import lines, visible
-
-    stderr = sys.stderr
-    if stderr is None:
-        return
-    try:
-        encoding = stderr.encoding or "utf-8"
-        shown = lines(visible(text)).encode(encoding, "backslashreplace").decode(encoding)
-        stderr.write(f"{shown}\n")
-        stderr.flush()
-    except (OSError, ValueError):  # nobody is there to be told
-        pass
-
-
 def forget_stdout() -> None:
     """Lets nothing more fail: what is still buffered goes nowhere."""
     try:

@@ -125,7 +125,7 @@ def _write_in_place(report: Report, *, quiet: bool) -> list[ImgoptError]:
     import os
 
     from imgopt.cli.files import write_file
-    from imgopt.cli.output import note
+    from imgopt.report.terminal import note
 
     errors: list[ImgoptError] = []
     written: set[str] = set()
@@ -246,8 +246,8 @@ def _print_json(report: Report, errors: Sequence[ImgoptError], output_file: str 
 
 def _print_notes(report: Report, *, applied: bool) -> None:
     """What was not done (and what was, when asked) is said beside the result rather than in it."""
-    from imgopt.cli.output import note
     from imgopt.report.figures import held_back, told_apart
+    from imgopt.report.terminal import note
 
     for file in report.files:
         if applied and file.rewrite.changed:

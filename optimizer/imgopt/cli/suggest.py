@@ -112,8 +112,9 @@ def examine(paths: Sequence[str], options: Options, *, quiet: bool, pipelines: b
     """The engine's report on every Dockerfile that the paths stand for, and with `pipelines` on CI files."""
     from dataclasses import replace
 
+    from imgopt.examine import report_on
     from imgopt.report.terminal import waiting
-    from imgopt.suggest import MAX_DOCKERFILE_BYTES, report_on
+    from imgopt.suggest import MAX_DOCKERFILE_BYTES
     from imgopt_rules import ALL_RULES, PIPELINE_RULES
 
     stdin = a.read_standard_input(MAX_DOCKERFILE_BYTES) if "-" in paths else None

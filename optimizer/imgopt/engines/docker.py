@@ -205,7 +205,8 @@ class DockerEngine:
     # --- its images ---------------------------------------------------------------------------------------
 
     def open(self, built: BuiltImage) -> OpenImage:
-        from imgopt.images.open import from_archive, write_spool
+        from imgopt.images.open import from_archive
+        from imgopt.images.spool import write_spool
 
         with contextlib.ExitStack() as on_failure:
             spool = on_failure.enter_context(tempfile.TemporaryFile(prefix="imgopt-"))

@@ -10,9 +10,9 @@ from imgopt.gate.budgets import Growth, Limit
 from imgopt.gate.growth import MOST_NAMED, growth, label
 from imgopt.gate.subject import ATTESTATION, Advice, Layer, Subject, attestations, sent_once
 from imgopt.quoting import typed_path
-from imgopt.result import LayerWeight
 from imgopt.scales import Basis, Sum, total
 from imgopt.units import duration, megabytes, rate
+from imgopt.weigh.weights import LayerWeight
 
 if TYPE_CHECKING:
     from imgopt.gate.baseline import Entry

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from imgopt.gate.budgets import FORBIDDEN, Forbidden
 from imgopt.inspection.places import NAMES, What
-from imgopt.report.caveats import of_file
 from imgopt.scales import Basis, Sum
 from imgopt.units import megabytes
 from imgopt.users import name_of
 
 if TYPE_CHECKING:
     from imgopt.inspection.image import Contents, InspectedLayer, Inspection
-    from imgopt.result import FileReport, ImageWeight
+    from imgopt.result import FileReport
+    from imgopt.weigh.weights import ImageWeight
 
 #: The parts of an image that are remembered to say what grew; smaller ones are not worth a name.
 LEAST_PART_BYTES = 100_000
@@ -63,7 +63,7 @@ class Subject:
     """``name`` is its key in the baseline; ``names`` is what globs are held against. ``forbidden`` has, of what can
     be told, a sentence for what is there and None for what is not; ``untold`` why something cannot be told: of those
     names, and of ``next-push``. ``parts``: the largest files (and libraries in
-    jars) with their bytes. ``path``: a Dockerfile, where it is predicted. ``several``: the target has more platforms;
+    jars) with their bytes. ``path``: a Dockerfile, where it is predicted, and ``file`` what was said of it. ``several``: the target has more platforms;
     ``attached``: digests and bytes of the attestations that are pushed with it."""
 
     target: str
@@ -83,6 +83,7 @@ class Subject:
     rewritten: ImageWeight | None = None
     compressed_here: bool = False
     notes: tuple[str, ...] = ()
+    file: FileReport | None = None
     platform: str = ""
     several: bool = False
     attached: tuple[tuple[str, int | None], ...] = ()
@@ -358,6 +359,6 @@ def of_dockerfile(report: FileReport, name: str | None) -> Subject:
         advice=tuple(advice),
         path=report.path,
         rewritten=prediction.after if prediction is not None and report.rewrite.changed else None,
-        notes=tuple(each.text for each in of_file(report)),
+        file=report,
         platform=report.platform,
     )

@@ -74,7 +74,7 @@ def save(name: str, platform: str | None) -> IO[bytes]:
     import requests
     from docker.errors import APIError, DockerException, ImageNotFound
 
-    from imgopt.images.open import write_spool
+    from imgopt.images.spool import write_spool
 
     client = connect()
     spool = tempfile.TemporaryFile(prefix="imgopt-")  # noqa: SIM115

@@ -15,6 +15,7 @@ from imgopt.errors import InputError, MeasureError
 from imgopt.images import documents as doc
 from imgopt.images.layout import Found, find_manifest, find_manifests, images_of, matches
 from imgopt.images.model import Descriptor, Family, Image, OpenImage
+from imgopt.images.spool import write_spool
 from imgopt.images.stores import Directory, Store, Tar
 from imgopt.images.streams import (
     BLOCK_BYTES,
@@ -259,17 +260,6 @@ def _plain(file: IO[bytes], name: str) -> IO[bytes]:
         raise InputError(f"its compressed bytes are damaged ({error})", path=name) from error
     file.close()
     return spool
-
-
-def write_spool(spool: IO[bytes], block: bytes) -> None:
-    """Writes into a temporary file. MeasureError when the disk is full."""
-    try:
-        spool.write(block)
-    except OSError as error:
-        raise MeasureError(
-            f"the image does not fit into {tempfile.gettempdir()}: {error.strerror or error}",
-            "free some space, or set TMPDIR to a larger disk",
-        ) from error
 
 
 @contextlib.contextmanager

@@ -20,6 +20,8 @@ JAVA_TOOLS = frozenset(
 WEB_TOOLS = frozenset({"npm", "npx", "yarn", "pnpm", "corepack"})
 TOOLS = JAVA_TOOLS | WEB_TOOLS
 
+BUILD_TOOLS = JAVA_TOOLS | {"jlink", "native-image"}
+
 #: Packages that only a build needs, as apt, apk, yum and dnf call them.
 TOOL_PACKAGES = frozenset(
     {

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from imgopt import shell
+from imgopt.shell import SHELLS, shell_script
 
 #: Options of `java` whose value is the next word.
 _WITH_VALUE = frozenset(
@@ -33,7 +34,6 @@ _WITH_VALUE = frozenset(
         "--describe-module",
     }
 )
-_SHELLS = frozenset({"sh", "bash", "ash", "dash"})
 #: Scripts read for one start command, those in scripts (``sh -c 'sh -c …'``) included.
 _MAX_SCRIPTS = 50
 
@@ -51,18 +51,6 @@ class JavaCall:
 
     def has_option(self, prefix: str) -> bool:
         return any(option.startswith(prefix) for option in self.options)
-
-
-def shell_script(argv: Sequence[str]) -> str | None:
-    """The script of ``sh -c SCRIPT`` (also ``-ec``, ``-xc``, ``-lc``), or None."""
-    if not argv or argv[0].rsplit("/", 1)[-1] not in _SHELLS:
-        return None
-    for position, word in enumerate(argv[1:], 1):
-        if word.startswith("-") and not word.startswith("--") and word.endswith("c"):
-            return argv[position + 1] if position + 1 < len(argv) else None
-        if not word.startswith("-"):
-            return None
-    return None
 
 
 def calls_in_script(text: str, variables: Mapping[str, str | None]) -> tuple[JavaCall, ...]:
@@ -110,7 +98,7 @@ def _calls(
     for position, word in enumerate(argv):
         if is_java(word):
             return [_call(argv[position + 1 :], background)]
-        if word.rsplit("/", 1)[-1] in _SHELLS:
+        if word.rsplit("/", 1)[-1] in SHELLS:
             inner = shell_script(argv[position:])
             if inner is not None:
                 return _in_script(inner, variables, read)

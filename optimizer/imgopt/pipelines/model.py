@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from imgopt.result import Prediction
+    from imgopt.weigh.weights import Prediction
 
 System = Literal["jenkins", "gitlab", "github"]
 

@@ -15,8 +15,9 @@ from imgopt.options import Options
 from imgopt.pipelines.model import SYSTEM_NAMES, Pipeline, System, sets_preserves_base, silences
 from imgopt.pipelines.recipes import Recipes, repository_of
 from imgopt.pipelines.scripts import find
-from imgopt.result import FileReport, PipelinePush, PipelineSummary, RewriteResult, Saving
+from imgopt.result import FileReport, PipelinePush, PipelineSummary, RewriteResult
 from imgopt.rule import Rule
+from imgopt.weigh.weights import Saving
 
 if TYPE_CHECKING:
     from imgopt.picture import Jars

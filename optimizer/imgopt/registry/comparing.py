@@ -16,8 +16,8 @@ from typing import Any
 
 from imgopt.errors import MeasureError
 from imgopt.images.model import Descriptor
-from imgopt.images.remote import RemoteBlob
 from imgopt.images.streams import BLOCK_BYTES, Compression
+from imgopt.registry.blob import RemoteBlob
 from imgopt.registry.client import Client
 from imgopt.registry.errors import Interrupted
 

@@ -665,7 +665,7 @@ def compressed(
     """
     import zlib
 
-    from imgopt.images.open import write_spool
+    from imgopt.images.spool import write_spool
     from imgopt.registry.errors import Interrupted
 
     packer = zlib.compressobj(6, zlib.DEFLATED, -15)

@@ -12,7 +12,9 @@ from imgopt.report.figures import amount, still_sending
 if TYPE_CHECKING:
     from imgopt.compare import Comparison
     from imgopt.gate.judge import Verdict
-    from imgopt.result import FileReport, PushClient
+    from imgopt.gate.subject import Subject
+    from imgopt.result import FileReport
+    from imgopt.weigh.weights import PushClient
 
 WARNING, STILL_SENT, NOTE = "warning", "still-sent", "note"
 #: The finding in a CI file that says that its own client is one of those, and what pushes there.
@@ -84,13 +86,19 @@ def _own_clients(files: Sequence[FileReport], ci_files: Iterable[FileReport]) ->
     return found
 
 
+def notes_of(subject: Subject) -> tuple[str, ...]:
+    """Of one image of a gate: its own, and where it is predicted the caveats of its Dockerfile."""
+    told = of_file(subject.file) if subject.file is not None else []
+    return (*subject.notes, *(each.text for each in told))
+
+
 def of_verdict(verdict: Verdict) -> list[Caveat]:
     """Of one image that was held against budgets."""
     caveats = []
     if verdict.skipped:
         names = ", ".join(limit.name for limit in verdict.skipped)
         caveats.append(Caveat(NOTE, f"only a built image can be held against: {names}"))
-    return [*caveats, *(Caveat(NOTE, note) for note in verdict.subject.notes)]
+    return [*caveats, *(Caveat(NOTE, note) for note in notes_of(verdict.subject))]
 
 
 def of_comparison(found: Comparison) -> list[Caveat]:

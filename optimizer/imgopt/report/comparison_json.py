@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from imgopt.compare import Comparison, NextRelease, PredictedPush, Pushed
     from imgopt.measure import MeasuredImage
     from imgopt.registry.result import PushResult
-    from imgopt.result import PushTime
+    from imgopt.weigh.weights import PushTime
 
 Object = dict[str, Any]
 

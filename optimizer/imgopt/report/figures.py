@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from imgopt.finding import Declined
-from imgopt.result import FileReport, ImageWeight, LayerWeight, Prediction, PushClient
+from imgopt.result import FileReport
 from imgopt.scales import BASES, Applicability, Basis, Sum, total
 from imgopt.units import megabytes
+from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, PushClient
 
 #: A client that sends this much more than it would need to is worth a warning.
 _MATTERS_BYTES = 1_000_000

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from imgopt.gate.budgets import Growth
-from imgopt.report.caveats import of_verdict
+from imgopt.report.caveats import notes_of, of_verdict
 from imgopt.report.figures import amount, plural
 from imgopt.report.layout import Line, Style, line, table, visible, width_of, wrapped
 from imgopt.report.markdown import code, escaped, markdown_table
@@ -171,7 +171,7 @@ def _target(verdict: Verdict) -> dict[str, Any]:
         "layers": [_layer(layer) for layer in subject.layers],
         "budgets": [_budget(each) for each in verdict.budgets],
         "skipped": [limit.name for limit in verdict.skipped],
-        "notes": list(subject.notes),
+        "notes": list(notes_of(subject)),
     }
 
 

@@ -11,8 +11,9 @@ from imgopt import __version__
 from imgopt.errors import ImgoptError
 from imgopt.foreign import in_json
 from imgopt.report.figures import weakest
-from imgopt.result import FileReport, ImageWeight, JavaInfo, PipelineSummary, Prediction, Report, Saving
+from imgopt.result import FileReport, JavaInfo, PipelineSummary, Report
 from imgopt.scales import Sum
+from imgopt.weigh.weights import ImageWeight, Prediction, Saving
 
 if TYPE_CHECKING:
     from imgopt.finding import Finding

@@ -27,9 +27,10 @@ from imgopt.report.figures import (
 )
 from imgopt.report.layout import visible
 from imgopt.report.text import skipped
-from imgopt.result import FileReport, Prediction, Report, Saving
+from imgopt.result import FileReport, Report
 from imgopt.scales import Applicability, Sum
 from imgopt.units import duration, megabytes, rate
+from imgopt.weigh.weights import Prediction, Saving
 
 #: By which a comment is found again, to be updated in place.
 MARKER = "<!-- imgopt: suggest -->"

@@ -10,8 +10,9 @@ from imgopt.report.diff import unified
 from imgopt.report.figures import amount, plural
 from imgopt.report.inspect_html import bars, document, rows
 from imgopt.report.layout import visible
-from imgopt.result import FileReport, ImageWeight, Prediction, Report, Saving
+from imgopt.result import FileReport, Report
 from imgopt.units import duration, megabytes, rate
+from imgopt.weigh.weights import ImageWeight, Prediction, Saving
 
 _BASE, _CHANGES, _STAYS = "#7a8b99", "#d9480f", "#4f8a5b"
 

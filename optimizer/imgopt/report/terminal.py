@@ -145,8 +145,6 @@ def working(quiet: bool, verbose: bool) -> Iterator[Callable[[str], None]]:
     Gives a function for "what is done: its latest line of output". A terminal shows both in one line that changes; a
     log gets a line for each thing that is done, and all of the output with ``verbose``. ``quiet`` says nothing.
     """
-    from imgopt.cli.output import note
-
     if quiet:
         yield lambda text: None
         return
@@ -176,3 +174,19 @@ def plain_text(text: str) -> Text:
     from rich.text import Text
 
     return Text(text)
+
+
+def note(text: str) -> None:
+    """One line on standard error."""
+    from imgopt.foreign import lines, visible
+
+    stderr = sys.stderr
+    if stderr is None:
+        return
+    try:
+        encoding = stderr.encoding or "utf-8"
+        shown = lines(visible(text)).encode(encoding, "backslashreplace").decode(encoding)
+        stderr.write(f"{shown}\n")
+        stderr.flush()
+    except (OSError, ValueError):  # nobody is there to be told
+        pass

@@ -25,18 +25,10 @@ from imgopt.report.figures import (
     unpacked_saved,
 )
 from imgopt.report.layout import Line, Style, dim, head, line, table, tail, visible, width_of, wrapped
-from imgopt.result import (
-    FileReport,
-    ImageWeight,
-    JavaInfo,
-    LayerWeight,
-    PipelineSummary,
-    Prediction,
-    Report,
-    Saving,
-)
+from imgopt.result import FileReport, JavaInfo, PipelineSummary, Report
 from imgopt.scales import Applicability, Severity, Sum
 from imgopt.units import duration, megabytes, rate
+from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, Saving
 
 _SEVERITY: dict[Severity, Style] = {Severity.HIGH: "bad", Severity.MEDIUM: "warn", Severity.LOW: "dim"}
 _KINDS = {

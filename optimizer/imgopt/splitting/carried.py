@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from imgopt.contents import join
 from imgopt.dockerfile import Instruction, writing
-from imgopt.hazards import all_commands
 from imgopt.java import building
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.quoting import Unwritable
+from imgopt.shell import all_commands
 from imgopt.splitting.container import Obstacle, started_jar, text_of
 from imgopt.splitting.project import below
 

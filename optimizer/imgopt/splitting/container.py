@@ -11,10 +11,10 @@ from imgopt import packages
 from imgopt.contents import File, join
 from imgopt.dockerfile import Instruction, writing
 from imgopt.effects import short, shown
-from imgopt.hazards import all_commands
 from imgopt.java import building
 from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
 from imgopt.scripts import script_of
+from imgopt.shell import all_commands
 
 if TYPE_CHECKING:
     from imgopt.bases import Base

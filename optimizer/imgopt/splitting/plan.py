@@ -11,11 +11,12 @@ from imgopt import effects
 from imgopt.dockerfile import Edit, Instruction, apply_edits, parse
 from imgopt.effects import shown
 from imgopt.errors import DockerfileError
-from imgopt.hazards import all_commands
+from imgopt.faults import check_stages
 from imgopt.java import building
-from imgopt.picture import Picture, check_stages, once
+from imgopt.picture import Picture, once
 from imgopt.quoting import Unwritable
 from imgopt.scales import Applicability
+from imgopt.shell import all_commands
 from imgopt.splitting.container import (
     Obstacle,
     java_calls,

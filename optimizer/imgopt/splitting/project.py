@@ -14,8 +14,8 @@ from imgopt import effects, packages
 from imgopt.contents import File, Layer, join
 from imgopt.dockerfile import Instruction
 from imgopt.effects import Call
-from imgopt.hazards import all_commands
 from imgopt.java import building
+from imgopt.shell import all_commands
 from imgopt.splitting.container import Obstacle, run_time_texts, started_jar, text_of
 
 if TYPE_CHECKING:

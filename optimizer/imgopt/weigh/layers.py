@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, BinaryIO
 from imgopt.contents import SMALL_LAYER_BYTES, File, Layer
 from imgopt.errors import JarError
 from imgopt.picture import Jars, Picture
-from imgopt.result import ImageWeight, LayerWeight
 from imgopt.scales import Basis
 from imgopt.weigh.compress import (
     CHUNK_BYTES,
@@ -27,6 +26,7 @@ from imgopt.weigh.compress import (
     read_chunks,
     tar_bytes,
 )
+from imgopt.weigh.weights import ImageWeight, LayerWeight
 
 if TYPE_CHECKING:
     from imgopt.java.jar import Entry, Jar

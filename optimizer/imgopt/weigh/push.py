@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from imgopt.result import ImageWeight, LayerWeight, PushClient, PushTime
 from imgopt.scales import Sum, total
+from imgopt.weigh.weights import ImageWeight, LayerWeight, PushClient, PushTime
 
 
 @dataclass(frozen=True, slots=True)
