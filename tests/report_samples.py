@@ -7,8 +7,8 @@ from dataclasses import replace
 from imgopt.dockerfile import Edit, Span
 from imgopt.errors import DockerfileError
 from imgopt.finding import Declined, Finding, Fix
-from imgopt.result import FileReport, JavaInfo, Report, RewriteResult, StageInfo
 from imgopt.scales import Applicability, Severity
+from imgopt.suggest.result import FileReport, JavaInfo, Report, RewriteResult, StageInfo
 from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, PushClient, PushTime, Saving
 
 FAT = """\

@@ -19,8 +19,8 @@ from boot_jar import boot_jar, elf, flat_jar, library, noise
 from imgopt.dockerfile import parse
 from imgopt.options import Options
 from imgopt.picture import Jars
-from imgopt.result import FileReport
-from imgopt.suggest import report_file
+from imgopt.suggest.dockerfile import report_file
+from imgopt.suggest.result import FileReport
 from imgopt.weigh.layers import Weigher
 from imgopt_rules import ALL_RULES
 

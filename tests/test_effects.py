@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from imgopt.effects import Unclear, calls, changes, needs
+from imgopt.plans.splitting.effects import Unclear, calls, changes, needs
 
 VARIABLES = {"ZONE": "Europe/Berlin", "APP": "/srv/app"}
 

@@ -11,12 +11,12 @@ import pytest
 from boot_jar import boot_jar, noise
 
 from imgopt.dockerfile import parse
+from imgopt.dockerfile.faults import check_stages
 from imgopt.errors import DockerfileError
-from imgopt.faults import check_stages
 from imgopt.options import Options
 from imgopt.picture import Jars, Picture, take_picture
-from imgopt.result import FileReport
-from imgopt.suggest import report_file
+from imgopt.suggest.dockerfile import report_file
+from imgopt.suggest.result import FileReport
 from imgopt.weigh.layers import Weigher
 from imgopt_rules import ALL_RULES
 
@@ -33,7 +33,7 @@ def look(root: Path, text: str) -> FileReport:
 
 
 def picture_of(root: Path, text: str) -> Picture:
-    from imgopt.context import open_context
+    from imgopt.build_context.tree import open_context
 
     return take_picture(parse(text), open_context(root, root / "Dockerfile"), Options(context=root))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from imgopt import installed_java
 from imgopt.dockerfile import parse
-from imgopt.installed_java import InstalledJava
 from imgopt.options import Options
 from imgopt.picture import Jars, Picture, take_picture
-from imgopt.suggest import report_file
+from imgopt.plans.base import installed_java
+from imgopt.plans.base.installed_java import InstalledJava
+from imgopt.suggest.dockerfile import report_file
 from imgopt.weigh.layers import Weigher
 
 

@@ -9,7 +9,7 @@ from boot_jar import noise
 
 from imgopt.options import Options
 from imgopt.picture import Jars
-from imgopt.suggest import report_file
+from imgopt.suggest.dockerfile import report_file
 from imgopt.weigh.layers import Weigher
 from imgopt.weigh.weights import Saving
 from imgopt_rules import ALL_RULES

@@ -7,7 +7,7 @@ import pytest
 from imgopt.dockerfile import parse
 from imgopt.options import Options
 from imgopt.picture import take_picture
-from imgopt.reach import Reach, is_own_place, reach_of
+from imgopt.picture.reach import Reach, is_own_place, reach_of
 
 
 def reach(run: str, above: str = "WORKDIR /work") -> Reach:

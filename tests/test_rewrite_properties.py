@@ -15,15 +15,15 @@ from boot_jar import boot_jar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imgopt.analyze import analyze, findings
-from imgopt.context import open_context
+from imgopt.build_context.tree import open_context
 from imgopt.dockerfile import parse
 from imgopt.options import Options
 from imgopt.picture import Jars, take_picture
-from imgopt.result import FileReport
-from imgopt.rewrite import rewrite
 from imgopt.scales import Applicability
-from imgopt.suggest import report_file
+from imgopt.suggest.analyze import analyze, findings
+from imgopt.suggest.dockerfile import report_file
+from imgopt.suggest.result import FileReport
+from imgopt.suggest.rewrite import rewrite
 from imgopt.weigh.layers import Weigher
 from imgopt_rules import ALL_RULES
 

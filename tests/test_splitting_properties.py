@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imgopt.context import open_context
+from imgopt.build_context.tree import open_context
 from imgopt.dockerfile import Instruction, assignments, parse
 from imgopt.options import Options
 from imgopt.picture import Jars, Picture, take_picture
-from imgopt.result import FileReport
-from imgopt.suggest import report_file
+from imgopt.suggest.dockerfile import report_file
+from imgopt.suggest.result import FileReport
 from imgopt.weigh.layers import Weigher
 from imgopt_rules import ALL_RULES, build_tools
 

@@ -76,7 +76,9 @@ def _by_python(cwd: Path) -> set[str]:
 
 def test_help_loads_no_engine(tmp_path: Path) -> None:
     _, modules = loaded("--help", cwd=tmp_path)
-    assert not modules & (HEAVY | {"imgopt.suggest", "imgopt.picture", "imgopt_rules", "dockerfile_parse"})
+    assert not modules & (
+        HEAVY | {"imgopt.suggest.dockerfile", "imgopt.picture", "imgopt_rules", "dockerfile_parse"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,9 @@ def test_a_gate_before_any_build_loads_nothing_heavy(project: Path) -> None:
     assert code == 1
     assert sorted(modules & HEAVY) == []
     assert not {
-        name for name in modules if name.startswith(("imgopt.images", "imgopt.registry", "imgopt.engines"))
+        name
+        for name in modules
+        if name.startswith(("imgopt.images", "imgopt.sources", "imgopt.registry", "imgopt.engines"))
     }
 
 
@@ -120,7 +124,7 @@ def test_a_command_loads_no_other(project: Path) -> None:
 
 def test_rules_and_explain_load_no_engine(tmp_path: Path) -> None:
     _, modules = loaded("rules", cwd=tmp_path)
-    assert not modules & {"imgopt.suggest", "imgopt.weigh.layers", "imgopt.weigh.compress"}
+    assert not modules & {"imgopt.suggest.dockerfile", "imgopt.weigh.layers", "imgopt.compressing"}
 
 
 def test_a_configuration_loads_a_toml_reader_and_its_absence_does_not(project: Path) -> None:

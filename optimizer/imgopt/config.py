@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from imgopt.errors import ConfigError, UsageError
-from imgopt.spelling import choose_from
+from imgopt.text.spelling import choose_from
 
 if TYPE_CHECKING:
     from imgopt.gate.budgets import BudgetTable, Limit
@@ -366,7 +366,7 @@ def _runtime(reader: _Reader, value: object, key: tuple[str, ...]) -> str:
 
 
 def _bandwidth(reader: _Reader, value: object, key: tuple[str, ...]) -> tuple[str, ...]:
-    from imgopt.weigh.registries import bandwidth
+    from imgopt.bandwidths import bandwidth
 
     texts = reader.strings(value, key)
     for text in texts:

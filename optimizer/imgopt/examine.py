@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from imgopt.errors import ImgoptError, InputError
 from imgopt.picture import Jars
-from imgopt.result import FileReport, Report
 from imgopt.rule import Rule
-from imgopt.suggest import read_dockerfile, report_file
+from imgopt.suggest.dockerfile import read_dockerfile, report_file
+from imgopt.suggest.result import FileReport, Report
 
 if TYPE_CHECKING:
     from imgopt.options import Options

@@ -9,7 +9,7 @@ from imgopt.dockerfile import Edit
 from imgopt.scales import Applicability, Basis, Severity
 
 if TYPE_CHECKING:
-    from imgopt.contents import File
+    from imgopt.picture.contents import File
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
+from imgopt.bandwidths import DEFAULT_PROFILE
 from imgopt.errors import UsageError
 from imgopt.scales import Severity
-from imgopt.weigh.registries import DEFAULT_PROFILE
 
 Runtime = Literal["auto", "alpine", "glibc", "jlink", "distroless"]
 RUNTIMES: tuple[Runtime, ...] = ("auto", "alpine", "glibc", "jlink", "distroless")
@@ -80,7 +80,7 @@ class Options:
     rtt_s: float = 0.0  # of the way to the registry and back; 0: not known
     bases: tuple[DeclaredBase, ...] = ()
     fail_on: Severity | None = None
-    engine: str | None = None  # whose gzip sizes are predicted for: a key of imgopt.weigh.compress.ENGINES
+    engine: str | None = None  # whose gzip sizes are predicted for: a key of imgopt.compressing.ENGINES
     progress: Callable[[str], None] | None = field(default=None, compare=False)
 
 

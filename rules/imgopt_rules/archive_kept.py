@@ -34,7 +34,7 @@ SMALLEST_BYTES = 100_000
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
-    from imgopt.archives import kept_archives
+    from imgopt.plans.waste.archives import kept_archives
     from imgopt.units import megabytes
 
     for archive in kept_archives(picture):

@@ -26,8 +26,8 @@ from collections.abc import Iterator
 
 from imgopt.dockerfile import Edit
 from imgopt.finding import Declined, Finding, Fix
-from imgopt.jarmode import LayeredJar, extractions, layered_jar
 from imgopt.picture import Picture
+from imgopt.plans.layers.jarmode import LayeredJar, extractions, layered_jar
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
 

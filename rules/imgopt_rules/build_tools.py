@@ -48,9 +48,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imgopt import splitting
 from imgopt.finding import Declined, Finding, Fix
 from imgopt.picture import Picture
+from imgopt.plans import splitting
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
 

@@ -22,9 +22,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imgopt import removals
 from imgopt.finding import Declined, Finding, Fix, Waste
 from imgopt.picture import Picture
+from imgopt.plans.waste import removals
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
 

@@ -37,7 +37,7 @@ SMALLEST_BYTES = 100_000
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
-    from imgopt.developer_files import developer_files
+    from imgopt.plans.waste.developer_files import developer_files
     from imgopt.units import megabytes
 
     for found in developer_files(picture):

@@ -41,10 +41,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imgopt import layering
 from imgopt.finding import Declined, Finding, Fix
-from imgopt.layering import LayeringPlan
 from imgopt.picture import Picture
+from imgopt.plans.layers import layering
+from imgopt.plans.layers.layering import LayeringPlan
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
 

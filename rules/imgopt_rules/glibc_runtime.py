@@ -26,9 +26,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imgopt import runtime
 from imgopt.finding import Declined, Finding, Fix
 from imgopt.picture import Picture
+from imgopt.plans.base import runtime
 from imgopt.rule import rule
 from imgopt.scales import Severity
 

@@ -30,11 +30,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imgopt.finding import Declined, Finding, Fix
-from imgopt.installed_java import jre_instead
 from imgopt.picture import Picture
+from imgopt.plans.base.installed_java import jre_instead
+from imgopt.plans.splitting import splits_first
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
-from imgopt.splitting import splits_first
 
 ID = "installed-jdk"
 

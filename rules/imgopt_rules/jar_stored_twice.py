@@ -23,9 +23,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imgopt import layering, ownership
 from imgopt.finding import Declined, Finding, Fix
 from imgopt.picture import Picture
+from imgopt.plans.layers import layering
+from imgopt.plans.waste import ownership
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
 

@@ -27,9 +27,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imgopt import ordering
 from imgopt.finding import Declined, Finding, Fix
 from imgopt.picture import Picture
+from imgopt.plans.layers import ordering
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
 

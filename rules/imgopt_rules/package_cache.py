@@ -33,7 +33,7 @@ from imgopt.rule import rule
 from imgopt.scales import Severity
 
 if TYPE_CHECKING:
-    from imgopt.package_cache import Leftover
+    from imgopt.plans.waste.package_cache import Leftover
 
 ID = "package-cache"
 _WHAT = {
@@ -45,7 +45,7 @@ _WHAT = {
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
-    from imgopt.package_cache import leftovers
+    from imgopt.plans.waste.package_cache import leftovers
 
     for leftover in leftovers(picture, ID):
         waste, size = _waste(picture, leftover)
@@ -72,7 +72,7 @@ def _listed(lines: list[str]) -> str:
 
 def _waste(picture: Picture, leftover: Leftover) -> tuple[Waste, str]:
     """The bytes where they were measured, and what the message says of them."""
-    from imgopt.apt_figures import lists_of
+    from imgopt.os_packages.apt_figures import lists_of
     from imgopt.units import megabytes
 
     base = picture.base

@@ -38,8 +38,8 @@ SHOWN = 5
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
-    from imgopt.apt_figures import ASKED
-    from imgopt.recommended import recommended
+    from imgopt.os_packages.apt_figures import ASKED
+    from imgopt.plans.waste.recommended import recommended
     from imgopt.units import megabytes
 
     for found in recommended(picture):

@@ -30,10 +30,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imgopt import layering
 from imgopt.finding import Declined, Finding, Fix, Waste
-from imgopt.ownership import reownings
 from imgopt.picture import Picture
+from imgopt.plans.layers import layering
+from imgopt.plans.waste.ownership import reownings
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
 

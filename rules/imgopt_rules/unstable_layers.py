@@ -26,9 +26,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imgopt import steadying
 from imgopt.finding import Declined, Finding, Fix
 from imgopt.picture import Picture
+from imgopt.plans.layers import steadying
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
 

@@ -25,9 +25,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from imgopt.context_use import IdleContext, idle_context
 from imgopt.finding import Declined, Finding, Fix
 from imgopt.picture import Picture
+from imgopt.plans.waste.context_use import IdleContext, idle_context
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
 

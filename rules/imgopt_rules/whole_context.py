@@ -23,9 +23,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imgopt.context_use import whole_copies
 from imgopt.finding import Declined, Finding, Fix, Waste
 from imgopt.picture import Picture
+from imgopt.plans.waste.context_use import whole_copies
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
 

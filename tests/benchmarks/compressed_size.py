@@ -24,7 +24,7 @@ import real_blobs  # noqa: E402
 from imgopt.dockerfile import parse  # noqa: E402
 from imgopt.options import Options  # noqa: E402
 from imgopt.picture import Jars, take_picture  # noqa: E402
-from imgopt.suggest import open_context_of  # noqa: E402
+from imgopt.suggest.dockerfile import open_context_of  # noqa: E402
 from imgopt.weigh.layers import Weigher  # noqa: E402
 
 #: Smaller layers are not what takes the time.

@@ -18,7 +18,7 @@ from test_cases import make_context
 
 from imgopt.examine import report_on
 from imgopt.options import Options
-from imgopt.result import FileReport
+from imgopt.suggest.result import FileReport
 from imgopt_rules import ALL_RULES, PIPELINE_RULES
 
 ROOT = Path(__file__).parents[2]

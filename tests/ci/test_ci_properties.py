@@ -16,7 +16,7 @@ from imgopt.options import Options
 from imgopt.pipelines.model import Pipeline, System
 from imgopt.pipelines.recipes import Recipes
 from imgopt.pipelines.report import judged, read_pipeline
-from imgopt.result import FileReport
+from imgopt.suggest.result import FileReport
 from imgopt_rules import PIPELINE_RULES
 
 GROOVY = """pipeline node agent any docker kubernetes yaml image args stages stage steps script parallel matrix axes axis

@@ -11,7 +11,7 @@ import report_samples as samples
 
 from imgopt.cli import main
 from imgopt.options import Options
-from imgopt.result import Report
+from imgopt.suggest.result import Report
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import report_samples as samples
 
 from imgopt.cli.files import write_file
 from imgopt.errors import InputError
-from imgopt.result import FileReport
+from imgopt.suggest.result import FileReport
 
 Imgopt = Callable[..., Any]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from imgopt.context import (
+from imgopt.build_context.tree import (
     Context,
     context_bytes,
     find_context,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from imgopt.context import missing_sources, open_context, resolve
+from imgopt.build_context.tree import missing_sources, open_context, resolve
 from imgopt.errors import ContextError
 
 GROUPS = json.loads((Path(__file__).parent / "cases.json").read_text())

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgopt.errors import ContextError
-from imgopt.ignore import (
+from imgopt.build_context.patterns import (
     BadPattern,
     IgnoreRules,
     _any_of,
@@ -21,6 +20,7 @@ from imgopt.ignore import (
     read_ignore_file,
     rules_from,
 )
+from imgopt.errors import ContextError
 
 # --- Go's filepath.Match: the examples of its documentation and what follows from its rules
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgopt.dockerfile import Expansion, expand, parse, scopes, variables_used
-from imgopt.dockerfile.shell import Glob, matches
+from imgopt.dockerfile.lexer import Glob, matches
 
 VARIABLES = {
     "A": "alpha",

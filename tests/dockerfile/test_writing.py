@@ -11,9 +11,9 @@ from hostile import NAMES, UNSEEN, names, run_in, shells
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from imgopt.build_context.patterns import glob_match, read_ignore_file, written
 from imgopt.dockerfile import expand, parse, writing
-from imgopt.ignore import glob_match, read_ignore_file, written
-from imgopt.quoting import Unwritable, quoted
+from imgopt.text.quoting import Unwritable, quoted
 
 AS_ALWAYS = settings(
     max_examples=80,

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgopt.cli.output import emit
-from imgopt.foreign import GuardedStream, acting, in_json, lines, visible
 from imgopt.report.layout import line, plain, safe
+from imgopt.text.foreign import GuardedStream, acting, in_json, lines, visible
 
 #: Any code point, those that matter more often, and the beginnings of commands.
 TEXTS = st.lists(

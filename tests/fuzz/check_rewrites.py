@@ -11,14 +11,14 @@ import dockerfile as buildkit
 from fuzz_rewrites import wrong
 from grammar import Sample
 
-from imgopt.context import open_context
+from imgopt.build_context.tree import open_context
 from imgopt.dockerfile import Dockerfile, assignments, parse
 from imgopt.errors import ImgoptError
 from imgopt.options import Options
 from imgopt.picture import Jars, take_picture
 from imgopt.report import json, markdown, text
-from imgopt.result import FileReport, Report
-from imgopt.suggest import report_file
+from imgopt.suggest.dockerfile import report_file
+from imgopt.suggest.result import FileReport, Report
 from imgopt.weigh.layers import Weigher
 from imgopt_rules import ALL_RULES
 

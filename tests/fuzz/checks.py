@@ -9,12 +9,12 @@ from pathlib import Path
 
 from imgopt import shell
 from imgopt.dockerfile import Instruction, assignments, expand, parse, scopes, variables_used
+from imgopt.dockerfile.faults import check_stages
 from imgopt.errors import DockerfileError, JarError
-from imgopt.faults import check_stages
 from imgopt.java import classfile, natives, spring_boot
 from imgopt.java.command import calls_in_argv, calls_in_script
 from imgopt.java.jar import OpenJar, companions, library_name, read_jar, references_of_library
-from imgopt.scripts import script_of
+from imgopt.picture.scripts import script_of
 
 _MAX_ENTRY_BYTES = 1 << 20
 

@@ -14,7 +14,7 @@ import image_archives
 import pytest
 
 from imgopt.errors import MeasureError
-from imgopt.images import open_image
+from imgopt.sources import open_image
 
 IMAGE = image_archives.docker_archive({"a/layer.tar": b""}, [b""])
 

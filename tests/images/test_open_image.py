@@ -16,7 +16,7 @@ from image_archives import Layout, digest, docker_archive, packed, tar_of
 from private_docker import Engine
 
 from imgopt.errors import ImgoptError, InputError, MeasureError
-from imgopt.images import open_image
+from imgopt.sources import open_image
 
 FIRST, SECOND = tar_of({"a": b"first" * 3000}), tar_of({"b": b"second" * 3000})
 

@@ -37,8 +37,8 @@ from imgopt.dockerfile import expand, parse
 from imgopt.errors import ImgoptError
 from imgopt.options import Options
 from imgopt.picture import Jars
-from imgopt.result import FileReport
-from imgopt.suggest import report_file
+from imgopt.suggest.dockerfile import report_file
+from imgopt.suggest.result import FileReport
 from imgopt.weigh.layers import Weigher
 from imgopt_rules import ALL_RULES
 

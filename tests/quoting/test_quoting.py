@@ -9,7 +9,7 @@ import pytest
 from hostile import NAMES, UNSEEN, names, run_in, shells
 from hypothesis import HealthCheck, given, settings
 
-from imgopt.quoting import Unwritable, quoted, quoted_path, typed, typed_path
+from imgopt.text.quoting import Unwritable, quoted, quoted_path, typed, typed_path
 
 AS_ALWAYS = settings(
     max_examples=60,

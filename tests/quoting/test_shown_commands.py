@@ -13,8 +13,8 @@ from command_line import Imgopt
 from hostile import run_in
 from projects import idle_in_the_context, removed_later, whole_context, whole_target
 
+from imgopt.build_context.patterns import read_ignore_file
 from imgopt.dockerfile import expand
-from imgopt.ignore import read_ignore_file
 
 TEXT = 'FROM eclipse-temurin:17-jdk\nCOPY app.jar /app.jar\nENTRYPOINT ["java", "-jar", "/app.jar"]\n'
 DIRECTORIES = [

@@ -16,14 +16,14 @@ from private_docker import Engine
 from registries import Proxy, Registry, Trouble
 
 from imgopt.cli import main
-from imgopt.compare import Comparison, Pushed, Settings, Workshop, push_both
-from imgopt.images import open_image
+from imgopt.comparison.compare import Comparison, Pushed, Settings, Workshop, push_both
 from imgopt.registry.client import Access
 from imgopt.registry.errors import RegistryError
 from imgopt.registry.push import check_push
 from imgopt.report.comparison import _pushed as lines_of
 from imgopt.report.comparison_json import _pushed as object_of
 from imgopt.report.layout import width_of
+from imgopt.sources import open_image
 from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction
 
 Release = Callable[..., Path]

@@ -22,11 +22,11 @@ from strangers import Asked, Reply, Stranger, stranger
 from test_origins import tls
 
 from imgopt.errors import ImgoptError
-from imgopt.images import open_image
-from imgopt.images.remote import open_remote
 from imgopt.registry.bandwidth import measure_bandwidth
 from imgopt.registry.client import Access, Client
 from imgopt.registry.push import PushOptions, check_push, delete_tag, push_image
+from imgopt.sources import open_image
+from imgopt.sources.remote import open_remote
 
 Release = Callable[..., Path]
 USER, PASSWORD = "deployer", "pa55-s3cret"

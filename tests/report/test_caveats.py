@@ -21,15 +21,15 @@ from image_samples import docker_archive, layer
 from test_ci_formats import conforms
 from test_ci_formats import sarif_schema as sarif_schema
 
-from imgopt.behaviour import Behaviour
-from imgopt.checks import Check
-from imgopt.compare import Comparison
-from imgopt.measure import MeasuredImage, MeasuredLayer
+from imgopt.comparison.behaviour import Behaviour
+from imgopt.comparison.checks import Check
+from imgopt.comparison.compare import Comparison
+from imgopt.comparison.measure import MeasuredImage, MeasuredLayer
+from imgopt.comparison.release_difference import Group, ImageDifference
 from imgopt.registry.result import Bandwidth, PushedBlob, PushResult
-from imgopt.release_difference import Group, ImageDifference
 from imgopt.report import comparison, push
 from imgopt.report.comparison_json import comparison_object
-from imgopt.result import FileReport
+from imgopt.suggest.result import FileReport
 
 Imgopt = Callable[..., Any]
 SUGGEST = ("text", "markdown", "html", "sarif", "junit", "gitlab", "github")

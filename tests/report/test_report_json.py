@@ -13,7 +13,7 @@ import report_samples as samples
 
 from imgopt.errors import UsageError
 from imgopt.report.json import REPLACED, envelope, rendered, suggestions
-from imgopt.result import Report
+from imgopt.suggest.result import Report
 
 SCHEMA = json.loads(Path(__file__).with_name("suggest.schema.json").read_text(encoding="utf-8"))
 FILES = [samples.textbook(), samples.gaps(), samples.good(), samples.skipped()]

@@ -10,7 +10,7 @@ import pytest
 import report_samples as samples
 
 from imgopt.report.markdown import code, escaped, markdown_table, suggestions
-from imgopt.result import Report
+from imgopt.suggest.result import Report
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 

@@ -13,8 +13,8 @@ import report_samples as samples
 
 from imgopt.report import rules, terminal, text
 from imgopt.report.layout import cells, plain, table, visible, width_of, wrapped
-from imgopt.result import Report
 from imgopt.rule import Rule
+from imgopt.suggest.result import Report
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 AGAIN = ("services/order/Dockerfile",)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imgopt.bandwidths import DEFAULT_PROFILE, PROFILES, bandwidth
 from imgopt.errors import UsageError
 from imgopt.units import duration, megabytes, parse_rates, parse_size, rate, rate_range
-from imgopt.weigh.registries import DEFAULT_PROFILE, PROFILES, bandwidth
 
 
 @pytest.mark.parametrize(

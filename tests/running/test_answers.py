@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgopt.answers import (
+from imgopt.comparison.answers import (
     Answer,
     difference,
     first_error,
@@ -19,8 +19,8 @@ from imgopt.answers import (
     varies_wholly,
     without_stacks,
 )
+from imgopt.comparison.observing import RunOptions, Smoke, java_version, likely_ports, smoke_of
 from imgopt.errors import UsageError
-from imgopt.observing import RunOptions, Smoke, java_version, likely_ports, smoke_of
 
 
 def text(*bodies: str, status: int = 200, kind: str = "text/plain") -> list[Answer]:
@@ -163,7 +163,7 @@ def test_a_question_names_the_containers_own_port() -> None:
     import http.server
     import threading
 
-    from imgopt.observing import get
+    from imgopt.comparison.observing import get
 
     class Echo(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

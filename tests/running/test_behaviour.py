@@ -14,12 +14,12 @@ from start_forms import ENVIRONMENT, FORMS, context, provide_bases
 from test_rewrites_run import rewrite
 from tiny_image import TinyImage, shell
 
-from imgopt import observing
-from imgopt.behaviour import Behaviour, compare_at_rest, compare_running
-from imgopt.checks import Check
+from imgopt.comparison import observing
+from imgopt.comparison.behaviour import Behaviour, compare_at_rest, compare_running
+from imgopt.comparison.checks import Check
+from imgopt.comparison.observing import RunOptions, Subject, smoke_of
 from imgopt.engines.containers import LABEL, ContainerRunner
 from imgopt.engines.engine import EngineError
-from imgopt.observing import RunOptions, Subject, smoke_of
 
 # a server that answers /index.html and /time; ends on SIGTERM with the given code
 SERVER = "mkdir -p /www/actuator; echo '%s' > /www/index.html; httpd -p %d -h /www; trap 'exit %s' TERM; while :; do sleep 0.05; done"

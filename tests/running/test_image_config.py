@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from imgopt.checks import Check
-from imgopt.image_config import compare_configs, exposed_ports, health_command
+from imgopt.comparison.checks import Check
+from imgopt.comparison.image_config import compare_configs, exposed_ports, health_command
 
 
 def image(**config: Any) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from tiny_image import TinyImage
 
+from imgopt.comparison.layer_entries import compare_layers
+from imgopt.comparison.release_difference import compare_images, release_difference
 from imgopt.errors import InputError
 from imgopt.images.model import Image
-from imgopt.layer_entries import compare_layers
-from imgopt.release_difference import compare_images, release_difference
 
 Entries = Mapping[str, dict[str, Any]]
 PLAIN: dict[str, dict[str, Any]] = {

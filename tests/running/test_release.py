@@ -16,15 +16,15 @@ from private_docker import Engine
 from start_forms import provide_bases
 from test_rewrites_run import rewrite
 
-from imgopt.context import Context, open_context
+from imgopt.build_context.tree import Context, open_context
+from imgopt.comparison.next_release import Change, make_context, plan_change, with_one_more_class
+from imgopt.comparison.release_difference import ReleaseDifference, release_difference, unstable_layers
 from imgopt.dockerfile import parse
 from imgopt.errors import MeasureError
-from imgopt.images.open import open_image
 from imgopt.java.next_jar import Unchangeable
-from imgopt.next_release import Change, make_context, plan_change, with_one_more_class
 from imgopt.options import Options
 from imgopt.picture import Picture, take_picture
-from imgopt.release_difference import ReleaseDifference, release_difference, unstable_layers
+from imgopt.sources.open import open_image
 
 FAT = 'FROM eclipse-temurin:17-jre\nCOPY target/app.jar app.jar\nENTRYPOINT ["java", "-jar", "app.jar"]\n'
 BUILT = """\

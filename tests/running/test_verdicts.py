@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import pytest
 
-from imgopt import behaviour
-from imgopt.answers import Answer
-from imgopt.behaviour import Behaviour, compare_running
+from imgopt.comparison import behaviour
+from imgopt.comparison.answers import Answer
+from imgopt.comparison.behaviour import Behaviour, compare_running
+from imgopt.comparison.observing import JavaVersion, Observed, RunOptions, Subject, smoke_of
 from imgopt.engines.engine import Runner
-from imgopt.observing import JavaVersion, Observed, RunOptions, Subject, smoke_of
 
 OK = Answer(200, "text/plain", b"hello")
 SUBJECT = Subject("image", {"config": {}})

@@ -1,6 +1,6 @@
 """Predicted sizes of layers against the blobs that real engines make of them.
 
-The engines' figures (imgopt.weigh.compress.ENGINES) were fitted to other jars than these.
+The engines' figures (imgopt.compressing.ENGINES) were fitted to other jars than these.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 import real_blobs
 
 from imgopt.cli import main
-from imgopt.weigh.compress import ENGINES, Packed, docker_gzip, predicted_bytes
+from imgopt.compressing import ENGINES, Packed, docker_gzip, predicted_bytes
 
 MEDIAN, WORST = 0.01, 0.03
 #: The options' names for engines, by the builders' names.

@@ -36,7 +36,7 @@ def _main(arguments: list[str]) -> int:
             emit_exactly(f"imgopt {__version__}\n".encode(), None)
             return 0
         from imgopt.cli.app import run
-        from imgopt.foreign import guarded_stderr
+        from imgopt.text.foreign import guarded_stderr
 
         with guarded_stderr():
             return run(arguments)
@@ -46,7 +46,7 @@ def _main(arguments: list[str]) -> int:
         if debug:
             import traceback
 
-            from imgopt.foreign import guarded_stderr
+            from imgopt.text.foreign import guarded_stderr
 
             with guarded_stderr():
                 traceback.print_exc()

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from imgopt.errors import UsageError
-from imgopt.spelling import choose_from
+from imgopt.text.spelling import choose_from
 
 #: Each command is a module of this package with a function of the same name.
 COMMANDS = (

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from imgopt.bandwidths import DEFAULT_PROFILE, bandwidth
 from imgopt.config import Config, load
 from imgopt.errors import ConfigError, UsageError
 from imgopt.options import DEFAULT_BANDWIDTH_SOURCE, Options, Runtime, platform_name, spring_boot_version
 from imgopt.scales import Severity
-from imgopt.spelling import choose_from
-from imgopt.weigh.registries import DEFAULT_PROFILE, bandwidth
+from imgopt.text.spelling import choose_from
 
 if TYPE_CHECKING:
     from imgopt.registry.client import Access

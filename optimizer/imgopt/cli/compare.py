@@ -11,10 +11,10 @@ from imgopt.cli import arguments as a
 from imgopt.errors import ImgoptError, MeasureError, UsageError
 
 if TYPE_CHECKING:
-    from imgopt.compare import Comparison
-    from imgopt.observing import RunOptions
+    from imgopt.comparison.compare import Comparison
+    from imgopt.comparison.observing import RunOptions
     from imgopt.registry.client import Access
-    from imgopt.result import FileReport
+    from imgopt.suggest.result import FileReport
 
 DockerfilePath = Annotated[
     str, typer.Argument(metavar="[PATH]", help="A Dockerfile, or a directory that holds one.  [default: .]")
@@ -152,8 +152,8 @@ def compare(
     differently. 3: nothing showed how they behave, as when a time limit ran out; the report says what to raise or give.
     """
     from imgopt.cli.files import check_file
-    from imgopt.compare import NothingToCompare, Settings
-    from imgopt.compare import compare as compared
+    from imgopt.comparison.compare import NothingToCompare, Settings
+    from imgopt.comparison.compare import compare as compared
     from imgopt.engines.opening import open_engine
     from imgopt.report.terminal import working
     from imgopt_rules import ALL_RULES
@@ -244,7 +244,7 @@ def _run_options(
     start_seconds: float,
     stop_seconds: float,
 ) -> RunOptions:
-    from imgopt.observing import RunOptions, smoke_of
+    from imgopt.comparison.observing import RunOptions, smoke_of
 
     return RunOptions(
         arguments=tuple(arguments or ()),

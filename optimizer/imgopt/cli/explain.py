@@ -20,7 +20,7 @@ def explain(
     from imgopt.cli.output import emit, emit_lines
     from imgopt.report import rules as report
     from imgopt.report.terminal import width
-    from imgopt.spelling import choose_from
+    from imgopt.text.spelling import choose_from
     from imgopt_rules import EVERY_RULE
 
     found = next((each for each in EVERY_RULE if each.id == rule), None)

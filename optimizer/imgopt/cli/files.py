@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from imgopt.errors import InputError
-from imgopt.quoting import typed_path
+from imgopt.text.quoting import typed_path
 
 
 def write_file(path: str, data: bytes, *, expected: bytes | None = None) -> None:

@@ -19,7 +19,7 @@ def emit(data: bytes, output_file: str | None, own: tuple[str, ...] = ()) -> Non
     ``own``: how lines begin that are meant as commands to a runner. InputError when it cannot be written; a reader that
     has gone away is no error.
     """
-    from imgopt.foreign import lines
+    from imgopt.text.foreign import lines
 
     emit_exactly(lines(data.decode("utf-8", "surrogateescape"), own).encode(), output_file)
 

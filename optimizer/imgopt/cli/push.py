@@ -118,7 +118,7 @@ def push(
         raise UsageError("--verify and --trust-tags contradict each other", "give one of them")
 
     def work(stopped: Callable[[], bool]) -> PushResult:
-        from imgopt.images import open_image
+        from imgopt.sources import open_image
 
         access = Access(plain_http=plain_http, insecure=insecure, tries=tries, stopped=stopped)
         options = PushOptions(

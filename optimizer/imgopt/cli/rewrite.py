@@ -10,7 +10,7 @@ import typer
 
 from imgopt.cli import arguments as a
 from imgopt.errors import ImgoptError, InputError, UsageError
-from imgopt.result import FileReport, Report
+from imgopt.suggest.result import FileReport, Report
 
 Diff = Annotated[bool, typer.Option("--diff", help="Print a unified diff instead.")]
 InPlace = Annotated[bool, typer.Option("--in-place", "-i", help="Rewrite the files themselves.")]
@@ -172,9 +172,9 @@ def _print_text(report: Report, output_file: str | None) -> list[ImgoptError]:
 
 def _print_diff(report: Report, output_file: str | None, *, no_color: bool) -> list[ImgoptError]:
     from imgopt.cli.output import emit_exactly, emit_lines
-    from imgopt.foreign import acting
     from imgopt.report.diff import coloured, unified
     from imgopt.report.terminal import is_terminal, wants_colour
+    from imgopt.text.foreign import acting
 
     differences = [(file, unified(file.original, file.rewrite.text, file.path)) for file in report.files]
     shown = wants_colour(sys.stdout, no_color) or any(
@@ -207,7 +207,7 @@ def _lines_of(difference: str) -> str:
 def _check_printable(file: FileReport, text: str, output: str | None) -> None:
     """InputError for a text that must not be changed, where a terminal or the runner of a CI job would act on it."""
     from imgopt.cli.output import is_read_as_it_comes
-    from imgopt.foreign import acting
+    from imgopt.text.foreign import acting
 
     if not is_read_as_it_comes(output):
         return

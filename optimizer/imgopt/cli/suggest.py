@@ -9,8 +9,8 @@ import typer
 
 from imgopt.cli import arguments as a
 from imgopt.options import Options
-from imgopt.result import Report
 from imgopt.scales import Severity
+from imgopt.suggest.result import Report
 
 FailOn = Annotated[
     Literal["low", "medium", "high"] | None,
@@ -114,7 +114,7 @@ def examine(paths: Sequence[str], options: Options, *, quiet: bool, pipelines: b
 
     from imgopt.examine import report_on
     from imgopt.report.terminal import waiting
-    from imgopt.suggest import MAX_DOCKERFILE_BYTES
+    from imgopt.suggest.dockerfile import MAX_DOCKERFILE_BYTES
     from imgopt_rules import ALL_RULES, PIPELINE_RULES
 
     stdin = a.read_standard_input(MAX_DOCKERFILE_BYTES) if "-" in paths else None

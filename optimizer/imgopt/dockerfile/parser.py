@@ -21,7 +21,7 @@ from imgopt.dockerfile.document import (
     Stage,
     Word,
 )
-from imgopt.dockerfile.shell import ShellError, heredoc_tags, printable
+from imgopt.dockerfile.lexer import ShellError, heredoc_tags, printable
 from imgopt.dockerfile.split import WHITE_SPACE, continues, instruction_end, instruction_ends
 from imgopt.errors import DockerfileError
 

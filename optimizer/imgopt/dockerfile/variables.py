@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from imgopt.dockerfile.document import Dockerfile, Instruction, Span, Stage, Word
-from imgopt.dockerfile.shell import Lexer, ShellError
+from imgopt.dockerfile.lexer import Lexer, ShellError
 
 # What BuildKit passes on to RUN without an ARG, when it is a build argument
 PROXY_ARGS = frozenset(

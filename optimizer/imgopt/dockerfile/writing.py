@@ -11,9 +11,9 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from imgopt.dockerfile.shell import ShellError, heredoc_tags
+from imgopt.dockerfile.lexer import ShellError, heredoc_tags
 from imgopt.dockerfile.split import WHITE_SPACE
-from imgopt.quoting import Unwritable, in_quotes, require_visible
+from imgopt.text.quoting import Unwritable, in_quotes, require_visible
 
 _PLAIN = re.compile(r"(?!--)[\w@%+=:,./-]+")
 _BLANK = re.compile(f"[{WHITE_SPACE}]")

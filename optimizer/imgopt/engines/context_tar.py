@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from imgopt.context import Context, open_context, sent
+from imgopt.build_context.tree import Context, open_context, sent
 from imgopt.errors import ContextError
 
 _CHUNK_BYTES = 1 << 20

@@ -75,7 +75,7 @@ class DockerEngine:
 
     @property
     def gzip(self) -> str:
-        from imgopt.weigh.compress import docker_gzip
+        from imgopt.compressing import docker_gzip
 
         return "buildah" if self.is_podman else docker_gzip(str(self._version.get("GoVersion", "")))
 
@@ -205,8 +205,8 @@ class DockerEngine:
     # --- its images ---------------------------------------------------------------------------------------
 
     def open(self, built: BuiltImage) -> OpenImage:
-        from imgopt.images.open import from_archive
         from imgopt.images.spool import write_spool
+        from imgopt.sources.open import from_archive
 
         with contextlib.ExitStack() as on_failure:
             spool = on_failure.enter_context(tempfile.TemporaryFile(prefix="imgopt-"))

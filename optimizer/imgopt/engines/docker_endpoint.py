@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imgopt.engines.engine import EngineError
-from imgopt.places import home
-from imgopt.quoting import typed
+from imgopt.text.quoting import typed
+from imgopt.user_directories import home
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 

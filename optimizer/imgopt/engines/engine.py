@@ -147,7 +147,7 @@ class Engine(AbstractContextManager["Engine"], Protocol):
 
     @property
     def gzip(self) -> str:
-        """Whose gzip makes the blobs that its push sends: a key of imgopt.weigh.compress's table of engines."""
+        """Whose gzip makes the blobs that its push sends: a key of imgopt.compressing's table of engines."""
         ...
 
     @property

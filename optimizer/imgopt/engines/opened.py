@@ -12,7 +12,8 @@ from typing import IO, BinaryIO
 
 from imgopt.engines.engine import BuiltImage, EngineError
 from imgopt.errors import ImgoptError
-from imgopt.images import Image, OpenImage, open_image
+from imgopt.images import Image, OpenImage
+from imgopt.sources import open_image
 
 _LOCK = ".lock"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from imgopt.errors import InputError, UsageError
 from imgopt.gate.subject import Subject
-from imgopt.spelling import choose_from
+from imgopt.text.spelling import choose_from
 
 VERSION = 1
 MOST_BYTES = 64 << 20

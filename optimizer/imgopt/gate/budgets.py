@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from imgopt.errors import UsageError
-from imgopt.spelling import choose_from
+from imgopt.text.spelling import choose_from
 from imgopt.units import duration, megabytes, parse_size, rate
 
 Unit = Literal["bytes", "seconds", "layers", "share", "names", "growth"]
@@ -131,7 +131,7 @@ def _waste(name: str, value: object, source: str) -> Limit:
 
 
 def _push(name: str, value: object, source: str) -> Limit:
-    from imgopt.weigh.registries import bandwidth
+    from imgopt.bandwidths import bandwidth
 
     text = _text(name, value, '"5MB", "5 min" or "5 min at 0.5MB/s"')
     match = _TIME.fullmatch(text)

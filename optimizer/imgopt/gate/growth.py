@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from imgopt.gate.subject import MOST_PARTS, Layer, Subject
-from imgopt.report.commands import shown_command
+from imgopt.inspection.history import shown_command
 from imgopt.units import megabytes
 
 if TYPE_CHECKING:

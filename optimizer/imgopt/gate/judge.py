@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from imgopt.gate.budgets import Growth, Limit
 from imgopt.gate.growth import MOST_NAMED, growth, label
 from imgopt.gate.subject import ATTESTATION, Advice, Layer, Subject, attestations, sent_once
-from imgopt.quoting import typed_path
 from imgopt.scales import Basis, Sum, total
+from imgopt.text.quoting import typed_path
 from imgopt.units import duration, megabytes, rate
 from imgopt.weigh.weights import LayerWeight
 

@@ -13,7 +13,7 @@ from imgopt.gate.budgets import RATCHET, RATCHET_SOURCE, BudgetTable, Limit, lim
 from imgopt.gate.judge import NEED_CONTENTS, ONLY_BUILT, Judged, Pushed, Verdict, judge
 from imgopt.gate.subject import Subject, image_name, of_dockerfile, of_image
 from imgopt.gate.tables import belonging, unfit
-from imgopt.result import FileReport
+from imgopt.suggest.result import FileReport
 from imgopt.users import uid_of
 
 if TYPE_CHECKING:

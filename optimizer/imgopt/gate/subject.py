@@ -14,7 +14,7 @@ from imgopt.users import name_of
 
 if TYPE_CHECKING:
     from imgopt.inspection.image import Contents, InspectedLayer, Inspection
-    from imgopt.result import FileReport
+    from imgopt.suggest.result import FileReport
     from imgopt.weigh.weights import ImageWeight
 
 #: The parts of an image that are remembered to say what grew; smaller ones are not worth a name.

@@ -16,7 +16,7 @@ from pathlib import Path
 from imgopt.errors import ConfigError
 from imgopt.gate.budgets import BudgetTable
 from imgopt.gate.subject import Subject
-from imgopt.spelling import choose_from
+from imgopt.text.spelling import choose_from
 
 _MOST_EDITS = 2
 _MOST_DEPTH = 5

@@ -1,6 +1,5 @@
-"""Reading a built image, wherever it lies: a daemon, a tar, an OCI layout."""
+"""A built image as data, and the forms that it is stored in: tars, OCI layouts, compressed streams."""
 
 from imgopt.images.model import Descriptor, Family, Image, ImageLayer, OpenImage
-from imgopt.images.open import open_image, open_images
 
-__all__ = ["Descriptor", "Family", "Image", "ImageLayer", "OpenImage", "open_image", "open_images"]
+__all__ = ["Descriptor", "Family", "Image", "ImageLayer", "OpenImage"]

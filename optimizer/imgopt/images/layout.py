@@ -13,7 +13,7 @@ from imgopt.images import documents as doc
 from imgopt.images.model import ALONE, Descriptor, Family
 from imgopt.images.stores import Store
 from imgopt.images.streams import Extent
-from imgopt.quoting import typed
+from imgopt.text.quoting import typed
 
 _MOST_DEPTH = 4
 _MOST_IMAGES = 1000

@@ -82,8 +82,8 @@ def _opened(
     target: str, platform: str | None, access: Access | None, *, every: bool
 ) -> Iterator[tuple[list[OpenImage], str | None, bool]]:
     """The images, why they were read from the registry where nobody said so, and whether they were."""
-    from imgopt.images import open_image, open_images
-    from imgopt.images.remote import open_remote, open_remotes
+    from imgopt.sources import open_image, open_images
+    from imgopt.sources.remote import open_remote, open_remotes
 
     with ExitStack() as stack:
         why: str | None = None

@@ -79,7 +79,7 @@ def jar_path_matches(facts: BuildFacts, source: str) -> bool:
     the file's name, the output folder and the module's folder, as far as the source has them. A file copied
     elsewhere by a script (``jar/app.jar``) counts when its name is exactly the archive's.
     """
-    from imgopt.ignore import BadPattern, glob_match, has_wildcard
+    from imgopt.build_context.patterns import BadPattern, glob_match, has_wildcard
 
     if facts.packaging == "pom":
         return False

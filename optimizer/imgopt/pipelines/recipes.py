@@ -14,7 +14,7 @@ from imgopt.options import Options
 from imgopt.pipelines.commands import Request
 from imgopt.pipelines.model import HandedOn, Recipe
 from imgopt.pipelines.tools import HERE, ROOT
-from imgopt.result import FileReport
+from imgopt.suggest.result import FileReport
 
 _MAX_RECIPES = 64
 _MAX_SCRIPT_BYTES = 100_000

@@ -15,8 +15,8 @@ from imgopt.options import Options
 from imgopt.pipelines.model import SYSTEM_NAMES, Pipeline, System, sets_preserves_base, silences
 from imgopt.pipelines.recipes import Recipes, repository_of
 from imgopt.pipelines.scripts import find
-from imgopt.result import FileReport, PipelinePush, PipelineSummary, RewriteResult
 from imgopt.rule import Rule
+from imgopt.suggest.result import FileReport, PipelinePush, PipelineSummary, RewriteResult
 from imgopt.weigh.weights import Saving
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def report_pipeline(
 
     InputError when it is too large or no YAML.
     """
-    from imgopt.suggest import read_dockerfile, report_file
+    from imgopt.suggest.dockerfile import read_dockerfile, report_file
 
     def weigh(name: str, content: bytes, how: Options) -> FileReport:
         return report_file(name, content, how, dockerfile_rules, jars, weigher)

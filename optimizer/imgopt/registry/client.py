@@ -24,13 +24,13 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 from imgopt import __version__
-from imgopt.quoting import typed
 from imgopt.registry.auth import Authority, parse_challenge
 from imgopt.registry.credentials import credentials_for
 from imgopt.registry.errors import Interrupted, RegistryError, reason
 from imgopt.registry.origin import Origin, absolute, at_base, origin_of
 from imgopt.registry.target import Target
 from imgopt.registry.trust import shows_certificate, tls_context
+from imgopt.text.quoting import typed
 
 if TYPE_CHECKING:
     import ssl

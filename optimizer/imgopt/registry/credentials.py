@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from imgopt.errors import InputError
-from imgopt.places import home
-from imgopt.quoting import typed
 from imgopt.registry.errors import RegistryError
 from imgopt.registry.target import Target
+from imgopt.text.quoting import typed
+from imgopt.user_directories import home
 
 
 @dataclass(frozen=True, slots=True)

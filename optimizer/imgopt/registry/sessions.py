@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from imgopt.places import cache
 from imgopt.registry.errors import Interrupted, RegistryError
+from imgopt.user_directories import cache
 
 _LOCK_SECONDS = 60
 #: Registries forget uploads after some days at the latest; files older than this are removed.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from imgopt.errors import InputError
-from imgopt.places import home
+from imgopt.user_directories import home
 
 _DIRECTORIES = (Path("/etc/docker/certs.d"), Path("/etc/containers/certs.d"))
 

@@ -1,1 +1,1 @@
-"""Rendering: every format turns the same `imgopt.result.Report` into its own bytes; formatting lives only here."""
+"""Rendering: every format turns the same `imgopt.suggest.result.Report` into its own bytes; formatting lives only here."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from imgopt.report.figures import amount, still_sending
 
 if TYPE_CHECKING:
-    from imgopt.compare import Comparison
+    from imgopt.comparison.compare import Comparison
     from imgopt.gate.judge import Verdict
     from imgopt.gate.subject import Subject
-    from imgopt.result import FileReport
+    from imgopt.suggest.result import FileReport
     from imgopt.weigh.weights import PushClient
 
 WARNING, STILL_SENT, NOTE = "warning", "still-sent", "note"
@@ -103,7 +103,7 @@ def of_verdict(verdict: Verdict) -> list[Caveat]:
 
 def of_comparison(found: Comparison) -> list[Caveat]:
     """Beside its checks: notes on the figures and on how far the behaviour was seen, and the Dockerfile's own."""
-    from imgopt.checks import NOT_STARTED
+    from imgopt.comparison.checks import NOT_STARTED
 
     notes = [
         *found.notes,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgopt.checks import NOT_STARTED
-from imgopt.measure import MeasuredImage
+from imgopt.comparison.checks import NOT_STARTED
+from imgopt.comparison.measure import MeasuredImage
 from imgopt.report.caveats import of_comparison, of_file
 from imgopt.report.figures import Saved, plural
 from imgopt.report.layout import Line, Style, dim, head, line, table, visible, width_of, wrapped
@@ -14,9 +14,9 @@ from imgopt.scales import Sum, total
 from imgopt.units import duration, megabytes, rate
 
 if TYPE_CHECKING:
-    from imgopt.checks import Check
-    from imgopt.compare import Comparison
-    from imgopt.result import FileReport
+    from imgopt.comparison.checks import Check
+    from imgopt.comparison.compare import Comparison
+    from imgopt.suggest.result import FileReport
 
 Row = tuple[Line | str, Line | str, Line | str, Line | str, Line | str]
 

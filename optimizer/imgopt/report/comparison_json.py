@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from imgopt.report.json import file_object
 
 if TYPE_CHECKING:
-    from imgopt.compare import Comparison, NextRelease, PredictedPush, Pushed
-    from imgopt.measure import MeasuredImage
+    from imgopt.comparison.compare import Comparison, NextRelease, PredictedPush, Pushed
+    from imgopt.comparison.measure import MeasuredImage
     from imgopt.registry.result import PushResult
     from imgopt.weigh.weights import PushTime
 

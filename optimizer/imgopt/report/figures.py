@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from imgopt.finding import Declined
-from imgopt.result import FileReport
 from imgopt.scales import BASES, Applicability, Basis, Sum, total
+from imgopt.suggest.result import FileReport
 from imgopt.units import megabytes
 from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, PushClient
 

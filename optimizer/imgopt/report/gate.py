@@ -176,7 +176,7 @@ def _target(verdict: Verdict) -> dict[str, Any]:
 
 
 def _layer(layer: Layer) -> dict[str, Any]:
-    from imgopt.report.commands import shown_command
+    from imgopt.inspection.history import shown_command
 
     return {
         "number": layer.number,

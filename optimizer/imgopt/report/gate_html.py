@@ -85,7 +85,7 @@ def _layers(verdict: Verdict) -> list[str]:
 
 
 def _bar(layers: Sequence[tuple[str | None, int, str]], same: set[str] | set[str | None], widest: int) -> str:
-    from imgopt.report.commands import shown_command
+    from imgopt.inspection.history import shown_command
 
     parts = [
         (f"{megabytes(size)} {shown_command(command)}", size, _SAME if diff_id in same else _OTHER)

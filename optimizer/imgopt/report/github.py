@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from imgopt.foreign import lines, visible
 from imgopt.report.remarks import Remark, Remarks
 from imgopt.report.uris import relative
+from imgopt.text.foreign import lines, visible
 
 _COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
 #: How the lines begin that the runner shall obey.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from imgopt.foreign import in_json, visible
 from imgopt.report.remarks import Remark, Remarks
 from imgopt.report.sarif import fingerprints
 from imgopt.report.uris import relative
+from imgopt.text.foreign import in_json, visible
 
 _SEVERITY = {"error": "major", "warning": "minor", "note": "info"}
 

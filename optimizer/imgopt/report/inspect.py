@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from imgopt.inspection.history import shown_command
 from imgopt.inspection.places import NAMES, WHATS
-from imgopt.report.commands import shown_command
 from imgopt.report.figures import plural
 from imgopt.report.layout import Line, dim, head, line, table, tail, visible, wrapped
 from imgopt.report.markdown import code, escaped, markdown_table

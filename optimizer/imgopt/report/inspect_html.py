@@ -9,8 +9,8 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from imgopt.inspection.history import shown_command
 from imgopt.inspection.places import NAMES, WHATS, What
-from imgopt.report.commands import shown_command
 from imgopt.report.inspect import COMPRESSED_HERE, _facts, _headline, holds, size, why
 from imgopt.report.layout import visible
 from imgopt.report.tree import Box, boxes, branches, inside_of

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from imgopt import __version__
 from imgopt.errors import ImgoptError
-from imgopt.foreign import in_json
 from imgopt.report.figures import weakest
-from imgopt.result import FileReport, JavaInfo, PipelineSummary, Report
 from imgopt.scales import Sum
+from imgopt.suggest.result import FileReport, JavaInfo, PipelineSummary, Report
+from imgopt.text.foreign import in_json
 from imgopt.weigh.weights import ImageWeight, Prediction, Saving
 
 if TYPE_CHECKING:

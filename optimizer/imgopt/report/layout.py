@@ -10,8 +10,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from imgopt.foreign import commands_in, numbered
-from imgopt.foreign import visible as visible  # of this module for those who lay lines out
+from imgopt.text.foreign import commands_in, numbered
+from imgopt.text.foreign import visible as visible  # of this module for those who lay lines out
 
 Style = Literal["", "strong", "dim", "name", "good", "bad", "warn", "add", "remove", "place"]
 Piece = tuple[str, Style]

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 
 from imgopt.finding import Finding
-from imgopt.quoting import typed_path
 from imgopt.report.caveats import still_sent
 from imgopt.report.diff import unified
 from imgopt.report.figures import (
@@ -27,8 +26,9 @@ from imgopt.report.figures import (
 )
 from imgopt.report.layout import visible
 from imgopt.report.text import skipped
-from imgopt.result import FileReport, Report
 from imgopt.scales import Applicability, Sum
+from imgopt.suggest.result import FileReport, Report
+from imgopt.text.quoting import typed_path
 from imgopt.units import duration, megabytes, rate
 from imgopt.weigh.weights import Prediction, Saving
 

@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from imgopt.foreign import drawing_on, visible
 from imgopt.report.terminal import is_terminal
+from imgopt.text.foreign import drawing_on, visible
 from imgopt.units import duration, megabytes, rate
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from imgopt.finding import Finding
     from imgopt.gate.judge import Judged, Verdict
     from imgopt.gate.run import GateReport
-    from imgopt.result import FileReport, Report
     from imgopt.scales import Severity
+    from imgopt.suggest.result import FileReport, Report
     from imgopt.weigh.weights import Saving
 
 Level = Literal["error", "warning", "note"]

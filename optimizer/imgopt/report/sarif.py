@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from imgopt import __version__
-from imgopt.foreign import in_json, visible
 from imgopt.report.remarks import Remark, Remarks
 from imgopt.report.uris import relative, uri
+from imgopt.text.foreign import in_json, visible
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 

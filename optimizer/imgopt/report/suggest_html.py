@@ -10,7 +10,7 @@ from imgopt.report.diff import unified
 from imgopt.report.figures import amount, plural
 from imgopt.report.inspect_html import bars, document, rows
 from imgopt.report.layout import visible
-from imgopt.result import FileReport, Report
+from imgopt.suggest.result import FileReport, Report
 from imgopt.units import duration, megabytes, rate
 from imgopt.weigh.weights import ImageWeight, Prediction, Saving
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from imgopt.foreign import drawing_on
 from imgopt.report.layout import Line, head, plain, safe, visible
+from imgopt.text.foreign import drawing_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,7 +178,7 @@ def plain_text(text: str) -> Text:
 
 def note(text: str) -> None:
     """One line on standard error."""
-    from imgopt.foreign import lines, visible
+    from imgopt.text.foreign import lines, visible
 
     stderr = sys.stderr
     if stderr is None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imgopt.finding import Finding
-from imgopt.quoting import typed
 from imgopt.report.caveats import still_sent
 from imgopt.report.figures import (
     Saved,
@@ -25,8 +24,9 @@ from imgopt.report.figures import (
     unpacked_saved,
 )
 from imgopt.report.layout import Line, Style, dim, head, line, table, tail, visible, width_of, wrapped
-from imgopt.result import FileReport, JavaInfo, PipelineSummary, Report
 from imgopt.scales import Applicability, Severity, Sum
+from imgopt.suggest.result import FileReport, JavaInfo, PipelineSummary, Report
+from imgopt.text.quoting import typed
 from imgopt.units import duration, megabytes, rate
 from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, Saving
 

@@ -10,11 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from imgopt.contents import SMALL_LAYER_BYTES, File, Layer
-from imgopt.errors import JarError
-from imgopt.picture import Jars, Picture
-from imgopt.scales import Basis
-from imgopt.weigh.compress import (
+from imgopt.compressing import (
     CHUNK_BYTES,
     LARGE_BYTES,
     Packed,
@@ -26,6 +22,10 @@ from imgopt.weigh.compress import (
     read_chunks,
     tar_bytes,
 )
+from imgopt.errors import JarError
+from imgopt.picture import Jars, Picture
+from imgopt.picture.contents import SMALL_LAYER_BYTES, File, Layer
+from imgopt.scales import Basis
 from imgopt.weigh.weights import ImageWeight, LayerWeight
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Weigher:
     """Weighs pictures. Files and jar entries are compressed once and their sizes kept; a jar that `jars` has read
     is weighed by its entries, so that copying it whole and copying it unpacked cost one compression.
 
-    ``engine``: a key of `imgopt.weigh.compress.ENGINES`, whose gzip the sizes are predicted for; None: they are what
+    ``engine``: a key of `imgopt.compressing.ENGINES`, whose gzip the sizes are predicted for; None: they are what
     compressing them here gave. It may be changed between pictures; nothing is compressed again."""
 
     def __init__(self, jars: Jars | None = None, engine: str | None = None) -> None:

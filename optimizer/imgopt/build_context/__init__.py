@@ -1,0 +1,1 @@
+"""The build context: what is in it, and what .dockerignore leaves out."""

@@ -1,0 +1,1 @@
+"""A Dockerfile and its rewrite, built, measured and started side by side."""

@@ -1,0 +1,1 @@
+"""Packages of Linux distributions: what a command installs, and what that weighs."""

@@ -1,0 +1,660 @@
+"""What each stage of a Dockerfile holds, as far as it can be told without building it.
+
+COPY and ADD are followed into the build context and from stage to stage; of RUN only what moves known files
+around is understood (``mv``, ``cp``, ``rm``, jar extraction by jarmode, ``jar xf`` or ``unzip``, and setting
+modification times). Everything else makes a layer incomplete, never wrong.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from imgopt import shell
+from imgopt.dockerfile import Dockerfile, Instruction, expand
+from imgopt.shell import shell_script
+
+if TYPE_CHECKING:
+    from imgopt.build_context.tree import Context
+    from imgopt.java.jar import Entry, Jar
+
+#: Commands that change nothing in the file system worth a byte.
+_SILENT = frozenset(
+    {
+        "cd",
+        "true",
+        ":",
+        "test",
+        "[",
+        "set",
+        "export",
+        "mkdir",
+        "ls",
+        "cat",
+        "sleep",
+        "pwd",
+        "which",
+        "umask",
+        "exit",
+        "unset",
+        "shift",
+    }
+)
+#: Commands that write at most a few kilobytes (links, users, small text files).
+_SMALL = frozenset(
+    {
+        "ln",
+        "echo",
+        "printf",
+        "touch",
+        "chmod",
+        "chown",
+        "chgrp",
+        "addgroup",
+        "adduser",
+        "groupadd",
+        "useradd",
+        "usermod",
+        "sed",
+        "install",
+    }
+)
+#: What following one Dockerfile's instructions may cost: a look through the files of a stage counts as their number,
+#: a command, a word and a file written as `_STEP_COST`. Loops in loops, and directories copied into themselves,
+#: double with each line.
+_MOST_WORK = 5_000_000
+_STEP_COST = 200
+_MOST_LOOPS = 64
+_MOST_SHELLS = 10  # inside each other
+#: Bytes of a layer that holds only directory entries or links: one 512-byte tar header each, gzipped.
+SMALL_LAYER_BYTES = 150
+
+
+@dataclass(frozen=True)
+class File:
+    """A file in a stage. ``steady``: its modification time is fixed, so equal content gives equal bytes.
+
+    At most one of ``origin`` (a file of the build context), ``entry`` (an entry of a jar) is set; ``bytes``
+    is None when the size is not known.
+    """
+
+    path: str
+    bytes: int | None
+    origin: Path | None = None
+    entry: tuple[Jar, Entry] | None = None
+    releases: bool = True  # the content changes with each release
+    steady: bool = False
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer above the base image. ``complete`` is False when it may hold more than ``files``.
+
+    ``reowned`` are those of ``files`` that lie in a layer below as well and are stored again only because a command
+    changed their owner or mode. ``removed`` are files of layers below that a command deletes or moves away: the
+    layers below keep them.
+    """
+
+    instruction: Instruction
+    stage: int
+    files: tuple[File, ...]
+    complete: bool
+    steady: bool = False
+    small: bool = False  # nothing but names: directories, links, users
+    reowned: tuple[File, ...] = ()
+    removed: tuple[File, ...] = ()
+
+
+@dataclass
+class _Work:
+    """What is left of `_MOST_WORK`, for all stages together."""
+
+    left: int = _MOST_WORK
+
+    def spend(self, cost: int) -> bool:
+        self.left -= cost
+        return self.left >= 0
+
+
+@dataclass
+class StageContent:
+    """``directories`` holds those above every file and directory, too."""
+
+    files: dict[str, File] = field(default_factory=dict)
+    directories: set[str] = field(default_factory=lambda: {"/"})
+    layers: list[Layer] = field(default_factory=list)
+    workdir: str = "/"
+    dark: bool = False  # commands that may have made anything ran here, or too many to follow
+    work: _Work = field(default_factory=_Work, repr=False, compare=False)
+
+    def copy(self) -> StageContent:
+        if not self._may(4 * len(self.files)):
+            return StageContent(workdir=self.workdir, dark=True, work=self.work)
+        return StageContent(
+            dict(self.files), set(self.directories), list(self.layers), self.workdir, self.dark, self.work
+        )
+
+    def _may(self, cost: int) -> bool:
+        if self.work.spend(cost):
+            return True
+        self.dark = True
+        return False
+
+    def below(self, path: str) -> list[File]:
+        """The file at this path, or all files below it when it is a directory."""
+        path = normal(path)
+        if path in self.files:
+            return [self.files[path]]
+        if path not in self.directories or not self._may(len(self.files)):
+            return []
+        prefix = path.rstrip("/") + "/"
+        return [file for name, file in self.files.items() if name.startswith(prefix)]
+
+    def matching(self, pattern: str) -> list[str]:
+        """Paths of files and directories that a name, or a pattern as COPY takes it, means."""
+        if not re.search(r"[*?\[]", pattern):
+            return [pattern] if pattern in self.files or pattern in self.directories else []
+        from imgopt.build_context.patterns import BadPattern, glob_match
+
+        names = {*self.files, *self.directories}
+        if not self._may(4 * len(names)):
+            return []
+        try:
+            return sorted(name for name in names if glob_match(pattern, name))
+        except BadPattern:
+            return []
+
+    def is_directory(self, path: str) -> bool:
+        return normal(path) in self.directories
+
+    def add(self, file: File) -> None:
+        self.files[file.path] = file
+        self.add_directory(posixpath.dirname(file.path))
+
+    def add_directory(self, path: str) -> None:
+        while path not in self.directories:
+            self.directories.add(path)
+            path = posixpath.dirname(path)
+
+
+def normal(path: str) -> str:
+    """An absolute path without dots, doubled or trailing slashes."""
+    cleaned = posixpath.normpath(path)
+    return "/" + cleaned.lstrip("/") if cleaned != "/" else "/"
+
+
+def join(directory: str, path: str) -> str:
+    return normal(posixpath.join(directory, path))
+
+
+ReadJar = Callable[[Path], "Jar | None"]
+
+
+def stage_contents(
+    document: Dockerfile,
+    context: Context | None,
+    scopes: Sequence[Mapping[str, str | None]],
+    read_jar: ReadJar,
+) -> tuple[StageContent, ...]:
+    """The content of every stage, in order. ``scopes`` as from `imgopt.dockerfile.scopes`."""
+    contents: list[StageContent] = []
+    names: dict[str, int] = {}
+    index_of = {id(instruction): number for number, instruction in enumerate(document.instructions)}
+    work = _Work()
+    for stage in document.stages:
+        base = expand(stage.image.text, scopes[index_of[id(stage.from_)]], document.escape).value
+        parent = names.get((base or "").lower())
+        content = contents[parent].copy() if parent is not None else StageContent(work=work)
+        walker = _Walker(document, context, contents, names, content, read_jar, stage.index)
+        for instruction in stage.instructions:
+            walker.visit(instruction, scopes[index_of[id(instruction)]])
+        contents.append(content)
+        names[str(stage.index)] = stage.index
+        if stage.name:
+            names[stage.name.lower()] = stage.index
+    return tuple(contents)
+
+
+@dataclass
+class _Walker:
+    document: Dockerfile
+    context: Context | None
+    stages: list[StageContent]
+    names: Mapping[str, int]
+    content: StageContent
+    read_jar: ReadJar
+    stage: int
+
+    def visit(self, instruction: Instruction, scope: Mapping[str, str | None]) -> None:
+        if instruction.keyword == "WORKDIR":
+            path = self._expanded(instruction.text, scope)
+            self.content.workdir = join(self.content.workdir, path) if path else self.content.workdir
+            if self.content.workdir not in self.content.directories:
+                self.content.add_directory(self.content.workdir)
+                self._layer(instruction, (), small=True)
+        elif instruction.keyword in ("COPY", "ADD"):
+            self._copy(instruction, scope)
+        elif instruction.keyword == "RUN":
+            self._run(instruction, scope)
+
+    def _expanded(self, text: str, scope: Mapping[str, str | None]) -> str | None:
+        return expand(text, scope, self.document.escape).value
+
+    def _layer(
+        self,
+        instruction: Instruction,
+        files: Sequence[File],
+        *,
+        complete: bool = True,
+        small: bool = False,
+        steady: bool = False,
+    ) -> None:
+        self.content.layers.append(Layer(instruction, self.stage, tuple(files), complete, steady, small))
+
+    # COPY and ADD
+
+    def _copy(self, instruction: Instruction, scope: Mapping[str, str | None]) -> None:
+        words = [self._expanded(word.text, scope) for word in instruction.words]
+        if instruction.heredocs or len(words) < 2 or words[-1] is None:
+            self._layer(instruction, (), complete=False)
+            return
+        sources, target = [word for word in words[:-1] if word], str(words[-1])
+        from_ = instruction.flag("from")
+        if from_ is not None:
+            origin = self._expanded(from_.value or "", scope) or ""
+            number = self.names.get(origin.lower())
+            if number is None:
+                self._layer(instruction, (), complete=False)
+                return
+            self._place_from_stage(instruction, self.stages[number], sources, target)
+        else:
+            self._place_from_context(instruction, sources, target, scope)
+
+    def _is_directory_target(self, target: str, sources: Sequence[str]) -> bool:
+        return (
+            target.endswith(("/", "/."))
+            or target in (".", "..")
+            or len(sources) > 1
+            or join(self.content.workdir, target) in self.content.directories
+        )
+
+    def _place_from_stage(
+        self, instruction: Instruction, stage: StageContent, sources: Sequence[str], target: str
+    ) -> None:
+        to_directory = self._is_directory_target(target, sources)
+        placed: list[File] = []
+        complete = True
+        base = join(self.content.workdir, target)
+        for source in sources:
+            matches = stage.matching(normal("/" + source))
+            for match in matches:
+                if match in stage.files:
+                    where = join(base, posixpath.basename(match)) if to_directory else base
+                    placed.append(replace(stage.files[match], path=where))
+                else:
+                    below = stage.below(match)
+                    complete = complete and bool(below or match in stage.directories) and not stage.dark
+                    placed += [
+                        replace(file, path=normal(base + "/" + file.path[len(match.rstrip("/")) :]))
+                        for file in below
+                    ]
+            complete = complete and bool(matches)
+        self._put(placed)
+        # the destination directory itself gets the time of the build on most builders; only "/" is no entry of the layer
+        steady = complete and base == "/" and all(file.steady for file in placed)
+        self._layer(instruction, placed, complete=complete, steady=steady)
+
+    def _place_from_context(
+        self, instruction: Instruction, sources: Sequence[str], target: str, scope: Mapping[str, str | None]
+    ) -> None:
+        if self.context is None or any(re.match(r"(https?|ftp|git)://|git@", source) for source in sources):
+            self._layer(instruction, (), complete=False)
+            return
+        from imgopt.build_context.tree import resolve, unpacked_by_add
+
+        excludes = [
+            self._expanded(flag.value or "", scope) or ""
+            for flag in instruction.flags
+            if flag.name == "exclude"
+        ]
+        base = join(self.content.workdir, target)
+        to_directory = self._is_directory_target(target, sources)
+        placed: list[File] = []
+        complete = True
+        for source in sources:
+            copied = resolve(
+                self.context,
+                [source],
+                excludes,
+                parents=instruction.flag("parents") is not None,
+                destination=base + "/" if to_directory else base,
+            )
+            complete = complete and bool(copied)
+            for item in copied:
+                if item.is_directory:
+                    continue
+                if instruction.keyword == "ADD" and unpacked_by_add(item.path) is not False:
+                    complete = False  # an archive that ADD unpacks
+                    continue
+                where = join(base, item.target) if item.target else base
+                placed.append(
+                    File(where, item.bytes, origin=item.path, releases=not _is_library(item.source))
+                )
+        self._put(placed)
+        self._layer(instruction, placed, complete=complete)
+
+    def _put(self, files: Iterable[File]) -> None:
+        for file in files:
+            self.content.add(file)
+
+    # RUN
+
+    def _run(self, instruction: Instruction, scope: Mapping[str, str | None]) -> None:
+        if instruction.heredocs:
+            script = shell.parse("\n".join(heredoc.body for heredoc in instruction.heredocs))
+        elif instruction.json is not None:
+            inner = shell_script(instruction.json)
+            script = shell.parse(inner if inner is not None else " ".join(instruction.json))
+        else:
+            script = shell.parse(instruction.text)
+        variables = ChainMap({}, cast("dict[str, str | None]", scope))
+        run = _Run(self.content, variables, self.read_jar, script.text)
+        run.script(script)
+        run.dark = run.dark or self.content.work.left < 0
+        self.content.dark = self.content.dark or run.dark
+        self._put(run.written.values())
+        self.content.layers.append(
+            Layer(
+                instruction,
+                self.stage,
+                tuple(run.written.values()),
+                complete=not run.dark,
+                small=not run.dark and not run.written,
+                reowned=tuple(run.written[path] for path in run.reowned if path in run.written),
+                removed=tuple(file for path, file in run.removed.items() if path not in run.written),
+            )
+        )
+
+
+@dataclass(frozen=True)
+class OwnerCommand:
+    """chown, chgrp or chmod: ``spec`` is the owner, group or mode, None when it is taken from a file."""
+
+    spec: str | None
+    paths: tuple[str, ...]
+    recursive: bool
+    options: tuple[str, ...]
+
+
+def owner_command(arguments: Sequence[str]) -> OwnerCommand:
+    """The arguments of chown, chgrp or chmod, options before and behind the paths."""
+    options: list[str] = []
+    plain: list[str] = []
+    for word in arguments:
+        # `chmod -x file`: a mode, no option
+        is_option = word.startswith("-") and len(word) > 1 and re.fullmatch(r"-[rwxXst,+=]+", word) is None
+        (options if is_option and "--" not in options else plain).append(word)
+    referenced = any(word.startswith("--reference") for word in options)
+    return OwnerCommand(
+        spec=None if referenced or not plain else plain[0],
+        paths=tuple(plain if referenced else plain[1:]),
+        recursive=any(
+            word == "--recursive" or re.fullmatch(r"-[a-zA-Z]*R[a-zA-Z]*", word) for word in options
+        ),
+        options=tuple(options),
+    )
+
+
+@dataclass
+class _Run:
+    """Follows one RUN. ``written`` is what its layer holds; ``dark`` when something was not understood.
+
+    ``reowned`` and ``removed`` as in `Layer`, by path.
+    """
+
+    content: StageContent
+    scope: ChainMap[str, str | None]
+    read_jar: ReadJar
+    text: str
+    written: dict[str, File] = field(default_factory=dict)
+    dark: bool = False
+    reowned: set[str] = field(default_factory=set)
+    removed: dict[str, File] = field(default_factory=dict)
+    shells: int = 0
+
+    def __post_init__(self) -> None:
+        self.cwd = self.content.workdir
+        self.before = dict(self.content.files)  # what the layers below hold
+        self.surely = True  # the command at hand runs whatever happens
+        self.stampers = set(re.findall(r"\b(\w+)\(\)\s*\{[^{}]*\btouch\b", self.text))
+
+    def script(self, script: shell.Script) -> None:
+        if script.broken or self.shells > _MOST_SHELLS:
+            self.dark = True
+            return
+        self.shells += 1
+        self.nodes(script.nodes, self.scope)
+        self.shells -= 1
+
+    def nodes(self, nodes: Sequence[shell.Command | shell.Loop], scope: ChainMap[str, str | None]) -> None:
+        for node in nodes:
+            if not self.content.work.spend(_STEP_COST * (1 + len(node.words))):
+                return
+            if isinstance(node, shell.Loop):
+                self.dark = self.dark or len(node.words) > _MOST_LOOPS
+                for value in [word.value(scope) for word in node.words[:_MOST_LOOPS]]:
+                    if value is None:
+                        self.dark = True
+                        continue
+                    self.nodes(node.body, scope.new_child({node.variable: value}))
+            else:
+                self._command(node, scope)
+
+    def _command(self, command: shell.Command, scope: Mapping[str, str | None]) -> None:
+        self.surely = command.depth == 0 and command.operator != "||"
+        words = [word.value(scope) for word in command.words]
+        for operator, target in command.redirects:
+            path = target.value(scope)
+            if operator.lstrip("0123456789") in (">", ">>", ">|") and path and not path.startswith("/dev/"):
+                self._write(File(join(self.cwd, path), 1_000))
+        if not words:
+            for assignment in command.assignments:
+                name, _, value = assignment.text.partition("=")
+                self.scope[name] = shell.Word(value, 0, 0).value(scope) if value else ""
+            return
+        name = posixpath.basename(words[0] or "")
+        arguments = [word for word in words[1:] if word is not None]
+        plain = [word for word in arguments if not word.startswith("-")]
+        if name in ("sh", "bash") and "-c" in arguments and len(arguments) > arguments.index("-c") + 1:
+            self.script(shell.parse(arguments[arguments.index("-c") + 1]))
+        elif name in self.stampers:
+            self._stamp(plain)
+        elif name == "find" and "touch" in arguments:
+            roots = arguments[: next((n for n, word in enumerate(arguments) if word.startswith("-")), 0)]
+            self._stamp(roots)
+        elif name == "cd" and plain:
+            self.cwd = join(self.cwd, plain[0])
+        elif name == "mkdir":
+            for path in plain:
+                self.content.add_directory(join(self.cwd, path))
+        elif name == "mv" and len(plain) >= 2:
+            self._move(plain[:-1], plain[-1], keep=False)
+        elif name == "cp" and len(plain) >= 2:
+            self._move(plain[:-1], plain[-1], keep=True)
+        elif name == "rm":
+            for path in plain:
+                for file in self._glob(path):
+                    self._forget(file.path)
+        elif name == "touch":
+            self._rewrite(plain)
+        elif name in ("chmod", "chown", "chgrp"):
+            self._reown(owner_command(arguments))
+        elif name == "java" and any("jarmode" in word for word in arguments):
+            self._jarmode(arguments)
+        elif name == "jar":
+            self._jar_tool(arguments)
+        elif name == "unzip":
+            self._unzip(arguments)
+        elif name not in _SILENT and name not in _SMALL:
+            self.dark = True
+
+    def _write(self, file: File) -> None:
+        if not self.content.work.spend(_STEP_COST):
+            return
+        self.written[file.path] = file
+        self.content.add(file)
+
+    def _forget(self, path: str) -> None:
+        """The file is gone from here on; a layer below that holds it keeps it."""
+        if self.surely and path in self.before:
+            self.removed[path] = self.before[path]
+        self.content.files.pop(path, None)
+        self.written.pop(path, None)
+
+    def _rewrite(self, paths: Sequence[str]) -> None:
+        """A file whose time, mode or owner changes is stored again, whole, in this layer."""
+        for path in paths:
+            for match in self.content.matching(join(self.cwd, path.replace("[!", "[^"))):
+                if match in self.content.files:
+                    self._write(replace(self.content.files[match], steady=False))
+
+    def _reown(self, command: OwnerCommand) -> None:
+        for path in command.paths:
+            for match in self.content.matching(join(self.cwd, path.replace("[!", "[^"))):
+                if match in self.content.files or command.recursive:
+                    for file in self.content.below(match):
+                        if file.path not in self.written:
+                            self.reowned.add(file.path)
+                        self._write(replace(file, steady=False))
+
+    def _glob(self, path: str) -> list[File]:
+        return [
+            file
+            for match in self.content.matching(join(self.cwd, path.replace("[!", "[^")))
+            for file in self.content.below(match)
+        ]
+
+    def _stamp(self, roots: Sequence[str]) -> None:
+        for root in roots:
+            for file in self.content.below(join(self.cwd, root)):
+                self._write(replace(file, steady=True))
+
+    def _move(self, sources: Sequence[str], target: str, *, keep: bool) -> None:
+        destination = join(self.cwd, target)
+        into = target.endswith("/") or len(sources) > 1 or self.content.is_directory(destination)
+        for source in sources:
+            for match in self.content.matching(join(self.cwd, source.replace("[!", "[^"))):
+                base = join(destination, posixpath.basename(match)) if into else destination
+                for file in self.content.below(match):
+                    suffix = file.path[len(match.rstrip("/")) :]
+                    if not keep:
+                        self._forget(file.path)
+                    self._write(replace(file, path=normal(base + suffix)))
+                if match in self.content.directories:
+                    self.content.add_directory(base)
+
+    def _jar_at(self, path: str) -> Jar | None:
+        found = self._glob(path)
+        return self.read_jar(found[0].origin) if len(found) == 1 and found[0].origin is not None else None
+
+    def _jarmode(self, arguments: Sequence[str]) -> None:
+        from imgopt.java.spring_boot import layered
+
+        mode = next((word.partition("=")[2] for word in arguments if word.startswith("-Djarmode=")), "")
+        after = list(arguments[arguments.index("-jar") + 1 :]) if "-jar" in arguments else []
+        jar = self._jar_at(after[0]) if after else None
+        if jar is None or "extract" not in after:
+            self.dark = True
+            return
+        options = after[after.index("extract") + 1 :]
+        destination = _option(options, "--destination")
+        layers = mode == "layertools" or any(
+            word == "--layers" or word.startswith("--layers=") for word in options
+        )
+        launcher = mode == "layertools" or "--launcher" in options
+        if destination is None:
+            destination = "." if mode == "layertools" else posixpath.splitext(posixpath.basename(after[0]))[0]
+        root = join(self.cwd, destination)
+        for layer, entries in layered(jar):
+            where = join(root, layer) if layers else root
+            self.content.add_directory(where)
+            if launcher:
+                for entry in entries:
+                    self._put_entry(jar, join(where, entry.name), entry)
+                continue
+            classes = 0
+            for entry in entries:
+                if any(entry.name.startswith(prefix) for prefix in jar.lib_prefixes):
+                    library = _option(options, "--libraries") or "lib"
+                    self._put_entry(jar, join(where, library + "/" + posixpath.basename(entry.name)), entry)
+                else:
+                    classes += entry.compressed_bytes
+            if classes and layer != "spring-boot-loader":
+                name = _option(options, "--application-filename") or posixpath.basename(after[0])
+                self._write(File(join(where, name), classes))
+
+    def _put_entry(self, jar: Jar, path: str, entry: Entry) -> None:
+        self._write(File(path, entry.bytes, entry=(jar, entry), releases=_releases(jar, entry)))
+
+    def _unpacked(self, jar: Jar | None, directory: str, only: Sequence[str] = ()) -> None:
+        from imgopt.java.spring_boot import layered
+
+        if jar is None:
+            self.dark = True
+            return
+        for _, entries in layered(jar):
+            for entry in entries:
+                if not only or any(
+                    entry.name == name or entry.name.startswith(name.rstrip("/") + "/") for name in only
+                ):
+                    self._put_entry(jar, join(directory, entry.name), entry)
+
+    def _jar_tool(self, arguments: Sequence[str]) -> None:
+        mode = arguments[0].lstrip("-") if arguments else ""
+        plain = list(arguments[1:])
+        if "x" in mode and "f" in mode and plain:
+            self._unpacked(self._jar_at(plain[0]), self.cwd, plain[1:])
+        elif "c" in mode and "f" in mode and plain:
+            self._write(File(join(self.cwd, plain[0]), 700, releases=False))
+        elif "t" not in mode:
+            self.dark = True
+
+    def _unzip(self, arguments: Sequence[str]) -> None:
+        plain = [
+            word for n, word in enumerate(arguments) if not word.startswith("-") and arguments[n - 1] != "-d"
+        ]
+        directory = _option(arguments, "-d") or "."
+        self._unpacked(self._jar_at(plain[0]) if plain else None, join(self.cwd, directory))
+
+
+#: Directories that builds copy an application's libraries to.
+_LIBRARY_DIRECTORY = re.compile(
+    r"(?:^|/)(?:libs?|dependency|dependencies|dependency-jars)(?:/[\w.-]+)*/[^/]+\.jar$"
+)
+
+
+def _is_library(path: str) -> bool:
+    """Whether a file of the context is a released library, by its place and name: no release of the application
+    changes it."""
+    return (
+        _LIBRARY_DIRECTORY.search(path) is not None and "SNAPSHOT" not in path and "build/libs/" not in path
+    )
+
+
+def _releases(jar: Jar, entry: Entry) -> bool:
+    """Whether an entry belongs to the application itself, so that a release changes it."""
+    return not entry.name.startswith((*jar.lib_prefixes, "org/springframework/boot/loader/"))
+
+
+def _option(words: Sequence[str], name: str) -> str | None:
+    for position, word in enumerate(words):
+        if word == name and position + 1 < len(words):
+            return words[position + 1]
+        if word.startswith(name + "="):
+            return word.partition("=")[2]
+    return None

@@ -1,0 +1,652 @@
+"""The picture: a Dockerfile with its context, jars and base images, and what each stage and layer holds.
+
+Facts only, built by `take_picture`; everything expensive is computed when it is first asked for and kept. What could
+be changed is decided by functions of a picture, which `once` keeps with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from imgopt import shell
+from imgopt.dockerfile import Dockerfile, Edit, Instruction, Span, Stage, assignments, expand, scopes
+from imgopt.errors import ContextError, DockerfileError, JarError
+from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
+from imgopt.picture.contents import File, Layer, StageContent, join, normal, stage_contents
+from imgopt.picture.scripts import script_of, shell_text
+
+if TYPE_CHECKING:
+    from imgopt.bases import Base
+    from imgopt.build_context.tree import Context
+    from imgopt.java.build_files import BuildFacts
+    from imgopt.java.jar import Jar
+    from imgopt.options import Options
+
+#: Start scripts larger than this are not read.
+MAX_SCRIPT_BYTES = 256 * 1024
+
+
+class Jars:
+    """Jars read so far, shared by the pictures of the original and of its rewrite."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, Jar | JarError] = {}
+
+    def __call__(self, path: Path) -> Jar | None:
+        """The jar, or None when the file is none; the reason is kept in `problem`."""
+        if path not in self._read:
+            from imgopt.java.jar import read_jar
+
+            try:
+                self._read[path] = read_jar(path)
+            except JarError as error:
+                self._read[path] = error
+        found = self._read[path]
+        return None if isinstance(found, JarError) else found
+
+    def known(self, path: Path) -> Jar | None:
+        """The jar if it was read before; reads nothing."""
+        found = self._read.get(path)
+        return None if isinstance(found, JarError) else found
+
+    def problem(self, path: Path) -> JarError | None:
+        found = self._read.get(path)
+        return found if isinstance(found, JarError) else None
+
+
+@dataclass(frozen=True)
+class StagePicture:
+    """A stage with its lineage: ``root`` is the stage whose FROM names an image from outside."""
+
+    stage: Stage
+    index: int
+    parent: StagePicture | None
+    image: str | None  # the expanded image of FROM; None when a build argument without value is in it
+    missing: tuple[str, ...]  # the arguments that have no value
+    content: StageContent
+
+    @property
+    def root(self) -> StagePicture:
+        return self.lineage[0]
+
+    @cached_property
+    def lineage(self) -> tuple[StagePicture, ...]:
+        found = [self]
+        while found[-1].parent:
+            found.append(found[-1].parent)
+        return tuple(reversed(found))
+
+    @property
+    def name(self) -> str:
+        return self.stage.name or str(self.index)
+
+    def instructions(self) -> Iterator[Instruction]:
+        for stage in self.lineage:
+            yield from stage.stage.instructions
+
+    def last(self, keyword: str) -> Instruction | None:
+        found = [instruction for instruction in self.instructions() if instruction.keyword == keyword]
+        return found[-1] if found else None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """The application's jar or war as the final stage receives it.
+
+    ``instruction`` is the COPY or ADD in the final stage; ``path`` where the jar then stands in the image;
+    ``jar`` the X-ray, when its bytes are at hand (what the build files tell otherwise is `Picture.build_facts`).
+    """
+
+    instruction: Instruction
+    sources: tuple[str, ...]
+    path: str | None
+    file: Path | None
+    jar: Jar | None
+    from_stage: str | None
+    started: bool  # a start command runs it
+    matches: tuple[str, ...] = ()  # what its source names in the context
+
+
+@dataclass(frozen=True)
+class Silence:
+    """``# imgopt: ignore=RULE,...: reason`` for the instruction that begins at ``line``."""
+
+    rules: frozenset[str]
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    document: Dockerfile
+    context: Context | None
+    options: Options
+    jars: Jars = field(compare=False)
+    found: dict[object, object] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    @property
+    def path(self) -> str:
+        return self.document.path
+
+    @cached_property
+    def index_of(self) -> dict[int, int]:
+        return {id(instruction): number for number, instruction in enumerate(self.document.instructions)}
+
+    @cached_property
+    def scopes(self) -> tuple[Mapping[str, str | None], ...]:
+        return scopes(self.document, self.options.build_args, self.platform)
+
+    def scope(self, instruction: Instruction) -> Mapping[str, str | None]:
+        return self.scopes[self.index_of[id(instruction)]]
+
+    def expand(self, instruction: Instruction, text: str) -> str | None:
+        """``text`` with the variables that this instruction sees, or None when one is not known."""
+        return expand(text, self.scope(instruction), self.document.escape).value
+
+    @cached_property
+    def platform(self) -> str:
+        """The platform the image is predicted for."""
+        if self.options.platform:
+            return self.options.platform
+        for stage in reversed(self.document.stages):
+            flag = stage.platform
+            if flag is not None and flag.value and flag.value.startswith("linux/") and "$" not in flag.value:
+                return flag.value
+        return "linux/amd64"
+
+    @cached_property
+    def platforms(self) -> tuple[str, ...]:
+        """Every platform the file is evidently built for."""
+        if self.options.platform:
+            return (self.options.platform,)
+        if re.search(
+            r"\$\{?(TARGET(PLATFORM|ARCH)|BUILDPLATFORM)|ARG +TARGET(PLATFORM|ARCH)", self.document.text
+        ):
+            return ("linux/amd64", "linux/arm64")
+        return (self.platform,)
+
+    @cached_property
+    def contents(self) -> tuple[StageContent, ...]:
+        return stage_contents(self.document, self.context, self.scopes, self.jars)
+
+    @cached_property
+    def stages(self) -> tuple[StagePicture, ...]:
+        pictures: list[StagePicture] = []
+        by_name: dict[str, StagePicture] = {}
+        for stage in self.document.stages:
+            expansion = expand(stage.image.text, self.scope(stage.from_), self.document.escape)
+            image = expansion.value or None
+            parent = by_name.get(image.lower()) if image else None
+            picture = StagePicture(
+                stage, stage.index, parent, image, expansion.missing, self.contents[stage.index]
+            )
+            pictures.append(picture)
+            if stage.name:
+                by_name[stage.name.lower()] = picture
+        return tuple(pictures)
+
+    @cached_property
+    def final(self) -> StagePicture:
+        target = self.options.target
+        if target is None:
+            return self.stages[-1]
+        for stage in self.stages:
+            if stage.name.lower() == target.lower() or str(stage.index) == target:
+                return stage
+        names = ", ".join(stage.name for stage in self.stages)
+        raise DockerfileError(f"there is no stage {target!r}", f"choose one of: {names}", path=self.path)
+
+    @cached_property
+    def base(self) -> Base:
+        """The image from outside that the final stage stands on."""
+        return self.base_of(self.final)
+
+    def base_of(self, stage: StagePicture) -> Base:
+        return self.identify(stage.root.image or "")
+
+    def identify(self, image: str) -> Base:
+        """What an image is, the user's own declarations first."""
+        from imgopt.bases import identify
+
+        return identify(image, self._declared)
+
+    @cached_property
+    def _declared(self) -> dict[str, dict[str, object]]:
+        return {base.pattern: dict(base.facts) for base in self.options.bases}
+
+    def used_elsewhere(self, stage: StagePicture) -> tuple[str, ...]:
+        """Names of stages other than the final one that build on this stage."""
+        return tuple(
+            other.name
+            for other in self.stages
+            if other is not self.final and other is not stage and stage in other.lineage
+        )
+
+    def workdir_at(self, instruction: Instruction) -> str | None:
+        """The directory in which an instruction of the final stage's lineage works: None when a variable without
+        value is in it. Images from outside are taken to start in ``/``, as those with nothing but Java do."""
+        workdir: str | None = "/"
+        for other in self.final.instructions():
+            if other is instruction:
+                break
+            if other.keyword == "WORKDIR":
+                path = self.expand(other, other.text)
+                absolute = path is not None and path.startswith("/")
+                workdir = None if path is None or not (absolute or workdir) else join(workdir or "/", path)
+        return workdir
+
+    # the application
+
+    def final_instructions(self) -> tuple[Instruction, ...]:
+        return tuple(self.final.instructions())
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers of the final image above its base, in order."""
+        return tuple(self.final.content.layers)
+
+    @cached_property
+    def environment(self) -> Mapping[str, str | None]:
+        """The environment a container starts with, as far as the Dockerfile says."""
+        found: dict[str, str | None] = {}
+        for instruction in self.final.instructions():
+            if instruction.keyword == "ENV":
+                for assignment in assignments(instruction):
+                    found[assignment.name] = self.expand(instruction, assignment.value or "")
+        return found
+
+    @cached_property
+    def start_scripts(self) -> tuple[tuple[File, str], ...]:
+        """Text files of the context that the final stage copies and that look like scripts."""
+        scripts: list[tuple[File, str]] = []
+        for file in self.final.content.files.values():
+            if file.origin is None or file.bytes is None or file.bytes > MAX_SCRIPT_BYTES:
+                continue
+            named = file.path.endswith((".sh", ".bash"))
+            if not named and "." in file.path.rsplit("/", 1)[-1]:
+                continue
+            try:
+                with file.origin.open("rb") as stream:
+                    data = stream.read(2)
+                    if data == b"#!" or named:
+                        data += stream.read(MAX_SCRIPT_BYTES)
+            except OSError:
+                continue
+            if (named or data.startswith(b"#!")) and b"\0" not in data:
+                scripts.append((file, data.decode("utf-8", "replace")))
+        return tuple(scripts)
+
+    @cached_property
+    def start_commands(self) -> tuple[Instruction, ...]:
+        """The ENTRYPOINT and CMD in force."""
+        entrypoint, command = self.final.last("ENTRYPOINT"), self.final.last("CMD")
+        return tuple(instruction for instruction in (entrypoint, command) if instruction is not None)
+
+    def start_arguments(self, instruction: Instruction) -> tuple[str, ...]:
+        """The words of an exec-form start command: ENTRYPOINT with CMD behind it as its arguments."""
+        words = instruction.json or ()
+        command = self.final.last("CMD")
+        if instruction.keyword == "ENTRYPOINT" and command is not None:
+            words += command.json if command.json is not None else ("/bin/sh", "-c", command.text)
+        return words
+
+    @cached_property
+    def start_texts(self) -> tuple[tuple[Instruction, str], ...]:
+        """The start command as shell text, with the instruction that sets it. CMD alone is a command; behind an
+        exec-form ENTRYPOINT it is arguments, and behind one in shell form it is ignored."""
+        entrypoint, command = self.final.last("ENTRYPOINT"), self.final.last("CMD")
+        instruction = entrypoint or command
+        if instruction is None:
+            return ()
+        if instruction.json is None:
+            return ((instruction, instruction.text),)
+        return ((instruction, shell_text(self.start_arguments(instruction))),)
+
+    @cached_property
+    def calls(self) -> tuple[JavaCall, ...]:
+        """Every `java` call of the start command and of the scripts it may run."""
+        found: list[JavaCall] = []
+        for instruction, text in self.start_texts:
+            if instruction.json is not None:
+                found += calls_in_argv(self.start_arguments(instruction), self.environment)
+            else:
+                found += calls_in_script(text, self.environment)
+        for _, text in self.start_scripts:
+            found += calls_in_script(text, self.environment)
+        return tuple(found)
+
+    @cached_property
+    def base_script(self) -> str | None:
+        """The base image's own start script, when the container starts through it: Red Hat's run-java.sh (also where
+        the file sets no start command), Tomcat's catalina.sh."""
+        if not self.start_commands:
+            script = next((name for name in ("run-java.sh", "catalina.sh") if name in self.base.has), None)
+            return script if self.base.entrypoint in ((), None) else None
+        for _, text in self.start_texts:
+            for command in shell.parse(text).commands:
+                if command.program in ("run-java.sh", "catalina.sh") and command.program in self.base.has:
+                    return command.program
+        return None
+
+    def commands(self) -> Iterator[tuple[Instruction, str]]:
+        """Shell text of the final stage: RUN, HEALTHCHECK, ENTRYPOINT and CMD, with its instruction."""
+        for instruction in self.final.instructions():
+            if instruction.keyword == "RUN":
+                bodies = "\n".join(heredoc.body for heredoc in instruction.heredocs)
+                yield instruction, bodies or script_of(instruction)
+        healthcheck = self.final.last("HEALTHCHECK")
+        if healthcheck is not None:
+            yield healthcheck, script_of(healthcheck)
+        yield from self.start_texts
+
+    @cached_property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """Every jar or war that a COPY or ADD of the final stage brings, application jars first."""
+        found: list[Artifact] = []
+        started = {join(self.final.content.workdir, call.jar) for call in self.calls if call.jar}
+        started |= self._started_by_the_base()
+        for instruction in self.final.stage.instructions:
+            if (
+                instruction.keyword not in ("COPY", "ADD")
+                or len(instruction.words) < 2
+                or instruction.heredocs
+            ):
+                continue
+            artifact = self._artifact(instruction, started)
+            if artifact is not None:
+                found.append(artifact)
+        return tuple(sorted(found, key=lambda artifact: not artifact.started))
+
+    def _started_by_the_base(self) -> set[str]:
+        """run-java.sh starts the jar that JAVA_APP_JAR names, or the one jar in /deployments."""
+        if self.base_script != "run-java.sh" or self.environment.keys() & {"JAVA_APP_DIR", "JAVA_MAIN_CLASS"}:
+            return set()
+        if "JAVA_APP_JAR" in self.environment:
+            named = self.environment["JAVA_APP_JAR"]
+            return {join("/deployments", named)} if named else set()
+        jars = [path for path in self.final.content.files if re.fullmatch(r"/deployments/[^/]+\.jar", path)]
+        if jars:
+            return set(jars) if len(jars) == 1 else set()
+        copies = [
+            instruction
+            for instruction in self.final.instructions()
+            if instruction.keyword in ("COPY", "ADD") and len(instruction.words) == 2
+        ]
+        targets = [self._place(instruction) for instruction in copies]
+        there = {path for path in targets if path and re.fullmatch(r"/deployments/[^/]+\.jar", path)}
+        return there if len(there) == 1 and len(copies) == 1 else set()
+
+    def _place(self, instruction: Instruction) -> str | None:
+        """Where a COPY of one file puts it, by its words alone."""
+        words = [
+            self.expand(instruction, word.text) if instruction.json is None else word.text
+            for word in instruction.words
+        ]
+        source, target = words
+        return self._target(instruction, source, target, set()) if source and target else None
+
+    @cached_property
+    def artifact(self) -> Artifact | None:
+        """The application's jar: the one that is started, else the only one there is."""
+        started = [artifact for artifact in self.artifacts if artifact.started]
+        if started:
+            return started[0] if len({id(artifact.instruction) for artifact in started}) == 1 else None
+        return self.artifacts[0] if len(self.artifacts) == 1 else None
+
+    @cached_property
+    def application_jars(self) -> tuple[Jar, ...]:
+        """The archives whose code runs in the final image: copied whole, or unpacked by a stage before."""
+        found = {artifact.jar.path: artifact.jar for artifact in self.artifacts if artifact.jar is not None}
+        for file in self.final.content.files.values():
+            jar = None
+            if file.entry is not None:
+                jar = file.entry[0]
+            elif file.origin is not None and _is_archive(file):
+                jar = self.jars(file.origin)
+            if jar is not None:
+                found.setdefault(jar.path, jar)
+        return tuple(found.values())
+
+    @cached_property
+    def unread_artifacts(self) -> tuple[Artifact, ...]:
+        """Jars that the final stage copies and that are not there to be read. The small jar that starts an
+        unpacked application counts as read when the archive was."""
+        unpacked = any(file.entry is not None for file in self.final.content.files.values())
+        return tuple(
+            artifact
+            for artifact in self.artifacts
+            if artifact.jar is None and not (unpacked and artifact.from_stage is not None)
+        )
+
+    def _artifact(self, instruction: Instruction, started: set[str]) -> Artifact | None:
+        words = [self.expand(instruction, word.text) for word in instruction.words]
+        sources = tuple(
+            word if word is not None else instruction.words[n].text for n, word in enumerate(words[:-1])
+        )
+        layer = next((layer for layer in self.layers if layer.instruction is instruction), None)
+        jars = [
+            (file, _place(file.path, file.origin.name if file.origin else "", started))
+            for file in (layer.files if layer else ())
+            if _is_archive(file)
+        ]
+        if not any(source.endswith((".jar", ".war")) for source in sources) and not any(
+            place in started for _, place in jars
+        ):
+            return None
+        path = None
+        if len(jars) != 1 and words[-1] is not None and len(sources) == 1:
+            path = self._target(instruction, sources[0], words[-1], started)
+        likely = [(file, place) for file, place in jars if place in started] or jars
+        file, path = (likely[0][0].origin, likely[0][1]) if len(likely) == 1 else (None, path)
+        from_ = instruction.flag("from")
+        if file is None and from_ is not None and len(sources) == 1:
+            file = self._built(sources[0])
+        jar = self.jars(file) if file is not None else None
+        return Artifact(
+            instruction=instruction,
+            sources=sources,
+            path=path,
+            file=file,
+            jar=jar,
+            from_stage=from_.value if from_ is not None else None,
+            started=any(place in started for _, place in jars) or path in started,
+            matches=tuple(file.origin.name for file, _ in jars if file.origin is not None),
+        )
+
+    def _target(self, instruction: Instruction, source: str, target: str, started: set[str]) -> str | None:
+        workdir = "/"
+        for other in self.final.instructions():
+            if other is instruction:
+                break
+            if other.keyword == "WORKDIR":
+                workdir = join(workdir, self.expand(other, other.text) or ".")
+        name = source.rsplit("/", 1)[-1]
+        if target.endswith("/") or target in (".", "./"):
+            return join(join(workdir, target), name) if not re.search(r"[*?\[$]", name) else None
+        path = join(workdir, target)
+        if path in self.final.content.directories:
+            return normal(path + "/" + name)
+        return _place(path, name, started)
+
+    def _built(self, source: str) -> Path | None:
+        """A jar that another stage builds may lie in the context as well, built before: the same one, near enough
+        to read its facts from."""
+        if self.context is None:
+            return None
+        tail = re.search(
+            r"(?:(?<![^/])[^/]+/)?(?:target|build/libs)/[^/]+\.(?:jar|war)$", normal("/" + source)
+        )
+        if tail is None:
+            return None
+        # Go takes ** in a name for *, and Python for a mistake
+        pattern = re.sub(r"\*{2,}", "*", tail.group())
+        for relative in (pattern, re.sub(r"^[^/]+/(?=target/|build/libs/)", "", pattern)):
+            try:
+                matches = sorted(
+                    path
+                    for path in self.context.root.glob(relative)
+                    if path.is_file()
+                    and not path.is_symlink()
+                    and not path.name.endswith(("-sources.jar", "-javadoc.jar", "-plain.jar", "-tests.jar"))
+                )
+            except (OSError, ValueError):  # a name that no file can have
+                return None
+            if len(matches) == 1:
+                return matches[0]
+        return None
+
+    @cached_property
+    def build_facts(self) -> BuildFacts | None:
+        """What pom.xml or Gradle's files beside the jar's source tell, when no jar is built."""
+        if self.context is None:
+            return None
+        root = self.context.root
+        candidates = [Path(self.path).parent, root] if self.path != "-" else [root]
+        for instruction in self.final.stage.instructions:
+            if instruction.keyword in ("COPY", "ADD"):
+                for word in instruction.words[:-1]:
+                    source = (self.expand(instruction, word.text) or "").lstrip("/")
+                    module = re.split(r"(?:^|/)(?:target|build/libs)/", source)[0]
+                    if module and module != source and ".." not in module:
+                        candidates.insert(0, root / module)
+                    candidates[:0] = self._project_in_stage(instruction, "/" + source)
+        names = ("pom.xml", "build.gradle", "build.gradle.kts")
+        for directory in candidates:
+            if any((directory / name).is_file() for name in names):
+                from imgopt.java.build_files import read_build_files
+
+                try:
+                    facts = read_build_files(directory, root if directory.is_relative_to(root) else directory)
+                except ContextError:
+                    continue  # a broken build file tells nothing; the Dockerfile still gets its answer
+                if facts is not None and facts.packaging != "pom":
+                    return facts
+        return None
+
+    def _project_in_stage(self, instruction: Instruction, source: str) -> Iterator[Path]:
+        """Where the context has the project that another stage builds, of which a COPY takes the jar at ``source``."""
+        from imgopt.java.building import BUILD_FILES, is_output, project_of
+
+        flag = instruction.flag("from")
+        if flag is None or not is_output(source):
+            return
+        for stage in self.stages:
+            if (flag.value or "").lower() in (stage.name.lower(), str(stage.index)):
+                for name in sorted(BUILD_FILES):
+                    file = stage.content.files.get(join(project_of(source), name))
+                    if file is not None and file.origin is not None:
+                        yield file.origin.parent
+
+    @cached_property
+    def touches(self) -> tuple[Instruction, ...]:
+        """RUN lines of the final stage that only `touch` a jar: a new copy of it, and nothing else."""
+        if not self.active("jar-stored-twice", 0):
+            return ()
+        return tuple(
+            instruction
+            for instruction in self.final.stage.instructions
+            if instruction.keyword == "RUN"
+            and not instruction.heredocs
+            and _only_touches(script_of(instruction))
+        )
+
+    def removal(self, instruction: Instruction) -> Edit:
+        """The edit that removes an instruction with its line end."""
+        text = self.document.text
+        start = text.rfind("\n", 0, instruction.span.start) + 1
+        end = text.find("\n", instruction.span.end)
+        return Edit(Span(start, len(text) if end < 0 else end + 1), "")
+
+    # comments
+
+    @cached_property
+    def silences(self) -> tuple[Silence, ...]:
+        found: list[Silence] = []
+        if not self.options.silences:
+            return ()
+        starts = sorted(instruction.line for instruction in self.document.instructions)
+        for comment in self.document.comments:
+            match = re.match(r"#\s*imgopt:\s*ignore=([\w,\- ]+?)\s*(?::\s*(.*))?$", comment.text.strip())
+            if match:
+                line = next((start for start in starts if start > comment.line), 0)
+                names = frozenset(name.strip() for name in match.group(1).split(",") if name.strip())
+                found.append(Silence(names, line, match.group(2) or ""))
+        return tuple(found)
+
+    @cached_property
+    def ignored(self) -> str | None:
+        """The reason of ``# imgopt: ignore-file`` ("" without one), or None."""
+        if not self.options.silences:
+            return None
+        for comment in self.document.comments:
+            match = re.match(r"#\s*imgopt:\s*ignore-file\s*(?::\s*(.*))?$", comment.text.strip())
+            if match:
+                return match.group(1) or ""
+        return None
+
+    def active(self, rule: str, line: int) -> bool:
+        """Whether a rule may speak about the instruction at this line."""
+        if self.options.select and rule not in self.options.select:
+            return False
+        if rule in self.options.ignore:
+            return False
+        return not any(rule in silence.rules and silence.line == line for silence in self.silences)
+
+
+Found = TypeVar("Found")
+
+
+def once(analysis: Callable[[Picture], Found]) -> Callable[[Picture], Found]:
+    """An analysis of a picture: made when somebody first asks, and kept with the picture."""
+
+    @wraps(analysis)
+    def found(picture: Picture) -> Found:
+        if analysis not in picture.found:
+            picture.found[analysis] = analysis(picture)
+        return cast("Found", picture.found[analysis])
+
+    return found
+
+
+def _is_archive(file: File) -> bool:
+    """A jar or war, by the name it has in the image or in the context (``COPY target/app.jar /app``)."""
+    return any(
+        name.endswith((".jar", ".war")) for name in (file.path, file.origin.name if file.origin else "")
+    )
+
+
+def _place(path: str, name: str, started: set[str]) -> str | None:
+    """Where an archive stands that a COPY brings to ``path``. Without a suffix that may be a directory of the base
+    image as well as a file; a start command that names one of them tells."""
+    if path.endswith((".jar", ".war")) or path in started:
+        return path
+    inside = join(path, name)
+    return inside if inside in started else None
+
+
+def _only_touches(text: str) -> bool:
+    script = shell.parse(text)
+    if not script.nodes or not script.plain:
+        return False
+    for command in script.commands:
+        if command.program in ("sh", "bash") and len(command.args) == 2 and command.args[0].text == "-c":
+            if not _only_touches(command.args[1].literal or ""):
+                return False
+        elif (
+            command.program != "touch"
+            or not command.args
+            or not all(word.text.strip("\"'").endswith((".jar", ".war")) for word in command.args)
+        ):
+            return False
+    return True
+
+
+def take_picture(
+    document: Dockerfile, context: Context | None, options: Options, jars: Jars | None = None
+) -> Picture:
+    return Picture(document, context, options, jars if jars is not None else Jars())

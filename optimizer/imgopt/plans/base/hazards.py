@@ -1,0 +1,844 @@
+"""What speaks against a change of base image, found from the bytes at hand.
+
+Two questions: does anything here need the JDK, and does anything here need what the new image has not (glibc,
+a command, a package manager, a path)? Each answer is a sentence for the user, with the line where it stands.
+Facts on commands, libraries and locales come from published Dockerfiles and from experiments with musl and
+busybox; what is not known counts as a hazard.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imgopt import shell
+from imgopt.bases.families.common import APT, DEBIAN, UBUNTU
+from imgopt.java.building import BUILD_TOOLS, JAVA_TOOLS
+from imgopt.java.command import is_java
+from imgopt.os_packages.commands import MANAGERS, commands_of, package_with
+from imgopt.picture.contents import join
+from imgopt.picture.scripts import script_of
+from imgopt.plans.base.adapting import first_number
+from imgopt.shell import all_commands
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from imgopt.bases import Base
+    from imgopt.dockerfile import Instruction
+    from imgopt.java.jar import Jar
+    from imgopt.java.natives import NativeLibrary
+    from imgopt.picture import Picture
+    from imgopt.plans.base.adapting import Adaptation
+
+#: Programs that only a JDK has. `jfr`, `keytool`, `rmiregistry` and `jrunscript` are in a JRE as well.
+JDK_TOOLS = frozenset(
+    (
+        "jar javac javap javadoc jcmd jconsole jdb jdeps jdeprscan jhat jhsdb jimage jinfo jlink jmap jmod "
+        "jpackage jps jshell jstack jstat jstatd native2ascii serialver jarsigner"
+    ).split()
+)
+
+#: Class references of the application's own classes that need the JDK's modules.
+_JDK_CLASSES = {
+    "com/sun/tools/": "the JDK's tools API",
+    "sun/tools/": "the JDK's tools API",
+    "javax/tools/ToolProvider": "the Java compiler (javax.tools.ToolProvider returns null on a JRE)",
+    "com/sun/jdi": "the Java debug interface",
+    "net/bytebuddy/agent/ByteBuddyAgent": "ByteBuddyAgent, which attaches to its own JVM",
+    "com/sun/tools/attach": "the attach API",
+    "jdk/jshell": "JShell",
+    "sun/jvmstat": "jvmstat",
+}
+
+#: What a POSIX shell does itself.
+_BUILTINS = frozenset(
+    (
+        ". : [ alias break cd command continue echo eval exec exit export false getopts hash printf pwd read "
+        "readonly return set shift test times trap true type ulimit umask unset wait local kill function"
+    ).split()
+)
+#: Applets of busybox on Alpine that take the options people write in Dockerfiles the way coreutils does.
+_BUSYBOX = frozenset(
+    (
+        "awk basename cat chgrp chmod chown cp cut date dirname du env expr find grep gunzip gzip head hostname id "
+        "install ln ls md5sum mkdir mktemp mv nc nohup pgrep pkill ps readlink realpath rm rmdir sed sh sha256sum "
+        "sleep sort stat su tail tar tee time timeout touch tr uname uniq unzip wc wget which whoami xargs nice "
+        "sync mkfifo seq dd df diff free killall less nproc od printenv sha1sum tac truncate yes"
+    ).split()
+)
+#: Commands that every glibc image with a shell has (coreutils and friends are essential packages there).
+_COREUTILS = _BUSYBOX - set(
+    (
+        "wget unzip nc ps pgrep pkill which hostname find awk tar gzip gunzip xargs su time diff free killall less"
+    ).split()
+)
+#: Long options that busybox's applets share with GNU's programs; the others stop them.
+_BUSYBOX_LONG = {
+    "wget": "--spider --quiet --output-document --header --post-data --no-check-certificate --timeout --user-agent --tries",
+    "tar": "--strip-components --strip --directory --extract --file --gzip --exclude --create --verbose",
+    "mkdir": "--parents --mode",
+    "nohup": "",
+    "install": "--directory --mode --owner --group",
+    "grep": "",
+}
+#: Short forms that only GNU's programs have, by program.
+_GNU_ONLY = {
+    "find": re.compile(r"^-(printf|fprintf|regextype|ls)$"),
+    "grep": re.compile(r"^-[a-zA-Z]*P"),
+    "xargs": re.compile(r"^-[a-zA-Z]*d"),
+    "stat": re.compile(r"^--printf"),
+    "wget": re.compile(r"^-[a-zA-Z]*[NbrmpkEKHLDRA]"),
+    "date": re.compile(r"^--"),
+    "tail": re.compile(r"^--pid"),
+    "cp": re.compile(r"^--"),
+    "sed": re.compile(r"^-[a-zA-Z]*z"),
+    "ps": re.compile(r"^-[a-zA-Z]*[pCuU]"),
+    "su": re.compile(r"^--"),
+}
+#: Where Alpine has a program that Debian's line has elsewhere, when it is called by its full path.
+_ALPINE_PATHS = frozenset(
+    (
+        "/bin/sh /bin/ash /bin/bash /usr/bin/env /usr/bin/curl /usr/bin/wget /usr/bin/dumb-init /sbin/tini "
+        "/sbin/su-exec /usr/bin/gosu /bin/cat /bin/chmod /bin/chown /bin/cp /bin/date /bin/echo /bin/false "
+        "/bin/grep /bin/kill /bin/ln /bin/ls /bin/mkdir /bin/mv /bin/ps /bin/rm /bin/sed /bin/sleep /bin/tar "
+        "/bin/touch /bin/true /usr/bin/id /usr/bin/test /usr/bin/tail /usr/bin/find /usr/bin/awk /usr/bin/head "
+        "/usr/bin/sort /usr/bin/tr /usr/bin/wc /usr/bin/xargs /usr/bin/unzip /usr/bin/nohup /usr/bin/printf "
+        "/bin/su /usr/bin/nc /usr/bin/jq /usr/sbin/adduser"
+    ).split()
+)
+
+USER_TOOLS = frozenset({"useradd", "groupadd", "usermod", "groupmod", "adduser", "addgroup"})
+
+_BASHISMS = re.compile(
+    r"\[\[|<<<|<\(|\$\{!|\$\{\w+(?:\^\^?|,,?)|\bdeclare\b|\bshopt\b|\bfunction\s+\w+|\w=\(|\$\{\w+\[|\bsource\b|BASH_SOURCE|\{\d+\.\.\d+\}|\$\{\w+:\d|\$\{\w+/|&>"
+)
+#: Looked for one after the other: one expression for both takes the square of the text's length.
+_LOCALE_VARIABLE = re.compile(r"(?:LANG|LC_ALL|LC_CTYPE)[= ]", re.IGNORECASE)
+_OTHER_CHARSET = re.compile(r"GBK|GB2312|GB18030|Big5|ISO-?8859|SJIS|EUC", re.IGNORECASE)
+_TEXT = re.compile(
+    r"\.(jar|war|ya?ml|properties|xml|json|html?|css|js|txt|md|conf|cfg|ini|sql|crt|pem|cer|key|jks|p12|ttf|ttc|otf|csv|"
+    r"env|toml|ftl|png|jpe?g|gif|svg|ico|sh|bash|groovy|policy|lic|license|cer|pfx|keystore|zip|gz|tgz)$",
+    re.IGNORECASE,
+)
+
+#: Flags only one vendor's virtual machine understands; others stop at them.
+_VENDOR_FLAGS = {
+    "-Xshareclasses": "OpenJ9",
+    "-Xquickstart": "OpenJ9",
+    "-Xtune:virtualized": "OpenJ9",
+    "-Xgcpolicy:": "OpenJ9",
+    "-Xdump:": "OpenJ9",
+    "-XX:+UseWisp": "Dragonwell",
+    "-XX:+EnableCoroutine": "Dragonwell",
+    "-XX:+UnlockCommercialFeatures": "Oracle JDK",
+    "-XX:CRaC": "CRaC builds",
+    "-XX:+UseJVMCI": "GraalVM",
+}
+
+
+class Doubt(str):
+    """A reason that is only what cannot be seen here: the change may well be right, but nobody can show it."""
+
+    __slots__ = ()
+
+
+class Lack(str):
+    """A reason that a package of the new base would take away. ``package``: its name there."""
+
+    __slots__ = ("package",)
+    package: str
+
+    def __new__(cls, reason: str, package: str) -> Lack:
+        made = super().__new__(cls, reason)
+        made.package = package
+        return made
+
+
+def jdk_needs(picture: Picture, *, keeps_jre_directory: bool = False) -> Iterator[str]:
+    """Why the final stage needs a JDK. Empty: a JRE of the same vendor line runs it just the same.
+
+    ``keeps_jre_directory``: the JRE lies where the JDK has it, below ``jre/`` for Java 8, as in packages; JRE images
+    and archives have no such directory.
+    """
+    for instruction, text in picture.commands():
+        for command in all_commands(text):
+            program = command.program
+            if program in JAVA_TOOLS:
+                yield f"line {instruction.line} builds with `{program}` in the final stage (see build-tools)"
+            elif program in BUILD_TOOLS:
+                yield f"line {instruction.line} builds with `{program}` in the final stage; that belongs in a stage of its own"
+            elif program in JDK_TOOLS:
+                yield f"line {instruction.line} calls `{program}`, which only a JDK has"
+            elif program == "java" and any((word.literal or "").endswith(".java") for word in command.args):
+                yield f"line {instruction.line} starts a source file, which java compiles with the JDK's compiler"
+        yield from _jdk_words(text, f"line {instruction.line}", keeps_jre_directory)
+    for instruction in picture.final.instructions():
+        if instruction.keyword in ("ENV", "COPY", "ADD", "LABEL", "ARG"):
+            yield from _jdk_words(instruction.text, f"line {instruction.line}", keeps_jre_directory)
+    for file, text in picture.start_scripts:
+        for command in all_commands(text):
+            if command.program in JDK_TOOLS | BUILD_TOOLS:
+                yield f"the script {file.path} calls `{command.program}`, which only a JDK has"
+                break
+        yield from _jdk_words(text, f"the script {file.path}", keeps_jre_directory)
+    for jar in picture.application_jars:
+        for name in sorted(jar.references):
+            for prefix, what in _JDK_CLASSES.items():
+                if name.startswith(prefix):
+                    yield f"the application's own classes use {what} ({name.replace('/', '.')})"
+        for library in jar.libraries:
+            if (library.artifact or "").startswith(("arthas-", "tools-")) or library.file == "tools.jar":
+                yield f"the jar carries {library.file}, which attaches to the JVM with the JDK's tools"
+            elif _ATTACHING.match(library.file):
+                yield f"the jar carries {library.file}, which attaches to its own JVM and needs the JDK for that"
+            elif _COMPILING.match(library.file):
+                yield f"the jar carries {library.file}, which compiles Java while it runs and needs the JDK for that"
+    yield from _unread_start(picture)
+
+
+#: Libraries that attach an agent to the JVM they run in (their documentation asks for a JDK) ...
+_ATTACHING = re.compile(r"(opentelemetry-runtime-attach|apm-agent-attach|jattach|elastic-apm-attach|arthas)")
+#: ... and that call the Java compiler.
+_COMPILING = re.compile(r"(liquor-|compileflow-|in-memory-java-compiler|InMemoryJavaCompiler)")
+
+
+#: Words that only make sense with a JDK.
+_JDK_WORDS = (
+    (r"tools\.jar", "tools.jar"),
+    (r"arthas", "Arthas, which attaches with the JDK's tools"),
+    (r"jmods", "the JDK's jmods"),
+    (
+        r"(?<![\w./-])(?:jcmd|jstack|jmap|jps|jstat|jinfo|jhsdb|jconsole|javac|jshell)(?![\w.-])",
+        "a tool that only a JDK has",
+    ),
+)
+_JRE_DIRECTORY = (
+    r"(?:JAVA_HOME\}?|jdk[^\s/]*|/openjdk)/jre(?![\w.-])",
+    "a path below jre/ that a JRE image does not have",
+)
+
+
+def _jdk_words(text: str, where: str, keeps_jre_directory: bool) -> Iterator[str]:
+    for pattern, what in _JDK_WORDS if keeps_jre_directory else (*_JDK_WORDS, _JRE_DIRECTORY):
+        if re.search(pattern, text):
+            yield f"{where} uses {what}"
+
+
+def _unread_start(picture: Picture) -> Iterator[str]:
+    """The start command must be seen to run java, and nothing that could not be read."""
+    if picture.calls:
+        return
+    if picture.base_script is not None:
+        return
+    if not picture.start_commands:
+        yield Doubt("the file sets no ENTRYPOINT and no CMD, so the base image's own start command counts")
+        return
+    line = picture.start_commands[0].line
+    words = picture.start_commands[0].text[:60].replace("\n", " ")
+    yield Doubt(f"line {line} starts `{words}`, which is not there to be read")
+
+
+#: What the JRE packages of the distributions lack beside `JDK_TOOLS`; JRE images have these.
+_NOT_IN_PACKAGES = frozenset({"jfr", "jjs", "jrunscript", "jwebserver"})
+#: What compiles native code, perhaps against the JDK's headers.
+_COMPILERS = frozenset({"make", "cmake", "gcc", "g++", "cc", "c++", "clang", "ninja", "scons"})
+_BUILD_PACKAGES = frozenset({"maven", "gradle", "ant", "sbt", "leiningen", "apache-maven", "visualvm"})
+#: Paths into a Java installation that a JRE lacks, whoever packaged it.
+_JDK_PATHS = re.compile(
+    rf"/bin/(?:{'|'.join(sorted(JDK_TOOLS | _NOT_IN_PACKAGES))})(?![\w.-])"
+    r"|(?:JAVA_HOME\}?|/jvm/[^/\s:\"']+|/openjdk)/(?:include|jmods|src\.zip|lib/(?:src\.zip|ct\.sym|dt\.jar))"
+)
+
+
+def installed_jdk_needs(picture: Picture, gone: str | None, *, package: bool) -> Iterator[str]:
+    """Why the JDK that the final stage installs itself cannot be a JRE. Empty: shown to be safe.
+
+    ``gone``: a pattern for paths that go with this JDK. ``package``: it comes from the system's packages, whose JREs
+    lack a few tools more and keep the place of the files they have.
+    """
+    yield from jdk_needs(picture, keeps_jre_directory=package)
+    if picture.base.kind == "unknown" and picture.final.last("ENTRYPOINT") is None:
+        yield Doubt(
+            f"the start command goes through the entrypoint of {picture.base.name}, which is not known"
+        )
+    for instruction, text in picture.commands():
+        yield from _installed_command_needs(text, f"line {instruction.line}", package=package)
+        if instruction.keyword in ("RUN", "HEALTHCHECK"):
+            yield from _unread_programs(picture, instruction, text)
+            yield from _unread_scripts(picture, instruction, text)
+    for file, text in picture.start_scripts:
+        yield from _installed_command_needs(text, f"the script {file.path}", package=package)
+    texts = [(f"line {instruction.line}", instruction.text) for instruction in picture.final.instructions()]
+    texts += [(f"the script {file.path}", text) for file, text in picture.start_scripts]
+    paths = _JDK_PATHS if gone is None else re.compile(f"{_JDK_PATHS.pattern}|{gone}")
+    for where, text in texts:
+        found = paths.search(text)
+        if found is not None:
+            yield f"{where} names {_word_around(text, found.start())}, which goes with the JDK"
+
+
+def _word_around(text: str, at: int) -> str:
+    """The path of ``text`` that the offset ``at`` lies in."""
+    start = max(text.rfind(char, 0, at + 1) for char in " \t\n\"'=:,;(") + 1
+    return re.split(r"[\s\"':,;)]", text[start:], maxsplit=1)[0]
+
+
+def _installed_command_needs(text: str, where: str, *, package: bool) -> Iterator[str]:
+    if shell.parse(text).broken:
+        yield f"{where} holds shell text that could not be read"
+    for command in all_commands(text):
+        program = command.program
+        if package and program in _NOT_IN_PACKAGES:
+            yield f"{where} calls `{program}`, which the JRE package does not have"
+        elif program in _COMPILERS:
+            yield Doubt(f"{where} compiles with `{program}`, perhaps against the JDK's headers")
+        elif program == "update-java-alternatives":
+            yield f"{where} calls `update-java-alternatives`, which fails for tools that are not installed"
+        elif program in MANAGERS:
+            tools = [word.literal for word in command.args if word.literal in _BUILD_PACKAGES]
+            if tools:
+                yield f"{where} installs {tools[0]}, which builds with the JDK"
+
+
+def _unread_scripts(picture: Picture, instruction: Instruction, text: str) -> Iterator[str]:
+    """Scripts that a RUN gives to a shell and that were not read."""
+    scripts = {file.path.rsplit("/", 1)[-1] for file, _ in picture.start_scripts}
+    for command in all_commands(text):
+        if command.program not in ("sh", "bash", "ash", "dash"):
+            continue
+        words = [word.text for word in command.args]
+        if any(re.fullmatch(r"-[a-z]*c", word) for word in words):
+            continue  # the script stands there, and `_commands` has its commands
+        name = next((word for word in words if not word.startswith("-")), None)
+        if name is None or name.strip("\"'").rsplit("/", 1)[-1] not in scripts:
+            what = name or "what it is fed"
+            yield Doubt(f"line {instruction.line} runs {what} in a shell, which is not there to be read")
+
+
+def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterator[str]:
+    """Why the final stage cannot stand on ``target`` instead of its base, its RUN lines adapted. Empty: shown to be
+    safe. A Lack says which package would mend it, a Doubt what could not be seen."""
+    base = picture.base
+    to_musl = target.libc == "musl" and base.libc != "musl"
+    same_system = (
+        base.os == target.os and base.os_version == target.os_version and base.family == target.family
+    )
+    if adaptation.why_not is not None and not same_system:
+        yield adaptation.why_not
+    yield from _start_needs(picture, base, target)
+    yield from _path_needs(picture, base, target)
+    yield from _flag_needs(picture, base, target)
+    if not same_system:
+        check = _Commands(base, target, adaptation)
+        for instruction, text in picture.commands():
+            if instruction in picture.touches:
+                continue
+            yield from check.needs(text, f"line {instruction.line}", instruction)
+            yield from _unread_programs(picture, instruction, text)
+        for file, text in picture.start_scripts:
+            yield from check.script_needs(file.path, text)
+        yield from _shell_needs(picture, check)
+        yield from _exec_needs(picture, check)
+        yield from _system_needs(picture, base, target)
+    if to_musl:
+        yield from _musl_needs(picture, target, adaptation)
+    yield from _font_needs(picture, base, target, adaptation)
+    yield from _java_8_needs(base, target, adaptation)
+
+
+def _java_8_needs(base: Base, target: Base, adaptation: Adaptation) -> Iterator[str]:
+    """On Alpine, Temurin 8 opens its elliptic curves (libsunec.so) with libgcc, which the image has not; of other
+    builds nobody knows.
+
+    Without it Java goes on, and TLS connections to hosts that want such a curve fail (reported from 8u332 to 8u492).
+    """
+    if target.libc != "musl" or target.java_major != 8 or (base.family, base.libc) == (target.family, "musl"):
+        return
+    if "libgcc" in target.has | adaptation.installed:
+        return
+    lacks = "lacks" if target.family == "eclipse-temurin" else "is not known to have"
+    yield Lack(
+        f"{target.name} {lacks} libgcc, without which Java 8 has no elliptic curves there and TLS connections fail",
+        "libgcc",
+    )
+
+
+def _start_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
+    if picture.final.last("USER") is None and (base.user or "root") != (target.user or "root"):
+        yield f"{base.name} runs as {base.user or 'root'}, {target.name} as {target.user or 'root'}"
+    if picture.base_script is not None and picture.base_script not in target.has:
+        yield f"{base.name} starts the application with its {picture.base_script}, which {target.name} has not"
+    if picture.final.last("ENTRYPOINT") is None:
+        if base.entrypoint and base.entrypoint != target.entrypoint and not _passes_on(base):
+            yield f"the start command uses the entrypoint of {base.name} ({' '.join(base.entrypoint)})"
+        elif target.entrypoint and not base.entrypoint and not _passes_on(target):
+            yield f"{target.name} has an entrypoint of its own ({' '.join(target.entrypoint)})"
+
+
+def _passes_on(base: Base) -> bool:
+    """Entrypoints that end in ``exec "$@"`` and do nothing unless asked to."""
+    return (
+        bool(base.entrypoint)
+        and base.entrypoint is not None
+        and base.entrypoint[0].endswith("__cacert_entrypoint.sh")
+    )
+
+
+def _path_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
+    """Paths into the old image's Java that the new one has elsewhere."""
+    if base.java_home is not None and base.java_home == target.java_home:
+        return
+    pattern = re.compile(
+        r"/usr/lib/jvm/|/usr/local/openjdk|/opt/java/openjdk|/usr/java/|/opt/jdk\b|/usr/lib/jvm\b|/usr/bin/java\b|/docker-java-home"
+    )
+    for instruction in picture.final.instructions():
+        match = pattern.search(instruction.text)
+        if match:
+            yield f"line {instruction.line} names {match.group()}, where {target.name} has no Java"
+    for file, text in picture.start_scripts:
+        match = pattern.search(text)
+        if match:
+            yield f"the script {file.path} names {match.group()}, where {target.name} has no Java"
+
+
+def _flag_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
+    if base.vm != target.vm and base.vm is not None and target.vm is not None:
+        yield f"{base.name} runs {base.vm}, {target.name} runs {target.vm}"
+        return
+    if base.family == target.family:
+        return
+    texts = [
+        (f"line {i.line}", i.text)
+        for i in picture.final.instructions()
+        if i.keyword in ("ENV", "ENTRYPOINT", "CMD")
+    ]
+    texts += [(f"the script {file.path}", text) for file, text in picture.start_scripts]
+    for where, text in texts:
+        for flag, vendor in _VENDOR_FLAGS.items():
+            if flag in text:
+                yield f"{where} has {flag}, which only {vendor} understands"
+
+
+@dataclass(frozen=True)
+class _Commands:
+    """Looks at shell text with the eyes of the new base."""
+
+    base: Base
+    target: Base
+    adaptation: Adaptation
+
+    def needs(self, text: str, where: str, instruction: Instruction | None = None) -> Iterator[str]:
+        """``instruction``: the RUN that the text is of, None for text that runs in the container."""
+        base, target = self.base, self.target
+        script = shell.parse(text)
+        if script.broken:
+            yield f"{where} holds shell text that could not be read"
+            return
+        runs = instruction is not None and instruction.keyword == "RUN"
+        to_musl = target.libc == "musl" and base.libc != "musl"
+        for command in all_commands(text):
+            program = command.program
+            if program is None or (instruction is not None and self.adaptation.handles(instruction, command)):
+                continue
+            if program in MANAGERS or program in ("dpkg", "rpm"):
+                yield f"{where} calls `{program}`, whose packages are made for {base.os or base.name}"
+            elif program in ("curl", "wget", "git") and runs and to_musl:
+                yield f"what {where} downloads with {program} may be built for glibc"
+            elif program in USER_TOOLS:
+                yield from self._user_needs(command, where)
+            elif command.name is not None and command.name.startswith("/"):
+                yield from self._by_path(command.name, program, where)
+            elif program in ("update-ca-certificates", "update-ca-trust"):
+                if not (base.family == target.family == "eclipse-temurin"):
+                    yield f"{where} calls `{program}`; which certificates Java trusts then is another matter on {target.name}"
+            elif not self.has(program) and not command.name.startswith("./"):  # type: ignore[union-attr]
+                yield self.lack(
+                    f"{where} calls `{program}`, which {target.name} is not known to have", program
+                )
+            elif to_musl and not self._is_gnu(program):
+                yield from _busybox_needs(command, where)
+            if program == "ps" and command.follows == "|" and target.libc == "musl" and not self.has_gnu_ps:
+                yield self.lack(f"{where} takes columns from `ps`, which busybox prints otherwise", "ps")
+            zone = program in ("ln", "cp") and any(
+                "/usr/share/zoneinfo" in word.text for word in command.args
+            )
+            missing = "tzdata" in target.lacks or ("tzdata" not in target.has and program == "cp")
+            if zone and missing and "tzdata" not in self.adaptation.installed:
+                yield Lack(f"{where} takes a time zone file, and {target.name} has no tzdata", "tzdata")
+        if base.os == target.os:
+            return
+        if re.search(
+            r"localedef|locale-gen|update-locale|dpkg-reconfigure|timedatectl|localectl|update-alternatives|alternatives --",
+            text,
+        ):
+            yield f"{where} sets up {base.os or 'its system'} with a command that {target.os or target.name} has not"
+        if re.search(
+            r"/etc/(apt|yum|dnf|apk|nsswitch|security|ssl|pki|sysconfig|systemd|init\.d|profile\.d)", text
+        ):
+            yield f"{where} edits system files that {target.name} keeps elsewhere"
+
+    def has(self, program: str) -> bool:
+        target = self.target
+        if program in self.adaptation.commands:
+            return True
+        if program in target.lacks:
+            return False
+        manager = self.adaptation.manager
+        if manager is not None and any(program in commands_of(name, manager) for name in target.has):
+            return True
+        if (
+            program in _BUILTINS
+            or program in target.has
+            or program in ("java", "keytool", "jfr", "rmiregistry", "jrunscript")
+        ):
+            return True
+        if target.os == "distroless":
+            return False
+        return program in (_BUSYBOX if target.libc == "musl" else _COREUTILS)
+
+    @property
+    def has_gnu_ps(self) -> bool:
+        return "pgrep" in self.adaptation.commands
+
+    def _is_gnu(self, program: str) -> bool:
+        """Whether the new base has the program itself, not busybox's."""
+        if program in self.adaptation.commands:
+            return True
+        return "coreutils" in self.target.has and program not in _OUTSIDE_COREUTILS
+
+    def lack(self, reason: str, program: str) -> str:
+        manager = self.adaptation.manager
+        package = package_with(program, manager) if manager in ("apk", "apt") else None
+        return Lack(reason, package) if package is not None else reason
+
+    def _by_path(self, name: str, program: str, where: str) -> Iterator[str]:
+        target = self.target
+        if is_java(name):
+            return  # said by _path_needs where the path differs
+        if program == "bash" and not self.has("bash"):
+            yield self.lack(f"{where} calls bash, which {target.name} has not", "bash")
+        elif name.startswith(("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/")):
+            if not self.has(program):
+                yield self.lack(f"{where} calls {name}, which {target.name} is not known to have", program)
+            elif target.libc == "musl" and self.base.libc != "musl" and name not in _ALPINE_PATHS:
+                yield f"{where} calls {name}, which Alpine may have in another directory"
+
+    def _user_needs(self, command: shell.Command, where: str) -> Iterator[str]:
+        program, base, target = command.program or "", self.base, self.target
+        if target.libc != "musl":
+            if program in ("adduser", "addgroup") and base.os in APT and target.os in APT:
+                # Ubuntu images of the JRE may lack adduser, a package of its own; useradd is essential
+                if "adduser" not in target.has:
+                    yield f"{where} calls `{program}`, which {target.name} is not known to have"
+            elif not self.has(program) and not (program.endswith(("add", "mod")) and target.os in APT):
+                yield f"{where} calls `{program}`, which {target.name} is not known to have"
+            return
+        if program not in ("adduser", "addgroup"):
+            if not self.has(program):
+                yield f"{where} calls `{program}`, which {target.name} has not"
+            return
+        if base.libc == "musl" and base.os == "alpine":
+            return
+        both = {
+            "--system",
+            "--gid",
+            "--uid",
+            "--ingroup",
+            "--shell",
+            "--home",
+            "--disabled-password",
+            "--gecos",
+        }
+        options = {word.text.partition("=")[0] for word in command.args if word.text.startswith("-")}
+        unknown = sorted(options - both)
+        if unknown:
+            yield f"{where} gives `{program}` the option {unknown[0]}, which means something else or nothing on Alpine"
+        elif not options & {"--uid" if program == "adduser" else "--gid"} and (
+            "--system" in options or first_number(base) != "1000"
+        ):
+            yield (
+                f"{where} calls `{program}` without a number: Alpine would give another one, and files on volumes "
+                f"belong to numbers; add {'--uid' if program == 'adduser' else '--gid'} to keep it"
+            )
+
+    def script_needs(self, path: str, text: str) -> Iterator[str]:
+        target = self.target
+        first = text.split("\n", 1)[0]
+        bash = first.startswith("#!") and "bash" in first
+        if bash and not self.has("bash"):
+            yield self.lack(f"the script {path} runs in bash, which {target.name} has not", "bash")
+        if not bash and self.base.os not in ("debian", "ubuntu", "alpine") and _BASHISMS.search(text):
+            yield f"the script {path} uses bash syntax, and `sh` is no bash on {target.name}"
+        if "\r\n" in text[:200] and first.startswith("#!"):
+            return
+        yield from self.needs(text, f"the script {path}")
+
+
+#: Programs that people call and that coreutils does not hold, so that busybox's are used on Alpine.
+_OUTSIDE_COREUTILS = frozenset(
+    (
+        "awk find grep gunzip gzip nc pgrep pkill ps sed su tar time unzip wget which xargs sh hostname diff free "
+        "killall less"
+    ).split()
+)
+
+
+def _busybox_needs(command: shell.Command, where: str) -> Iterator[str]:
+    """Options that busybox's applet does not have."""
+    program = command.program or ""
+    if program not in _BUSYBOX:
+        return
+    known_long = (_BUSYBOX_LONG.get(program) or "").split()
+    pattern = _GNU_ONLY.get(program)
+    for word in command.args:
+        option = word.text.partition("=")[0]
+        long_one = option.startswith("--") and len(option) > 2 and option not in known_long
+        if program in ("echo", "printf", "env", "sh", "xargs", "timeout", "nohup", "nice", "time"):
+            long_one = False  # words of the command that these start
+        if long_one or (pattern is not None and pattern.match(option)):
+            yield f"{where} gives `{program}` the option {option}, which busybox does not have"
+            return
+
+
+def _unread_programs(picture: Picture, instruction: Instruction, text: str) -> Iterator[str]:
+    """Programs called by path that are neither the system's nor scripts that were read."""
+    scripts = {file.path.rsplit("/", 1)[-1] for file, _ in picture.start_scripts}
+    for command in all_commands(text):
+        name, program = command.name, command.program
+        if name is None or program is None or "/" not in name or is_java(name) or program == "keytool":
+            continue
+        if (
+            program not in scripts
+            and program != picture.base_script
+            and not name.startswith(("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"))
+        ):
+            yield Doubt(f"line {instruction.line} runs {name}, which is not there to be read")
+
+
+def _shell_needs(picture: Picture, check: _Commands) -> Iterator[str]:
+    for instruction in picture.final.instructions():
+        if instruction.keyword == "SHELL" and instruction.json:
+            program = instruction.json[0].rsplit("/", 1)[-1]
+            if program not in ("sh", "ash") and not check.has(program):
+                yield f"line {instruction.line} runs commands in {program}, which {check.target.name} has not"
+
+
+#: Users and groups that Debian and Ubuntu have under one number.
+_DEBIAN_USERS = frozenset(
+    (
+        "root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc nobody nogroup adm tty disk "
+        "users staff audio video"
+    ).split()
+)
+
+
+def _system_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
+    """Users of the old base by name, its package sources, its directories, the name of its release."""
+    text = picture.document.text
+    releases = {**DEBIAN, **UBUNTU}
+    for instruction in picture.final.instructions():
+        line = f"line {instruction.line}"
+        owner = instruction.flag("chown")
+        names = [instruction.text] if instruction.keyword == "USER" else []
+        names += [owner.value or ""] if owner is not None else []
+        for name in (part.strip() for text_ in names for part in text_.split(":")):
+            made = re.search(rf"(?:user|group)(?:add|mod)?\b[^\n]*(?<![\w-]){re.escape(name)}(?![\w-])", text)
+            if not name or name.isdigit() or "$" in name or name == "root" or made:
+                continue
+            if base.os in APT and target.os in APT and name in _DEBIAN_USERS:
+                continue
+            yield f"{line} names {name}, a user or group of {base.name} that {target.name} is not known to have"
+        if instruction.keyword in ("COPY", "ADD") and re.search(
+            r"/etc/(?:apt|yum|dnf|apk)\b", instruction.text
+        ):
+            yield f"{line} brings package sources made for {base.os or base.name}"
+        if instruction.keyword == "RUN" and base.os_version != target.os_version:
+            named = re.search(rf"(?<![\w-])({'|'.join(releases)})(?!\w)", instruction.text)
+            if named is not None and re.search(r"deb |sources|apt", instruction.text):
+                yield f"{line} names the release {named.group()}, and {target.name} is another one"
+        if target.libc == "musl" and instruction.keyword in (
+            "RUN",
+            "ENV",
+            "COPY",
+            "ADD",
+            "CMD",
+            "ENTRYPOINT",
+        ):
+            named = re.search(r"(?:x86_64|aarch64)-linux-gnu|/lib64\b", instruction.text)
+            if named is not None and base.libc != "musl":
+                yield f"{line} names {named.group()}, a directory of glibc systems"
+
+
+def _exec_needs(picture: Picture, check: _Commands) -> Iterator[str]:
+    """The shell that an exec form names itself: `["bash", "-c", ...]`."""
+    for instruction in picture.final.instructions():
+        words = instruction.json
+        if instruction.keyword == "HEALTHCHECK" and instruction is picture.final.last("HEALTHCHECK"):
+            first = shell.parse(script_of(instruction)).commands[:1]
+            words = (first[0].name or "",) if first else ()
+        elif instruction.keyword == "RUN" or instruction in picture.start_commands:
+            words = words[:1] if words else ()
+        else:
+            continue
+        for word in words:
+            program = word.rsplit("/", 1)[-1]
+            if program in _SHELLS and not check.has(program):
+                yield check.lack(
+                    f"line {instruction.line} runs {program}, which {check.target.name} has not", program
+                )
+
+
+_SHELLS = frozenset({"bash", "dash", "ksh", "zsh", "csh"})
+
+
+def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterator[str]:
+    """What is built for glibc, or may be."""
+    for instruction in picture.final.instructions():
+        if instruction.keyword == "ENV" and re.search(r"LD_PRELOAD|LD_LIBRARY_PATH", instruction.text):
+            yield f"line {instruction.line} loads native libraries (LD_PRELOAD or LD_LIBRARY_PATH)"
+        variable = _LOCALE_VARIABLE.search(instruction.text) if instruction.keyword == "ENV" else None
+        if variable and _OTHER_CHARSET.search(instruction.text, variable.end()):
+            yield f"line {instruction.line} sets a locale that is not UTF-8; musl turns every locale into UTF-8"
+    asked = picture.environment.get("LC_ALL") or picture.environment.get("LANG")
+    there = {"c.utf-8", "c.utf8", "c", "posix", (picture.base.env.get("LANG") or "c").lower()}
+    if asked and asked.lower() not in there:
+        yield f"the locale {asked} is not in {picture.base.name}, so it has no effect there; on Alpine it would have one"
+    options = picture.options
+    if options.runtime != "alpine":
+        if not picture.artifacts and not picture.application_jars:
+            yield Doubt("which application runs here, and whether it needs glibc, cannot be seen")
+        for artifact in picture.unread_artifacts:
+            yield Doubt(
+                f"{' '.join(artifact.sources)} is not there to be read, so its native libraries are not known"
+            )
+    for jar in picture.application_jars:
+        yield from _native_needs(picture, jar, target, adaptation)
+    copied = {id(artifact.instruction) for artifact in picture.artifacts}
+    for layer in picture.layers:
+        instruction = layer.instruction
+        if instruction.keyword in ("COPY", "ADD") and not layer.complete and id(instruction) not in copied:
+            what = instruction.text if len(instruction.text) < 60 else instruction.text[:57] + "..."
+            yield Doubt(f"line {instruction.line} brings files that are not there to be read ({what})")
+        for file in layer.files:
+            if file.origin is not None and not _TEXT.search(file.path):
+                yield from _file_needs(file.path, file.origin, instruction.line, target, adaptation)
+    for call in picture.calls:
+        for option in call.options:
+            if option.startswith("-agentpath") or (
+                option.startswith("-agentlib:") and not option.startswith("-agentlib:jdwp")
+            ):
+                yield f"the start command loads a native agent ({option})"
+            if option.startswith("-javaagent:"):
+                agent = _agent(picture, option)
+                if agent is None:
+                    yield Doubt(f"the start command loads an agent that is not there to be read ({option})")
+                else:
+                    yield from _native_needs(picture, agent, target, adaptation)
+
+
+def _agent(picture: Picture, option: str) -> Jar | None:
+    """The Java agent's jar, when it is among the copied files."""
+    path = option.partition(":")[2].partition("=")[0]
+    file = picture.final.content.files.get(join(picture.final.content.workdir, path))
+    return picture.jars(file.origin) if file is not None and file.origin is not None else None
+
+
+def _native_needs(picture: Picture, jar: Jar, target: Base, adaptation: Adaptation) -> Iterator[str]:
+    name = jar.path.rsplit("/", 1)[-1]
+    if not jar.natives_complete:
+        yield Doubt(f"{name} could not be searched for native libraries completely")
+    if jar.kind in ("thin", "quarkus-fast") and len(picture.application_jars) < 2:
+        yield Doubt(f"the libraries of {name} lie beside it and are not there to be read")
+    architectures = {platform.split("/")[1] for platform in picture.platforms}
+    for native in jar.natives:
+        if native.os != "linux" or native.arch not in architectures:
+            continue
+        if native.musl_twin is not None:  # musl loads that one; what it needs counts
+            continue
+        what = native.path.rsplit("/", 1)[-1]
+        where = native.library or native.path.split("!")[0].rsplit("/", 1)[-1]
+        subject = f"{where} carries the native library {what} for {native.os}/{native.arch}"
+        yield from _loading_needs(native, subject, target, adaptation)
+
+
+def _loading_needs(
+    native: NativeLibrary, subject: str, target: Base, adaptation: Adaptation
+) -> Iterator[str]:
+    """What musl's loader misses for a library or program, package by package where packages mend it."""
+    if native.musl_verdict not in ("loads", "needs"):
+        yield f"{subject}: {native.musl_reason or 'it is built for glibc'}"
+    elif native.undefined:
+        yield f"{subject}: it calls {native.undefined[0]}, which musl does not have"
+    elif native.musl_verdict == "needs":
+        there = target.has | adaptation.installed
+        absent = [package for package in native.musl_packages if package not in there]
+        if "gcompat" in absent:
+            yield f"{subject}: {native.musl_reason or 'it is built for glibc'}"
+            return
+        for package in absent:
+            packages = f"package{'s' if len(absent) > 1 else ''} {', '.join(absent)}"
+            yield Lack(f"{subject}: it needs the {packages}, which {target.name} has not", package)
+
+
+def _file_needs(shown: str, path: Path, line: int, target: Base, adaptation: Adaptation) -> Iterator[str]:
+    """A file that the final stage copies and that may be a program or library: its ELF headers decide."""
+    from imgopt.java.natives import examine
+
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+            if head not in (b"\x7fELF", b"MZ\x90\x00", b"\xcf\xfa\xed\xfe"):
+                return
+
+            def read(at: int, size: int) -> bytes:
+                file.seek(at)
+                return file.read(size)
+
+            native = examine(read, shown, None, path.stat().st_size, ())
+    except OSError:
+        yield Doubt(f"{shown} could not be read (line {line})")
+        return
+    subject = f"{shown} is a native program or library (line {line})"
+    if native is None:
+        yield subject
+    elif native.os == "linux":
+        if native.interpreter is None and not native.needed:
+            return  # static: it brings its own C library
+        yield from _loading_needs(native, subject, target, adaptation)
+
+
+_FONT_LIBRARIES = re.compile(
+    r"kaptcha|easy-captcha|patchca|simplecaptcha|hutool-captcha|hutool-all|captcha|poi-ooxml|easyexcel|fastexcel|jxls|itext|openpdf|"
+    r"flying-saucer|pdfbox|jasperreports|jfreechart|batik|thumbnailator|imgscalr|aspose"
+)
+
+
+def _font_needs(picture: Picture, base: Base, target: Base, adaptation: Adaptation) -> Iterator[str]:
+    drawing = _drawing(picture)
+    if "awt" in target.lacks and "awt" not in base.lacks:
+        if drawing is not None:
+            yield f"{drawing}, and {target.name} is headless: it has none of the JVM's AWT libraries"
+        elif not picture.application_jars:
+            yield Doubt(
+                f"{target.name} is headless, and whether the application draws with AWT cannot be seen"
+            )
+    lost = "fonts" in base.has or target.lacks & {"fonts", "fontconfig"}
+    if drawing is None or "fonts" in target.has or "fonts" in base.lacks or not lost:
+        return
+    for package in ("fontconfig", "font-dejavu" if adaptation.manager == "apk" else "fonts-dejavu-core"):
+        if package not in adaptation.installed:
+            yield Lack(f"{drawing}, and {target.name} is not known to have fonts", package)
+
+
+def _drawing(picture: Picture) -> str | None:
+    """What in the application draws text or pictures, as the beginning of a sentence."""
+    for jar in picture.application_jars:
+        for library in jar.libraries:
+            if _FONT_LIBRARIES.search(library.file):
+                return f"{library.file} draws text"
+        if any(name.startswith(("java/awt", "javax/imageio")) for name in jar.references):
+            return "the application draws with AWT"
+    return None

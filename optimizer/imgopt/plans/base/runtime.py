@@ -1,0 +1,378 @@
+"""Chooses the base image for the final stage: the smallest one that everything found here allows.
+
+One decision for all rules that talk about the base (`jdk-runtime`, `glibc-runtime`, `retired-base`), so that
+their fixes never contradict each other. The Java version never changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from imgopt.dockerfile import Edit, Span, assignments, variables_used, writing
+from imgopt.finding import Declined
+from imgopt.picture import Picture, once
+from imgopt.plans.base.hazards import Doubt, Lack, base_needs, jdk_needs
+from imgopt.plans.splitting import splits_first
+from imgopt.scales import Applicability
+from imgopt.text.quoting import Unwritable, quoted
+
+if TYPE_CHECKING:
+    from imgopt.bases import Base
+    from imgopt.plans.base.adapting import Adaptation
+
+JDK, GLIBC, RETIRED = "jdk-runtime", "glibc-runtime", "retired-base"
+
+
+@dataclass(frozen=True)
+class RuntimeChoice:
+    """``target`` is None when the base stays; ``declined`` says, by rule, what was not done and why."""
+
+    target: Base | None
+    edits: tuple[Edit, ...] = ()
+    applicability: Applicability = Applicability.MANUAL
+    risk: str | None = None
+    declined: tuple[Declined, ...] = ()
+    obstacle: str | None = None  # why the FROM line cannot be changed, whatever runs on it
+
+    def why_not(self, rule: str) -> str | None:
+        return next((declined.why for declined in self.declined if declined.rule == rule), None)
+
+    def solved_by(self, rule: str) -> str | None:
+        """The rule whose fix takes away what stands against this one."""
+        return next((declined.solved_by for declined in self.declined if declined.rule == rule), None)
+
+
+@once
+def choose(picture: Picture) -> RuntimeChoice:
+    """The base for the final stage. Pure: looks only at the picture."""
+    base = picture.base
+    line = picture.final.root.stage.line
+    wanted = [rule for rule in _wanted(picture, base) if picture.active(rule, line)]
+    if not wanted:
+        return RuntimeChoice(None)
+    if splits_first(picture):
+        first = "the stage builds the application; what runs gets a stage of its own first"
+        return RuntimeChoice(
+            None, declined=tuple(Declined(rule, line, first, "build-tools") for rule in wanted)
+        )
+    obstacle = _obstacle(picture, base)
+    if obstacle:
+        return RuntimeChoice(
+            None, declined=tuple(Declined(rule, line, obstacle) for rule in wanted), obstacle=obstacle
+        )
+
+    needs = list(jdk_needs(picture)) if JDK in wanted else []
+    certain = next((need for need in needs if not isinstance(need, Doubt)), None)
+    doubt = next((need for need in needs if isinstance(need, Doubt)), None)
+    musl = _may_use_musl(picture, base, line)
+    kinds: list[tuple[str, str | None]] = (
+        [("jdk" if needs else "jre", None)] if JDK in wanted else [(base.kind, None)]
+    )
+    if needs and certain is None:
+        kinds.append(("jre", doubt))  # a JRE, should nothing with the JDK be safe
+    declined: list[Declined] = [Declined(JDK, line, str(certain or doubt))] if needs else []
+    reasons: dict[str, str] = {}
+    for kind, why in kinds:
+        pick = _first_safe(picture, base, kind, musl=musl, doubts=False)
+        reasons = pick.reasons | reasons
+        if why is None and _is_gain(pick.target, base):
+            return _chosen(picture, base, pick, declined, reasons, None)
+    for kind, why in reversed(kinds):
+        pick = _first_safe(picture, base, kind, musl=base.libc == "musl", doubts=True)
+        if _is_gain(pick.target, base) and (why or pick.doubt):
+            rest = [entry for entry in declined if entry.rule != JDK]
+            unseen = why or pick.doubt or ""
+            more = ", so what it needs is not known" if "not there to be read" in unseen else ""
+            return _chosen(picture, base, pick, rest, reasons, unseen + more)
+    if "base" in reasons:
+        declined += [
+            Declined(rule, line, reasons["base"])
+            for rule in wanted
+            if rule in (JDK, RETIRED) and not _has(declined, rule)
+        ]
+    if GLIBC in reasons:
+        declined.append(Declined(GLIBC, line, reasons[GLIBC]))
+    return RuntimeChoice(None, declined=tuple(declined))
+
+
+def _is_gain(target: Base | None, base: Base) -> bool:
+    if target is None or target.name == base.name:
+        return False
+    return not (target.kind == "jdk" and base.kind == "jdk" and base.retired is None)
+
+
+def _chosen(
+    picture: Picture,
+    base: Base,
+    pick: _Pick,
+    declined: list[Declined],
+    reasons: dict[str, str],
+    doubt: str | None,
+) -> RuntimeChoice:
+    line = picture.final.root.stage.line
+    target = pick.target
+    assert target is not None
+    if target.retired is not None and "base" in reasons and picture.active(RETIRED, line):
+        declined = [*declined, Declined(RETIRED, line, reasons["base"])]
+    if GLIBC in reasons and target.libc == "glibc":
+        declined = [*declined, Declined(GLIBC, line, reasons[GLIBC])]
+    from_edit = _from_edit(picture, target)
+    if from_edit is None:
+        text = picture.final.root.stage.image.text
+        obstacle = f"the base comes from a build argument ({text}) that other lines use too; change its default by hand"
+        wanted = [rule for rule in _wanted(picture, base) if picture.active(rule, line)]
+        return RuntimeChoice(
+            None, declined=tuple(Declined(rule, line, obstacle) for rule in wanted), obstacle=obstacle
+        )
+    risk = _risk(base, target, picture.final.root.stage.image.text) or doubt
+    level = Applicability.UNSAFE if risk else Applicability.SAFE
+    try:
+        writing.image(target.name)
+        edits = (from_edit, *_edits(picture, base, target, pick), *pick.adaptation.edits)
+    except Unwritable as reason:
+        wanted = [rule for rule in _wanted(picture, base) if picture.active(rule, line)]
+        return RuntimeChoice(
+            None, declined=tuple(Declined(rule, line, str(reason)) for rule in wanted), obstacle=str(reason)
+        )
+    return RuntimeChoice(target, edits, level, risk, tuple(declined))
+
+
+def _has(declined: list[Declined], rule: str) -> bool:
+    return any(entry.rule == rule for entry in declined)
+
+
+def _wanted(picture: Picture, base: Base) -> Iterator[str]:
+    if base.kind == "jdk":
+        yield JDK
+    if base.retired is not None and base.kind in ("jdk", "jre"):
+        yield RETIRED
+    if base.kind == "jre" and base.libc == "glibc" and base.os not in ("distroless", "windows", None):
+        yield GLIBC
+
+
+def _obstacle(picture: Picture, base: Base) -> str | None:
+    """Why the FROM line itself cannot be changed, whatever runs on it."""
+    root = picture.final.root
+    text = root.stage.image.text
+    if picture.options.runtime in ("jlink", "distroless"):
+        return f"a {picture.options.runtime} runtime is not offered yet; ask for auto, alpine or glibc"
+    if root.image is None:
+        return f"the base comes from a build argument without a default ({text}); give it with --build-arg"
+    if base.os == "windows":
+        return "there is no smaller Windows base to change to"
+    if base.reference.digest is not None:
+        return "the base is pinned by digest; a new digest has to be looked up in the registry"
+    if base.java_major is None:
+        return f"{base.name} does not say which Java version it holds"
+    others = picture.used_elsewhere(root) if root is not picture.final else ()
+    if others:
+        return f"stage {root.name} is also the base of stage {', '.join(others)}"
+    return None
+
+
+def _may_use_musl(picture: Picture, base: Base, line: int) -> bool:
+    if picture.options.runtime == "glibc" or base.os == "distroless":
+        return False
+    return base.libc == "musl" or picture.options.runtime == "alpine" or picture.active(GLIBC, line)
+
+
+@dataclass(frozen=True)
+class _Pick:
+    """A base that will do, how the RUN lines change for it, and the packages that it needs besides. ``doubt``: what
+    could not be seen. ``reasons``: against the candidates before it."""
+
+    target: Base | None
+    adaptation: Adaptation
+    packages: tuple[str, ...]
+    doubt: str | None
+    reasons: dict[str, str]
+
+
+def _first_safe(picture: Picture, base: Base, kind: str, *, musl: bool, doubts: bool) -> _Pick:
+    """The first counterpart without a hazard, smallest libc first. With ``doubts``, what could not be seen does not
+    count as one."""
+    from imgopt.bases import counterparts, on_mirror
+    from imgopt.plans.base.adapting import Adaptation, adapt
+
+    reasons: dict[str, str] = {}
+    none = _Pick(None, Adaptation(None), (), None, reasons)
+    order: tuple[Literal["musl", "glibc"], ...] = ("musl", "glibc") if musl else ("glibc",)
+    if base.libc == "musl":
+        order = ("musl",)
+    for libc in order:
+        found = counterparts(
+            base, kind="jre" if kind == "jre" else "jdk", libc=libc, platforms=picture.platforms
+        )
+        for candidate in found:
+            if base.os == "distroless" and candidate.os != "distroless":
+                continue  # having no shell is what such a base was chosen for
+            if (
+                libc == "musl"
+                and candidate.family not in ("eclipse-temurin", base.family)
+                and picture.options.runtime != "alpine"
+            ):
+                # another vendor's build, without its size: only for who asks for Alpine
+                reasons.setdefault(
+                    GLIBC,
+                    f"the only JRE on Alpine for Java {base.java_major} and {', '.join(picture.platforms)} is {candidate.name}",
+                )
+                continue
+            if candidate.name == base.name:
+                return _Pick(candidate, Adaptation(None), (), None, reasons)
+            adaptation = adapt(picture, candidate)
+            hazard, packages, doubt = _hazard(picture, candidate, adaptation, doubts=doubts)
+            if hazard is None:
+                target = on_mirror(candidate, base) if base.mirror is not None else candidate
+                return _Pick(target, adaptation, packages, doubt, reasons)
+            reasons.setdefault(GLIBC if libc == "musl" and base.libc != "musl" else "base", hazard)
+        if not found and libc != "musl":
+            reasons.setdefault(
+                "base",
+                f"no {kind.upper()} for Java {base.java_major} on {', '.join(picture.platforms)} is known to exist",
+            )
+        if libc == "musl" and base.libc == "musl" and not found:
+            reasons.setdefault(
+                "base",
+                f"no {kind.upper()} on Alpine for Java {base.java_major} and {', '.join(picture.platforms)} is known to exist",
+            )
+    return none
+
+
+def _hazard(
+    picture: Picture, candidate: Base, adaptation: Adaptation, *, doubts: bool
+) -> tuple[str | None, tuple[str, ...], str | None]:
+    """(what stands against the candidate, packages to add, what could not be seen)."""
+    packages: list[str] = []
+    doubt: str | None = None
+    for need in base_needs(picture, candidate, adaptation):
+        if isinstance(need, Doubt) and doubts:
+            doubt = doubt or str(need)
+        elif isinstance(need, Lack):
+            packages.append(need.package)
+            # a build that reaches no package server today must not begin to need one unasked
+            asked = picture.options.runtime == "alpine"
+            if adaptation.append_at is not None or (adaptation.manager == "apk" and asked):
+                continue
+            if adaptation.manager != "apk":
+                return str(need), (), None
+            if not doubts:
+                return (
+                    f"{need}; --runtime alpine installs it, in a build that reaches Alpine's servers",
+                    (),
+                    None,
+                )
+            doubt = doubt or f"the build has to reach Alpine's servers for {need.package} ({need})"
+        else:
+            return str(need), (), None
+    return None, tuple(dict.fromkeys(packages)), doubt
+
+
+def _risk(base: Base, target: Base, written: str) -> str | None:
+    from imgopt.bases import mirror_has
+
+    if base.mirror is not None and target.mirror is not None and not mirror_has(base, target):
+        return f"{target.name} has to exist: {base.name} comes from {base.mirror}, and whether that registry has it is not known"
+    if "$" in written and target.family != base.family:
+        return f"a build that gives another value than the default of {written} gets an image that {target.family} may not have"
+    if base.vendor_features and target.family != base.family:
+        return f"{base.vendor_features}; {target.name} has none of it"
+    return None
+
+
+def _from_edit(picture: Picture, target: Base) -> Edit | None:
+    """The edit that puts the new image behind FROM. A variable in the tag stays where the new tag begins with its value
+    (`eclipse-temurin:${JAVA}-jdk`); otherwise the default of its ARG changes, when nothing else uses it."""
+    image = picture.final.root.stage.image
+    match = re.fullmatch(r"([^$]*)(\$\{?(\w+)\}?)([^$]*)", image.text)
+    if "$" not in image.text:
+        return Edit(image.span, target.name)
+    if match is None or any(quote in image.text for quote in "\"'"):
+        return None
+    before, written, name, _ = match.groups()
+    value = picture.scope(picture.final.root.stage.from_).get(name)
+    tag = target.reference.tag or ""
+    if value and before.endswith(":") and re.match(re.escape(value) + r"(?![\w.])", tag):
+        return Edit(image.span, f"{target.name.removesuffix(tag)}{written}{tag[len(value) :]}")
+    if name in picture.options.build_args or _used_elsewhere(picture, name):
+        return None
+    default = next(
+        (a for argument in picture.document.global_args for a in assignments(argument) if a.name == name),
+        None,
+    )
+    if default is None or default.value_span is None or default.value != value:
+        return None
+    if image.text == written:
+        return Edit(default.value_span, target.name)
+    if image.text == before + written and target.name.startswith(before):
+        return Edit(default.value_span, target.name.removeprefix(before))
+    return None
+
+
+def _used_elsewhere(picture: Picture, name: str) -> bool:
+    """Whether a variable of the global scope means something to more than the final stage's FROM."""
+    root = picture.final.root.stage.from_
+    for instruction in picture.document.instructions:
+        if instruction is root:
+            continue
+        if instruction.keyword == "ARG" and instruction not in picture.document.global_args:
+            if any(assignment.name == name for assignment in assignments(instruction)):
+                return True
+        elif instruction.keyword in ("FROM", "ARG") and name in variables_used(instruction.text):
+            return True
+    return False
+
+
+def _edits(picture: Picture, base: Base, target: Base, pick: _Pick) -> Iterator[Edit]:
+    stage = picture.final.root.stage
+    text, newline = picture.document.text, picture.document.newline
+    lower = text[stage.from_.keyword_span.start].islower()
+    lines: list[str] = []
+    locale = _locale(picture, base, target)
+    if locale:
+        lines += [
+            writing.comment(f"{target.name.partition('@')[0]} sets LC_ALL; this keeps the locale as it was"),
+            f"{'env' if lower else 'ENV'} {locale}",
+        ]
+    if pick.packages and pick.adaptation.append_at is not None:
+        yield Edit(pick.adaptation.append_at, "".join(f" {quoted(package)}" for package in pick.packages))
+    elif pick.packages:
+        lines += [
+            writing.comment(
+                f"What the application and its scripts need and {target.name.partition('@')[0]} has not"
+            ),
+            f"{'run' if lower else 'RUN'} apk add --no-cache {' '.join(map(quoted, pick.packages))}",
+        ]
+    if not lines:
+        return
+    added = "".join(line + newline for line in lines)
+    end = text.find("\n", stage.from_.span.end)
+    if end < 0:
+        yield Edit(Span(len(text), len(text)), newline + added)
+    else:
+        yield Edit(Span(end + 1, end + 1), added)
+
+
+def _locale(picture: Picture, base: Base, target: Base) -> str | None:
+    """The ENV that keeps the locale, where the new base's LC_ALL or LANG would change it."""
+    own: dict[str, str | None] = {}
+    for instruction in picture.final.instructions():
+        if instruction.keyword == "ENV":
+            for assignment in assignments(instruction):
+                own[assignment.name] = picture.expand(instruction, assignment.value or "")
+    if "LC_ALL" in own:
+        return None
+
+    def effective(env: object) -> str | None:
+        from collections.abc import Mapping
+
+        assert isinstance(env, Mapping)
+        return env.get("LC_ALL") or own.get("LC_CTYPE") or own.get("LANG") or env.get("LANG")
+
+    before, after = effective(base.env), effective(target.env)
+    if before is None or before == after:
+        return None
+    written = writing.word(before)
+    return f"LC_ALL={written}" if "LANG" in own else f"LANG={written} LC_ALL={written}"

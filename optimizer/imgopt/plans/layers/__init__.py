@@ -1,0 +1,1 @@
+"""Layers that keep their digest from release to release."""

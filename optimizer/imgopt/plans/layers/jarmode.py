@@ -1,0 +1,181 @@
+"""Calls of Spring Boot's jarmode in a Dockerfile, and the archive they unpack."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imgopt import shell
+from imgopt.dockerfile import Edit, Instruction, Span
+from imgopt.picture import Picture, once
+from imgopt.picture.contents import join
+from imgopt.plans.layers import layering
+
+if TYPE_CHECKING:
+    from imgopt.java.jar import Jar
+
+
+@dataclass(frozen=True)
+class LayeredJar:
+    """What an extracting stage unpacks. ``jarmodes``: the modes this Spring Boot version knows, best first."""
+
+    spring_boot: str | None
+    launcher: str | None
+    jarmodes: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class JarmodeCall:
+    """One ``java -Djarmode=MODE -jar JAR extract …`` of a RUN."""
+
+    instruction: Instruction
+    command: shell.Command
+    mode: str
+    jar: str  # the path as the stage sees it
+    workdir: str
+
+    @property
+    def destination(self) -> str | None:
+        """The directory that gets one subdirectory per layer, as an absolute path; None without layers."""
+        words = [word.literal for word in self.command.words]
+        if "extract" not in words:
+            return None
+        options = words[words.index("extract") + 1 :]
+        if self.mode == "tools" and not any(word and word.startswith("--layers") for word in options):
+            return None
+        for number, word in enumerate(options):
+            if word == "--destination" and number + 1 < len(options):
+                given = options[number + 1]
+                return join(self.workdir, given) if given else None
+            if word and word.startswith("--destination="):
+                return join(self.workdir, word.partition("=")[2])
+        return (
+            self.workdir
+            if self.mode == "layertools"
+            else join(self.workdir, posixpath.splitext(posixpath.basename(self.jar))[0])
+        )
+
+    @property
+    def conditional(self) -> bool:
+        return self.command.depth > 0 or self.command.operator == "||"
+
+    def edits_to(self, mode: str) -> tuple[Edit, ...]:
+        """The same extraction in another mode; empty when it cannot be said the same way."""
+        words = [word.literal for word in self.command.words]
+        if "extract" not in words or None in words:
+            return ()
+        flag = next(word for word in self.command.words if "-Djarmode=" in word.text)
+        extract = self.command.words[words.index("extract")]
+        options = [str(word) for word in words[words.index("extract") + 1 :]]
+        edits = [Edit(self._span(flag.start, flag.end), f"-Djarmode={mode}")]
+        if mode == "tools" and self.mode == "layertools":
+            names = [
+                word
+                for n, word in enumerate(options)
+                if not word.startswith("-") and (n == 0 or options[n - 1] != "--destination")
+            ]
+            if names:
+                return ()
+            more = " --layers --launcher --force"
+            if not any(word.startswith("--destination") for word in options):
+                more += " --destination ."
+            return (*edits, Edit(self._span(extract.end, extract.end), more))
+        if (
+            mode == "layertools"
+            and self.mode == "tools"
+            and "--layers" in options
+            and "--launcher" in options
+        ):
+            for word in self.command.words:
+                if word.literal in ("--layers", "--launcher", "--force"):
+                    edits.append(Edit(self._span(word.start - 1, word.end), ""))
+            return tuple(edits)
+        return ()
+
+    def _span(self, start: int, end: int) -> Span:
+        return self.instruction.source_span(start, end)
+
+
+@once
+def extractions(picture: Picture) -> tuple[tuple[JarmodeCall, int], ...]:
+    """Every jarmode call with the index of its stage."""
+    return tuple(_calls(picture))
+
+
+def _calls(picture: Picture) -> Iterator[tuple[JarmodeCall, int]]:
+    for stage in picture.stages:
+        workdir = "/"
+        for instruction in stage.instructions():
+            if instruction.keyword == "WORKDIR":
+                workdir = join(workdir, picture.expand(instruction, instruction.text) or ".")
+            if (
+                instruction.keyword != "RUN"
+                or "jarmode" not in instruction.text
+                or instruction.json is not None
+            ):
+                continue
+            for command in shell.parse(instruction.text).commands:
+                match = next(
+                    (
+                        re.match(r"-Djarmode=(\w+)", word.text)
+                        for word in command.words
+                        if "-Djarmode=" in word.text
+                    ),
+                    None,
+                )
+                words = [word.value(picture.scope(instruction)) for word in command.words]
+                if match is None or "-jar" not in words[:-1]:
+                    continue
+                path = words[words.index("-jar") + 1]
+                yield (
+                    JarmodeCall(
+                        instruction, command, match.group(1), join(workdir, path or "app.jar"), workdir
+                    ),
+                    stage.index,
+                )
+
+
+@once
+def layered_jar(picture: Picture) -> LayeredJar | None:
+    """The archive that the file's jarmode calls unpack, or what the build files tell of it. None where the file
+    does not layer its jar itself."""
+    if not layering.plan(picture).layered:
+        return None
+    from imgopt.java.spring_boot import is_known_launcher, launcher_for
+
+    for call, index in extractions(picture):
+        file = picture.stages[index].content.files.get(call.jar)
+        jar = picture.jars(file.origin) if file is not None and file.origin is not None else None
+        if jar is not None and jar.kind.startswith("spring-boot"):
+            # a class of the author's own may be called anything
+            launcher = jar.launcher if is_known_launcher(jar.launcher) else None
+            return LayeredJar(jar.spring_boot, launcher, _modes_of(jar), jar.path)
+    version = picture.options.spring_boot
+    facts = picture.build_facts
+    if version is None and facts is not None:
+        version = facts.spring_boot
+    if version is None:
+        return None
+    war = facts is not None and facts.packaging == "war"
+    launcher = launcher_for(version, war) if facts is None or facts.loader is None else None
+    return LayeredJar(version, launcher, modes_for(version), facts.path if facts else "--spring-boot")
+
+
+def _modes_of(jar: Jar) -> tuple[str, ...]:
+    if jar.jarmode is None:
+        return ()
+    return modes_for(jar.spring_boot) if jar.spring_boot else (jar.jarmode,)
+
+
+def modes_for(version: str) -> tuple[str, ...]:
+    """The jarmodes that can extract, by Spring Boot version: layertools from 2.3 to 4.0, tools from 3.3."""
+    parts = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    return tuple(
+        mode
+        for mode, there in (("tools", parts >= (3, 3)), ("layertools", (2, 3) <= parts < (4, 1)))
+        if there
+    )

@@ -1,0 +1,948 @@
+"""Plans the layered form of a Spring Boot application: an extract stage and one COPY per layer.
+
+The application is unpacked into ``/application`` (the launcher's own layout, so every Spring Boot line, war and
+PropertiesLauncher archive keeps its launcher) and a jar of a few hundred bytes takes the fat jar's place: its
+manifest is the fat jar's own plus a ``Class-Path`` to the unpacked tree. Start command, scripts, health checks
+and orders from outside the image (``command:`` of a pod) go on working untouched.
+
+Each layer is arranged as a whole tree that is copied to ``/`` and whose times are fixed where its content is a
+release's constant: measured, that is the form whose digests survive a builder without a cache.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imgopt import shell
+from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_used, writing
+from imgopt.picture import Artifact, Picture, StagePicture, once
+from imgopt.picture.module_path import argument_lines, own_path
+from imgopt.plans.base import installed_java
+from imgopt.plans.base.installed_java import unpacking_image
+from imgopt.plans.waste.ownership import stored_again_by
+from imgopt.scales import Applicability
+from imgopt.text.quoting import Unwritable, quoted, quoted_path, require_visible
+
+if TYPE_CHECKING:
+    from imgopt.bases import Base
+    from imgopt.java.archive import Entry
+    from imgopt.java.jar import Jar
+
+#: 1980-02-01, the time Spring Boot's own reproducible builds give to entries. Not 0: to Java code a time of 0
+#: can mean "no such file".
+FIXED_TIME = 318211200
+
+#: With fewer bytes of libraries there is nothing to keep out of the next push.
+SMALLEST_LIBRARIES = 1_000_000
+
+#: Below this a layer of their own for the project's modules costs more in round trips than it keeps from being sent.
+SMALLEST_MODULES = 200_000
+
+DEFAULT_LAYERS = ("dependencies", "spring-boot-loader", "snapshot-dependencies", "application")
+
+#: Commands that may name the jar's path after it was copied: they do to the small jar what they did to the fat one.
+_HARMLESS = frozenset(
+    {
+        "touch",
+        "chmod",
+        "chown",
+        "chgrp",
+        "ls",
+        "mv",
+        "ln",
+        "cp",
+        "test",
+        "[",
+        "echo",
+        "java",
+        "exec",
+        "sh",
+        "bash",
+        "stat",
+        "printf",
+        "sleep",
+        "nohup",
+        "tini",
+        "dumb-init",
+        "pgrep",
+        "pkill",
+        "ps",
+        "grep",
+        "export",
+        "cd",
+    }
+)
+
+_EXTRACTS = re.compile(r"jarmode|\bjar\s+-?-?x|\bunzip\b|\bjar\s+-?c?v?f?m|\bjar\s+-?cfm")
+
+
+@dataclass(frozen=True)
+class Modules:
+    """The jars of the project's own modules, which the archive's layers.idx puts beside the classes of ``layer``.
+
+    They get a tree of their own: a release that changes none of them does not send them. ``directories`` are theirs
+    in the archive, as ``BOOT-INF/lib``.
+    """
+
+    layer: str
+    name: str
+    directories: tuple[str, ...]
+    count: int
+    bytes: int  # compressed
+
+
+@dataclass(frozen=True)
+class LayeringPlan:
+    """``edits`` make the layered form; ``why_not`` says why there are none; both empty: nothing to layer."""
+
+    line: int
+    end_line: int
+    edits: tuple[Edit, ...] = ()
+    applicability: Applicability = Applicability.MANUAL
+    why_not: str | None = None
+    risk: str | None = None
+    layered: bool = False  # the file unpacks its jar already
+    modules: Modules | None = None  # the project's own, when they get a layer of their own
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What has to be known of the archive. ``mode``: "tools", "layertools" or "path"."""
+
+    mode: str
+    layers: tuple[str, ...]
+    moving: tuple[str, ...]  # layers that hold the application's own files
+    manifest_layer: str
+    explicit: bool  # the small jar lists the libraries itself, in the fat jar's order
+    top: tuple[str, ...]  # first path components of the archive, for `jar xf`
+    library_directories: tuple[str, ...]
+    classes: str
+    extension: str
+    modules: Modules | None = None
+    ascii: bool = True  # all names in the archive
+
+
+class LayeringRefused(Exception):
+    """Carries the reason why the application is not layered."""
+
+
+@once
+def plan(picture: Picture) -> LayeringPlan:
+    """The layered form of the final stage, or the reason why it stays as it is. Never raises."""
+    if already_layered(picture):
+        return LayeringPlan(picture.final.stage.line, picture.final.stage.line, layered=True)
+    artifact = picture.artifact
+    if artifact is None:
+        line = picture.artifacts[0].instruction.line if picture.artifacts else picture.final.stage.line
+        if len(picture.artifacts) > 1 and any(found.started for found in picture.artifacts):
+            return LayeringPlan(
+                line, line, why_not="several jars are started; which of them is the application is not clear"
+            )
+        return LayeringPlan(line, line)
+    instruction = artifact.instruction
+    try:
+        if not artifact.started and (artifact.path or "").endswith(".war"):
+            raise LayeringRefused(
+                "the war is not started by `java -jar`: the server that deploys it needs it whole, or unpacked into its own "
+                "directory"
+            )
+        facts = _facts(picture, artifact)
+        if facts is None:
+            return LayeringPlan(instruction.line, instruction.end_line)
+        risk = _risk(picture, artifact)
+        _require_untouched(picture, artifact)
+        edits = _edits(picture, artifact, facts)
+    except (LayeringRefused, Unwritable) as reason:
+        return LayeringPlan(instruction.line, instruction.end_line, why_not=str(reason))
+    level = Applicability.UNSAFE if risk else Applicability.SAFE
+    return LayeringPlan(
+        instruction.line, instruction.end_line, edits, level, risk=risk, modules=facts.modules
+    )
+
+
+def layers_the_jar(picture: Picture) -> bool:
+    """Whether the rewrite unpacks the jar into layers (`fat-jar-layer`), with the options at hand."""
+    made = plan(picture)
+    level = Applicability.UNSAFE if picture.options.unsafe else Applicability.SAFE
+    return bool(made.edits) and made.applicability >= level and picture.active("fat-jar-layer", made.line)
+
+
+def already_layered(picture: Picture) -> bool:
+    """Whether the final stage holds an unpacked archive, its own or another stage's work."""
+    names = {stage.name.lower(): stage for stage in picture.stages} | {
+        str(stage.index): stage for stage in picture.stages
+    }
+    origins: list[StagePicture] = [*picture.final.lineage]
+    runtimes = {id(java.instruction) for java in installed_java.find(picture)}
+    for instruction in picture.final.instructions():
+        if id(instruction) in runtimes:
+            continue  # a Java from a stage that may look into the jar to link it
+        flag = instruction.flag("from") if instruction.keyword in ("COPY", "ADD") else None
+        if flag is not None and flag.value:
+            stage = names.get(flag.value.lower())
+            if stage is not None:
+                origins += stage.lineage
+            elif picture.artifact is None and re.search(
+                r"(dependencies|spring-boot-loader)/?", instruction.text
+            ):
+                return True  # copies layers from a stage that does not exist
+    whole = picture.artifact is not None and picture.artifact.started and picture.artifact.from_stage is None
+    return any(
+        instruction.keyword == "RUN"
+        and _EXTRACTS.search(instruction.text)
+        and _about_the_jar(instruction.text)
+        for stage in origins
+        if not (whole and stage in picture.final.lineage)  # it may look into the jar, but starts it as it is
+        for instruction in stage.stage.instructions
+    )
+
+
+def _about_the_jar(text: str) -> bool:
+    return "jarmode" in text or re.search(r"\.(jar|war)\b|JAR_FILE|BOOT-INF", text) is not None
+
+
+# what is known of the archive
+
+
+def _facts(picture: Picture, artifact: Artifact) -> _Facts | None:
+    if artifact.jar is not None:
+        return _facts_of_jar(picture, artifact.jar)
+    problem = picture.jars.problem(artifact.file) if artifact.file is not None else None
+    if problem is not None:
+        raise LayeringRefused(f"{artifact.file}: {problem.message}")
+    return _facts_of_build(picture, artifact)
+
+
+def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
+    from imgopt.java.spring_boot import (
+        extraction,
+        is_known_launcher,
+        java_needed,
+        keeps_library_order,
+        layered,
+    )
+
+    if jar.kind == "shaded":
+        raise LayeringRefused(
+            "the jar is one flat tree of merged libraries (shaded), which cannot be split again; "
+            "let the build keep libraries apart (thin jar with lib/) to gain layers"
+        )
+    if jar.kind not in ("spring-boot", "spring-boot-war"):
+        return None
+    if not is_known_launcher(jar.launcher) or jar.launcher is None:
+        raise LayeringRefused(
+            f"the archive starts through {jar.launcher or 'no launcher'}, not one of Spring Boot's own"
+        )
+    if jar.class_path:
+        raise LayeringRefused("the jar's manifest has a Class-Path of its own, which would have to be merged")
+    if sum(library.bytes for library in jar.libraries) < SMALLEST_LIBRARIES:
+        return None
+    major = installed_java.java_major(picture)
+    needed = java_needed(jar)
+    if major is not None and needed > major:
+        raise LayeringRefused(
+            f"the jar needs Java {needed}, and {installed_java.java_name(picture)} runs Java {major}"
+        )
+    if jar.unsafe_names:
+        raise LayeringRefused(f"the jar has entries that lead out of it ({jar.unsafe_names[0]})")
+    can = extraction(jar)
+    mode = can.mode if can.mode is not None and can.layers else "path"
+    layers = layered(jar)
+    names = tuple(name for name, _ in layers) if mode != "path" else DEFAULT_LAYERS
+    if mode == "path":
+        layers = (("application", ()),)
+    libraries = tuple(jar.lib_prefixes)
+    _require_plain_names(jar, names)
+    moving = tuple(
+        name
+        for name, entries in layers
+        if any(
+            not entry.name.startswith((*libraries, "org/springframework/boot/loader/")) for entry in entries
+        )
+    )
+    manifest = next(
+        (name for name, entries in layers if any(e.name == "META-INF/MANIFEST.MF" for e in entries)), None
+    )
+    if manifest is None and mode != "path":
+        raise LayeringRefused("the archive has no META-INF/MANIFEST.MF in any layer")
+    explicit = not keeps_library_order(jar)
+    if explicit and (jar.kind == "spring-boot-war" or not jar.launcher.endswith(".JarLauncher")):
+        raise LayeringRefused(
+            f"Spring Boot {jar.spring_boot or ''} would put the unpacked libraries in another order than the archive has them"
+        )
+    if explicit:
+        # Without a class path index, or with one of bare names (2.3.0-2.3.7, 2.4.0-2.4.1), an unpacked archive
+        # has its libraries in alphabetical order: a class that two of them hold may come from the other one.
+        _require_plain_root(jar)
+        _require_plain_libraries(jar)
+        mode, names, moving = "path", ("dependencies", "snapshot-dependencies"), ("none",)
+    return _Facts(
+        mode=mode,
+        layers=names,
+        moving=moving or ("application",),
+        manifest_layer=manifest or "application",
+        explicit=explicit,
+        top=_top(jar) if mode == "path" else (),
+        library_directories=tuple(prefix.rstrip("/") for prefix in libraries),
+        classes=jar.classes_prefix or "",
+        extension=".war" if jar.kind == "spring-boot-war" else ".jar",
+        modules=_modules(jar, layers, moving) if mode != "path" else None,
+        ascii=all(entry.name.isascii() for entry in jar.entries),
+    )
+
+
+#: A layer, a directory: what every shell, builder and file system takes for a name and nothing else.
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
+
+
+def _require_plain_names(jar: Jar, layers: tuple[str, ...]) -> None:
+    """Layers become directories and lines of the Dockerfile, and so do the directories that the manifest names."""
+    from imgopt.java.archive import shown
+
+    for name in layers:
+        if not re.fullmatch(_NAME, name):
+            raise LayeringRefused(
+                f"layers.idx calls a layer {shown(name)}, which is no plain name for a directory"
+            )
+    attributes = [("Spring-Boot-Lib", path) for path in jar.lib_prefixes]
+    attributes += [("Spring-Boot-Classes", jar.classes_prefix)] if jar.classes_prefix else []
+    for attribute, path in attributes:
+        if not re.fullmatch(rf"(?:{_NAME}/)+", path):
+            raise LayeringRefused(
+                f"the manifest's {attribute} is {shown(path)}, which is no plain directory of the archive"
+            )
+
+
+def _require_plain_libraries(jar: Jar) -> None:
+    """The small jar lists the libraries in its Class-Path, which is URLs with blanks between them."""
+    from imgopt.java.archive import shown
+
+    for library in jar.libraries:
+        if not re.fullmatch(r"[\w./+-]+", library.path, re.ASCII):
+            raise LayeringRefused(f"{shown(library.path)} cannot stand in the Class-Path of a manifest")
+
+
+def _top(jar: Jar) -> tuple[str, ...]:
+    """The first path components of the archive, as `jar xf` takes them: what begins with one of them is unpacked."""
+    from imgopt.java.archive import shown
+
+    found = sorted({entry.name.split("/", 1)[0] for entry in jar.entries if entry.name.strip("/")})
+    for name in found:
+        if name == "-C" or name.startswith("--release"):
+            raise LayeringRefused(
+                f"the archive has {shown(name)} at its root, which `jar` takes for an option"
+            )
+        require_visible(name)
+    return tuple(f"@{name}" if name.startswith("@") else name for name in found)  # @FILE holds arguments
+
+
+def _require_utf8(picture: Picture, image: Base) -> None:
+    """Java gives files other names than the archive has, or does not find them, where the locale is another one."""
+    base = dict(picture.base.env) | dict(picture.environment)
+    for env, where in ((image.env, image.name), (base, "the image")):
+        locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
+        if not re.search(r"utf-?8", locale, re.IGNORECASE):
+            raise LayeringRefused(
+                f"the archive has names that are not ASCII, and {where} is not known to set a UTF-8 locale, without "
+                "which Java does not find such files; set ENV LANG=C.UTF-8"
+            )
+
+
+def _modules(
+    jar: Jar, layers: tuple[tuple[str, tuple[Entry, ...]], ...], moving: tuple[str, ...]
+) -> Modules | None:
+    """None when two layers would have to be divided: their libraries may lie in one directory."""
+    found: list[Modules] = []
+    names = {name for name, _ in layers}
+    free = next(name for name in ("modules", "own-modules", "project-modules") if name not in names)
+    for name, entries in layers:
+        libraries = [entry for entry in entries if entry.name.startswith(tuple(jar.lib_prefixes))]
+        size = sum(entry.compressed_bytes for entry in libraries)
+        if name in moving and size >= SMALLEST_MODULES:
+            directories = tuple(
+                prefix.rstrip("/")
+                for prefix in jar.lib_prefixes
+                if any(entry.name.startswith(prefix) for entry in libraries)
+            )
+            found.append(Modules(name, free, directories, len(libraries), size))
+    return found[0] if len(found) == 1 else None
+
+
+def _require_plain_root(jar: Jar) -> None:
+    """Started without its launcher, the application sees nothing of the archive's root but what is checked here."""
+    for entry in jar.entries:
+        if (
+            not entry.name.startswith(
+                (
+                    jar.classes_prefix or "",
+                    *jar.lib_prefixes,
+                    "org/springframework/boot/loader/",
+                    "META-INF/MANIFEST.MF",
+                    "META-INF/maven/",
+                )
+            )
+            and not entry.is_directory
+            and not entry.name.endswith(".idx")
+        ):
+            raise LayeringRefused(
+                f"{entry.name} stands beside the classes in the archive, where Spring Boot {jar.spring_boot} would look for it"
+            )
+
+
+def _version(text: str | None) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text or "")[:3])
+
+
+def _facts_of_build(picture: Picture, artifact: Artifact) -> _Facts | None:
+    """The archive is not there: Spring Boot's version, from the option or the build files, decides."""
+    from imgopt.java.spring_boot import jarmode_for
+
+    facts = picture.build_facts
+    version = picture.options.spring_boot or (facts.spring_boot if facts else None)
+    name = " ".join(artifact.sources)
+    if len(artifact.matches) > 1:
+        raise LayeringRefused(
+            f"{name} matches {len(artifact.matches)} files ({', '.join(artifact.matches[:3])}); name the application's own"
+        )
+    if version is None:
+        if not artifact.started:
+            return None
+        raise LayeringRefused(
+            f"{name} is not there to be read, and no build file tells its Spring Boot version; "
+            "build it first, or give --spring-boot VERSION"
+        )
+    if any(source.endswith(".war") for source in artifact.sources) or (facts and facts.packaging == "war"):
+        raise LayeringRefused(f"{name} is not there to be read; a war is only layered from its bytes")
+    if facts and (facts.executable or facts.loader):
+        raise LayeringRefused(
+            f"{facts.path} asks for {'a launch script' if facts.executable else 'the classic loader'}; build {name} first"
+        )
+    if _version(version) < (1, 4):
+        raise LayeringRefused(
+            f"Spring Boot {version} is only layered from the jar's bytes; build {name} first"
+        )
+    mode = jarmode_for(version) or "path"
+    if facts and facts.layered is False:
+        mode = "path"
+    if _version(version) < (2, 4) and not (facts and facts.layered):
+        mode = "path"
+    explicit = _version(version) < (2, 3, 8) or (2, 4) <= _version(version) < (2, 4, 2)
+    return _Facts(
+        mode="path" if explicit else mode,
+        layers=("dependencies", "snapshot-dependencies") if explicit else DEFAULT_LAYERS,
+        moving=("application",),
+        manifest_layer="application",
+        explicit=explicit,
+        top=("BOOT-INF", "META-INF", "org"),
+        library_directories=("BOOT-INF/lib",),
+        classes="BOOT-INF/classes/",
+        extension=".jar",
+    )
+
+
+# what could go wrong
+
+
+def _risk(picture: Picture, artifact: Artifact) -> str | None:
+    jar = artifact.jar
+    if jar is not None:
+        if "org/springframework/boot/system/ApplicationHome" in jar.references:
+            return "the application asks ApplicationHome where it is installed and would find /application instead of its jar"
+        if (jar.launcher or "").endswith(".PropertiesLauncher") and "Implementation-Version" in jar.manifest:
+            return "unpacked, PropertiesLauncher no longer tells the application its Implementation-Version"
+        if "java/security/CodeSource" in jar.references:
+            return "the application asks for its own code source, which becomes a directory instead of a jar"
+    base = picture.base
+    if base.image == "java" and base.mirror is not None and "library" not in base.mirror.split("/"):
+        return f"{base.name} is taken for the public image java, whose JDK unpacks the jar"
+    if not artifact.started:
+        return "nothing in the Dockerfile shows that `java -jar` starts this jar"
+    return None
+
+
+def _require_untouched(picture: Picture, artifact: Artifact) -> None:
+    """Nobody may look inside the jar at its path: the small jar that stands there holds only a manifest."""
+    if artifact.path is None:
+        raise LayeringRefused("where the jar stands in the image cannot be told from its COPY")
+    name = posixpath.basename(artifact.path)
+    for call in picture.calls:
+        if any(
+            option.startswith("-javaagent:") and option.partition(":")[2].endswith(name)
+            for option in call.options
+        ):
+            raise LayeringRefused(f"{name} is loaded as a Java agent, from the jar itself")
+        if call.has_option("-XX:SharedArchiveFile") or call.has_option("-XX:AOTCache"):
+            raise LayeringRefused(
+                "the start command uses a CDS or AOT archive that was made for this very class path"
+            )
+    after = [
+        instruction
+        for instruction in picture.final.instructions()
+        if instruction.line > artifact.instruction.line
+    ]
+    for instruction, text in picture.commands():
+        if instruction in after and name in text:
+            _require_harmless(text, name, instruction.line)
+    for file, text in picture.start_scripts:
+        if name in text and re.search(
+            rf"(unzip|jar\s+-?[xtu]|zipinfo|-javaagent:)\S*\s[^\n;&|]*{re.escape(name)}", text
+        ):
+            raise LayeringRefused(f"the script {file.path} looks inside {name}")
+
+
+def _require_harmless(text: str, name: str, line: int) -> None:
+    script = shell.parse(text)
+    if script.broken:
+        raise LayeringRefused(f"line {line} names {name} in a way that could not be read")
+    for command in script.commands:
+        if not any(name in word.text for word in command.words) or command.program is None:
+            continue
+        if command.program in ("sh", "bash", "ash") and len(command.args) > 1:
+            _require_harmless(command.args[-1].literal or command.args[-1].text.strip("\"'"), name, line)
+        elif command.program not in _HARMLESS and not command.program.endswith(("java", ".sh")):
+            raise LayeringRefused(
+                f"line {line} uses {name} with `{command.program}`, which may look inside it"
+            )
+
+
+# the new text
+
+
+def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, ...]:
+    document = picture.document
+    instruction = artifact.instruction
+    unknown = {flag.name for flag in instruction.flags} - {"from", "chown", "chmod", "link"}
+    if unknown:
+        raise LayeringRefused(
+            f"its {instruction.keyword} has --{min(unknown)}, which the layers would have to follow"
+        )
+    if len(artifact.sources) != 1:
+        raise LayeringRefused(
+            f"its {instruction.keyword} copies other files in the same layer; give the jar a line of its own"
+        )
+    layer = next((layer for layer in picture.layers if layer.instruction is instruction), None)
+    alone = layer is not None and len(layer.files) == 1 and layer.complete
+    named = artifact.sources[0].endswith((".jar", ".war"))
+    if not named or not (alone or (layer is not None and not layer.files)):
+        raise LayeringRefused(
+            f"its {instruction.keyword} brings more than the jar; give the jar a line of its own"
+        )
+    if len(document.stages) > 1 and picture.final is not picture.stages[-1]:
+        raise LayeringRefused("the stage asked for with --target is not the last one")
+    image, platform = _extract_image(picture)
+    stage = free_name(picture, "extract")
+    tree = _free_directory(picture)
+    own = own_path(picture, instruction)
+    place = f"/extract/{own.path}"
+    pointer = _pointer_name(picture, artifact, facts)
+    fat = ("fat" if pointer != "fat" + facts.extension else "full") + facts.extension
+    lower = document.text[picture.final.stage.from_.keyword_span.start].islower()
+
+    lines = [
+        "# Added by imgopt: unpacks the jar into one tree per layer; a tree with the same content keeps its digest"
+    ]
+    lines.append(
+        word_in("FROM", lower)
+        + (f" {platform}" if platform else "")
+        + f" {image} {word_in('AS', lower)} {stage}"
+    )
+    unpacker = picture.base if _same_image(picture, image) else picture.identify(image)
+    if not facts.ascii:
+        _require_utf8(picture, unpacker)
+    if unpacker.user not in (None, "root", "0"):
+        lines.append(word_in("USER", lower) + " root")
+    arguments = arguments_for(picture, instruction, lower)
+    declared = {re.split(r"[= ]", line, maxsplit=2)[1] for line in arguments}
+    arguments += [line for name, line in own.declarations(lower) if name not in declared]
+    workdir = f"{word_in('WORKDIR', lower)} {place}"
+    lines += [*arguments, workdir] if own.arguments else [workdir, *arguments]
+    source = document.text[instruction.words[0].span.start : instruction.words[0].span.end]
+    if instruction.json is not None or source != instruction.words[0].text:
+        source = instruction.words[0].text
+    flags = [
+        document.text[flag.span.start : flag.span.end] for flag in instruction.flags if flag.name == "from"
+    ]
+    lines.append(writing.copy(word_in("COPY", lower), flags, (source, fat)))
+    steps = [
+        *_unpack(facts, fat),
+        *_arrange(facts, tree, has_find=_has_find(picture, image)),
+        *_small_jar(facts, tree, fat, pointer),
+    ]
+    lines += writing.run(word_in("RUN", lower), steps, document.escape)
+    lines.append("")
+
+    newline = document.newline
+    added = newline.join(lines) + newline
+    edits = [Edit(at(stage_start(picture)), added)]
+
+    chown = instruction.flag("chown")
+    flags = [f"--from={stage}"]
+    if chown is not None:
+        flags.append(document.text[chown.span.start : chown.span.end])
+
+    def copy_of(layer: str) -> str:
+        words = (f"{place}/out/{writing.word(layer)}/", "/")
+        return writing.copy(word_in("COPY", lower), flags, words)
+
+    copies, moving = (
+        [copy_of(layer) for layer in facts.layers if (layer in facts.moving) is moves]
+        for moves in (False, True)
+    )
+    named_owner = chown is not None and not re.fullmatch(r"[\d:]+", chown.value or "")
+    first = _layers_before(picture, instruction, named_owner=named_owner)
+    where = _before_comment(picture, first)
+    indent = _indent(document.text, where)
+    what = f"The layers of the jar, in /{tree}; {pointer} is a small jar that starts them"
+    copies.insert(0, writing.comment(what))
+    copies[:0] = argument_lines(picture, own, first, lower)
+    edits.append(Edit(at(where), "".join(indent + copy + newline for copy in copies)))
+    # a release changes these: above a RUN they would make every build run it again, cache or not
+    if facts.modules is not None:
+        start = _modules_start(picture, instruction, named_owner=named_owner)
+        added = _indent(document.text, start) + copy_of(facts.modules.name) + newline
+        edits.append(Edit(at(start), added))
+    beside = _before_comment(picture, instruction)
+    indent = _indent(document.text, beside)
+    edits.append(Edit(at(beside), "".join(indent + copy + newline for copy in moving)))
+    edits += _pointer_edits(picture, instruction, stage, f"{place}/{writing.source(pointer)}")
+    return tuple(edits)
+
+
+def _pointer_name(picture: Picture, artifact: Artifact, facts: _Facts) -> str:
+    """What the small jar is called: as the fat jar in the image, which matters where COPY names a directory alone."""
+    name = posixpath.basename(artifact.path or "app.jar")
+    target = picture.expand(artifact.instruction, artifact.instruction.words[-1].text) or ""
+    said = posixpath.basename(target) == name
+    if not name.endswith((".jar", ".war")) or (said and not re.fullmatch(_NAME, name)):
+        return "app" + facts.extension
+    return name
+
+
+def word_in(keyword: str, lower: bool) -> str:
+    return keyword.lower() if lower else keyword
+
+
+def at(offset: int) -> Span:
+    return Span(offset, offset)
+
+
+def _same_image(picture: Picture, image: str) -> bool:
+    return picture.final.root.stage.image.text == image
+
+
+def _extract_image(picture: Picture) -> tuple[str, str | None]:
+    """A JDK image for the extract stage, as written in FROM, with its --platform flag: one the file uses already
+    if there is one, so that the build pulls nothing new."""
+    from imgopt.bases import counterparts
+
+    root = picture.final.root
+    for stage in (root, *reversed(picture.stages)):
+        if stage.parent is not None or stage.image is None:
+            continue
+        base = picture.identify(stage.image)
+        if (
+            base.kind in ("jdk", "build")
+            and base.os not in ("windows", "distroless")
+            and "sh" not in base.lacks
+        ):
+            if base.java_major is None and stage is not root:
+                continue
+            major = installed_java.java_major(picture)
+            if base.java_major is not None and major is not None and base.java_major < major:
+                continue
+            flag = stage.stage.platform
+            text = picture.document.text
+            written = stage.stage.image.text
+            # an ARG that holds the whole image or tag may get another default for the final stage
+            name = writing.image(stage.image) if re.search(r"\$\{?\w+\}?$", written) else written
+            return name, text[flag.span.start : flag.span.end] if flag is not None else None
+    base = picture.base
+    if base.java_major is not None and base.kind in ("jre", "jdk"):
+        for libc in dict.fromkeys((base.libc or "glibc", "glibc")):
+            for found in counterparts(base, kind="jdk", libc=libc, platforms=picture.platforms):
+                if (
+                    base.mirror is None
+                    and found.retired is None
+                    and found.family in (base.family, "eclipse-temurin")
+                ):
+                    return found.name, None
+    image = unpacking_image(picture)
+    if image is not None:
+        return image.name, None
+    what = picture.final.root.image or picture.final.root.stage.image.text
+    if picture.final.root.image is None:
+        raise LayeringRefused(
+            f"the base comes from a build argument without a default ({what}); give it with --build-arg"
+        )
+    raise LayeringRefused(
+        f"unpacking needs a JDK, and which one goes with {what} is not known; declare the image under [bases] in imgopt.toml"
+    )
+
+
+def _has_find(picture: Picture, image: str) -> bool:
+    return "find" in picture.identify(image).has
+
+
+def free_name(picture: Picture, wanted: str) -> str:
+    taken = {stage.name.lower() for stage in picture.stages}
+    names = (wanted, "extract-layers", *(f"extract-{number}" for number in range(2, 100)))
+    return next(name for name in names if name not in taken)
+
+
+def _free_directory(picture: Picture) -> str:
+    texts = [picture.document.text, *(text for _, text in picture.start_scripts)]
+    changed: Instruction | None = None
+    for name in ("application", "application-layers", "imgopt-application"):
+        if any(f"/{name}" in text for text in texts) or picture.final.content.is_directory("/" + name):
+            continue
+        run = stored_again_by(picture, "/" + name)
+        if run is None:
+            return name
+        changed = changed or run
+    if changed is not None:
+        raise LayeringRefused(
+            f"line {changed.line} changes the owner or mode of every directory that the layers could lie in, and would store them a second time"
+        )
+    raise LayeringRefused("/application and the other names for the unpacked tree are all in use")
+
+
+def arguments_for(picture: Picture, instruction: Instruction, lower: bool) -> list[str]:
+    """ARG lines that the extract stage needs to understand the COPY as the final stage did."""
+    needed = list(variables_used(instruction.words[0].text))
+    from_ = instruction.flag("from")
+    if from_ is not None and variables_used(from_.value or ""):
+        raise LayeringRefused("its COPY names the stage through a variable")
+    defined: dict[str, tuple[str, str | None, str]] = {}  # keyword, value, name and value as written
+    for other in picture.final.instructions():
+        if other is instruction:
+            break
+        if other.keyword in ("ARG", "ENV"):
+            for assignment in assignments(other):
+                if (
+                    other.keyword == "ARG"
+                    and assignment.name in defined
+                    and defined[assignment.name][0] == "ENV"
+                ):
+                    continue
+                defined[assignment.name] = (other.keyword, assignment.value, assignment.word.text)
+    global_names = {a.name for argument in picture.document.global_args for a in assignments(argument)}
+    lines: list[str] = []
+    done: set[str] = set()
+
+    def add(name: str) -> None:
+        if name in done:
+            return
+        done.add(name)
+        if name not in defined:
+            raise LayeringRefused(f"its path uses ${name}, which the base image would have to define")
+        keyword, value, written = defined[name]
+        for inner in variables_used(value or ""):
+            if inner != name:
+                add(inner)
+        if (
+            value is None
+            and keyword == "ARG"
+            and name not in global_names
+            and name not in picture.options.build_args
+            and name not in done
+        ):
+            raise LayeringRefused(f"its path uses the build argument {name}, which has no default")
+        lines.append(f"{word_in(keyword, lower)} {written}")
+
+    for name in needed:
+        add(name)
+    return lines
+
+
+def _unpack(facts: _Facts, fat: str) -> list[str]:
+    if facts.mode == "tools":
+        return [f"java -Djarmode=tools -jar {fat} extract --layers --launcher --destination layers"]
+    if facts.mode == "layertools":
+        return [f"mkdir layers && java -Djarmode=layertools -jar {fat} extract --destination layers"]
+    # by path; `jar xf` is given names because without them some JDKs read from the start of the file and
+    # unpack nothing from an archive with a launch script in front
+    top = " ".join(map(quoted, facts.top))
+    steps = [f"mkdir -p layers/application && cd layers/application && jar xf ../../{fat} {top} && cd ../.."]
+    made = [f"layers/snapshot-dependencies/{path}" for path in facts.library_directories]
+    made += [
+        f"layers/dependencies/{posixpath.dirname(path)}".rstrip("/") for path in facts.library_directories
+    ]
+    made.append("layers/spring-boot-loader/org/springframework/boot")
+    steps.append("mkdir -p " + " ".join(map(quoted, dict.fromkeys(made))))
+    if "org" in facts.top:
+        steps.append(
+            "mv layers/application/org/springframework/boot/loader layers/spring-boot-loader/org/springframework/boot/"
+        )
+    for path in facts.library_directories:
+        steps.append(f"mv {quoted(f'layers/application/{path}')} {quoted(f'layers/dependencies/{path}')}")
+        steps.append(
+            snapshots_apart(
+                *(quoted(f"layers/{layer}/{path}") for layer in ("dependencies", "snapshot-dependencies"))
+            )
+        )
+    return steps
+
+
+def snapshots_apart(libraries: str, snapshots: str) -> str:
+    """Shell text that moves the snapshots among the libraries to a directory of their own, should there be any. Both
+    are directories as a shell reads them.
+    """
+    return (
+        f"for jar in {libraries}/*SNAPSHOT*.jar; do \\\n"
+        f'      [ ! -e "$jar" ] || mv "$jar" {snapshots}/ || exit 1; done'
+    )
+
+
+def _arrange(facts: _Facts, tree: str, *, has_find: bool) -> list[str]:
+    named = " ".join(map(quoted, facts.layers))
+    steps = [
+        f"for layer in {named}; do \\\n      mkdir -p out/$layer && mv layers/$layer out/$layer/{tree} || exit 1; done"
+    ]
+    modules = facts.modules
+    if modules is not None:
+        there, here = f"out/{modules.layer}/{tree}", f"out/{modules.name}/{tree}"
+        above = dict.fromkeys(posixpath.dirname(directory) for directory in modules.directories)
+        steps.append("mkdir -p " + " ".join(quoted(f"{here}/{directory}") for directory in above))
+        # a later release may have no modules there
+        steps.append(
+            f"for path in {' '.join(map(quoted, modules.directories))}; do \\\n"
+            f"      [ ! -e {there}/$path ] || mv {there}/$path {here}/$path || exit 1; done"
+        )
+    fixed = [quoted(f"out/{layer}") for layer in facts.layers if layer not in facts.moving]
+    if modules is not None:
+        fixed.append(quoted(f"out/{modules.name}"))
+    if fixed:
+        steps.append(stamp_command(fixed, has_find=has_find))
+    return steps
+
+
+def stamp_command(roots: list[str], *, has_find: bool) -> str:
+    """Shell text that sets the times of everything below the roots, without `find` where there is none. The roots are
+    directories as a shell reads them.
+    """
+    named = " ".join(roots)
+    if has_find:
+        return f"find {named} -exec touch -h -d @{FIXED_TIME} {{}} +"
+    return (
+        f'stamp() {{ for f; do touch -c -h -d @{FIXED_TIME} "$f"; [ ! -d "$f" ] || stamp "$f"/*; done; }} '
+        f"&& stamp {named}"
+    )
+
+
+def _small_jar(facts: _Facts, tree: str, fat: str, pointer: str) -> list[str]:
+    if not facts.explicit:
+        manifest = quoted(f"out/{facts.manifest_layer}/{tree}/META-INF/MANIFEST.MF")
+        return [
+            f'(echo "Class-Path: /{tree}/" && cat {manifest}) > start.mf',
+            f"jar cfm {quoted_path(pointer)} start.mf",
+        ]
+    # the launcher of this version would sort the libraries: the jar keeps the application's own classes, starts
+    # them without the launcher and lists the libraries as the archive has them
+    library = re.sub(
+        r"\.", r"\\.", facts.library_directories[0]
+    )  # plain names: the rest means nothing to sed
+    listing = (
+        "(echo 'Class-Path: ' \\\n"
+        f"      && jar tf {fat} | sed -n 's|^\\({library}/.*\\.jar\\)$|  /{tree}/\\1|p' \\\n"
+        "      && sed -e ':a' -e '$!{N;ba' -e '}' -e 's/\\r*\\n //g' layers/application/META-INF/MANIFEST.MF \\\n"
+        "       | sed -e '/^Main-Class:/d' -e 's/^Start-Class:/Main-Class:/') > start.mf"
+    )
+    return [
+        listing,
+        "rm layers/application/META-INF/MANIFEST.MF",
+        f"jar cfm {quoted_path(pointer)} start.mf -C {quoted(f'layers/application/{facts.classes}'.rstrip('/'))} .",
+    ]
+
+
+def stage_start(picture: Picture) -> int:
+    """Where the extract stage goes: before the final stage's FROM and the comment that describes it."""
+    document = picture.document
+    from_ = picture.final.stage.from_
+    return _before_comment(
+        picture,
+        from_,
+        header=from_ is document.instructions[0]
+        or all(
+            instruction.keyword == "ARG"
+            for instruction in document.instructions[: picture.index_of[id(from_)]]
+        ),
+    )
+
+
+def _before_comment(picture: Picture, instruction: Instruction, *, header: bool = False) -> int:
+    """The start of the line of ``instruction``, or of the comment block right above it."""
+    text = picture.document.text
+    comments = {comment.line: comment for comment in picture.document.comments}
+    starts = _line_starts(text)
+    line = instruction.line
+    while line - 1 in comments:
+        line -= 1
+    if header and line == 1 and line < instruction.line:
+        block = "\n".join(comments[number].text for number in range(line, instruction.line))
+        if (
+            re.search(
+                r"(?i)licen[cs]e|copyright|syntax\s*=|escape\s*=|check\s*=|imgopt:\s*ignore-file", block
+            )
+            or instruction.line - line > 4
+        ):
+            line = instruction.line
+    offset = starts[line - 1]
+    return max(offset, 1) if text.startswith("\ufeff") and offset == 0 else offset
+
+
+def _line_starts(text: str) -> list[int]:
+    return [0, *(match.end() for match in re.finditer(r"\n", text))]
+
+
+def _layers_before(picture: Picture, copy: Instruction, *, named_owner: bool) -> Instruction:
+    """What the layers go before that a release does not change: before everything that makes a layer, because what
+    changes on every build must not lie below them. An owner given by name has to exist first, so those layers stay where the jar was copied."""
+    for instruction in picture.final.stage.instructions:
+        if instruction is copy or (
+            not named_owner and instruction.keyword in ("RUN", "COPY", "ADD", "WORKDIR")
+        ):
+            return instruction
+    return copy
+
+
+def _modules_start(picture: Picture, copy: Instruction, *, named_owner: bool) -> int:
+    """Where the modules' layer goes: below every RUN, because most builds write new times into those jars, but before
+    a WORKDIR that follows, because buildah makes its directory in the layer that comes next, with the build's time."""
+    if named_owner:
+        return _before_comment(picture, copy)
+    start = copy
+    for instruction in picture.final.stage.instructions:
+        if instruction is copy:
+            break
+        if instruction.keyword in ("RUN", "COPY", "ADD"):
+            start = copy
+        elif instruction.keyword == "WORKDIR" and start is copy:
+            start = instruction
+    return _before_comment(picture, start)
+
+
+def _indent(text: str, offset: int) -> str:
+    match = re.compile(r"[ \t]*").match(text, offset)
+    return match.group() if match else ""
+
+
+def _pointer_edits(picture: Picture, instruction: Instruction, stage: str, path: str) -> list[Edit]:
+    text = picture.document.text
+    edits: list[Edit] = []
+    keyword = text[instruction.keyword_span.start : instruction.keyword_span.end]
+    if instruction.keyword == "ADD":
+        new = "copy" if keyword.islower() else "Copy" if keyword[1:].islower() else "COPY"
+        edits.append(Edit(instruction.keyword_span, new))
+    from_ = instruction.flag("from")
+    if from_ is not None:
+        edits.append(Edit(from_.span, f"--from={stage}"))
+    else:
+        edits.append(Edit(at(instruction.keyword_span.end), f" --from={stage}"))
+    word = instruction.words[0]
+    if instruction.json is None and writing.arguments((path,)) != path:
+        raise Unwritable(path, "has a blank in it, which only the JSON form of COPY can have")
+    edits.append(Edit(word.span, path if instruction.json is None else writing.json_word(path)))
+    return edits

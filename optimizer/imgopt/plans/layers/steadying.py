@@ -1,0 +1,523 @@
+"""Makes layers that a file unpacks already keep their digest on a builder without a cache.
+
+The COPY lines of the Spring Boot manual make new digests on every uncached build: jarmode leaves directories at the
+time of the build, and builders stamp the directory that a COPY names. Measured on five builders, arranging each layer
+as a whole tree, fixing its times in the extracting stage and copying it to ``/`` keeps them.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from imgopt.dockerfile import Edit, Instruction, Span, writing
+from imgopt.picture import Picture, StagePicture, once
+from imgopt.picture.contents import join
+from imgopt.picture.module_path import OwnPath, argument_lines, own_path
+from imgopt.picture.runs import is_sh
+from imgopt.plans.base.runtime import choose
+from imgopt.plans.layers.jarmode import JarmodeCall, extractions
+from imgopt.plans.layers.layering import (
+    FIXED_TIME,
+    SMALLEST_LIBRARIES,
+    LayeringRefused,
+    arguments_for,
+    at,
+    free_name,
+    snapshots_apart,
+    stage_start,
+    stamp_command,
+    word_in,
+)
+from imgopt.scales import Applicability
+from imgopt.text.quoting import Unwritable, quoted, with_variables
+
+if TYPE_CHECKING:
+    from imgopt.picture.contents import Layer
+
+#: Directories that every image has as root's with mode 0755: a tree may bring them again without changing them.
+_ORDINARY = frozenset({"/", "/opt", "/srv", "/usr", "/usr/src", "/usr/local", "/usr/share", "/usr/lib"})
+
+
+@dataclass(frozen=True)
+class SteadyingPlan:
+    """``copies`` are the unsteady COPY instructions; empty when there is nothing to say."""
+
+    copies: tuple[Instruction, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    applicability: Applicability = Applicability.MANUAL
+    risk: str | None = None
+    why_not: str | None = None
+
+
+@dataclass(frozen=True)
+class _Copy:
+    instruction: Instruction
+    source: str  # absolute, in the extracting stage
+    layer: str
+    target: str  # absolute, in the final stage
+
+
+class _No(Exception):
+    """Carries the reason why the layers stay as they are."""
+
+
+@once
+def plans(picture: Picture) -> tuple[SteadyingPlan, ...]:
+    """The steady form of each group of layers that is not steady. Never raises."""
+    found = (_of_jarmode(picture), *_of_libraries(picture))
+    return tuple(plan for plan in found if plan.copies)
+
+
+def _of_jarmode(picture: Picture) -> SteadyingPlan:
+    """Layers that the file unpacks with jarmode."""
+    for call, index in extractions(picture):
+        stage = picture.stages[index]
+        copies = _copies(picture, call, stage)
+        if not copies or all(_is_steady(picture, copy) for copy in copies):
+            continue
+        instructions = tuple(copy.instruction for copy in copies)
+        try:
+            edits = _edits(picture, call, stage, copies)
+            edits += _workdir_behind(picture, instructions, edits)
+            risk = _risk(copies)
+            level = Applicability.UNSAFE if risk else Applicability.SAFE
+            return SteadyingPlan(instructions, edits, level, risk)
+        except (_No, Unwritable) as reason:
+            return SteadyingPlan(instructions, why_not=str(reason))
+    return SteadyingPlan()
+
+
+#: What may stand between a WORKDIR and the COPY lines behind which it goes: nothing that looks at the directory.
+_BLIND = frozenset({"ENV", "LABEL", "EXPOSE", "ARG", "STOPSIGNAL", "CMD", "ENTRYPOINT", "MAINTAINER"})
+
+
+def _workdir_behind(
+    picture: Picture, copies: tuple[Instruction, ...], edits: tuple[Edit, ...]
+) -> tuple[Edit, ...]:
+    """Moves a WORKDIR from before the trees to behind them, where nothing in between needs it.
+
+    It makes a layer of one directory entry, with the time of the build: a hundred bytes for a push, but a Docker node
+    finds layers by their chain and fetches all above a changed one again.
+    """
+    last = copies[-1]
+    workdir: Instruction | None = None
+    for instruction in picture.final.stage.instructions:
+        if instruction.keyword == "WORKDIR":
+            workdir = instruction
+        elif workdir is not None and instruction not in copies and instruction.keyword not in _BLIND:
+            workdir = None
+        if instruction is last:
+            break
+    document = picture.document
+    edited = {(edit.span.start, edit.span.end) for edit in edits}
+    if workdir is None or (last.span.end, last.span.end) in edited:
+        return ()
+    for copy in copies:
+        destination = copy.words[-1]
+        if (destination.span.start, destination.span.end) not in edited:
+            return ()  # it goes where the directory says
+    above = document.text[: workdir.span.start].splitlines()
+    if above and above[-1].lstrip().startswith("#"):
+        return ()  # the comment may be about it
+    text = document.text[workdir.span.start : workdir.span.end].rstrip("\r\n")
+    return (picture.removal(workdir), Edit(at(last.span.end), document.newline + text))
+
+
+def _risk(copies: list[_Copy]) -> str | None:
+    for copy in copies:
+        owner = copy.instruction.flag("chown")
+        if owner is not None:
+            return f"{copy.target} itself would belong to {owner.value}, not only the files in it"
+    return None
+
+
+def _is_steady(picture: Picture, copy: _Copy) -> bool:
+    """A tree copied to ``/`` from where its times were fixed; the application's own layer need not be."""
+    if copy.layer == "application":
+        return True
+    if copy.target != "/":
+        return False
+    layer = next((layer for layer in picture.layers if layer.instruction is copy.instruction), None)
+    if layer is not None and layer.files:
+        return layer.steady
+    return _stamps(picture, copy.source)
+
+
+def _stamps(picture: Picture, path: str) -> bool:
+    """Whether a RUN sets times below a path (seen from the text: the archive is not there to be followed)."""
+    parts = [part for part in path.split("/") if part]
+    return any(
+        instruction.keyword == "RUN"
+        and re.search(r"\btouch\b.*-d|\btouch\b.*-t|stamp", instruction.text, re.DOTALL)
+        and (not parts or any(part in instruction.text for part in parts))
+        for stage in picture.stages
+        for instruction in stage.stage.instructions
+    )
+
+
+def _copies(picture: Picture, call: JarmodeCall, stage: StagePicture) -> list[_Copy]:
+    """COPY lines of the final stage that take a layer as jarmode wrote it."""
+    root = call.destination
+    if root is None or stage is picture.final:
+        return []
+    found: list[_Copy] = []
+    workdir = "/"
+    for instruction in picture.final.instructions():
+        if instruction.keyword == "WORKDIR":
+            workdir = join(workdir, picture.expand(instruction, instruction.text) or ".")
+        flag = instruction.flag("from") if instruction.keyword in ("COPY", "ADD") else None
+        if (
+            flag is None
+            or (flag.value or "").lower() not in (stage.name.lower(), str(stage.index))
+            or len(instruction.words) != 2
+        ):
+            continue
+        source = picture.expand(instruction, instruction.words[0].text)
+        target = picture.expand(instruction, instruction.words[1].text)
+        if source is None or target is None:
+            continue
+        path = join("/", source)
+        if posixpath.dirname(path) == root.rstrip("/") or (root == "/" and posixpath.dirname(path) == "/"):
+            found.append(_Copy(instruction, path, posixpath.basename(path), join(workdir, target)))
+    return found
+
+
+def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: list[_Copy]) -> tuple[Edit, ...]:
+    if call.instruction not in stage.stage.instructions:
+        raise _No("the stage that unpacks the jar is built on another one that does")
+    if any(copy.instruction not in picture.final.stage.instructions for copy in copies):
+        raise _No("the layers are copied in a stage below the last one")
+    if len({copy.target for copy in copies}) > 1:
+        raise _No("the layers are copied into different directories")
+    target = copies[0].target
+    if target != "/" and posixpath.dirname(target) not in _ORDINARY:
+        raise _No(
+            f"{posixpath.dirname(target)} may have an owner or mode of its own, which copying whole trees would change"
+        )
+    for copy in copies:
+        if re.search(r"[*?\[]", copy.source):
+            raise _No(f"line {copy.instruction.line} names the layer by a pattern")
+    _require_sh(stage, call.instruction)
+    names = [copy.layer for copy in copies]
+    if len(set(names)) < len(names):
+        raise _No("a layer is copied twice")
+    if picture.base_of(stage).user not in (None, "root", "0") or stage.last("USER") is not None:
+        raise _No(f"stage {stage.name} does not unpack as root, which making /layers takes")
+    if call.conditional:
+        raise _No(f"line {call.instruction.line} unpacks the jar under a condition")
+    others = [
+        instruction
+        for other in picture.stages
+        for instruction in other.stage.instructions
+        if instruction not in [copy.instruction for copy in copies]
+        and (
+            instruction.flag("from") is not None
+            and re.search(rf"(?:^|[/\s])(?:{'|'.join(map(re.escape, names))})/?(?:\s|$)", instruction.text)
+        )
+    ]
+    if others:
+        raise _No(f"line {others[0].line} copies a layer as well")
+    for instruction in picture.final.stage.instructions:
+        if (
+            target != "/"
+            and instruction.keyword in ("RUN", "COPY", "ADD")
+            and instruction.line < copies[0].instruction.line
+            and re.search(
+                rf"{re.escape(target)}(?![\w-])|{re.escape(posixpath.basename(target))}(?![\w.-])",
+                instruction.text,
+            )
+        ):
+            raise _No(
+                f"line {instruction.line} prepares {target}, whose owner or mode copying whole trees would change"
+            )
+
+    fixed = [copy.layer for copy in copies if copy.layer != "application"]
+    parent = posixpath.dirname(target).strip("/")
+    own = _own_place(picture, copies[0].instruction, stage, call.instruction)
+    steps = []
+    for copy in copies:
+        source, into = quoted(copy.source), f"/{copy.layer}/{parent}".rstrip("/")
+        if target == "/":
+            tree = with_variables(own.path, f"/{copy.layer}")
+            steps.append(f"mkdir -p {with_variables(own.path)} && mv {source} {tree}")
+        else:
+            there = with_variables(own.path, f"{into}/{posixpath.basename(target)}")
+            steps.append(f"mkdir -p {with_variables(own.path, into)} && mv {source} {there}")
+    trees = [with_variables(own.path, f"/{name}") for name in fixed]
+    steps.append(stamp_command(trees, has_find=_has_find(picture, stage)))
+    edits = [_run_behind(picture, call.instruction, steps)]
+    for copy in copies:
+        edits += _tree_copy(copy.instruction, own.path, f"/{copy.layer}/")
+    return (*_declared(picture, own, copies[0].instruction), *edits)
+
+
+def _own_place(picture: Picture, copy: Instruction, stage: StagePicture, run: Instruction) -> OwnPath:
+    """Where a stage of the author's own keeps the trees behind ``run``: a path that no other module has."""
+    own = own_path(picture, copy)
+    if argument_lines(picture, own, run, lower=False):  # the stage does not know its arguments there
+        own = OwnPath(own.place, own.place)
+    return replace(own, path=f"/layers/{own.path}/out")
+
+
+def _declared(picture: Picture, own: OwnPath, copy: Instruction) -> tuple[Edit, ...]:
+    """The arguments of the path, where the final stage does not know them at ``copy``."""
+    document = picture.document
+    start = document.text.rfind("\n", 0, copy.span.start) + 1
+    lower = document.text[copy.keyword_span.start].islower()
+    lines = argument_lines(picture, own, copy, lower)
+    return (Edit(at(start), "".join(line + document.newline for line in lines)),) if lines else ()
+
+
+def _require_sh(stage: StagePicture, behind: Instruction) -> None:
+    """The RUN that is added behind this instruction is read by a shell that knows sh's words."""
+    language = "/bin/sh"
+    for each in stage.instructions():
+        if each.keyword == "SHELL" and each.json:
+            language = each.json[0]
+        if each is behind:
+            break
+    if not is_sh(language):
+        raise _No(
+            f"{language} reads the RUN lines of stage {stage.name}, and what would be added is written for sh"
+        )
+
+
+def _run_behind(picture: Picture, instruction: Instruction, steps: list[str]) -> Edit:
+    """The edit that adds a RUN with these steps right behind an instruction."""
+    document = picture.document
+    keyword = "run" if document.text[instruction.keyword_span.start].islower() else "RUN"
+    lines = [
+        f"# One tree per layer, at a fixed time (@{FIXED_TIME}): what does not change keeps its digest",
+        *writing.run(keyword, steps, document.escape),
+    ]
+    end = instruction.span.end
+    return Edit(Span(end, end), document.newline + document.newline.join(lines))
+
+
+# libraries in a directory of their own: unpacked by `jar xf`, or a lib/ of the build context
+
+#: First directories of a path that images have with an owner, a mode or links of their own.
+_TAKEN = frozenset(
+    (
+        "bin boot deployments dev etc home lib lib32 lib64 media mnt proc root run sbin sys tmp usr var jboss jetty"
+    ).split()
+)
+
+
+def _of_libraries(picture: Picture) -> Iterator[SteadyingPlan]:
+    for instruction in picture.final.stage.instructions:
+        if instruction.keyword not in ("COPY", "ADD") or len(instruction.words) != 2 or instruction.heredocs:
+            continue
+        layer = next((layer for layer in picture.layers if layer.instruction is instruction), None)
+        if layer is None or layer.steady:
+            continue
+        words = [picture.expand(instruction, word.text) for word in instruction.words]
+        if words[0] is None or words[1] is None:
+            continue
+        from_ = instruction.flag("from")
+        try:
+            if from_ is not None:
+                stage = _stage_named(picture, from_.value or "")
+                source = join("/", words[0])
+                if stage is None or not re.search(r"/(?:BOOT|WEB)-INF/lib$", source):
+                    continue
+                unpacking = _unpacking(stage)
+                if unpacking is None:
+                    continue
+                target = _library_target(picture, instruction, words[1])
+                edits = _from_stage(picture, stage, unpacking, instruction, source, target)
+            elif _is_library_directory(layer):
+                target = _library_target(picture, instruction, words[1])
+                edits = _from_context(picture, layer, instruction, target)
+            else:
+                continue
+        except (_No, Unwritable) as reason:
+            yield SteadyingPlan((instruction,), why_not=str(reason))
+            continue
+        risk = _risk([_Copy(instruction, words[0], "lib", target)])
+        level = Applicability.UNSAFE if risk else Applicability.SAFE
+        yield SteadyingPlan((instruction,), edits, level, risk)
+
+
+def _stage_named(picture: Picture, name: str) -> StagePicture | None:
+    return next(
+        (stage for stage in picture.stages if name.lower() in (stage.name.lower(), str(stage.index))), None
+    )
+
+
+def _unpacking(stage: StagePicture) -> Instruction | None:
+    """The last RUN of a stage that unpacks an archive by `jar xf` or `unzip`."""
+    found = [
+        instruction
+        for instruction in stage.stage.instructions
+        if instruction.keyword == "RUN"
+        and not instruction.heredocs
+        and re.search(r"\bjar\s+-?-?x|\bunzip\b", instruction.text)
+    ]
+    return found[-1] if found else None
+
+
+def _is_library_directory(layer: Layer) -> bool:
+    """Only jars of the build context in a directory, a megabyte or more of released ones among them."""
+    released = [file for file in layer.files if not file.releases]
+    return (
+        layer.complete
+        and len(released) > 1
+        and all(file.origin is not None and file.path.endswith(".jar") for file in layer.files)
+        and all("SNAPSHOT" in file.path for file in layer.files if file.releases)
+        and sum(file.bytes or 0 for file in released) >= SMALLEST_LIBRARIES
+    )
+
+
+def _library_target(picture: Picture, instruction: Instruction, target: str) -> str:
+    """Where the directory's content goes, as an absolute path whose parents a tree may bring again."""
+    workdir = "/"
+    before: list[Instruction] = []
+    for other in picture.final.instructions():
+        if other is instruction:
+            break
+        before.append(other)
+        if other.keyword == "WORKDIR":
+            workdir = join(workdir, picture.expand(other, other.text) or ".")
+    path = join(workdir, target)
+    parents = [path]
+    while parents[-1] != "/":
+        parents.append(posixpath.dirname(parents[-1]))
+    own = [parent for parent in parents if parent not in _ORDINARY]
+    if not own or (
+        own[-1].strip("/").split("/")[0] in _TAKEN and posixpath.dirname(own[-1]) not in _ORDINARY - {"/"}
+    ):
+        raise _No(
+            f"{path} may lie below a directory with an owner or mode of its own, which copying a whole tree would change"
+        )
+    for other in before:
+        if other.keyword != "RUN":
+            continue
+        for parent in own:
+            if re.search(rf"{re.escape(parent)}(?![\w.-])", other.text):
+                raise _No(
+                    f"line {other.line} prepares {parent}, whose owner or mode copying a whole tree would change"
+                )
+    if picture.final.root is not picture.final:
+        raise _No("the stage is built on another one of the file, which may have prepared the directory")
+    return path
+
+
+def _from_stage(
+    picture: Picture,
+    stage: StagePicture,
+    unpacking: Instruction,
+    copy: Instruction,
+    source: str,
+    target: str,
+) -> tuple[Edit, ...]:
+    if picture.base_of(stage).user not in (None, "root", "0") or stage.last("USER") is not None:
+        raise _No(f"stage {stage.name} does not unpack as root, which making /layers takes")
+    if re.search(r"[*?\[]", source):
+        raise _No("its COPY names the libraries by a pattern")
+    _require_sh(stage, unpacking)
+    after = False
+    for instruction in stage.stage.instructions:
+        if after and instruction.keyword == "RUN" and "INF" in instruction.text:
+            raise _No(f"line {instruction.line} uses the unpacked libraries as well")
+        after = after or instruction is unpacking
+    for other in picture.stages:
+        for instruction in other.stage.instructions:
+            flag = instruction.flag("from")
+            if instruction is copy or flag is None or _stage_named(picture, flag.value or "") is not stage:
+                continue
+            for word in instruction.words[:-1]:
+                path = join("/", picture.expand(instruction, word.text) or "/")
+                if (
+                    path == "/"
+                    or source.startswith(path + "/")
+                    or path == source
+                    or path.startswith(source + "/")
+                ):
+                    raise _No(f"line {instruction.line} copies the libraries as well")
+    if any(other.parent is stage for other in picture.stages):
+        raise _No(f"another stage is built on {stage.name}")
+    name = posixpath.basename(target) or "lib"
+    own = _own_place(picture, copy, stage, unpacking)
+    above = f"/{name}{posixpath.dirname(target)}".rstrip("/")
+    there = with_variables(own.path, f"/{name}{target}")
+    steps = [
+        f"mkdir -p {with_variables(own.path, above)} && mv {quoted(source)} {there}",
+        stamp_command([with_variables(own.path, f"/{name}")], has_find=_has_find(picture, stage)),
+    ]
+    return (
+        *_declared(picture, own, copy),
+        _run_behind(picture, unpacking, steps),
+        *_tree_copy(copy, own.path, f"/{name}/"),
+    )
+
+
+def _from_context(picture: Picture, layer: Layer, copy: Instruction, target: str) -> tuple[Edit, ...]:
+    """An added stage gives the libraries fixed times and sets snapshots apart, which change with each build; the
+    final stage copies the trees from there."""
+    if {flag.name for flag in copy.flags} - {"chown", "link"}:
+        raise _No(f"its COPY has --{copy.flags[0].name}, which the tree would have to follow")
+    document = picture.document
+    base = picture.base
+    runtime = choose(picture)
+    image = picture.final.root.stage.image.text
+    if runtime.target is not None and runtime.applicability is Applicability.SAFE and "$" not in image:
+        base, image = runtime.target, runtime.target.name
+    if "sh" in base.lacks or base.os in (None, "windows", "distroless") or picture.final.root.image is None:
+        raise _No(f"setting times takes a shell, and whether {image} has one is not known")
+    lower = document.text[picture.final.stage.from_.keyword_span.start].islower()
+    name = free_name(picture, "libraries")
+    source = document.text[copy.words[0].span.start : copy.words[0].span.end]
+    if copy.json is not None or source != copy.words[0].text:
+        raise _No("its COPY is written in a form that is not moved")
+    lines = [
+        "# Added by imgopt: gives the libraries fixed times, so that their layer keeps its digest",
+        f"{word_in('FROM', lower)} {image} {word_in('AS', lower)} {name}",
+    ]
+    if base.user not in (None, "root", "0"):
+        lines.append(word_in("USER", lower) + " root")
+    try:
+        lines += arguments_for(picture, copy, lower)
+    except LayeringRefused as reason:
+        raise _No(str(reason)) from reason
+    own = own_path(picture, copy).path
+    released, changing = f"/layers/{own}/out", f"/snapshots/{own}/out"
+    lines.append(writing.copy(word_in("COPY", lower), (), (source, released + writing.word(f"{target}/"))))
+    steps = [stamp_command([with_variables(released)], has_find="find" in base.has)]
+    snapshots = any(file.releases for file in layer.files)
+    if snapshots:
+        libraries, apart = (with_variables(each, target) for each in (released, changing))
+        steps = [f"mkdir -p {apart}", snapshots_apart(libraries, apart), *steps]
+    lines += writing.run(word_in("RUN", lower), steps, document.escape)
+    lines.append("")
+    added = document.newline.join(lines) + document.newline
+    edits = [Edit(at(stage_start(picture)), added)]
+    keyword = document.text[copy.keyword_span.start : copy.keyword_span.end]
+    if copy.keyword == "ADD":
+        edits.append(Edit(copy.keyword_span, "copy" if keyword.islower() else "COPY"))
+    edits.append(Edit(at(copy.keyword_span.end), f" --from={name}"))
+    if snapshots:
+        owner = copy.flag("chown")
+        flags = [f"--from={name}", *([document.text[owner.span.start : owner.span.end]] if owner else [])]
+        more = writing.copy("copy" if keyword.islower() else "COPY", flags, (f"{changing}/", "/"))
+        edits.append(Edit(at(copy.span.end), document.newline + more))
+    return (*edits, *_tree_copy(copy, released, "/"))
+
+
+def _tree_copy(copy: Instruction, place: str, tree: str) -> tuple[Edit, Edit]:
+    """The COPY takes a whole tree to ``/``. ``place`` may have arguments in it, ``tree`` is a name."""
+    source, destination = copy.words
+    path = place + writing.word(tree)
+    if copy.json is not None:
+        return Edit(source.span, writing.json_word(path)), Edit(destination.span, '"/"')
+    if writing.arguments((path,)) != path:
+        raise Unwritable(tree, "has a blank in it")
+    return Edit(source.span, path), Edit(destination.span, "/")
+
+
+def _has_find(picture: Picture, stage: StagePicture) -> bool:
+    return "find" in picture.base_of(stage).has

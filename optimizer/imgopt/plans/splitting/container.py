@@ -1,0 +1,235 @@
+"""What the container runs, the image that it can run on, and what that image has not."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from imgopt.dockerfile import Instruction, writing
+from imgopt.java import building
+from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
+from imgopt.os_packages import commands as packages
+from imgopt.picture.contents import File, join
+from imgopt.picture.scripts import script_of
+from imgopt.plans.splitting.effects import short, shown
+from imgopt.shell import all_commands
+
+if TYPE_CHECKING:
+    from imgopt.bases import Base
+    from imgopt.picture import Picture
+
+#: Images without a WORKDIR of their own: relative paths count from ``/``.
+_AT_ROOT = frozenset(
+    (
+        "eclipse-temurin openjdk java amazoncorretto zulu liberica sapmachine ibm-semeru-runtimes "
+        "microsoft-openjdk adoptopenjdk dragonwell maven debian ubuntu alpine"
+    ).split()
+)
+
+
+class Obstacle(Exception):
+    """Carries the reason why a stage is not split."""
+
+
+def text_of(instruction: Instruction) -> str:
+    """What a RUN runs, as shell text."""
+    return "\n".join(heredoc.body for heredoc in instruction.heredocs) or script_of(instruction)
+
+
+def run_time_texts(picture: Picture) -> Iterator[tuple[str, str]]:
+    """What runs in the container, as shell text with where it stands: start command, health check, scripts."""
+    for instruction, text in picture.start_texts:
+        yield f"line {instruction.line}", text
+    healthcheck = picture.final.last("HEALTHCHECK")
+    if healthcheck is not None:
+        yield f"line {healthcheck.line}", script_of(healthcheck)
+    yield from ((f"the script {file.path}", text) for file, text in _started_scripts(picture))
+
+
+def _started_scripts(picture: Picture) -> Iterator[tuple[File, str]]:
+    """The scripts that the container is seen to run: named by its commands, or by another of them. A project has
+    more of them (mvnw, gradlew, the developers' own), which do not count."""
+    said = [text for _, text in picture.start_texts]
+    healthcheck = picture.final.last("HEALTHCHECK")
+    said += [script_of(healthcheck)] if healthcheck is not None else []
+    waiting = list(picture.start_scripts)
+    while said:
+        text = said.pop()
+        for script in [script for script in waiting if posixpath.basename(script[0].path) in text]:
+            waiting.remove(script)
+            said.append(script[1])
+            yield script
+
+
+def java_calls(picture: Picture) -> tuple[JavaCall, ...]:
+    """Every `java` call of the start command and of the scripts that it runs."""
+    found: list[JavaCall] = []
+    for instruction, text in picture.start_texts:
+        if instruction.json is not None:
+            found += calls_in_argv(picture.start_arguments(instruction), picture.environment)
+        else:
+            found += calls_in_script(text, picture.environment)
+    for _, text in _started_scripts(picture):
+        found += calls_in_script(text, picture.environment)
+    return tuple(found)
+
+
+def started_jar(picture: Picture) -> str:
+    """The one jar that the container starts, as an absolute path."""
+    where = f"line {picture.start_commands[0].line}"
+    jars: set[str] = set()
+    for call in java_calls(picture):
+        if call.jar is None and call.main_class is None:
+            continue  # `java -version` and the like
+        if call.jar is None:
+            raise Obstacle(f"{where} starts a class from a class path, not a jar")
+        if re.search(r"[*?\[]", call.jar):
+            raise Obstacle(f"{where} starts {call.jar}, and which file that is only shows when it runs")
+        if "$" in call.jar:
+            raise Obstacle(f"{where} starts {call.jar}, whose value is not known beforehand")
+        jars.add(join(picture.final.content.workdir, call.jar.strip("\"'")))
+    if len(jars) != 1:
+        raise Obstacle(f"{where} starts {'several jars' if jars else 'no jar'}")
+    jar = jars.pop()
+    if re.search(r"[\"'\\]", jar):
+        raise Obstacle(f"the path {jar} cannot be written in a COPY as it is")
+    if "/quarkus-app/" in jar:
+        raise Obstacle("a Quarkus application is a whole directory, which is not split off")
+    return jar
+
+
+# what has to be so, whatever is done
+
+
+def require_plain(picture: Picture) -> None:
+    """The file can be taken apart, and what it starts is a Java application that needs no build tool."""
+    if "{{" in picture.document.text:
+        raise Obstacle("the file is a template ({{ }}), which has to be filled in first")
+    if picture.final is not picture.stages[-1]:
+        raise Obstacle("the stage asked for with --target is not the last one")
+    root = picture.final.root
+    if root.image is None:
+        raise Obstacle(f"the base comes from a build argument without a default ({root.stage.image.text})")
+    if picture.base.os == "windows":
+        raise Obstacle("the stage stands on Windows")
+    for instruction in picture.final.instructions():
+        if instruction.keyword == "ONBUILD":
+            raise Obstacle(f"line {instruction.line} has an ONBUILD, which acts in images built on this one")
+        if instruction.heredocs:
+            raise Obstacle(f"line {instruction.line} has a here-document, which is not taken apart")
+    if not picture.start_commands:
+        raise Obstacle("the file sets no ENTRYPOINT and no CMD, so what runs in the image cannot be told")
+    for where, text in run_time_texts(picture):
+        for command in all_commands(text):
+            if building.program_of(command) in building.TOOLS:
+                raise Obstacle(
+                    f"{where} calls `{shown(command)}` when the container runs, which takes the build tools"
+                )
+    if not java_calls(picture):
+        first = picture.start_commands[0]
+        raise Obstacle(f"line {first.line} starts `{short(first.text)}`, which is not seen to run java")
+
+
+def require_known_directory(picture: Picture) -> None:
+    """Relative paths must not depend on a working directory that an image sets."""
+    if picture.base.family in _AT_ROOT:
+        return
+    for instruction in picture.final.instructions():
+        if instruction.keyword == "WORKDIR":
+            if (picture.expand(instruction, instruction.text) or "").startswith("/"):
+                return
+            break
+        if instruction.keyword in ("COPY", "ADD", "RUN"):
+            break
+    raise Obstacle(
+        f"relative paths count from the working directory that {picture.base.name} sets; begin with an absolute WORKDIR"
+    )
+
+
+# the image
+
+
+def new_image(picture: Picture) -> tuple[str, Base]:
+    """The image to run on as it is to be written, and what it is: the same, or the JDK below a build image."""
+    from imgopt.bases.build_images import built_on
+
+    root, base = picture.final.root, picture.base
+    if base.kind != "build":
+        return root.stage.image.text, base
+    if "$" in root.stage.image.text and _depends_on_a_variable(picture):
+        raise Obstacle(f"the Java version comes from a build argument ({root.stage.image.text})")
+    if base.reference.digest is not None:
+        raise Obstacle(
+            f"{base.name} is pinned by digest, and the digest of the JDK image below it is not known"
+        )
+    if base.java_major is None and base.declared_counterpart is None:
+        raise Obstacle(f"{base.name} does not say which Java version it holds")
+    found = built_on(base)
+    if found is None or not set(picture.platforms) <= set(found.platforms or picture.platforms):
+        raise Obstacle(
+            f"which JDK image {base.name} is built on is not known; name a counterpart under [bases] in imgopt.toml"
+        )
+    return writing.image(found.name), found
+
+
+def _depends_on_a_variable(picture: Picture) -> bool:
+    """Whether another value of the variables in FROM gives another JDK: the tool's version alone does not."""
+    text = picture.final.root.stage.image.text
+    others = [picture.identify(re.sub(r"\$\{[^}]*\}|\$\w+", value, text)) for value in ("3.9.6", "7")]
+    base = picture.base
+    return any(
+        (other.family, other.vendor, other.java_major, other.os, other.os_version)
+        != (base.family, base.vendor, base.java_major, base.os, base.os_version)
+        for other in others
+    )
+
+
+def mirror_risk(picture: Picture, target: Base) -> str | None:
+    from imgopt.bases import mirror_has
+
+    base = picture.base
+    if target is base or base.mirror is None or target.mirror is None or mirror_has(base, target):
+        return None
+    return f"{target.name} has to exist: {base.name} comes from {base.mirror}, and whether that registry has it is not known"
+
+
+def require_no_build_image(picture: Picture, target: Base, instructions: Iterable[Instruction]) -> None:
+    """Nothing that these instructions do, and nothing that runs, needs what a build image has beyond its JDK."""
+    from imgopt.bases.build_images import ADDED_COMMANDS, ADDED_VARIABLES, has_command
+
+    base = picture.base
+    if base.kind != "build":
+        return
+    texts: list[tuple[str, str]] = []
+    for instruction in instructions:
+        where = f"line {instruction.line}"
+        if instruction.keyword == "RUN":
+            texts.append((where, text_of(instruction)))
+        used = set(re.findall(r"\$\{?(\w+)", instruction.text)) & ADDED_VARIABLES - set(picture.environment)
+        if used:
+            raise Obstacle(f"{where} uses ${min(used)}, which {base.name} sets and {target.name} does not")
+        owner = instruction.flag("chown")
+        names = [instruction.text] if instruction.keyword == "USER" else [owner.value or ""] if owner else []
+        if base.family == "gradle" and any(re.match(r"gradle\b", name) for name in names):
+            raise Obstacle(f"{where} names gradle, a user of {base.name} that {target.name} has not")
+        if instruction.keyword == "SHELL" and instruction.json:
+            texts.append((where, posixpath.basename(instruction.json[0])))
+    installed: set[str] = set()
+    for where, text in (*texts, *run_time_texts(picture)):
+        if re.match(r"#!.*\bbash\b", text) and "bash" not in installed and not has_command("bash", target):
+            raise Obstacle(f"{where} runs in bash, which {base.name} has and {target.name} has not")
+        for command in all_commands(text):
+            call = packages.read(command)
+            for name in call.names if call is not None and call.action == "install" else ():
+                if call is None or name is None or packages.known(name, call.manager) is None:
+                    raise Obstacle(
+                        f"{where} installs {name or 'packages'}, and whether {target.name} offers them so is not known"
+                    )
+                installed |= packages.commands_of(name, call.manager)
+            program = command.program or ""
+            if program in ADDED_COMMANDS - installed and not has_command(program, target):
+                raise Obstacle(
+                    f"{where} calls `{program}`, which {base.name} has and {target.name} is not known to have"
+                )

@@ -1,0 +1,1 @@
+"""What is stored, shipped or sent for nothing."""

@@ -1,0 +1,374 @@
+"""One door to a built image, wherever it lies: ``open_image("app.tar")``, ``open_image("docker:shop/api:7")``."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+from typing import IO, Any, BinaryIO, cast
+
+from imgopt.errors import InputError, MeasureError
+from imgopt.images import documents as doc
+from imgopt.images.layout import Found, find_manifest, find_manifests, images_of, matches
+from imgopt.images.model import Descriptor, Family, Image, OpenImage
+from imgopt.images.spool import write_spool
+from imgopt.images.stores import Directory, Store, Tar
+from imgopt.images.streams import (
+    BLOCK_BYTES,
+    Checked,
+    Compression,
+    Extent,
+    PartOfFile,
+    Unpacked,
+    buffered,
+    compression_of,
+    sha256_of,
+    unpacker,
+)
+from imgopt.text.quoting import typed
+
+GZIP_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+ZSTD_LAYER = "application/vnd.oci.image.layer.v1.tar+zstd"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a layer's bytes lie (None: nowhere) and what they are compressed with."""
+
+    extent: Extent | None
+    compression: Compression | None
+
+
+class StoredImage:
+    """An image in a store, which is closed with it."""
+
+    def __init__(self, image: Image, places: tuple[_Place, ...], store: Store) -> None:
+        self._image, self._places, self._store = image, places, store
+
+    @property
+    def image(self) -> Image:
+        return self._image
+
+    def open_blob(self, index: int) -> BinaryIO:
+        """The layer as it lies here; seekable. Checked when it is read from start to end."""
+        layer = self._image.layers[index]
+        return buffered(Checked(self._extent(index), layer.blob.digest if layer.blob else layer.diff_id))
+
+    def open_tar(self, index: int) -> BinaryIO:
+        """The plain tar; forward only where it has to be unpacked."""
+        compression = self._places[index].compression
+        if compression is None:
+            return self.open_blob(index)
+        label = self._extent(index).label
+        diff_id = self._image.layers[index].diff_id
+        return buffered(Unpacked(self.open_blob(index), compression, diff_id, label))
+
+    def _extent(self, index: int) -> Extent:
+        extent = self._places[index].extent
+        if extent is None:
+            layer = self._image.layers[index]
+            digest = layer.blob.digest if layer.blob else layer.diff_id
+            raise InputError(
+                f"layer {index + 1} ({digest[:19]}…) is missing",
+                "save the image again",
+                path=self._store.name,
+            )
+        return extent
+
+    def of(self, family: Family) -> StoredImage:
+        return StoredImage(replace(self._image, family=family), self._places, self._store)
+
+    def close(self) -> None:
+        self._store.close()
+
+
+@contextlib.contextmanager
+def open_image(spec: str, platform: str | None = None) -> Iterator[OpenImage]:
+    """Opens an image to read its layers.
+
+    ``spec``: a tar (``docker save``, kaniko's ``--tar-path``, an OCI archive; also gzip or zstd around it), an OCI
+    layout's directory, ``oci:DIR[:TAG]`` for one image of a layout, ``docker:NAME`` or just the name of a daemon's
+    image. ``platform`` (``linux/arm64``) chooses among several; without it this machine's.
+
+    InputError when the file is no image, damaged or cut short; MeasureError when the daemon does not give it.
+    """
+    (opened,) = _open(spec, _Choice(None, platform))
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@contextlib.contextmanager
+def open_images(spec: str, platform: str | None = None) -> Iterator[list[OpenImage]]:
+    """The same, of every platform that the image has, or of the one that is asked for."""
+    opened = _open(spec, _Choice(None, platform, every=True))
+    try:
+        yield [*opened]
+    finally:
+        for each in opened:
+            each.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Which image of a store is wanted; ``reference``: what it is called whatever it says. ``every``: all platforms."""
+
+    tag: str | None = None
+    platform: str | None = None
+    reference: str | None = None
+    every: bool = False
+
+
+def _open(spec: str, choice: _Choice) -> list[StoredImage]:
+    scheme, colon, rest = spec.partition(":")
+    if colon and scheme == "docker":
+        return _from_daemon(rest, choice)
+    if colon and scheme == "oci":
+        return _from_oci(rest, choice)
+    path = Path(spec)
+    try:
+        if path.is_dir():
+            return _from_directory(path, choice)
+        if path.exists():
+            return _from_archive(path.open("rb"), spec, choice)
+    except OSError as error:
+        raise InputError(f"it cannot be read: {error.strerror or error}", path=spec) from error
+    except ValueError as error:  # a NUL in the name
+        raise InputError(f"{spec!r} is no path and no image's name") from error
+    if spec.startswith((".", "/", "~")) or spec.endswith((".tar", ".tgz", ".gz", ".zst")):
+        raise InputError("there is no such file", "give a tar, an OCI layout or an image's name", path=spec)
+    return _from_daemon(spec, choice)
+
+
+def _from_oci(rest: str, choice: _Choice) -> list[StoredImage]:
+    path = rest
+    if not Path(path).exists() and ":" in rest:
+        path, _, tag = rest.rpartition(":")
+        choice = replace(choice, tag=tag)
+    if not Path(path).exists():
+        raise InputError("there is no such directory or file", "give oci:DIR or oci:DIR:TAG", path=path)
+    if Path(path).is_dir():
+        return _from_directory(Path(path), choice)
+    return _from_archive(Path(path).open("rb"), path, choice)
+
+
+def _from_directory(path: Path, choice: _Choice) -> list[StoredImage]:
+    store = Directory(path)
+    with _closed_on_failure(store):
+        if store.find("index.json") is None:
+            raise InputError(
+                "this directory is no OCI layout (it has no index.json)",
+                f"for the image of that name write {typed(f'docker:{path}')}",
+                path=str(path),
+            )
+        return _images_of_layout(store, choice)
+
+
+def _from_daemon(name: str, choice: _Choice) -> list[StoredImage]:
+    from imgopt.sources.daemon import save
+
+    choice = replace(choice, reference=name)
+    return _from_archive(save(name, choice.platform), f"docker:{name}", choice)
+
+
+def from_archive(
+    file: IO[bytes], name: str, tag: str | None, platform: str | None, *, reference: str | None = None
+) -> StoredImage:
+    """The image in an open tar, which is closed with it. ``name`` is what errors call the tar."""
+    return _from_archive(file, name, _Choice(tag, platform, reference))[0]
+
+
+def _from_archive(file: IO[bytes], name: str, choice: _Choice) -> list[StoredImage]:
+    store: Store | None = None
+    try:
+        store = Tar(_plain(file, name), name)
+    finally:
+        if store is None:
+            file.close()
+    with _closed_on_failure(store):
+        if store.find("index.json") is not None and store.find("oci-layout") is not None:
+            if store.find("manifest.json") is not None:
+                _check_agreement(store)
+            return _images_of_layout(store, choice)
+        if store.find("manifest.json") is not None:
+            return _images_of_archive(store, choice)
+        raise InputError(
+            "it holds no image (neither manifest.json nor index.json)",
+            "give what docker save, kaniko's --tar-path or an OCI export wrote",
+            path=name,
+        )
+
+
+def _check_agreement(store: Store) -> None:
+    """Engines read one or the other of the two: what they name has to be the same.
+
+    MeasureError where it is not: whatever is measured would not be what another engine loads.
+    """
+    label = f"{store.name} (manifest.json)"
+    images = {f"sha256:{sha256(found.config).hexdigest()}": found for found in images_of(store)}
+    for entry in _listed(store, label):
+        config = f"sha256:{sha256(doc.read_file(store, _text(entry.get('Config'), label))).hexdigest()}"
+        found = images.get(config)
+        if found is None:
+            named = ", ".join(each[:19] for each in images)
+            raise MeasureError(
+                f"manifest.json names the image {config[:19]}…, index.json {named}…",
+                "the two say what engines load: save the image again",
+                path=store.name,
+            )
+        paths = [_text(value, label) for value in doc.items(entry, "Layers", label)]
+        if len(paths) != len(found.layers):
+            raise MeasureError(
+                f"manifest.json names {len(paths)} layers of the image, index.json {len(found.layers)}",
+                "save the image again",
+                path=store.name,
+            )
+        for number, (path, (described, _)) in enumerate(zip(paths, found.layers, strict=True), 1):
+            if path == doc.blob_path(described.digest, label):
+                continue
+            extent = store.find(path)
+            if extent is None or sha256_of(extent) != described.digest:
+                raise MeasureError(
+                    f"layer {number} is {path[:80]} in manifest.json, {described.digest[:19]}… in index.json",
+                    "save the image again",
+                    path=store.name,
+                )
+
+
+def _plain(file: IO[bytes], name: str) -> IO[bytes]:
+    """The tar itself; one that is compressed as a whole is unpacked into a file that nobody else sees."""
+    size = file.seek(0, 2)
+    compression = compression_of(PartOfFile(file, Lock(), 0, size, name))
+    file.seek(0)
+    if compression is None:
+        return file
+    spool = tempfile.TemporaryFile(prefix="imgopt-")  # noqa: SIM115
+    plain, failures = unpacker(cast("BinaryIO", file), compression)
+    try:
+        while block := plain.read(BLOCK_BYTES):
+            write_spool(spool, block)
+    except InputError:
+        spool.close()
+        raise
+    except failures as error:
+        spool.close()
+        raise InputError(f"its compressed bytes are damaged ({error})", path=name) from error
+    file.close()
+    return spool
+
+
+@contextlib.contextmanager
+def _closed_on_failure(store: Store) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        store.close()
+        raise
+
+
+def _images_of_layout(store: Store, choice: _Choice) -> list[StoredImage]:
+    if choice.every:
+        found = find_manifests(store, choice.tag, choice.platform)
+    else:
+        found = [find_manifest(store, choice.tag, choice.platform)]
+    return [_image_of_layout(store, each, choice.reference) for each in found]
+
+
+def _image_of_layout(store: Store, found: Found, reference: str | None) -> StoredImage:
+    layers: list[tuple[Descriptor | None, int | None]] = []
+    places = []
+    for described, extent in found.layers:
+        compression = compression_of(extent) if extent is not None else None
+        if described.media_type in doc.PLAIN_TYPES and compression is None:
+            layers.append((None, described.size))
+        else:
+            layers.append((described, None))
+        places.append(_Place(extent, compression))
+    image = doc.make_image(reference or found.name or store.name, found.config, layers, found.label)
+    image = replace(image, family=found.family)
+    if all(blob is not None for blob, _ in layers):
+        image = replace(image, manifest_bytes=found.manifest, manifest_type=found.manifest_type)
+    return StoredImage(image, tuple(places), store)
+
+
+def _listed(store: Store, label: str) -> list[Any]:
+    """The entries of a ``manifest.json``."""
+    listed = doc.parsed(doc.read_file(store, "manifest.json"), label)
+    if not isinstance(listed, list) or not listed:
+        raise InputError("it lists no image", "save the image again", path=label)
+    return [doc.mapping(each, label) for each in listed]
+
+
+def _images_of_archive(store: Store, choice: _Choice) -> list[StoredImage]:
+    label = f"{store.name} (manifest.json)"
+    entries = _tagged(_listed(store, label), choice.tag)
+    if not choice.every or len({str(each.get("Config")) for each in entries}) == 1:
+        entries = [_one_entry(entries, choice.tag, store.name)]
+    found = [_image_of_archive(store, entry, label, choice.reference) for entry in entries]
+    platforms = tuple(each.image.platform for each in found)
+    names = {str(each.get("RepoTags")) for each in entries}
+    if len(set(platforms)) < len(found) or len(names) > 1:  # several images, not one of several platforms
+        _one_entry(entries, choice.tag, store.name)
+    wanted = choice.platform
+    if wanted is not None:
+        several = Family("", platforms) if len(platforms) > 1 else Family()
+        found = [each.of(several) for each in found if matches(each.image.platform, wanted)]
+        if not found:
+            raise InputError(f"it holds an image for {', '.join(platforms)}, not {wanted}", path=store.name)
+    elif len(found) > 1:
+        found = [each.of(Family("", platforms)) for each in found]
+    return found
+
+
+def _image_of_archive(store: Store, entry: Any, label: str, reference: str | None) -> StoredImage:
+    names = [str(each) for each in entry.get("RepoTags") or ()]
+    config = doc.read_file(store, _text(entry.get("Config"), label))
+    layers: list[tuple[Descriptor | None, int | None]] = []
+    places = []
+    for value in doc.items(entry, "Layers", label):
+        path = _text(value, label)
+        extent = store.find(path)
+        if extent is None:
+            raise InputError(f"its layer {path[:100]} is missing", "save the image again", path=store.name)
+        compression = compression_of(extent)
+        if compression is None:
+            layers.append((None, extent.size))
+        else:
+            # a file's name need not be its digest
+            media_type = GZIP_LAYER if compression == "gzip" else ZSTD_LAYER
+            layers.append((Descriptor(media_type, sha256_of(extent), extent.size), None))
+        places.append(_Place(extent, compression))
+    image = doc.make_image(reference or (names[0] if names else store.name), config, layers, label)
+    return StoredImage(image, tuple(places), store)
+
+
+def _text(value: Any, label: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise InputError("it does not name its files", "save the image again", path=label)
+    return value
+
+
+def _tagged(entries: list[Any], tag: str | None) -> list[Any]:
+    if tag is None:
+        return entries
+    return [
+        each
+        for each in entries
+        if any(known == tag or str(known).endswith(f":{tag}") for known in each.get("RepoTags") or ())
+    ]
+
+
+def _one_entry(entries: list[Any], tag: str | None, name: str) -> Any:
+    if len({str(each.get("Config")) for each in entries}) == 1:
+        return entries[0]
+    names = ", ".join(typed(str(known)) for each in entries for known in each.get("RepoTags") or ())
+    raise InputError(
+        f"it holds {len(entries) or 'no'} images{f' of the name {tag}' if tag else ''}",
+        f"save one alone, or name it as {typed(f'oci:{name}:TAG')} ({names or 'no names'})",
+        path=name,
+    )

@@ -1,0 +1,426 @@
+"""The main job: Dockerfiles in, findings, rewrite and weights out. No engine, no network, nothing written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgopt.dockerfile import Dockerfile, Instruction, apply_edits, expand, parse, scopes
+from imgopt.dockerfile.faults import Fault, check_stages, first_fault
+from imgopt.errors import DockerfileError
+from imgopt.finding import Declined, Finding, Waste
+from imgopt.picture import Jars, Picture, take_picture
+from imgopt.picture.contents import normal
+from imgopt.plans.base import installed_java
+from imgopt.plans.layers import layering
+from imgopt.plans.layers.jarmode import layered_jar
+from imgopt.rule import Rule
+from imgopt.scales import BASES, Applicability, Sum, total
+from imgopt.suggest.analyze import analyze, findings
+from imgopt.suggest.foreseen import foresee
+from imgopt.suggest.result import FileReport, JavaInfo, RewriteResult, StageInfo
+from imgopt.suggest.rewrite import CONTRADICTS, NEEDS_UNSAFE, rewrite
+from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, Saving
+
+if TYPE_CHECKING:
+    from imgopt.build_context.tree import Context
+    from imgopt.options import Options
+    from imgopt.weigh.layers import Weigher
+
+#: Larger files are no Dockerfiles; the parser refuses them, this only bounds what is read.
+MAX_DOCKERFILE_BYTES = 4 * 1024 * 1024
+#: Rounds that a rewrite may take to settle; two are common (fixes of the same lines), more never came up.
+MOST_ROUNDS = 6
+#: The rule whose fix makes a final stage that the other rules did not see before.
+BUILD_TOOLS = "build-tools"
+
+
+def read_dockerfile(path: Path) -> bytes:
+    """A file's bytes, at most one more than a Dockerfile may have. DockerfileError when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_DOCKERFILE_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DockerfileError(
+            f"cannot be read ({reason})", "check the path and its permissions", path=str(path)
+        ) from error
+
+
+def report_file(
+    path: str, data: bytes, options: Options, rules: Sequence[Rule], jars: Jars, weigher: Weigher
+) -> FileReport:
+    """Everything about one Dockerfile. Raises ImgoptError when it cannot be read or understood."""
+    try:
+        document = parse(data, path, strict_utf8=True)
+    except DockerfileError as error:
+        if b"{{" in data:
+            error.hint = "it looks like a template ({{ }}): fill it in first, then ask again"
+        raise
+    check_stages(document)
+    context, note = open_context_of(document, options)
+    picture = take_picture(document, context, options, jars)
+    final = picture.final
+    said = analyze(picture, rules)
+    level = Applicability.UNSAFE if options.unsafe else Applicability.SAFE
+    result, opened = _settled(picture, said, rules, level, weigher)
+    prediction, savings = _weights(picture, said, result.text if result.changed else None, weigher)
+    found = findings(said)
+    warnings = [*_warnings(picture)]
+    return FileReport(
+        path=path,
+        context=str(context.root) if context is not None else str(options.context or "."),
+        context_note=note,
+        platform=picture.platform,
+        stages=tuple(
+            StageInfo(stage.stage.name, stage.image or stage.stage.image.text, stage is final)
+            for stage in picture.stages
+        ),
+        java=_java(picture),
+        findings=(*zip(found, savings, strict=True), *opened),
+        rewrite=result,
+        prediction=prediction,
+        original=document.text,
+        warnings=tuple(warnings),
+        good=_good(picture, found, result.not_applied),
+        skipped=picture.ignored,
+        base=picture.base,
+        foreseen=foresee(picture, rules, said) if options.foresee else None,
+    )
+
+
+def _settled(
+    picture: Picture,
+    said: Sequence[Finding | Declined],
+    rules: Sequence[Rule],
+    level: Applicability,
+    weigher: Weigher,
+) -> tuple[RewriteResult, list[tuple[Finding, Saving | None]]]:
+    """The rewrite, and the rewrite of the rewrite, until nothing is left to do: of two fixes that touch the same
+    lines the second has its turn when the first is in. So a rewritten file is never rewritten again.
+
+    With it, what rules find in a stage that was split off and so was not there before, told of the final stage's FROM,
+    because the lines it stands in are not the original's.
+    """
+    fault = first_fault(picture.document)
+    if fault is not None:
+        return _unbuildable(picture, said, fault), []
+    original = picture.document
+    from_ = picture.final.stage.from_
+    result = _rewritten(picture, said, level)
+    latest = result
+    opened: list[tuple[Finding, Saving | None]] = []
+    spoke = {entry.rule for entry in said if not (isinstance(entry, Declined) and entry.solved_by)}
+    for _ in range(MOST_ROUNDS):
+        if not latest.changed:
+            break
+        picture = _picture_of(picture, latest.text)
+        now = analyze(picture, rules)
+        latest = _rewritten(picture, now, level)
+        if BUILD_TOOLS not in result.applied:
+            result = _joined(result, replace(latest, not_applied=()), now)
+            continue
+        new = [entry for entry in findings(now) if entry.rule not in spoke]
+        _, savings = _weights(picture, new, None, weigher) if new else (None, [])
+        opened += [
+            (_told_of(from_, finding, picture.document, original), saving)
+            for finding, saving in zip(new, savings, strict=True)
+        ]
+        spoke |= {finding.rule for finding in new}
+        told = [
+            replace(entry, line=from_.line, why=_retold(entry.why, picture.document, original))
+            for entry in latest.not_applied
+        ]
+        result = _joined(result, replace(latest, not_applied=tuple(told)), now)
+    return result, opened
+
+
+def _told_of(from_: Instruction, finding: Finding, document: Dockerfile, original: Dockerfile) -> Finding:
+    fix = finding.fix
+    if fix is not None:
+        fix = replace(
+            fix,
+            description=_retold(fix.description, document, original),
+            risk=_retold(fix.risk, document, original) if fix.risk else fix.risk,
+        )
+    message = _retold(finding.message, document, original)
+    return replace(finding, line=from_.line, end_line=from_.end_line, message=message, fix=fix)
+
+
+def _retold(text: str, document: Dockerfile, original: Dockerfile) -> str:
+    """A sentence about a rewritten text with the original's lines, where that has the same instruction."""
+
+    def line(match: re.Match[str]) -> str:
+        number = int(match[1])
+        now = next((each for each in document.instructions if each.line == number), None)
+        for each in reversed(original.instructions):
+            if now is not None and (each.keyword, each.text) == (now.keyword, now.text):
+                return f"line {each.line}"
+        return f"line {number} of the rewrite"
+
+    return re.sub(r"\bline (\d+)\b", line, text)
+
+
+def _unbuildable(picture: Picture, said: Sequence[Finding | Declined], fault: Fault) -> RewriteResult:
+    rules = [entry for entry in said if isinstance(entry, Declined) or (entry.fix and entry.fix.applies)]
+    declined = dict.fromkeys(Declined(entry.rule, fault.line, fault.reason) for entry in rules)
+    return RewriteResult(False, "safe", picture.document.text, tuple(declined))
+
+
+def _rewritten(picture: Picture, said: Sequence[Finding | Declined], level: Applicability) -> RewriteResult:
+    result = rewrite(picture.document, said, level)
+    return _without_losses(picture, said, result) if result.changed else result
+
+
+def _joined(first: RewriteResult, then: RewriteResult, now: Sequence[Finding | Declined]) -> RewriteResult:
+    """Two rounds as one: what was declined, as far as the later round did not do it, and what only the later round
+    came to decline. ``now`` is what was said before the later round: what a fix of the first one did not do for itself
+    is told no more when its waste went with another fix."""
+    waiting = {entry.rule for entry in now} - set(then.applied)
+    unsettled = {
+        entry.rule
+        for entry in now
+        if isinstance(entry, Declined) or entry.fix is None or not entry.fix.applies
+    }
+    applied = tuple(dict.fromkeys((*first.applied, *then.applied)))
+    kept = [
+        entry
+        for entry in first.not_applied
+        if (not entry.why.startswith((CONTRADICTS, NEEDS_UNSAFE)) or entry.rule in waiting)
+        and entry.solved_by not in applied
+        and (entry.rule not in then.applied or entry.rule in unsettled)
+    ]
+    settled = {entry.rule for entry in kept} | set(applied)
+    new = [entry for entry in then.not_applied if entry.rule not in settled]
+    return RewriteResult(
+        changed=True,
+        applicability=min(first.applicability, then.applicability, key=("unsafe", "safe").index),
+        text=then.text if then.changed else first.text,
+        not_applied=tuple(dict.fromkeys([*kept, *new])),
+        applied=applied,
+    )
+
+
+def _without_losses(
+    picture: Picture, said: Sequence[Finding | Declined], result: RewriteResult
+) -> RewriteResult:
+    """The last check before a rewrite is shown: every file that the final image is known to hold is still there,
+    except those that a fix leaves out on purpose."""
+    after = _picture_of(picture, result.text)
+    left_out = {
+        path
+        for finding in findings(said)
+        if finding.fix is not None and finding.rule in result.applied
+        for path in finding.fix.leaves_out
+    }
+    lost = sorted(set(picture.final.content.files) - set(after.final.content.files) - left_out)
+    if not lost:
+        return result
+    why = f"the rewrite would lose {lost[0]}"
+    declined = tuple(Declined(rule, picture.final.stage.line, why) for rule in result.applied)
+    return RewriteResult(False, "safe", picture.document.text, (*result.not_applied, *declined))
+
+
+# the build context
+
+
+def open_context_of(document: Dockerfile, options: Options) -> tuple[Context | None, str | None]:
+    """The context, and a note when it is not the Dockerfile's own directory."""
+    from imgopt.build_context.tree import find_context, open_context
+
+    if options.context is not None:
+        return open_context(options.context, Path(document.path)), None
+    if document.path == "-":
+        return open_context(Path(), Path("Dockerfile")), None
+    dockerfile = Path(document.path)
+    root = find_context(dockerfile, _sources(document, options))
+    note = None
+    if root.resolve() != dockerfile.parent.resolve():
+        note = f"the files it copies are in {root}, taken as the build context"
+    return open_context(root, dockerfile), note
+
+
+def _sources(document: Dockerfile, options: Options) -> list[str]:
+    """What COPY and ADD take from the context, with known variables filled in."""
+    variables = scopes(document, options.build_args, options.platform or "linux/amd64")
+    sources: list[str] = []
+    for instruction, scope in zip(document.instructions, variables, strict=True):
+        if (
+            instruction.keyword not in ("COPY", "ADD")
+            or instruction.flag("from") is not None
+            or instruction.heredocs
+        ):
+            continue
+        for word in instruction.words[:-1]:
+            value = expand(word.text, scope, document.escape).value
+            if value and "://" not in value and normal("/" + value) != "/":
+                sources.append(value)
+    return sources
+
+
+# weights
+
+
+def _weights(
+    picture: Picture, said: Iterable[Finding | Declined], after_text: str | None, weigher: Weigher
+) -> tuple[Prediction, list[Saving | None]]:
+    from imgopt.weigh.push import push_clients, push_times
+
+    before = weigher.weigh(picture)
+    after = weigher.weigh(_picture_of(picture, after_text)) if after_text is not None else before
+    options = picture.options
+    times = push_times(before, after, tuple(options.bandwidths), options.rtt_s)
+    prediction = Prediction(before, after, times, push_clients(before, after))
+    savings: list[Saving | None] = []
+    known: dict[str, Saving] = {}
+    for finding in findings(said):
+        fix = finding.fix
+        own = _own_saving(finding.waste, weigher) if finding.waste is not None else None
+        if fix is None or not fix.applies:
+            savings.append(own)
+            continue
+        text = apply_edits(picture.document.text, fix.edits)
+        if text not in known:
+            alone = after if text == after_text else weigher.weigh(_picture_of(picture, text))
+            known[text] = saving(before, alone)
+        weighed = known[text]
+        unknown = weighed.first_push_bytes is None or weighed.basis == "unknown"
+        savings.append(own if own is not None and unknown else weighed)
+    return prediction, savings
+
+
+def _own_saving(waste: Waste, weigher: Weigher) -> Saving:
+    if not waste.files:
+        return Saving(waste.first_push_bytes, waste.next_push_bytes, waste.basis)
+    packed = weigher.packed(waste.files)
+    if packed is None:
+        return Saving(None, None, "unknown")
+    return Saving(packed, packed if waste.each_release else 0, weigher.basis(waste.files))
+
+
+def _picture_of(picture: Picture, text: str) -> Picture:
+    return replace(picture, document=parse(text, picture.document.path))
+
+
+def saving(before: ImageWeight, after: ImageWeight) -> Saving:
+    """What a change saves, over the layers that differ: layers equal on both sides cancel out, known or not."""
+    one, other = _differing(before, after)
+    first = _difference(_sum(one, releases=False), _sum(other, releases=False))
+    following = _difference(_sum(one, releases=True), _sum(other, releases=True))
+    bases = [layer.basis for layer in (*one, *other) if layer.compressed_bytes is not None]
+    basis = max(bases, key=BASES.index) if bases else "unknown"
+    return Saving(first, following, basis)
+
+
+def _differing(before: ImageWeight, after: ImageWeight) -> tuple[list[LayerWeight], list[LayerWeight]]:
+    def key(layer: LayerWeight) -> tuple[object, ...]:
+        return (layer.instruction, layer.compressed_bytes, layer.changes_each_release)
+
+    rest = list(after.layers)
+    one: list[LayerWeight] = []
+    for layer in before.layers:
+        twin = next((other for other in rest if key(other) == key(layer)), None)
+        if twin is None:
+            one.append(layer)
+        else:
+            rest.remove(twin)
+    return one, rest
+
+
+def _sum(layers: list[LayerWeight], *, releases: bool) -> Sum:
+    return total(
+        [
+            (layer.compressed_bytes, layer.basis)
+            for layer in layers
+            if layer.changes_each_release or not releases
+        ]
+    )
+
+
+def _difference(before: Sum, after: Sum) -> int | None:
+    if not (before.complete and after.complete) or before.value is None or after.value is None:
+        return None
+    return before.value - after.value
+
+
+# what is known of the application
+
+
+def _java(picture: Picture) -> JavaInfo | None:
+    artifact = picture.artifact
+    major = installed_java.java_major(picture)
+    runtime = (
+        "base image" if picture.base.java_major else installed_java.find(picture)[0].how if major else None
+    )
+    if artifact is None:
+        layered = layered_jar(picture)
+        if major is None and layered is None:
+            return None
+        version = layered.spring_boot if layered else None
+        source = layered.source if layered else runtime
+        return JavaInfo(major, None, "spring-boot" if version else None, version, None, source)
+    name = " ".join(artifact.sources)
+    jar = artifact.jar
+    if jar is not None:
+        return JavaInfo(major or jar.java_major, name, jar.kind, jar.spring_boot, jar.start_class, "jar")
+    version = picture.options.spring_boot
+    if version is not None:
+        return JavaInfo(major, name, "spring-boot", version, None, "option")
+    facts = None if layering.plan(picture).layered else picture.build_facts
+    if facts is not None:
+        kind = "spring-boot" if facts.spring_boot else None
+        return JavaInfo(major or facts.java_major, name, kind, facts.spring_boot, None, Path(facts.path).name)
+    return JavaInfo(major, name, None, None, None, runtime)
+
+
+def _warnings(picture: Picture) -> Iterable[str]:
+    from imgopt.java.spring_boot import java_needed
+
+    yield from _start_warnings(picture)
+    artifact = picture.artifact
+    if artifact is not None and artifact.file is not None:
+        problem = picture.jars.problem(artifact.file)
+        if problem is not None:
+            yield str(problem)
+        if artifact.jar is not None:
+            yield from (f"{artifact.file}: {text}" for text in artifact.jar.problems)
+            major = installed_java.java_major(picture)
+            needed = java_needed(artifact.jar)
+            if major and needed > major:
+                yield f"{artifact.file} needs Java {needed}, and {installed_java.java_name(picture)} runs Java {major}: it will not start"
+
+
+def _start_warnings(picture: Picture) -> Iterable[str]:
+    """Start commands that do not do what they look like."""
+    fault = first_fault(picture.document)
+    if fault is not None:
+        yield fault.reason
+    for instruction in picture.start_commands:
+        words = instruction.json
+        if words is None:
+            if instruction.text.lstrip().startswith("[") and instruction.text.rstrip().endswith("]"):
+                yield (
+                    f"line {instruction.line}: {instruction.keyword} looks like a JSON list and is none, so a shell runs it "
+                    "and finds no such command; check commas and double quotes"
+                )
+            continue
+        if words and words[0].rsplit("/", 1)[-1] in ("java", "exec"):
+            name = next((word for word in words[1:] if word.startswith("$")), None)
+            if name is not None:
+                yield (
+                    f"line {instruction.line}: nothing expands {name} in the exec form; java gets the word as it stands. "
+                    f'["sh", "-c", "exec java {name} ..."] would'
+                )
+
+
+def _good(picture: Picture, found: Sequence[Finding], declined: Sequence[Declined]) -> str | None:
+    if found or declined or picture.ignored is not None:
+        return None
+    if picture.base.kind == "jre" and layering.plan(picture).layered:
+        return "runs on a JRE and is layered already"
+    if picture.base.kind == "jre":
+        return "runs on a JRE; nothing to gain was found"
+    return None

@@ -1,0 +1,114 @@
+"""What the commands report: the data that every output format renders and the contract's JSON prints.
+
+Bytes are bytes, seconds are seconds; formatting belongs to `imgopt.report`. ``None`` means unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from imgopt.errors import ImgoptError
+from imgopt.finding import Declined, Finding
+from imgopt.scales import Sum
+from imgopt.weigh.weights import Prediction, Saving
+
+if TYPE_CHECKING:
+    from imgopt.bases.base import Base
+    from imgopt.suggest.foreseen import Foreseen
+
+
+@dataclass(frozen=True)
+class StageInfo:
+    name: str | None
+    base: str
+    final: bool
+
+
+@dataclass(frozen=True)
+class JavaInfo:
+    """``source``: where it was read ("jar", "pom.xml", "build.gradle", "option", "base image", or how the stage
+    brings its Java: "package", "archive", "copied")."""
+
+    major: int | None
+    artifact: str | None
+    kind: str | None
+    spring_boot: str | None
+    start_class: str | None
+    source: str | None
+
+
+@dataclass(frozen=True)
+class RewriteResult:
+    """``applicability`` is that of the weakest fix applied, or of nothing ("safe") when unchanged."""
+
+    changed: bool
+    applicability: str
+    text: str
+    not_applied: tuple[Declined, ...]
+    applied: tuple[str, ...] = ()  # rule ids, in report order
+
+
+class BeforeAfter(Protocol):
+    """Bytes before and after the rewrite of a Dockerfile."""
+
+    @property
+    def before(self) -> Sum: ...
+    @property
+    def after(self) -> Sum: ...
+
+
+@dataclass(frozen=True)
+class PipelinePush:
+    """A push that a CI file makes. ``unknown`` says why its bytes are not known; ``timeout_s`` is the shortest limit
+    around it; ``at_once``: how many others may run at the same time."""
+
+    line: int
+    tool: str
+    dockerfile: str | None
+    unknown: str | None
+    first_push: BeforeAfter
+    next_push: BeforeAfter
+    timeout_s: float | None
+    at_once: int
+
+
+@dataclass(frozen=True)
+class PipelineSummary:
+    """What a CI file pushes; ``system`` is "Jenkins", "GitLab CI" or "GitHub Actions"."""
+
+    system: str
+    pushes: tuple[PipelinePush, ...]
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """All of one Dockerfile's answer, or a CI file's. ``original`` is the text as read (surrogate-escaped UTF-8).
+
+    A CI file has a ``pipeline``, no stages and no prediction of its own, and is never rewritten.
+    """
+
+    path: str
+    context: str
+    context_note: str | None
+    platform: str
+    stages: tuple[StageInfo, ...]
+    java: JavaInfo | None
+    findings: tuple[tuple[Finding, Saving | None], ...]
+    rewrite: RewriteResult
+    prediction: Prediction | None
+    original: str
+    warnings: tuple[str, ...] = ()
+    good: str | None = None  # a word that the file is good, when nothing was found
+    skipped: str | None = None  # `# imgopt: ignore-file`, with its reason
+    pipeline: PipelineSummary | None = None
+    base: Base | None = None  # the final image's
+    foreseen: Foreseen | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    files: tuple[FileReport, ...]
+    errors: tuple[ImgoptError, ...]
+    bandwidth_source: str  # e.g. "default", "--bandwidth", "imgopt.toml:3", "profile aliyun-personal"
+    catalogue_date: str

@@ -1,0 +1,1 @@
+"""Words: those from outside made fit to be printed and to be commands, and slips of the pen in names."""
