@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from imgopt.java.build_files import BuildFacts, jar_path_matches
+from imgopt.java.build_facts import BuildFacts
+from imgopt.java.build_files import jar_path_matches
 
 MAVEN = BuildFacts("services/orders/pom.xml", "maven", artifact="target/orders-1.0.jar")
 GRADLE = BuildFacts("build.gradle", "gradle", artifact="build/libs/demo-0.0.1-SNAPSHOT.jar")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from imgopt.errors import ContextError
-from imgopt.java.build_files import BuildFacts, read_build_files
+from imgopt.java.build_facts import BuildFacts
+from imgopt.java.build_files import read_build_files
 
 BOOT = "org.springframework.boot"
 

@@ -14,7 +14,7 @@ import tools
 from builders import project
 
 from imgopt.engines import BuildError, BuildRequest, EngineError, open_engine
-from imgopt.engines.kaniko import PRESERVE
+from imgopt.engines.kaniko_version import PRESERVE
 from imgopt.errors import UsageError
 
 FORK = f"""\

@@ -17,7 +17,8 @@ from jar_samples import (
 )
 
 from imgopt.java import spring_boot
-from imgopt.java.jar import Jar, read_jar
+from imgopt.java.jar import read_jar
+from imgopt.java.model import Jar
 from imgopt.java.spring_boot import (
     exploded_order,
     extraction,

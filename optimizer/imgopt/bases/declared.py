@@ -94,7 +94,7 @@ def declared_base(name: str, declared: Mapping[str, Mapping[str, object]]) -> Ba
     Raises:
         ConfigError: the matching entry is malformed.
     """
-    from imgopt.bases.identify import identify_public
+    from imgopt.bases.public import identify_public
 
     for pattern, entry in declared.items():
         star = re.fullmatch("(.*)".join(re.escape(part) for part in pattern.split("*")), name)

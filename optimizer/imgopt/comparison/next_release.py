@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from imgopt.build_context.tree import Context, Sent, sent
 from imgopt.errors import JarError, MeasureError
 from imgopt.java.archive import Entry
-from imgopt.java.jar import Jar
+from imgopt.java.model import Jar
 from imgopt.java.next_class import with_unused_constant
 from imgopt.java.next_jar import CONSTANT, Unchangeable, class_to_change, write_next_jar
 from imgopt.picture.builds import builds_java

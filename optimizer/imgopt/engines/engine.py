@@ -135,6 +135,10 @@ class Runner(Protocol):
     def start(self, reference: str, request: RunRequest) -> Container: ...
 
 
+#: Gives a runner for as long as a context lasts; None where nothing starts containers.
+Starter = Callable[[], AbstractContextManager[Runner | None]]
+
+
 class Engine(AbstractContextManager["Engine"], Protocol):
     """``name``: docker, buildkit, podman or kaniko. ``description``: for people, with version and builder, e.g.
     "Docker 20.10.24, classic builder"."""

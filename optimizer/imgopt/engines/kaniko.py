@@ -10,7 +10,6 @@ them when a variable says so: there imgopt sets both.
 
 from __future__ import annotations
 
-import mmap
 import os
 import re
 import shutil
@@ -22,13 +21,11 @@ from typing import Protocol
 from imgopt.engines.command import Finished
 from imgopt.engines.engine import BuildRequest, BuiltImage, EngineError
 from imgopt.engines.file_engine import FileEngine
+from imgopt.engines.kaniko_version import PRESERVE
 from imgopt.engines.opened import remove
 from imgopt.engines.output import build_error, timed_out
 from imgopt.errors import UsageError
 
-PRESERVE = "FF_KANIKO_REPRODUCIBLE_PRESERVE_BASE_LAYERS"
-#: The maintained fork from here on: the flag above was measured there.
-PRESERVES_SINCE = (1, 28)
 FORK = "github.com/osscontainertools/kaniko"
 
 # what would undo the layers, or what imgopt itself says to the executor
@@ -185,23 +182,3 @@ def connect(executor: str | None = None, flags: Sequence[str] = ()) -> KanikoEng
     from imgopt.engines.kaniko_container import ContainerExecutor
 
     return KanikoEngine(ContainerExecutor(executor), flags)
-
-
-def version_from(answer: str) -> str:
-    """Of what ``executor version`` prints."""
-    found = re.search(r"version\s*:\s*v?(\S+)", answer)
-    return found[1] if found else "?"
-
-
-def is_since(version: str, since: tuple[int, int]) -> bool:
-    found = re.match(r"(\d+)\.(\d+)", version)
-    return found is not None and (int(found[1]), int(found[2])) >= since
-
-
-def contains(program: Path, word: str) -> bool:
-    """Whether a program has a word in it, such as the name of a variable that it reads."""
-    try:
-        with program.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return content.find(word.encode()) >= 0
-    except (OSError, ValueError):
-        return False

@@ -19,7 +19,7 @@ from imgopt.engines.context_tar import context_tar
 from imgopt.engines.docker import DockerEngine
 from imgopt.engines.docker_endpoint import config_directory
 from imgopt.engines.engine import BuildRequest, EngineError
-from imgopt.engines.kaniko import PRESERVES_SINCE, is_since, version_from
+from imgopt.engines.kaniko_version import PRESERVES_SINCE, is_since, version_from
 
 
 class ContainerExecutor:

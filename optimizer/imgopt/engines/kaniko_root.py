@@ -17,7 +17,7 @@ from pathlib import Path
 from imgopt.engines.command import Finished, ask, run
 from imgopt.engines.docker_endpoint import config_directory
 from imgopt.engines.engine import BuildRequest, EngineError
-from imgopt.engines.kaniko import PRESERVE, contains, version_from
+from imgopt.engines.kaniko_version import PRESERVE, contains, version_from
 from imgopt.engines.opened import remove
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -70,8 +70,9 @@ def _docker() -> Engine:
 
 def _podman() -> Engine:
     from imgopt.engines.podman import connect
+    from imgopt.engines.runners import any_runner
 
-    return connect()
+    return connect(any_runner)
 
 
 def _buildkit(builder: str | None, address: str | None) -> Engine:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgopt.engines.command import ask, end_group, run
 from imgopt.engines.docker_endpoint import Endpoint
-from imgopt.engines.engine import BuildRequest, BuiltImage, Engine, EngineError, Runner
+from imgopt.engines.engine import BuildRequest, BuiltImage, Engine, EngineError, Runner, Starter
 from imgopt.engines.opened import Opened, remove, work_directory
 from imgopt.engines.output import build_error, timed_out
 
@@ -35,7 +35,8 @@ WRITE_SECONDS = 1800
 
 
 class PodmanEngine:
-    """See `imgopt.engines.engine.Engine`. ``tool``: podman or buildah, which share images."""
+    """See `imgopt.engines.engine.Engine`. ``tool``: podman or buildah, which share images; ``starter`` starts those
+    that buildah makes, which starts none itself."""
 
     name = "podman"
     steady: str | None = None
@@ -44,8 +45,9 @@ class PodmanEngine:
         "--layers: without it, buildah's default, all instructions of a stage make one layer that changes always",
     )
 
-    def __init__(self, tool: str, version: str) -> None:
+    def __init__(self, tool: str, version: str, starter: Starter | None = None) -> None:
         self.tool = tool
+        self._starter = starter
         self._kind = Path(tool).name
         self._version = version
         self._repository = f"localhost/imgopt-{secrets.token_hex(4)}"
@@ -201,10 +203,8 @@ class PodmanEngine:
         if self._runner is None:
             if self.starts_containers:
                 self._runner = self._closing.enter_context(self._started())
-            else:
-                from imgopt.engines.runners import any_runner
-
-                self._runner = self._closing.enter_context(any_runner())
+            elif self._starter is not None:
+                self._runner = self._closing.enter_context(self._starter())
         return self._runner
 
     @contextlib.contextmanager
@@ -285,8 +285,9 @@ class PodmanEngine:
         self.close()
 
 
-def connect() -> Engine:
-    """Podman's command line, else buildah's, else Podman's socket. EngineError when none works."""
+def connect(starter: Starter | None = None) -> Engine:
+    """Podman's command line, else buildah's, else Podman's socket. EngineError when none works. ``starter``: of
+    buildah's images."""
     tried = []
     host = os.environ.get("CONTAINER_HOST")
     if host:  # the command line would speak with that machine, and write files there
@@ -302,7 +303,7 @@ def connect() -> Engine:
             )
             if tool == "podman" and info.get("host", {}).get("serviceIsRemote"):
                 return _by_socket(str(info["host"]["remoteSocket"]["path"]), "podman info")
-            return PodmanEngine(path, _tool_version(path))
+            return PodmanEngine(path, _tool_version(path), starter)
         except EngineError as error:
             tried.append(error.message)
         except (ValueError, KeyError, TypeError, AttributeError):

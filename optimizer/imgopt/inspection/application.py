@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from imgopt.inspection.filesystem import Filesystem
     from imgopt.inspection.image import InspectedJar
     from imgopt.inspection.places import JavaHome
-    from imgopt.java.jar import Jar
+    from imgopt.java.model import Jar
 
 #: Jars that are an application, whether something is seen to start them or not.
 _KINDS = frozenset(

@@ -12,7 +12,7 @@ from imgopt.inspection.places import JavaHome, Places, What
 from imgopt.scales import Basis, Sum, total
 
 if TYPE_CHECKING:
-    from imgopt.java.jar import Jar
+    from imgopt.java.model import Jar
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from imgopt.images.model import Image, OpenImage
     from imgopt.inspection.weight import Weigher
-    from imgopt.java.jar import Jar
+    from imgopt.java.model import Jar
 
 #: Layers may unpack to this much together, or to RATIO times what is stored, if that is more: beyond, nobody's image.
 MOST_BYTES = 32 << 30

@@ -17,7 +17,7 @@ from posixpath import normpath
 from typing import Any, Literal
 
 from imgopt.errors import ContextError
-from imgopt.java.build_files import (
+from imgopt.java.build_facts import (
     BuildFacts,
     as_bool,
     java_level,

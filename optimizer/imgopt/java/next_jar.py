@@ -19,7 +19,7 @@ from typing import BinaryIO
 from imgopt.errors import JarError
 from imgopt.java import archive, spring_boot
 from imgopt.java.archive import DirectoryRange, Entry
-from imgopt.java.jar import Jar
+from imgopt.java.model import Jar
 from imgopt.java.next_class import with_unused_constant
 
 #: How much later the next release is built, by its entries' times. Even: a DOS time has steps of two seconds.

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from imgopt.java.model import LayerIndex
+
 if TYPE_CHECKING:
     from imgopt.java.archive import Entry
-    from imgopt.java.jar import Jar, Library
+    from imgopt.java.model import Jar, Library
 
-LayerIndex = tuple[tuple[str, tuple[str, ...]], ...]
-"""(layer name, paths) in order; a path that ends in ``/`` stands for everything below it."""
 
 LOADER_PACKAGE = "org.springframework.boot.loader."
 LOADER_PATH = "org/springframework/boot/loader/"

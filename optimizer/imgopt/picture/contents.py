@@ -21,7 +21,8 @@ from imgopt.shell import shell_script
 
 if TYPE_CHECKING:
     from imgopt.build_context.tree import Context
-    from imgopt.java.jar import Entry, Jar
+    from imgopt.java.archive import Entry
+    from imgopt.java.model import Jar
 
 #: Commands that change nothing in the file system worth a byte.
 _SILENT = frozenset(

@@ -23,8 +23,8 @@ from imgopt.picture.scripts import script_of, shell_text
 if TYPE_CHECKING:
     from imgopt.bases import Base
     from imgopt.build_context.tree import Context
-    from imgopt.java.build_files import BuildFacts
-    from imgopt.java.jar import Jar
+    from imgopt.java.build_facts import BuildFacts
+    from imgopt.java.model import Jar
     from imgopt.options import Options
 
 #: Start scripts larger than this are not read.

@@ -11,7 +11,7 @@ from imgopt.report.markdown import code, escaped, markdown_table
 from imgopt.units import megabytes
 
 if TYPE_CHECKING:
-    from imgopt.java.jar import Jar, Library
+    from imgopt.java.model import Jar, Library
     from imgopt.java.natives import NativeLibrary
 
 _KINDS = {

@@ -17,7 +17,7 @@ from imgopt.weigh.weights import ImageWeight, Prediction, Saving
 
 if TYPE_CHECKING:
     from imgopt.finding import Finding
-    from imgopt.java.jar import Jar
+    from imgopt.java.model import Jar
     from imgopt.rule import Documented
 
 Object = dict[str, Any]

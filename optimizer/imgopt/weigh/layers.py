@@ -29,7 +29,8 @@ from imgopt.scales import Basis
 from imgopt.weigh.weights import ImageWeight, LayerWeight
 
 if TYPE_CHECKING:
-    from imgopt.java.jar import Entry, Jar
+    from imgopt.java.archive import Entry
+    from imgopt.java.model import Jar
 
 #: Larger entries of a jar are not inflated to be weighed: their layer's size is unknown.
 MOST_BYTES = 1 << 30

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from imgopt.bases import Base
     from imgopt.dockerfile import Instruction
-    from imgopt.java.jar import Jar
+    from imgopt.java.model import Jar
     from imgopt.java.natives import NativeLibrary
     from imgopt.picture import Picture
     from imgopt.plans.base.adapting import Adaptation

@@ -15,7 +15,7 @@ from imgopt.picture.contents import join
 from imgopt.plans.layers import layering
 
 if TYPE_CHECKING:
-    from imgopt.java.jar import Jar
+    from imgopt.java.model import Jar
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from imgopt.text.quoting import Unwritable, quoted, quoted_path, require_visible
 if TYPE_CHECKING:
     from imgopt.bases import Base
     from imgopt.java.archive import Entry
-    from imgopt.java.jar import Jar
+    from imgopt.java.model import Jar
 
 #: 1980-02-01, the time Spring Boot's own reproducible builds give to entries. Not 0: to Java code a time of 0
 #: can mean "no such file".
