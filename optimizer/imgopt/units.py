@@ -114,11 +114,6 @@ def rate(bytes_per_s: int) -> str:
     return f"{_plain(bytes_per_s)} MB/s"
 
 
-def rate_range(rates: tuple[int, ...]) -> str:
-    """Several rates as one: ``0.5-1 MB/s`` for the two ends of a range."""
-    return f"{'-'.join(_plain(each) for each in rates)} MB/s"
-
-
 def _plain(bytes_per_s: int) -> str:
     whole, rest = divmod(bytes_per_s, 1_000_000)
     return f"{whole}.{rest:06}".rstrip("0").rstrip(".")

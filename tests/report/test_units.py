@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from imgopt.bandwidths import DEFAULT_PROFILE, PROFILES, bandwidth
 from imgopt.errors import UsageError
-from imgopt.units import duration, megabytes, parse_rates, parse_size, rate, rate_range
+from imgopt.units import duration, megabytes, parse_rates, parse_size, rate
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,6 @@ def test_rates_are_told_without_needless_zeros() -> None:
     assert rate(500_000) == "0.5 MB/s"
     assert rate(12_500_000) == "12.5 MB/s"
     assert rate(10_000_000) == "10 MB/s"
-    assert rate_range((500_000, 1_000_000)) == "0.5-1 MB/s"
 
 
 def test_profiles() -> None:

@@ -253,15 +253,6 @@ def _is_sent(context: Context, found: _Found) -> bool:
     return next(_walk(context, found.path, found.state, ordered=False), None) is not None
 
 
-def context_bytes(context: Context) -> int:
-    """Bytes of the files that are not ignored: what the classic builder is sent, and the most BuildKit asks for."""
-    total = 0
-    for visit in _walk(context, "", 0, ordered=False):
-        if not visit.is_directory and not visit.entry.is_symlink():
-            total += _stat(visit.entry).st_size
-    return total
-
-
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What is sent to a builder: a file, directory or link. ``name``: slash form, relative to the context's root."""
@@ -401,8 +392,8 @@ def resolve(
 
     `sources` are local paths with variables expanded. Of `destination` only its form counts (`names_directory`);
     one that is a directory in the image already must be given with a slash. A source that is not in the context
-    adds nothing: the builder fails for it unless it is a glob (`missing_sources`). Where two sources make the
-    same target, the last one stays.
+    adds nothing: the builder fails for it unless it is a glob. Where two sources make the same target, the last
+    one stays.
 
     Raises ContextError for a link that leads to nothing in the context, for what cannot be read, and for a
     malformed pattern.
@@ -426,18 +417,6 @@ def resolve(
                 )
             made[item.target] = item
     return tuple(made.values())
-
-
-def missing_sources(context: Context, sources: Sequence[str], parents: bool = False) -> tuple[str, ...]:
-    """The sources of which nothing is in the context (not there, ignored, or a glob that matches nothing).
-
-    Raises ContextError as `resolve` does.
-    """
-    if parents:
-        return tuple(
-            source for source in sources if next(_with_parents(context, source, IgnoreRules()), None) is None
-        )
-    return tuple(source for source in sources if not _matches(context, source))
 
 
 def _anchored(path: str) -> str:

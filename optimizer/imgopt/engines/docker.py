@@ -79,14 +79,6 @@ class DockerEngine:
 
         return "buildah" if self.is_podman else docker_gzip(str(self._version.get("GoVersion", "")))
 
-    def has_base(self, name: str) -> str | None:
-        from docker.errors import DockerException
-
-        try:
-            return str(self.client.images.get(name).id)
-        except (DockerException, OSError):
-            return None
-
     # --- building -----------------------------------------------------------------------------------------
 
     def build(self, request: BuildRequest, tag: str) -> BuiltImage:

@@ -23,9 +23,6 @@ class FileEngine:
         self._closing = contextlib.ExitStack()
         self._runner: Runner | None = None
 
-    def has_base(self, name: str) -> str | None:
-        return None  # bases lie in registries, or in a cache that cannot be asked
-
     def open(self, built: BuiltImage) -> OpenImage:
         return self._files.open(built)
 

@@ -68,9 +68,6 @@ class PodmanEngine:
         """buildah only builds."""
         return self._kind == "podman"
 
-    def has_base(self, name: str) -> str | None:
-        return self._image_id(name)
-
     # --- building -----------------------------------------------------------------------------------------
 
     def build(self, request: BuildRequest, tag: str) -> BuiltImage:

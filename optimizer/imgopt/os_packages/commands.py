@@ -7,7 +7,7 @@ installs beside it as a recommendation (in Alpine's names). ``-`` means that the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -166,14 +166,6 @@ def _harmless_setting(text: str) -> bool:
             "install_weak_deps=",
         )
     )
-
-
-def package_commands(script: shell.Script) -> Iterator[PackageCommand]:
-    """Every call of a package manager in a shell text, in order."""
-    for command in script.commands:
-        found = read(command)
-        if found is not None:
-            yield found
 
 
 def clears_cache(command: shell.Command, manager: Manager) -> bool:

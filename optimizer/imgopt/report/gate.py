@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from imgopt.gate.budgets import Growth
@@ -214,13 +213,3 @@ def _budget(each: Judged) -> dict[str, Any]:
         "details": list(each.details),
         "remedies": list(each.remedies),
     }
-
-
-def lines_of(verdicts: Sequence[Verdict]) -> list[str]:
-    """One sentence for each budget that is not kept, for errors and summaries."""
-    return [
-        f"{verdict.subject.label}: {each.limit.name}: {each.message}"
-        for verdict in verdicts
-        for each in verdict.budgets
-        if each.passed is not True
-    ]
