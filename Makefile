@@ -1,6 +1,6 @@
 # make demo    a virtual environment, the package, then the main job on a real Spring Boot service
-# make test    what the tests need (with apt, when it may), then ruff, mypy and all tests
-# make lint-imports   the directions in which imports may run (.importlinter)
+# make check   the inner loop: ruff, mypy, the directions of imports, and the tests that need nothing but Python
+# make test    what the tests need (with apt, when it may), then all of `make check` and all tests
 # make bench   figures: start-up, many Dockerfiles, a large jar, predicted pushes beside real ones
 # make fuzz    looks for crashes, hangs and wrong rewrites, FUZZ_SECONDS (600) with each fuzzer of tests/fuzz
 # make clean   removes the virtual environment, downloads and caches
@@ -11,8 +11,10 @@ BIN := $(VENV)/bin
 SHELL := /bin/sh
 
 FUZZ_SECONDS ?= 600
+# how many tests run at a time: one for each core
+WORKERS ?= auto
 
-.PHONY: demo test lint-imports bench fuzz clean prepare
+.PHONY: demo check lint test bench fuzz clean prepare
 
 demo: $(VENV)/.demo
 	@$(BIN)/python fixtures/demo/fetch.py fixtures/demo/target/zipkin-server.jar
@@ -21,14 +23,17 @@ demo: $(VENV)/.demo
 	@printf '\n$$ imgopt rewrite --diff fixtures/demo\n\n'
 	@$(BIN)/imgopt rewrite --diff fixtures/demo
 
-test: prepare $(VENV)/.dev
+check: lint
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not (engine or maven or registry or native or slow)"
+
+lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	PYTHONPATH=optimizer:rules $(BIN)/lint-imports --no-cache --no-logo
 
-lint-imports: $(VENV)/.dev
-	@PYTHONPATH=optimizer:rules $(BIN)/lint-imports --no-cache --no-logo
+test: prepare lint
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 bench: $(VENV)/.dev
 	$(BIN)/python tests/benchmarks/bench.py

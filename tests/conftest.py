@@ -31,6 +31,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+#: What a test asks for says what it needs beyond Python: the fixture's name decides, nobody marks by hand.
+_NEEDS = {
+    "engine": {"engine", "archives", "bases", "podman", "podman_socket", "buildkit", "kaniko", "builder", "release_builder"},
+    "maven": {"app"},
+    "registry": {"shared_registry", "registry", "locked", "with_tls", "by_token", "proxy", "bench"},
+    "native": {"musl"},
+}
+#: Folders and files whose tests start programs of their own, or work on inputs as large as imgopt takes.
+_SLOW = (
+    "benchmarks",
+    "ci/test_adopters.py",
+    "ci/test_ci_properties.py",
+    "ci/test_jenkins_files.py",
+    "cli/test_terminal.py",
+    "compare",
+    "dockerfile/test_buildkit_properties.py",
+    "dockerfile/test_limits.py",
+    "engines",
+    "registry",
+    "running",
+    "test_wheel.py",
+    "weigh/test_compressed_size.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks each test by what it needs; `make check` leaves out all of these."""
+    here = Path(__file__).parent
+    for item in items:
+        asked = set(getattr(item, "fixturenames", ()))
+        for mark, fixtures in _NEEDS.items():
+            if asked & fixtures:
+                item.add_marker(mark)
+        path = item.path.relative_to(here).as_posix()
+        if any(path == each or path.startswith(f"{each}/") for each in _SLOW):
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def app() -> Callable[..., Path]:
     """`app(spring_boot, layout="jar")`: the demo application's executable jar, built when it is not cached."""
