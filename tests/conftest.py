@@ -33,7 +33,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 #: What a test asks for says what it needs beyond Python: the fixture's name decides, nobody marks by hand.
 _NEEDS = {
-    "engine": {"engine", "archives", "bases", "podman", "podman_socket", "buildkit", "kaniko", "builder", "release_builder"},
+    "engine": {
+        "engine",
+        "archives",
+        "bases",
+        "podman",
+        "podman_socket",
+        "buildkit",
+        "kaniko",
+        "builder",
+        "release_builder",
+    },
     "maven": {"app"},
     "registry": {"shared_registry", "registry", "locked", "with_tls", "by_token", "proxy", "bench"},
     "native": {"musl"},
