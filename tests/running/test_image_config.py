@@ -88,6 +88,7 @@ def test_another_architecture_is_different() -> None:
         "same": False,
         "verdict": "different",
         "reason": None,
+        "remedy": None,
     }
 
 
