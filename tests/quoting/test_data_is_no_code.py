@@ -112,9 +112,9 @@ def test_a_launcher_of_any_name_is_no_part_of_a_start_command(imgopt: Imgopt, tm
 
 BY_PATH: Mapping[str, Any] = {"version": "2.2.13.RELEASE", "layered": False, "jarmode": None}
 ENTRIES = [
-    "App$1.class", "read me.txt", "it's.txt", 'say "x".txt', "back\\slash", "-x", "--x", "@args", "@@args", "[a]", "*", "?", "~", "{a,b}", "!x", "#x",
+    "App$1.class", "read me.txt", "it's.txt", 'say "x".txt', "back\\slash", "x-x", "@args", "@@args", "[a]", "*", "?", "~", "{a,b}", "!x", "#x",
     "$(touch PWNED)", "`touch PWNED`", "${HOME}", "a;touch PWNED;true/f", "a&touch PWNED", "<<EOF", "%s", "été.txt", " lead", "trail ", "x\\",
-    "'$(touch PWNED)'", "=", "-Cx", "$'\\x41'",
+    "'$(touch PWNED)'", "=", "$'\\x41'",
 ]  # fmt: skip
 
 
@@ -137,6 +137,11 @@ def test_whatever_stands_at_the_root_of_a_jar_arrives(
     [
         ("-C", "takes for an option"),
         ("--release9", "takes for an option"),
+        ("-x", "takes for an option"),
+        ("-Cx", "takes for an option"),
+        # its launcher hands -J… to the virtual machine, wherever it stands
+        ("-J-XX:OnOutOfMemoryError=touch PWNED", "takes for an option"),
+        ("-J-version", "takes for an option"),
         ("a\nb", "cannot be written there"),
         ("a\rb", "cannot be written there"),
         ("\u202etxt", "cannot be written there"),

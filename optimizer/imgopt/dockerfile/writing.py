@@ -36,6 +36,11 @@ def source(text: str) -> str:
     return word(text)
 
 
+def pattern(text: str) -> str:
+    """`word` for a source of the author's own, whose ``*``, ``?`` and ``[`` go on being patterns."""
+    return text if re.fullmatch(r"(?!--)[\w@%+=:,./*?\[\]-]+", text) else word(text)
+
+
 def flag(name: str, text: str) -> str:
     """``--name=text``. BuildKit reads flags byte by byte: ASCII only, and nothing that would need quotes."""
     if not _FLAG_VALUE.fullmatch(text):

@@ -331,7 +331,8 @@ def _top(jar: Jar) -> tuple[str, ...]:
 
     found = sorted({entry.name.split("/", 1)[0] for entry in jar.entries if entry.name.strip("/")})
     for name in found:
-        if name == "-C" or name.startswith("--release"):
+        # -C and --release are options of jar itself; its launcher takes -J… for the virtual machine, which runs commands
+        if name.startswith("-"):
             raise LayeringRefused(
                 f"the archive has {shown(name)} at its root, which `jar` takes for an option"
             )

@@ -277,7 +277,9 @@ def advice(picture: Picture, removal: Removal) -> str:
     strips = any("--strip" in word.text for command in uses for word in command.args)
     if flag is None and source.endswith(_TARS) and uses and not strips:
         try:
-            return f"ADD {writing.source(source)} unpacks it without a copy of the archive; `tar` and `rm` go"
+            return (
+                f"ADD {writing.pattern(source)} unpacks it without a copy of the archive; `tar` and `rm` go"
+            )
         except Unwritable:
             return "use ADD, which unpacks it without a copy of the archive; `tar` and `rm` go"
     if re.search(r"[*?\[]", source):
