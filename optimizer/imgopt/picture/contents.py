@@ -205,15 +205,14 @@ def stage_contents(
     """The content of every stage, in order. ``scopes`` as from `imgopt.dockerfile.scopes`."""
     contents: list[StageContent] = []
     names: dict[str, int] = {}
-    index_of = {id(instruction): number for number, instruction in enumerate(document.instructions)}
     work = _Work()
     for stage in document.stages:
-        base = expand(stage.image.text, scopes[index_of[id(stage.from_)]], document.escape).value
+        base = expand(stage.image.text, scopes[stage.from_.number], document.escape).value
         parent = names.get((base or "").lower())
         content = contents[parent].copy() if parent is not None else StageContent(work=work)
         walker = _Walker(document, context, contents, names, content, read_jar, stage.index)
         for instruction in stage.instructions:
-            walker.visit(instruction, scopes[index_of[id(instruction)]])
+            walker.visit(instruction, scopes[instruction.number])
         contents.append(content)
         names[str(stage.index)] = stage.index
         if stage.name:

@@ -134,15 +134,11 @@ class Picture:
         return self.document.path
 
     @cached_property
-    def index_of(self) -> dict[int, int]:
-        return {id(instruction): number for number, instruction in enumerate(self.document.instructions)}
-
-    @cached_property
     def scopes(self) -> tuple[Mapping[str, str | None], ...]:
         return scopes(self.document, self.options.build_args, self.platform)
 
     def scope(self, instruction: Instruction) -> Mapping[str, str | None]:
-        return self.scopes[self.index_of[id(instruction)]]
+        return self.scopes[instruction.number]
 
     def expand(self, instruction: Instruction, text: str) -> str | None:
         """``text`` with the variables that this instruction sees, or None when one is not known."""
@@ -249,6 +245,14 @@ class Picture:
     def layers(self) -> tuple[Layer, ...]:
         """The layers of the final image above its base, in order."""
         return tuple(self.final.content.layers)
+
+    def layer_of(self, instruction: Instruction) -> Layer | None:
+        """The layer of the final image that an instruction makes."""
+        return self._layer_of.get(instruction.number)
+
+    @cached_property
+    def _layer_of(self) -> dict[int, Layer]:
+        return {layer.instruction.number: layer for layer in self.layers}
 
     @cached_property
     def environment(self) -> Mapping[str, str | None]:
@@ -395,7 +399,7 @@ class Picture:
         """The application's jar: the one that is started, else the only one there is."""
         started = [artifact for artifact in self.artifacts if artifact.started]
         if started:
-            return started[0] if len({id(artifact.instruction) for artifact in started}) == 1 else None
+            return started[0] if len({artifact.instruction.number for artifact in started}) == 1 else None
         return self.artifacts[0] if len(self.artifacts) == 1 else None
 
     @cached_property
@@ -428,7 +432,7 @@ class Picture:
         sources = tuple(
             word if word is not None else instruction.words[n].text for n, word in enumerate(words[:-1])
         )
-        layer = next((layer for layer in self.layers if layer.instruction is instruction), None)
+        layer = self.layer_of(instruction)
         jars = [
             (file, _place(file.path, file.origin.name if file.origin else "", started))
             for file in (layer.files if layer else ())

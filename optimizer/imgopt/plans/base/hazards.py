@@ -716,10 +716,10 @@ def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Itera
             )
     for jar in picture.application_jars:
         yield from _native_needs(picture, jar, target, adaptation)
-    copied = {id(artifact.instruction) for artifact in picture.artifacts}
+    copied = {artifact.instruction.number for artifact in picture.artifacts}
     for layer in picture.layers:
         instruction = layer.instruction
-        if instruction.keyword in ("COPY", "ADD") and not layer.complete and id(instruction) not in copied:
+        if instruction.keyword in ("COPY", "ADD") and not layer.complete and instruction.number not in copied:
             what = instruction.text if len(instruction.text) < 60 else instruction.text[:57] + "..."
             yield Doubt(f"line {instruction.line} brings files that are not there to be read ({what})")
         for file in layer.files:

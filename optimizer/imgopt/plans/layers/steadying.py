@@ -141,7 +141,7 @@ def _is_steady(picture: Picture, copy: _Copy) -> bool:
         return True
     if copy.target != "/":
         return False
-    layer = next((layer for layer in picture.layers if layer.instruction is copy.instruction), None)
+    layer = picture.layer_of(copy.instruction)
     if layer is not None and layer.files:
         return layer.steady
     return _stamps(picture, copy.source)
@@ -312,7 +312,7 @@ def _of_libraries(picture: Picture) -> Iterator[SteadyingPlan]:
     for instruction in picture.final.stage.instructions:
         if instruction.keyword not in ("COPY", "ADD") or len(instruction.words) != 2 or instruction.heredocs:
             continue
-        layer = next((layer for layer in picture.layers if layer.instruction is instruction), None)
+        layer = picture.layer_of(instruction)
         if layer is None or layer.steady:
             continue
         words = [picture.expand(instruction, word.text) for word in instruction.words]

@@ -80,7 +80,6 @@ class Project:
         self.lines = tuple(_lines(picture))
         self.workdir = picture.final.content.workdir
         self.jar = started_jar(picture)
-        self._layers: dict[int, Layer] = {id(layer.instruction): layer for layer in picture.layers}
         self._calls: dict[int, tuple[Call, ...]] = {}
         self._named: set[str] = set()  # files that build commands name: settings, other build files
         numbers = [line.number for line in self.lines if line.instruction in builds]
@@ -92,7 +91,9 @@ class Project:
     # what lines bring and do
 
     def layer(self, line: Line) -> Layer | None:
-        return self._layers.get(id(line.instruction)) if line.instruction.keyword in ("COPY", "ADD") else None
+        return (
+            self.picture.layer_of(line.instruction) if line.instruction.keyword in ("COPY", "ADD") else None
+        )
 
     def files(self, line: Line) -> tuple[File, ...]:
         """What a COPY or ADD is known to bring."""

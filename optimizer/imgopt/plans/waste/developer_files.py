@@ -178,7 +178,7 @@ def _by_name(picture: Picture, layer: Layer, side: Sequence[File]) -> tuple[Edit
     if picture.jars(jar.origin) is None or picture.used_elsewhere(picture.stages[layer.stage]):
         return ()
     names = {_name(file) for file in side}
-    for later in picture.document.instructions[picture.index_of[id(instruction)] + 1 :]:
+    for later in picture.document.instructions[instruction.number + 1 :]:
         text = later.text + "".join(heredoc.body for heredoc in later.heredocs)
         if later.flag("from") is not None and later.keyword in ("COPY", "ADD"):
             return ()

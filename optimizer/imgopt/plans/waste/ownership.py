@@ -84,7 +84,7 @@ def reownings(picture: Picture) -> tuple[Reowning, ...]:
         if not commands and not layer.reowned:
             continue
         unread = {
-            id(copy): copy
+            copy.number: copy
             for command in commands
             for copy in _copies_below(picture, layer.instruction, command)
             if _is_unread(picture, copy)
@@ -201,7 +201,7 @@ def _copies_below(picture: Picture, run: Instruction, command: _Command) -> Iter
 def _is_unread(picture: Picture, instruction: Instruction) -> bool:
     """Whether a COPY brings much of unknown size: the jar that is started, a directory that another stage or the build
     makes."""
-    layer = next((layer for layer in picture.layers if layer.instruction is instruction), None)
+    layer = picture.layer_of(instruction)
     if layer is None or layer.complete:
         return False
     if _brings_a_jar(instruction):
@@ -263,8 +263,8 @@ def _edits(picture: Picture, run: Instruction, commands: Sequence[_Command]) -> 
         for copy in covered:
             if "$" in value and picture.expand(copy, value) != picture.expand(run, value):
                 raise _No(f"{value} is not the same at line {copy.line}; {_advice(commands)}")
-            copies[id(copy)] = copy
-            wanted = flags.setdefault(id(copy), {})
+            copies[copy.number] = copy
+            wanted = flags.setdefault(copy.number, {})
             wanted[name] = _value(copy, command, value, wanted.get(name))
         if name == "chown":
             _require_names(picture, run, command, picture.expand(run, value) or "", covered)
@@ -449,7 +449,8 @@ def _holders(
 
 
 def _reowned(picture: Picture, run: Instruction) -> tuple[File, ...]:
-    return next((layer.reowned for layer in picture.layers if layer.instruction is run), ())
+    layer = picture.layer_of(run)
+    return layer.reowned if layer is not None else ()
 
 
 def _script(instruction: Instruction) -> str:
@@ -468,7 +469,7 @@ def _brings(
     picture: Picture, copy: Instruction, place: str, target: str, command: _Command
 ) -> tuple[str, ...] | None:
     """The directories a COPY makes by naming them, when all it brings lies in the target; None when nothing does."""
-    layer = next((layer for layer in picture.layers if layer.instruction is copy), None)
+    layer = picture.layer_of(copy)
     files = layer.files if layer is not None else ()
     known = layer is not None and layer.complete
     inside = [file for file in files if _covers(command, target, file.path)]

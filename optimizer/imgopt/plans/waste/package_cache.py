@@ -300,10 +300,10 @@ def _joinable(run: Run, needing: Sequence[Run]) -> list[Run]:
     advice = f"line {last.line} needs the lists of line {run.line}: let it run `apt-get update` itself, and remove them in both"
     if any(user.stage is not run.stage for user in needing) or last is run:
         raise _No(advice)
-    runs = {id(each.instruction): each for each in runs_of(run.stage)}
+    runs = {each.instruction.number: each for each in runs_of(run.stage)}
     instructions = run.stage.stage.instructions
     first, end = instructions.index(run.instruction), instructions.index(last.instruction)
-    between = [runs.get(id(instruction)) for instruction in instructions[first : end + 1]]
+    between = [runs.get(instruction.number) for instruction in instructions[first : end + 1]]
     found = [each for each in between if each is not None and _is_plain(each)]
     if len(found) < len(between):
         raise _No(advice)
