@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, cast
 
 from imgopt import shell
 from imgopt.dockerfile import Dockerfile, Instruction, expand
-from imgopt.shell import shell_script
+from imgopt.picture.paths import join, normal
+from imgopt.picture.scripts import script_of
+from imgopt.picture.settings import Setting
 
 if TYPE_CHECKING:
     from imgopt.build_context.tree import Context
@@ -183,16 +185,6 @@ class StageContent:
             path = posixpath.dirname(path)
 
 
-def normal(path: str) -> str:
-    """An absolute path without dots, doubled or trailing slashes."""
-    cleaned = posixpath.normpath(path)
-    return "/" + cleaned.lstrip("/") if cleaned != "/" else "/"
-
-
-def join(directory: str, path: str) -> str:
-    return normal(posixpath.join(directory, path))
-
-
 ReadJar = Callable[[Path], "Jar | None"]
 
 
@@ -200,9 +192,11 @@ def stage_contents(
     document: Dockerfile,
     context: Context | None,
     scopes: Sequence[Mapping[str, str | None]],
+    in_force: Sequence[Setting],
     read_jar: ReadJar,
 ) -> tuple[StageContent, ...]:
-    """The content of every stage, in order. ``scopes`` as from `imgopt.dockerfile.scopes`."""
+    """The content of every stage, in order. ``scopes`` as from `imgopt.dockerfile.scopes`, ``in_force`` as
+    from `settings`."""
     contents: list[StageContent] = []
     names: dict[str, int] = {}
     work = _Work()
@@ -210,7 +204,7 @@ def stage_contents(
         base = expand(stage.image.text, scopes[stage.from_.number], document.escape).value
         parent = names.get((base or "").lower())
         content = contents[parent].copy() if parent is not None else StageContent(work=work)
-        walker = _Walker(document, context, contents, names, content, read_jar, stage.index)
+        walker = _Walker(document, context, contents, names, content, read_jar, stage.index, in_force)
         for instruction in stage.instructions:
             walker.visit(instruction, scopes[instruction.number])
         contents.append(content)
@@ -229,6 +223,7 @@ class _Walker:
     content: StageContent
     read_jar: ReadJar
     stage: int
+    in_force: Sequence[Setting]
 
     def visit(self, instruction: Instruction, scope: Mapping[str, str | None]) -> None:
         if instruction.keyword == "WORKDIR":
@@ -355,13 +350,7 @@ class _Walker:
     # RUN
 
     def _run(self, instruction: Instruction, scope: Mapping[str, str | None]) -> None:
-        if instruction.heredocs:
-            script = shell.parse("\n".join(heredoc.body for heredoc in instruction.heredocs))
-        elif instruction.json is not None:
-            inner = shell_script(instruction.json)
-            script = shell.parse(inner if inner is not None else " ".join(instruction.json))
-        else:
-            script = shell.parse(instruction.text)
+        script = script_of(instruction, self.in_force[instruction.number].shell).script
         variables = ChainMap({}, cast("dict[str, str | None]", scope))
         run = _Run(self.content, variables, self.read_jar, script.text)
         run.script(script)

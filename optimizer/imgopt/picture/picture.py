@@ -17,8 +17,10 @@ from imgopt import shell
 from imgopt.dockerfile import Dockerfile, Edit, Instruction, Span, Stage, assignments, expand, scopes
 from imgopt.errors import ContextError, DockerfileError, JarError
 from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
-from imgopt.picture.contents import File, Layer, StageContent, join, normal, stage_contents
-from imgopt.picture.scripts import script_of, shell_text
+from imgopt.picture.contents import File, Layer, StageContent, stage_contents
+from imgopt.picture.paths import join, normal
+from imgopt.picture.scripts import ShellText, command_text, script_of, shell_text
+from imgopt.picture.settings import Setting, settings
 
 if TYPE_CHECKING:
     from imgopt.bases import Base
@@ -167,8 +169,13 @@ class Picture:
         return (self.platform,)
 
     @cached_property
+    def settings(self) -> tuple[Setting, ...]:
+        """What is in force where each instruction stands, by its number."""
+        return settings(self.document, self.scopes)
+
+    @cached_property
     def contents(self) -> tuple[StageContent, ...]:
-        return stage_contents(self.document, self.context, self.scopes, self.jars)
+        return stage_contents(self.document, self.context, self.scopes, self.settings, self.jars)
 
     @cached_property
     def stages(self) -> tuple[StagePicture, ...]:
@@ -224,17 +231,13 @@ class Picture:
         )
 
     def workdir_at(self, instruction: Instruction) -> str | None:
-        """The directory in which an instruction of the final stage's lineage works: None when a variable without
-        value is in it. Images from outside are taken to start in ``/``, as those with nothing but Java do."""
-        workdir: str | None = "/"
-        for other in self.final.instructions():
-            if other is instruction:
-                break
-            if other.keyword == "WORKDIR":
-                path = self.expand(other, other.text)
-                absolute = path is not None and path.startswith("/")
-                workdir = None if path is None or not (absolute or workdir) else join(workdir or "/", path)
-        return workdir
+        """The directory in which an instruction works: None when a variable without value is in it. Images from outside
+        are taken to start in ``/``, as those with nothing but Java do."""
+        return self.settings[instruction.number].workdir
+
+    def script_of(self, run: Instruction) -> ShellText:
+        """The script of a RUN, whichever form it is written in."""
+        return script_of(run, self.settings[run.number].shell)
 
     # the application
 
@@ -341,11 +344,10 @@ class Picture:
         """Shell text of the final stage: RUN, HEALTHCHECK, ENTRYPOINT and CMD, with its instruction."""
         for instruction in self.final.instructions():
             if instruction.keyword == "RUN":
-                bodies = "\n".join(heredoc.body for heredoc in instruction.heredocs)
-                yield instruction, bodies or script_of(instruction)
+                yield instruction, self.script_of(instruction).text
         healthcheck = self.final.last("HEALTHCHECK")
         if healthcheck is not None:
-            yield healthcheck, script_of(healthcheck)
+            yield healthcheck, command_text(healthcheck)
         yield from self.start_texts
 
     @cached_property
@@ -556,7 +558,7 @@ class Picture:
             for instruction in self.final.stage.instructions
             if instruction.keyword == "RUN"
             and not instruction.heredocs
-            and _only_touches(script_of(instruction))
+            and _only_touches(self.script_of(instruction).text)
         )
 
     def removal(self, instruction: Instruction) -> Edit:

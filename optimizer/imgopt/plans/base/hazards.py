@@ -18,8 +18,8 @@ from imgopt.bases.families.common import APT, DEBIAN, UBUNTU
 from imgopt.java.building import BUILD_TOOLS, JAVA_TOOLS
 from imgopt.java.command import is_java
 from imgopt.os_packages.commands import MANAGERS, commands_of, package_with
-from imgopt.picture.contents import join
-from imgopt.picture.scripts import script_of
+from imgopt.picture.paths import join
+from imgopt.picture.scripts import command_text
 from imgopt.plans.base.adapting import first_number
 from imgopt.shell import all_commands
 
@@ -673,12 +673,15 @@ def _system_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
 
 
 def _exec_needs(picture: Picture, check: _Commands) -> Iterator[str]:
-    """The shell that an exec form names itself: `["bash", "-c", ...]`."""
+    """The shell that a command names itself: `["bash", "-c", ...]`, `bash <<EOF`."""
     for instruction in picture.final.instructions():
         words = instruction.json
         if instruction.keyword == "HEALTHCHECK" and instruction is picture.final.last("HEALTHCHECK"):
-            first = shell.parse(script_of(instruction)).commands[:1]
+            first = shell.parse(command_text(instruction)).commands[:1]
             words = (first[0].name or "",) if first else ()
+        elif instruction.heredocs:
+            reader = picture.script_of(instruction).shell if instruction.keyword == "RUN" else ()
+            words = reader[:1] if reader != picture.settings[instruction.number].shell else ()
         elif instruction.keyword == "RUN" or instruction in picture.start_commands:
             words = words[:1] if words else ()
         else:

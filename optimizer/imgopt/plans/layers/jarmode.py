@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span
 from imgopt.picture import Picture, once
-from imgopt.picture.contents import join
+from imgopt.picture.paths import join
 from imgopt.plans.layers import layering
 
 if TYPE_CHECKING:

@@ -12,12 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_used
 from imgopt.picture import Picture, once
-from imgopt.picture.contents import File, join, normal
+from imgopt.picture.contents import File
+from imgopt.picture.paths import join, normal
 from imgopt.picture.reach import contains, reach_of, related
-from imgopt.picture.scripts import script_of
 from imgopt.plans.layers import layering
 from imgopt.plans.layers.layering import DEFAULT_LAYERS
 
@@ -177,27 +176,23 @@ def _weight(picture: Picture, instruction: Instruction) -> tuple[File, ...] | No
             return ()
         from_stage = instruction.flag("from") is not None
         return () if from_stage and all(_STABLE.search(source) for source in sources) else None
-    if instruction.keyword == "RUN" and (_installs(instruction) or _downloads(instruction)):
+    if instruction.keyword == "RUN" and (_installs(picture, instruction) or _downloads(picture, instruction)):
         return ()
     return None
 
 
-def _commands(run: Instruction) -> tuple[shell.Command, ...]:
-    return shell.parse("\n".join(heredoc.body for heredoc in run.heredocs) or script_of(run)).commands
-
-
-def _installs(run: Instruction) -> bool:
+def _installs(picture: Picture, run: Instruction) -> bool:
     return any(
         command.program in _INSTALLS and any(word.text in _INSTALLS[command.program] for word in command.args)
-        for command in _commands(run)
+        for command in picture.script_of(run).script.commands
     )
 
 
-def _downloads(run: Instruction) -> bool:
+def _downloads(picture: Picture, run: Instruction) -> bool:
     return any(
         command.program in ("curl", "wget")
         and any("://" in word.text and not _LOCAL.search(word.text) for word in command.args)
-        for command in _commands(run)
+        for command in picture.script_of(run).script.commands
     )
 
 

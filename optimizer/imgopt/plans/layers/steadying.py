@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from imgopt.dockerfile import Edit, Instruction, Span, writing
 from imgopt.picture import Picture, StagePicture, once
-from imgopt.picture.contents import join
 from imgopt.picture.module_path import OwnPath, argument_lines, own_path
+from imgopt.picture.paths import join
 from imgopt.picture.runs import is_sh
 from imgopt.plans.base.runtime import choose
 from imgopt.plans.layers.jarmode import JarmodeCall, extractions

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from imgopt.dockerfile import Instruction, writing
 from imgopt.java import building
 from imgopt.picture import Picture, StagePicture, once
-from imgopt.picture.contents import join
-from imgopt.plans.splitting.container import Obstacle, started_jar, text_of
+from imgopt.picture.paths import join
+from imgopt.plans.splitting.container import Obstacle, started_jar
 from imgopt.plans.splitting.project import below
 from imgopt.shell import all_commands
 from imgopt.text.quoting import Unwritable
@@ -97,6 +97,6 @@ def _homes(picture: Picture, stage: StagePicture) -> Iterator[str]:
         if instruction.keyword == "WORKDIR":
             workdir = join(workdir, picture.expand(instruction, instruction.text) or ".")
         elif instruction.keyword == "RUN":
-            for command in all_commands(text_of(instruction)):
+            for command in all_commands(picture.script_of(instruction).text):
                 if building.builds(command) and building.program_of(command) in building.JAVA_TOOLS:
                     yield workdir

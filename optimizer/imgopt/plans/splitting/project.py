@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from imgopt.dockerfile import Instruction
 from imgopt.java import building
 from imgopt.os_packages import commands as packages
-from imgopt.picture.contents import File, Layer, join
+from imgopt.picture.contents import File, Layer
+from imgopt.picture.paths import join
 from imgopt.plans.splitting import effects
-from imgopt.plans.splitting.container import Obstacle, run_time_texts, started_jar, text_of
+from imgopt.plans.splitting.container import Obstacle, run_time_texts, started_jar
 from imgopt.plans.splitting.effects import Call
 from imgopt.shell import all_commands
 
@@ -115,7 +116,9 @@ class Project:
             home = "/root" if line.user in ROOT_NAMES else f"/home/{line.user}"
             variables = self.picture.scope(line.instruction)
             try:
-                found = effects.calls(text_of(line.instruction), line.workdir, home, variables)
+                found = effects.calls(
+                    self.picture.script_of(line.instruction).text, line.workdir, home, variables
+                )
             except effects.Unclear as reason:
                 raise Obstacle(f"{line.where} {reason}") from reason
             self._calls[line.number] = found

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.os_packages import commands as packages
-from imgopt.picture.contents import normal
+from imgopt.picture.paths import normal
 from imgopt.picture.runs import Run, appended, in_place, runs_of, script_called
 from imgopt.scales import Applicability
 

@@ -19,8 +19,8 @@ from imgopt.build_context.patterns import written
 from imgopt.dockerfile import Instruction, writing
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.builds import build_command, builds
-from imgopt.picture.contents import File, join, normal
-from imgopt.picture.scripts import script_of
+from imgopt.picture.contents import File
+from imgopt.picture.paths import join, normal
 from imgopt.text.quoting import Unwritable
 
 if TYPE_CHECKING:
@@ -293,7 +293,9 @@ def _parts_of_copy(picture: Picture, context: Context, stage: StagePicture, laye
         if file.origin is not None
     }
     modules = {posixpath.dirname(path) for path in paths if posixpath.basename(path) in _BUILD_FILES}
-    is_built = any(builds(script_of(run)) for run in stage.stage.instructions if run.keyword == "RUN")
+    is_built = any(
+        builds(picture.script_of(run).text) for run in stage.stage.instructions if run.keyword == "RUN"
+    )
     reads_git = any(_reads_git(context, module) for module in modules)
     sizes: dict[str, int] = {}
     for path, size in paths.items():

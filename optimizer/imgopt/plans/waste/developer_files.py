@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from imgopt.dockerfile import Edit, writing
 from imgopt.os_packages import commands as packages
-from imgopt.picture.contents import join
+from imgopt.picture.paths import join
 from imgopt.picture.runs import Run, runs_of, script_called
 from imgopt.scales import Applicability
 from imgopt.text.quoting import Unwritable

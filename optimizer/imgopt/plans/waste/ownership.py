@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span
 from imgopt.picture import Picture, once
-from imgopt.picture.contents import File, OwnerCommand, join, normal, owner_command
+from imgopt.picture.contents import File, OwnerCommand, owner_command
+from imgopt.picture.paths import join, normal
 from imgopt.picture.reach import contains, is_own_place, reach_of, reach_of_commands, related
-from imgopt.picture.scripts import script_of
 from imgopt.scales import Applicability
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ def reownings(picture: Picture) -> tuple[Reowning, ...]:
     """Every RUN that stores at least `SMALLEST_BYTES` again, or an unknown amount. Never raises."""
     found: list[Reowning] = []
     for layer in picture.layers:
-        if layer.instruction.keyword != "RUN" or not _CHANGES.search(_script(layer.instruction)):
+        if layer.instruction.keyword != "RUN" or not _CHANGES.search(
+            picture.script_of(layer.instruction).text
+        ):
             continue
         commands = _commands(picture, layer.instruction)
         if not commands and not layer.reowned:
@@ -113,7 +115,7 @@ def stored_again_by(picture: Picture, directory: str) -> Instruction | None:
     """A RUN of the final image that changes owner or mode of everything in a directory that it may not name:
     ``chown -R app /app*``."""
     for instruction in picture.final.instructions():
-        if instruction.keyword == "RUN" and _CHANGES.search(_script(instruction)):
+        if instruction.keyword == "RUN" and _CHANGES.search(picture.script_of(instruction).text):
             for command in _commands(picture, instruction):
                 if command.parsed.recursive and any(
                     target is not None and (contains(target, directory) or fnmatchcase(directory, target))
@@ -135,7 +137,7 @@ class _Command:
 
 
 def _commands(picture: Picture, instruction: Instruction) -> tuple[_Command, ...]:
-    script = shell.parse(_script(instruction))
+    script = picture.script_of(instruction).script
     found: list[_Command] = []
     scope = dict(picture.scope(instruction))
     cwd = picture.workdir_at(instruction)
@@ -432,13 +434,13 @@ def _holders(
             for path in bringing:
                 make(path)
         elif other.keyword == "RUN":
-            _require_only_makes(picture, other, shell.parse(_script(other)), target, make, command)
+            _require_only_makes(picture, other, picture.script_of(other).script, target, make, command)
         elif other.keyword == "VOLUME":
             paths = other.json or tuple(word.text for word in other.words)
             if any(related(normal("/" + path), target) for path in paths):
                 raise _No(f"line {other.line} makes it a volume, where builders treat changes differently")
     if found:
-        script = shell.parse(_script(run))
+        script = picture.script_of(run).script
         starts = {node.start for node in moving}
         earlier = [
             node for node in script.commands if node.start < command.node.start and node.start not in starts
@@ -451,10 +453,6 @@ def _holders(
 def _reowned(picture: Picture, run: Instruction) -> tuple[File, ...]:
     layer = picture.layer_of(run)
     return layer.reowned if layer is not None else ()
-
-
-def _script(instruction: Instruction) -> str:
-    return "\n".join(heredoc.body for heredoc in instruction.heredocs) or script_of(instruction)
 
 
 def _ancestors(path: str) -> Iterator[str]:
@@ -641,13 +639,15 @@ def _require_names(
         if name
         and not name.isdigit()
         and name != "root"
-        and not any(makes(other, name) for other in _before(picture, covered[0]) if other.keyword == "RUN")
+        and not any(
+            makes(picture, other, name) for other in _before(picture, covered[0]) if other.keyword == "RUN"
+        )
     }
     if all(name.isdigit() or name in ("", "root") for name in (user, group)):
         return
     first = covered[0].line
     between = [other for other in _before(picture, run) if other.keyword == "RUN" and other.line > first]
-    earlier = [node for node in shell.parse(_script(run)).commands if node.start < command.node.start]
+    earlier = [node for node in picture.script_of(run).script.commands if node.start < command.node.start]
     reaches = [*(reach_of(picture, other) for other in between), reach_of_commands(picture, run, earlier)]
     for reach, where in zip(reaches, [*between, run], strict=True):
         if reach.anything or reach.changed_users or (reach.new_users and named):
@@ -657,16 +657,16 @@ def _require_names(
             )
 
 
-def _makes_user(run: Instruction, name: str) -> bool:
+def _makes_user(picture: Picture, run: Instruction, name: str) -> bool:
     return any(
         node.program in ("useradd", "adduser") and any(word.literal == name for word in node.args)
-        for node in shell.parse(_script(run)).commands
+        for node in picture.script_of(run).script.commands
     )
 
 
-def _makes_group(run: Instruction, name: str) -> bool:
+def _makes_group(picture: Picture, run: Instruction, name: str) -> bool:
     """A group of its own, or the one that comes with a user: not with a system user of `adduser`."""
-    for node in shell.parse(_script(run)).commands:
+    for node in picture.script_of(run).script.commands:
         words = [word.literal for word in node.args]
         if not words or words[-1] != name:
             continue

@@ -240,7 +240,7 @@ def _users_of_lists(picture: Picture, run: Run, anchor: shell.Command) -> Iterat
         runs = runs_of(stage)
         at = next(index for index, other in enumerate(runs) if other.instruction is run.instruction)
         for other, commands in [(run, rest), *((later, list(later.commands)) for later in runs[at + 1 :])]:
-            if other.script.broken and "apt" in other.instruction.text:
+            if other.script.broken and "apt" in other.text.text:
                 yield other, f"line {other.line} could not be read and may need these lists"
             refreshed = False
             for command in commands:

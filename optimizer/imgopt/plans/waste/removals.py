@@ -13,9 +13,9 @@ from imgopt import shell
 from imgopt.dockerfile import Instruction, writing
 from imgopt.picture import Picture, once
 from imgopt.picture.builds import build_command
-from imgopt.picture.contents import File, join
+from imgopt.picture.contents import File
+from imgopt.picture.paths import join
 from imgopt.picture.reach import contains
-from imgopt.picture.scripts import script_of
 from imgopt.text.quoting import Unwritable
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _removed_paths(picture: Picture, run: Instruction) -> list[str]:
     found: list[str] = []
     scope = picture.scope(run)
     cwd = picture.workdir_at(run)
-    for command in _script(run).commands:
+    for command in _script(picture, run).commands:
         words = [word.value(scope) for word in command.args]
         if command.program == "cd":
             cwd = join(cwd or "/", words[0]) if words and words[0] and (cwd or words[0][0] == "/") else None
@@ -196,7 +196,7 @@ def _downloads(picture: Picture, run: Instruction) -> Iterator[str]:
     scope = picture.scope(run)
     cwd = picture.workdir_at(run)
     gone = _removed_paths(picture, run)
-    for command in _script(run).commands:
+    for command in _script(picture, run).commands:
         words = [word.value(scope) or "" for word in command.args]
         if command.program == "cd":
             cwd = join(cwd or "/", words[0]) if words and words[0] and (cwd or words[0][0] == "/") else None
@@ -221,22 +221,24 @@ def _downloads(picture: Picture, run: Instruction) -> Iterator[str]:
 
 
 def _packages(picture: Picture, run: Instruction) -> Iterator[Removal]:
-    gone = set(_words_of(run, _REMOVE))
+    gone = set(_words_of(picture, run, _REMOVE))
     if not gone:
         return
-    here = set(_words_of(run, _INSTALL))
+    here = set(_words_of(picture, run, _INSTALL))
     for other in picture.final.instructions():
         if other is run:
             return
         if other.keyword == "RUN":
-            names = [name for name in _words_of(other, _INSTALL) if name in gone and name not in here]
-            names = [name for name in names if name not in set(_words_of(other, _REMOVE))]
+            names = [
+                name for name in _words_of(picture, other, _INSTALL) if name in gone and name not in here
+            ]
+            names = [name for name in names if name not in set(_words_of(picture, other, _REMOVE))]
             if names:
                 yield Removal(run, other, tuple(dict.fromkeys(names)), packages=True)
 
 
-def _words_of(run: Instruction, verbs: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
-    for command in _script(run).commands:
+def _words_of(picture: Picture, run: Instruction, verbs: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
+    for command in _script(picture, run).commands:
         words = [word.literal or "" for word in command.args]
         plain = [
             word
@@ -247,8 +249,8 @@ def _words_of(run: Instruction, verbs: Mapping[str, tuple[str, ...]]) -> Iterabl
             yield from (re.split(r"[=<>~]", word)[0] for word in plain[1:] if word)
 
 
-def _script(run: Instruction) -> shell.Script:
-    return shell.parse("\n".join(heredoc.body for heredoc in run.heredocs) or script_of(run))
+def _script(picture: Picture, run: Instruction) -> shell.Script:
+    return picture.script_of(run).script
 
 
 # what helps
@@ -273,7 +275,7 @@ def advice(picture: Picture, removal: Removal) -> str:
         )
         return f"let line {line} copy only what stays: name it, or {rest}"
     source = sources[0]
-    uses = [command for command in _script(removal.instruction).commands if command.program == "tar"]
+    uses = [command for command in _script(picture, removal.instruction).commands if command.program == "tar"]
     strips = any("--strip" in word.text for command in uses for word in command.args)
     if flag is None and source.endswith(_TARS) and uses and not strips:
         try:
