@@ -19,6 +19,7 @@ from imgopt.errors import ContextError, DockerfileError, JarError
 from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
 from imgopt.picture.contents import File, Layer, StageContent, stage_contents
 from imgopt.picture.paths import join, normal
+from imgopt.picture.placing import fills_directory, target_of
 from imgopt.picture.scripts import ShellText, command_text, script_of, shell_text
 from imgopt.picture.settings import Setting, settings
 
@@ -235,6 +236,14 @@ class Picture:
         are taken to start in ``/``, as those with nothing but Java do."""
         return self.settings[instruction.number].workdir
 
+    def target_of(self, copy: Instruction) -> str | None:
+        """Where a COPY puts things: the file itself or the directory it fills; None when it cannot be told."""
+        return target_of(copy, self.workdir_at(copy), self.scope(copy), self.document.escape)
+
+    def at_start(self, path: str) -> str:
+        """Where a path leads that the start command names, as `StageContent` has it."""
+        return join(self.final.content.workdir, path)
+
     def script_of(self, run: Instruction) -> ShellText:
         """The script of a RUN, whichever form it is written in."""
         return script_of(run, self.settings[run.number].shell)
@@ -354,7 +363,7 @@ class Picture:
     def artifacts(self) -> tuple[Artifact, ...]:
         """Every jar or war that a COPY or ADD of the final stage brings, application jars first."""
         found: list[Artifact] = []
-        started = {join(self.final.content.workdir, call.jar) for call in self.calls if call.jar}
+        started = {self.at_start(call.jar) for call in self.calls if call.jar}
         started |= self._started_by_the_base()
         for instruction in self.final.stage.instructions:
             if (
@@ -389,11 +398,7 @@ class Picture:
 
     def _place(self, instruction: Instruction) -> str | None:
         """Where a COPY of one file puts it, by its words alone."""
-        words = [
-            self.expand(instruction, word.text) if instruction.json is None else word.text
-            for word in instruction.words
-        ]
-        source, target = words
+        source, target = (self.expand(instruction, word.text) for word in instruction.words)
         return self._target(instruction, source, target, set()) if source and target else None
 
     @cached_property
@@ -465,16 +470,12 @@ class Picture:
         )
 
     def _target(self, instruction: Instruction, source: str, target: str, started: set[str]) -> str | None:
-        workdir = "/"
-        for other in self.final.instructions():
-            if other is instruction:
-                break
-            if other.keyword == "WORKDIR":
-                workdir = join(workdir, self.expand(other, other.text) or ".")
+        path = self.target_of(instruction)
+        if path is None:
+            return None
         name = source.rsplit("/", 1)[-1]
-        if target.endswith("/") or target in (".", "./"):
-            return join(join(workdir, target), name) if not re.search(r"[*?\[$]", name) else None
-        path = join(workdir, target)
+        if fills_directory(target, (source,)):
+            return join(path, name) if not re.search(r"[*?\[$]", name) else None
         if path in self.final.content.directories:
             return normal(path + "/" + name)
         return _place(path, name, started)

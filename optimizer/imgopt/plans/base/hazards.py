@@ -18,7 +18,6 @@ from imgopt.bases.families.common import APT, DEBIAN, UBUNTU
 from imgopt.java.building import BUILD_TOOLS, JAVA_TOOLS
 from imgopt.java.command import is_java
 from imgopt.os_packages.commands import MANAGERS, commands_of, package_with
-from imgopt.picture.paths import join
 from imgopt.picture.scripts import command_text
 from imgopt.plans.base.adapting import first_number
 from imgopt.shell import all_commands
@@ -745,7 +744,7 @@ def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Itera
 def _agent(picture: Picture, option: str) -> Jar | None:
     """The Java agent's jar, when it is among the copied files."""
     path = option.partition(":")[2].partition("=")[0]
-    file = picture.final.content.files.get(join(picture.final.content.workdir, path))
+    file = picture.final.content.files.get(picture.at_start(path))
     return picture.jars(file.origin) if file is not None and file.origin is not None else None
 
 

@@ -27,7 +27,7 @@ from imgopt.java.distributions import (
 )
 from imgopt.os_packages.commands import PackageCommand, read
 from imgopt.picture import Picture, StagePicture, once
-from imgopt.picture.paths import join, normal
+from imgopt.picture.paths import normal, seen_from
 from imgopt.plans.base.hazards import Doubt, installed_jdk_needs
 from imgopt.scales import Applicability
 from imgopt.text.quoting import Unwritable
@@ -256,10 +256,7 @@ def _holds(base: Base, source: str) -> bool:
 def _linked(picture: Picture, stage: StagePicture) -> frozenset[str]:
     """Where `jlink` puts the runtimes that it makes in the stage."""
     found: set[str] = set()
-    workdir = "/"
     for instruction in stage.instructions():
-        if instruction.keyword == "WORKDIR":
-            workdir = join(workdir, picture.expand(instruction, instruction.text) or ".")
         if instruction.keyword != "RUN":
             continue
         for command in picture.script_of(instruction).script.commands:
@@ -268,8 +265,9 @@ def _linked(picture: Picture, stage: StagePicture) -> frozenset[str]:
                 continue
             for value, following in zip(values, [*values[1:], ""], strict=True):
                 path = following if value in ("--output", "-o") else value.partition("--output=")[2]
-                if path:
-                    found.add(join(workdir, path))
+                place = seen_from(picture.workdir_at(instruction), path) if path else None
+                if place is not None:
+                    found.add(place)
     return frozenset(found)
 
 

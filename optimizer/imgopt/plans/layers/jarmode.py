@@ -108,12 +108,11 @@ def extractions(picture: Picture) -> tuple[tuple[JarmodeCall, int], ...]:
 
 def _calls(picture: Picture) -> Iterator[tuple[JarmodeCall, int]]:
     for stage in picture.stages:
-        workdir = "/"
         for instruction in stage.instructions():
-            if instruction.keyword == "WORKDIR":
-                workdir = join(workdir, picture.expand(instruction, instruction.text) or ".")
+            workdir = picture.workdir_at(instruction)
             if (
-                instruction.keyword != "RUN"
+                workdir is None  # then nobody knows what it unpacks, and to where
+                or instruction.keyword != "RUN"
                 or "jarmode" not in instruction.text
                 or instruction.json is not None
             ):

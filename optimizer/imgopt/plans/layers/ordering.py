@@ -16,6 +16,7 @@ from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_us
 from imgopt.picture import Picture, once
 from imgopt.picture.contents import File
 from imgopt.picture.paths import join, normal
+from imgopt.picture.placing import fills_directory
 from imgopt.picture.reach import contains, reach_of, related
 from imgopt.plans.layers import layering
 from imgopt.plans.layers.layering import DEFAULT_LAYERS
@@ -342,12 +343,7 @@ def _are_layers_of_one_jar(picture: Picture, one: Instruction, other: Instructio
 
 
 def _place(picture: Picture, copy: Instruction) -> str | None:
-    if copy.heredocs or not copy.words:
-        return None
-    word = copy.words[-1].text
-    value = picture.expand(copy, word)
-    workdir = picture.workdir_at(copy)
-    return None if value is None or workdir is None else join(workdir, value)
+    return None if copy.heredocs else picture.target_of(copy)
 
 
 def _writes(copy: Instruction, place: str, layer: Layer | None) -> tuple[str, ...]:
@@ -357,7 +353,7 @@ def _writes(copy: Instruction, place: str, layer: Layer | None) -> tuple[str, ..
         return tuple(sorted(paths if len(paths) <= 100 else {_below(place, path) for path in paths}))
     if not _names_files(copy):
         return (place,)
-    if _fills_directory(copy):
+    if fills_directory(copy.words[-1].text, copy.words[:-1]):
         return tuple(join(place, posixpath.basename(word.text.strip("\"'"))) for word in copy.words[:-1])
     return (place,)
 
@@ -395,7 +391,7 @@ def _territories(
             directories = {place}
     elif place == "/":
         return _writes(copy, place, layer)
-    elif _names_files(copy) and not _fills_directory(copy):
+    elif _names_files(copy) and not fills_directory(copy.words[-1].text, copy.words[:-1]):
         # without the image nobody knows whether the target is a file or a directory
         directories = {posixpath.dirname(place)}
     else:
@@ -413,11 +409,6 @@ def _names_files(copy: Instruction) -> bool:
     """Whether every source is one file by its name: `app.jar`, `start.sh`."""
     names = [posixpath.basename(word.text.strip("\"'")) for word in copy.words[:-1]]
     return all(re.search(r"\.\w{1,10}$", name) and not re.search(r"[*?\[$]", name) for name in names)
-
-
-def _fills_directory(copy: Instruction) -> bool:
-    target = copy.words[-1].text.strip("\"'")
-    return target.endswith(("/", "/.")) or target in (".", "..") or len(copy.words) > 2
 
 
 def _below(place: str, path: str) -> str:

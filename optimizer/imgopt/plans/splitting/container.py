@@ -12,7 +12,6 @@ from imgopt.java import building
 from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
 from imgopt.os_packages import commands as packages
 from imgopt.picture.contents import File
-from imgopt.picture.paths import join
 from imgopt.picture.scripts import command_text
 from imgopt.plans.splitting.effects import short, shown
 from imgopt.shell import all_commands
@@ -85,7 +84,7 @@ def started_jar(picture: Picture) -> str:
             raise Obstacle(f"{where} starts {call.jar}, and which file that is only shows when it runs")
         if "$" in call.jar:
             raise Obstacle(f"{where} starts {call.jar}, whose value is not known beforehand")
-        jars.add(join(picture.final.content.workdir, call.jar.strip("\"'")))
+        jars.add(picture.at_start(call.jar.strip("\"'")))
     if len(jars) != 1:
         raise Obstacle(f"{where} starts {'several jars' if jars else 'no jar'}")
     jar = jars.pop()

@@ -106,9 +106,7 @@ class Project:
         instruction = line.instruction
         if not instruction.words:
             return None
-        last = instruction.words[-1].text
-        target = last if instruction.json is not None else self.picture.expand(instruction, last)
-        return join(line.workdir, target) if target is not None else None
+        return self.picture.target_of(instruction)
 
     def calls(self, line: Line) -> tuple[Call, ...]:
         """The commands of a RUN."""

@@ -21,6 +21,7 @@ from imgopt.dockerfile import Edit, Instruction, Span
 from imgopt.picture import Picture, once
 from imgopt.picture.contents import File, OwnerCommand, owner_command
 from imgopt.picture.paths import join, normal
+from imgopt.picture.placing import fills_directory
 from imgopt.picture.reach import contains, is_own_place, reach_of, reach_of_commands, related
 from imgopt.scales import Applicability
 
@@ -191,7 +192,7 @@ def _copies_below(picture: Picture, run: Instruction, command: _Command) -> Iter
         if instruction is run:
             return
         if instruction.keyword in ("COPY", "ADD"):
-            place = _target(picture, instruction)
+            place = picture.target_of(instruction)
             recursive = command.parsed.recursive and place is not None
             named = jar is not None and jar.instruction is instruction and jar.path in command.targets
             if named or (
@@ -217,16 +218,6 @@ def _is_unread(picture: Picture, instruction: Instruction) -> bool:
 
 def _brings_a_jar(copy: Instruction) -> bool:
     return any(word.text.strip("\"'").endswith(_JARS) for word in copy.words[:-1])
-
-
-def _target(picture: Picture, instruction: Instruction) -> str | None:
-    """Where a COPY or ADD puts things: the file itself or the directory it fills."""
-    word = instruction.words[-1].text if instruction.words else ""
-    value = picture.expand(instruction, word)
-    workdir = picture.workdir_at(instruction)
-    if value is None or not (workdir or value.startswith("/")):
-        return None
-    return join(workdir or "/", value)
 
 
 # the change
@@ -392,7 +383,7 @@ def _holders(
     """COPY lines that fill the target, and directories in it that no COPY brings as part of a tree."""
     if not is_own_place(target):
         if not any(_covers(command, target, file.path) for file in _reowned(picture, run)) and not any(
-            related(target, _target(picture, other) or "/")
+            related(target, picture.target_of(other) or "/")
             for other in _before(picture, run)
             if other.keyword in ("COPY", "ADD")
         ):
@@ -420,7 +411,7 @@ def _holders(
                 make(path)
             parents.update(_ancestors(path))
         elif other.keyword in ("COPY", "ADD"):
-            place = _target(picture, other)
+            place = picture.target_of(other)
             if place is None:
                 raise _No(f"where line {other.line} copies to is not known; {_advice([command])}")
             bringing = _brings(picture, other, place, target, command)
@@ -500,9 +491,9 @@ def _brings(
         if files and [file.path for file in files] == [place]:
             return (posixpath.dirname(place),)
         is_file = _names_files(copy) and place not in picture.final.content.directories
-        if not known and is_file and not _fills_directory(copy):
+        if not known and is_file and not fills_directory(copy.words[-1].text, copy.words[:-1]):
             return (posixpath.dirname(place),) if place != target else ()
-        if not known and place != target and not _fills_directory(copy):
+        if not known and place != target and not fills_directory(copy.words[-1].text, copy.words[:-1]):
             raise _No(
                 f"whether {place} of line {copy.line} is a directory is not known; {_advice([command])}"
             )
@@ -545,11 +536,6 @@ def _flag_of(command: _Command) -> str:
 def _names_files(copy: Instruction) -> bool:
     """Whether every source is a file by its name: `*.jar`, `start.sh`."""
     return all(re.search(r"\.\w{1,10}[\"']?$", word.text) for word in copy.words[:-1])
-
-
-def _fills_directory(copy: Instruction) -> bool:
-    target = copy.words[-1].text.strip("\"'")
-    return target.endswith(("/", "/.")) or target in (".", "..") or len(copy.words) > 2
 
 
 def _require_only_makes(

@@ -15,6 +15,7 @@ from imgopt.picture import Picture, once
 from imgopt.picture.builds import build_command
 from imgopt.picture.contents import File
 from imgopt.picture.paths import join
+from imgopt.picture.placing import fills_directory
 from imgopt.picture.reach import contains
 from imgopt.text.quoting import Unwritable
 
@@ -173,12 +174,10 @@ def _made(picture: Picture, instruction: Instruction) -> Iterator[str]:
     """Paths of files that a COPY of another stage, an ADD of a URL or a download of a RUN makes, as far as named."""
     if instruction.keyword in ("COPY", "ADD"):
         words = [picture.expand(instruction, word.text) for word in instruction.words]
-        workdir = picture.workdir_at(instruction)
-        target = words[-1] if words else None
-        if target is None or workdir is None or instruction.heredocs:
+        place = picture.target_of(instruction)
+        if place is None or instruction.heredocs:
             return
-        into = target.endswith(("/", "/.")) or target in (".", "..") or len(words) > 2
-        place = join(workdir, target)
+        into = fills_directory(words[-1] or "", words[:-1])
         if not into and place not in picture.final.content.directories:
             if re.search(r"\.\w+$", place):
                 yield place
