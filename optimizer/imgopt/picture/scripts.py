@@ -15,7 +15,7 @@ from imgopt.shell import SHELLS, Script, parse, shell_script
 
 #: What reads a RUN in shell form where no SHELL says otherwise.
 SH = ("/bin/sh", "-c")
-_SHEBANG = re.compile(r"#!\s*(?P<words>[^\r\n]*)")
+_SHEBANG = re.compile(r"#![ \t]*(?P<words>[^\r\n]*)")
 #: They pass a here-document on, whatever it says.
 _PASSING_ON = frozenset({"cat", "tee"})
 
