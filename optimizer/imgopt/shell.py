@@ -462,12 +462,17 @@ SHELLS = frozenset({"sh", "bash", "ash", "dash"})
 
 
 def shell_script(argv: Sequence[str]) -> str | None:
-    """The script of ``sh -c SCRIPT`` (also ``-ec``, ``-xc``, ``-lc``), or None."""
+    """The script of ``sh -c SCRIPT`` (also ``-ec``, ``-ce``, ``-o pipefail -c``), or None."""
     if not argv or argv[0].rsplit("/", 1)[-1] not in SHELLS:
         return None
-    for position, word in enumerate(argv[1:], 1):
-        if word.startswith("-") and not word.startswith("--") and word.endswith("c"):
-            return argv[position + 1] if position + 1 < len(argv) else None
-        if not word.startswith("-"):
-            return None
-    return None
+    position, commanded = 1, False
+    while position < len(argv) and argv[position][:1] in ("-", "+"):
+        word = argv[position]
+        position += 1
+        if word in ("-", "--"):
+            break
+        if word.startswith("--"):
+            continue
+        commanded = commanded or (word[0] == "-" and "c" in word)
+        position += sum(letter in "oO" for letter in word)  # each takes a word
+    return argv[position] if commanded and position < len(argv) else None

@@ -48,7 +48,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         where = "" if here else f", which line {archive.unpacked.line} unpacks,"
         yield Finding(
             rule=ID,
-            severity=_severity(size),
+            severity=Severity.of(size),
             line=archive.brought.line,
             end_line=archive.brought.end_line,
             message=f"the archive {archive.name}{what}{where} stays in this layer beside its unpacked form",
@@ -63,9 +63,3 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
                 None, None, "unknown", "the archive in the context", (file,) if file is not None else ()
             ),
         )
-
-
-def _severity(size: int | None) -> Severity:
-    if size is None:
-        return Severity.MEDIUM
-    return Severity.HIGH if size >= 10_000_000 else Severity.MEDIUM if size >= 1_000_000 else Severity.LOW

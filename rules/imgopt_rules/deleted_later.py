@@ -43,7 +43,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         line = removal.stored_by.line
         yield Finding(
             rule=ID,
-            severity=_severity(size, removal.packages),
+            severity=Severity.of(size),
             line=removal.instruction.line,
             end_line=removal.instruction.end_line,
             message=f"this RUN {verb} {names} ({amount}), which stays in the layer of line {line} and is pushed all the same",
@@ -52,9 +52,3 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
                 None, None, "unknown", f"the layer of line {line}", removal.files, not removal.steady
             ),
         )
-
-
-def _severity(size: int | None, packages: bool) -> Severity:
-    if size is None:
-        return Severity.LOW if packages else Severity.MEDIUM
-    return Severity.HIGH if size > 20_000_000 else Severity.MEDIUM if size > 1_000_000 else Severity.LOW

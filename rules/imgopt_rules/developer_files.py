@@ -50,16 +50,10 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         basis = found.basis if known is not None else "unknown"
         yield Finding(
             rule=ID,
-            severity=_severity(size),
+            severity=Severity.of(size),
             line=found.instruction.line,
             end_line=found.instruction.end_line,
             message=f"this line ships {found.what}{what}, which only developers need",
             fix=Fix(found.description, found.applicability, found.edits, leaves_out=found.leaves_out),
             waste=Waste(known, known, basis, found.source, found.files),
         )
-
-
-def _severity(size: int | None) -> Severity:
-    if size is None or size < 1_000_000:
-        return Severity.LOW
-    return Severity.HIGH if size >= 10_000_000 else Severity.MEDIUM

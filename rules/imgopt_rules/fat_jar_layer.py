@@ -81,7 +81,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
     elif plan.why_not and jar is not None:
         yield Finding(
             rule=ID,
-            severity=Severity.HIGH if jar.bytes > 20_000_000 else Severity.MEDIUM,
+            severity=Severity.of(jar.bytes),
             line=plan.line,
             end_line=plan.end_line,
             message=f"the application is one layer of {jar.bytes / 1e6:.1f} MB; every release pushes all of it",

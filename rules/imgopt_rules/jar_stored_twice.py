@@ -43,7 +43,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
     for instruction in picture.final.stage.instructions:
         if instruction.keyword != "RUN":
             continue
-        layer = next((layer for layer in picture.layers if layer.instruction is instruction), None)
+        layer = picture.layer_of(instruction)
         jars = (
             [file for file in layer.files if file.path.endswith((".jar", ".war")) and file.entry is None]
             if layer

@@ -54,7 +54,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         fix = Fix(f"move it behind {where}: {plan.why_not}", Applicability.MANUAL)
     yield Finding(
         rule=ID,
-        severity=Severity.HIGH if plan.bytes > 20_000_000 else Severity.MEDIUM,
+        severity=Severity.of(plan.bytes, complete=bool(plan.files) and not plan.unknown),
         line=plan.moved[0].line,
         end_line=plan.moved[0].end_line,
         message=f"this changes with each release, and what lies above it need not ({where}, {size}): "

@@ -57,7 +57,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         first = leftover.runs[0].instruction
         yield Finding(
             rule=ID,
-            severity=Severity.LOW if leftover.manager == "apk" else Severity.MEDIUM,
+            severity=Severity.of(waste.first_push_bytes),
             line=first.line,
             end_line=first.end_line,
             message=message,

@@ -60,7 +60,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             description += f", and name {' '.join(found.kept)}, which the file needs"
         yield Finding(
             rule=ID,
-            severity=_severity(size),
+            severity=Severity.of(size),
             line=found.run.line,
             end_line=found.run.instruction.end_line,
             message=message,
@@ -82,7 +82,3 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
 def _listed(names: tuple[str, ...]) -> str:
     shown = ", ".join(names[:SHOWN])
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
-
-
-def _severity(size: int) -> Severity:
-    return Severity.HIGH if size >= 10_000_000 else Severity.MEDIUM if size >= 1_000_000 else Severity.LOW

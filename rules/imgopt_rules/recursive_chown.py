@@ -54,11 +54,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             fix = Fix(found.why_not or "give owner and mode in the COPY", Applicability.MANUAL)
         yield Finding(
             rule=ID,
-            severity=Severity.HIGH
-            if found.bytes > 20_000_000
-            else Severity.MEDIUM
-            if found.unread or found.bytes > 1_000_000
-            else Severity.LOW,
+            severity=Severity.of(found.bytes, complete=not found.unread),
             line=found.instruction.line,
             end_line=found.instruction.end_line,
             message=f"`{found.command}` stores a second time what was copied ({amount}): both copies are pushed",

@@ -53,11 +53,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         )
         yield Finding(
             rule=ID,
-            severity=Severity.HIGH
-            if idle > 20_000_000
-            else Severity.MEDIUM
-            if idle > 1_000_000
-            else Severity.LOW,
+            severity=Severity.of(idle),
             line=copy.instruction.line,
             end_line=copy.instruction.end_line,
             message=f"{idle / 1e6:.1f} of the {copy.total_bytes / 1e6:.1f} MB copied here are nothing that runs: {shown}",

@@ -14,7 +14,7 @@ from imgopt.errors import DockerfileError, JarError
 from imgopt.java import classfile, natives, spring_boot
 from imgopt.java.command import calls_in_argv, calls_in_script
 from imgopt.java.jar import OpenJar, companions, library_name, read_jar, references_of_library
-from imgopt.picture.scripts import script_of
+from imgopt.picture.scripts import SH, command_text, script_of
 
 _MAX_ENTRY_BYTES = 1 << 20
 
@@ -57,8 +57,14 @@ def _check_instruction(instruction: Instruction, scope: object, text: str, escap
 
 
 def _scripts(instruction: Instruction) -> Iterator[str]:
-    if instruction.keyword in ("RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK"):
-        yield script_of(instruction)
+    if instruction.keyword == "RUN":
+        for reader in (SH, ("bash", "-o", "pipefail", "-ec"), ("pwsh", "-Command")):
+            found = script_of(instruction, reader)
+            if found.place is not None:
+                found.place(0, len(found.text))
+            yield found.text
+    elif instruction.keyword in ("CMD", "ENTRYPOINT", "HEALTHCHECK"):
+        yield command_text(instruction)
     yield from (heredoc.body for heredoc in instruction.heredocs)
 
 

@@ -23,7 +23,6 @@ from imgopt.java.model import Jar
 from imgopt.java.next_class import with_unused_constant
 from imgopt.java.next_jar import CONSTANT, Unchangeable, class_to_change, write_next_jar
 from imgopt.picture.builds import builds_java
-from imgopt.picture.scripts import script_of
 
 if TYPE_CHECKING:
     from imgopt.dockerfile import Instruction
@@ -197,7 +196,7 @@ def _is_built_here(picture: Picture) -> bool:
 def _builds(picture: Picture) -> Iterator[Instruction]:
     for stage in picture.stages:
         for instruction in stage.stage.instructions:
-            if instruction.keyword == "RUN" and builds_java(script_of(instruction)):
+            if instruction.keyword == "RUN" and builds_java(picture.script_of(instruction).text):
                 yield instruction
 
 

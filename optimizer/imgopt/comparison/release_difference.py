@@ -17,8 +17,6 @@ RULE = "unstable-layers"
 #: What the classic builder writes into the history instead of a file's name.
 _CONTENT_HASH = re.compile(r"\b(?:file|dir|multi):[0-9a-f]{16,}")
 LARGEST = 20
-#: A layer of fewer bytes, as WORKDIR makes one, costs a push nothing; a pull fetches what lies above it again.
-NOTABLE_BYTES = 100_000
 
 How = Literal["the engine's own blob", "compressed here with zlib 6"]
 
@@ -112,7 +110,7 @@ def unstable_layers(difference: ReleaseDifference, line_of: Callable[[NewLayer],
     return tuple(
         Finding(
             rule=RULE,
-            severity=Severity.HIGH if layer.compressed_bytes >= NOTABLE_BYTES else Severity.LOW,
+            severity=Severity.of(layer.compressed_bytes),
             line=line_of(layer),
             end_line=line_of(layer),
             message=(

@@ -89,10 +89,12 @@ class Instruction:
     for the shell form of RUN, CMD and ENTRYPOINT and for USER, WORKDIR, STOPSIGNAL, MAINTAINER and ONBUILD.
     HEALTHCHECK's first Word is its type, CMD or NONE. ``json`` is None in the shell form.
     A here-document of an ONBUILD is listed by the ONBUILD and by its ``trigger``.
+    ``number`` is its place in ``Dockerfile.instructions``, from 0; a trigger has that of its ONBUILD.
     ``line`` is the first line BuildKit counts to the instruction: a lone continuation character may stand
     on it above the keyword.
     """
 
+    number: int
     keyword: str
     keyword_span: Span
     span: Span

@@ -300,6 +300,7 @@ class _Parser:
     ) -> Instruction:
         keyword_span = joined.span(*draft.keyword_range)
         return Instruction(
+            number=len(self.instructions),
             keyword=draft.keyword,
             keyword_span=keyword_span,
             span=Span(keyword_span.start, end),

@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, cast
 
 from imgopt import shell
 from imgopt.dockerfile import Dockerfile, Instruction, expand
-from imgopt.shell import shell_script
+from imgopt.picture.paths import join, normal, seen_from
+from imgopt.picture.placing import fills_directory
+from imgopt.picture.scripts import script_of
+from imgopt.picture.settings import Setting
 
 if TYPE_CHECKING:
     from imgopt.build_context.tree import Context
@@ -65,6 +68,10 @@ _SMALL = frozenset(
         "install",
     }
 )
+#: They print their arguments, or read them as another command's.
+_SAYING = frozenset({"cd", "echo", "printf", "set", "export", "true", ":", "exit", "umask", "sh", "bash"})
+#: They write into the current directory without naming it.
+_IN_THE_DIRECTORY = frozenset({"java", "jar", "unzip"})
 #: What following one Dockerfile's instructions may cost: a look through the files of a stage counts as their number,
 #: a command, a word and a file written as `_STEP_COST`. Loops in loops, and directories copied into themselves,
 #: double with each line.
@@ -124,7 +131,8 @@ class _Work:
 
 @dataclass
 class StageContent:
-    """``directories`` holds those above every file and directory, too."""
+    """``directories`` holds those above every file and directory, too. A variable without a value stands in
+    ``workdir``, and in the paths of what lies there, as it is written: no path that is known is one of them."""
 
     files: dict[str, File] = field(default_factory=dict)
     directories: set[str] = field(default_factory=lambda: {"/"})
@@ -183,16 +191,6 @@ class StageContent:
             path = posixpath.dirname(path)
 
 
-def normal(path: str) -> str:
-    """An absolute path without dots, doubled or trailing slashes."""
-    cleaned = posixpath.normpath(path)
-    return "/" + cleaned.lstrip("/") if cleaned != "/" else "/"
-
-
-def join(directory: str, path: str) -> str:
-    return normal(posixpath.join(directory, path))
-
-
 ReadJar = Callable[[Path], "Jar | None"]
 
 
@@ -200,20 +198,21 @@ def stage_contents(
     document: Dockerfile,
     context: Context | None,
     scopes: Sequence[Mapping[str, str | None]],
+    in_force: Sequence[Setting],
     read_jar: ReadJar,
 ) -> tuple[StageContent, ...]:
-    """The content of every stage, in order. ``scopes`` as from `imgopt.dockerfile.scopes`."""
+    """The content of every stage, in order. ``scopes`` as from `imgopt.dockerfile.scopes`, ``in_force`` as
+    from `settings`."""
     contents: list[StageContent] = []
     names: dict[str, int] = {}
-    index_of = {id(instruction): number for number, instruction in enumerate(document.instructions)}
     work = _Work()
     for stage in document.stages:
-        base = expand(stage.image.text, scopes[index_of[id(stage.from_)]], document.escape).value
+        base = expand(stage.image.text, scopes[stage.from_.number], document.escape).value
         parent = names.get((base or "").lower())
         content = contents[parent].copy() if parent is not None else StageContent(work=work)
-        walker = _Walker(document, context, contents, names, content, read_jar, stage.index)
+        walker = _Walker(document, context, contents, names, content, read_jar, stage.index, in_force)
         for instruction in stage.instructions:
-            walker.visit(instruction, scopes[index_of[id(instruction)]])
+            walker.visit(instruction, scopes[instruction.number])
         contents.append(content)
         names[str(stage.index)] = stage.index
         if stage.name:
@@ -230,11 +229,12 @@ class _Walker:
     content: StageContent
     read_jar: ReadJar
     stage: int
+    in_force: Sequence[Setting]
 
     def visit(self, instruction: Instruction, scope: Mapping[str, str | None]) -> None:
         if instruction.keyword == "WORKDIR":
             path = self._expanded(instruction.text, scope)
-            self.content.workdir = join(self.content.workdir, path) if path else self.content.workdir
+            self.content.workdir = join(self.content.workdir, instruction.text if path is None else path)
             if self.content.workdir not in self.content.directories:
                 self.content.add_directory(self.content.workdir)
                 self._layer(instruction, (), small=True)
@@ -265,6 +265,8 @@ class _Walker:
             self._layer(instruction, (), complete=False)
             return
         sources, target = [word for word in words[:-1] if word], str(words[-1])
+        base = join(self.content.workdir, target)
+        to_directory = fills_directory(target, sources) or base in self.content.directories
         from_ = instruction.flag("from")
         if from_ is not None:
             origin = self._expanded(from_.value or "", scope) or ""
@@ -272,25 +274,20 @@ class _Walker:
             if number is None:
                 self._layer(instruction, (), complete=False)
                 return
-            self._place_from_stage(instruction, self.stages[number], sources, target)
+            self._place_from_stage(instruction, self.stages[number], sources, base, to_directory)
         else:
-            self._place_from_context(instruction, sources, target, scope)
-
-    def _is_directory_target(self, target: str, sources: Sequence[str]) -> bool:
-        return (
-            target.endswith(("/", "/."))
-            or target in (".", "..")
-            or len(sources) > 1
-            or join(self.content.workdir, target) in self.content.directories
-        )
+            self._place_from_context(instruction, sources, base, to_directory, scope)
 
     def _place_from_stage(
-        self, instruction: Instruction, stage: StageContent, sources: Sequence[str], target: str
+        self,
+        instruction: Instruction,
+        stage: StageContent,
+        sources: Sequence[str],
+        base: str,
+        to_directory: bool,
     ) -> None:
-        to_directory = self._is_directory_target(target, sources)
         placed: list[File] = []
         complete = True
-        base = join(self.content.workdir, target)
         for source in sources:
             matches = stage.matching(normal("/" + source))
             for match in matches:
@@ -311,7 +308,12 @@ class _Walker:
         self._layer(instruction, placed, complete=complete, steady=steady)
 
     def _place_from_context(
-        self, instruction: Instruction, sources: Sequence[str], target: str, scope: Mapping[str, str | None]
+        self,
+        instruction: Instruction,
+        sources: Sequence[str],
+        base: str,
+        to_directory: bool,
+        scope: Mapping[str, str | None],
     ) -> None:
         if self.context is None or any(re.match(r"(https?|ftp|git)://|git@", source) for source in sources):
             self._layer(instruction, (), complete=False)
@@ -323,8 +325,6 @@ class _Walker:
             for flag in instruction.flags
             if flag.name == "exclude"
         ]
-        base = join(self.content.workdir, target)
-        to_directory = self._is_directory_target(target, sources)
         placed: list[File] = []
         complete = True
         for source in sources:
@@ -356,13 +356,7 @@ class _Walker:
     # RUN
 
     def _run(self, instruction: Instruction, scope: Mapping[str, str | None]) -> None:
-        if instruction.heredocs:
-            script = shell.parse("\n".join(heredoc.body for heredoc in instruction.heredocs))
-        elif instruction.json is not None:
-            inner = shell_script(instruction.json)
-            script = shell.parse(inner if inner is not None else " ".join(instruction.json))
-        else:
-            script = shell.parse(instruction.text)
+        script = script_of(instruction, self.in_force[instruction.number].shell).script
         variables = ChainMap({}, cast("dict[str, str | None]", scope))
         run = _Run(self.content, variables, self.read_jar, script.text)
         run.script(script)
@@ -429,10 +423,22 @@ class _Run:
     shells: int = 0
 
     def __post_init__(self) -> None:
-        self.cwd = self.content.workdir
+        self.cwd: str | None = self.content.workdir
         self.before = dict(self.content.files)  # what the layers below hold
         self.surely = True  # the command at hand runs whatever happens
         self.stampers = set(re.findall(r"\b(\w+)\(\)\s*\{[^{}]*\btouch\b", self.text))
+
+    @property
+    def _here(self) -> str:
+        return self.cwd or "/"  # where it is not known, only absolute paths come this far
+
+    def _tells_paths(self, name: str, plain: Sequence[str], command: shell.Command) -> bool:
+        """Whether a command in a directory that is not known names nothing in it."""
+        if name in _IN_THE_DIRECTORY:
+            return False
+        written = [target.text.strip("\"'") for sign, target in command.redirects if ">" in sign]
+        named = written if name in _SAYING else [*plain, *written]
+        return all(word.startswith(("/", "&")) or word.isdigit() for word in named)
 
     def script(self, script: shell.Script) -> None:
         if script.broken or self.shells > _MOST_SHELLS:
@@ -459,18 +465,21 @@ class _Run:
     def _command(self, command: shell.Command, scope: Mapping[str, str | None]) -> None:
         self.surely = command.depth == 0 and command.operator != "||"
         words = [word.value(scope) for word in command.words]
+        name = posixpath.basename(words[0] or "") if words else ""
+        arguments = [word for word in words[1:] if word is not None]
+        plain = [word for word in arguments if not word.startswith("-")]
+        if self.cwd is None and not self._tells_paths(name, plain, command):
+            self.dark = True
+            return
         for operator, target in command.redirects:
             path = target.value(scope)
             if operator.lstrip("0123456789") in (">", ">>", ">|") and path and not path.startswith("/dev/"):
-                self._write(File(join(self.cwd, path), 1_000))
+                self._write(File(join(self._here, path), 1_000))
         if not words:
             for assignment in command.assignments:
                 name, _, value = assignment.text.partition("=")
                 self.scope[name] = shell.Word(value, 0, 0).value(scope) if value else ""
             return
-        name = posixpath.basename(words[0] or "")
-        arguments = [word for word in words[1:] if word is not None]
-        plain = [word for word in arguments if not word.startswith("-")]
         if name in ("sh", "bash") and "-c" in arguments and len(arguments) > arguments.index("-c") + 1:
             self.script(shell.parse(arguments[arguments.index("-c") + 1]))
         elif name in self.stampers:
@@ -478,11 +487,12 @@ class _Run:
         elif name == "find" and "touch" in arguments:
             roots = arguments[: next((n for n, word in enumerate(arguments) if word.startswith("-")), 0)]
             self._stamp(roots)
-        elif name == "cd" and plain:
-            self.cwd = join(self.cwd, plain[0])
+        elif name == "cd":
+            to = words[-1] if len(words) > 1 else None  # without one it goes home
+            self.cwd = None if to is None or to.startswith(("-", "~")) else seen_from(self.cwd, to)
         elif name == "mkdir":
             for path in plain:
-                self.content.add_directory(join(self.cwd, path))
+                self.content.add_directory(join(self._here, path))
         elif name == "mv" and len(plain) >= 2:
             self._move(plain[:-1], plain[-1], keep=False)
         elif name == "cp" and len(plain) >= 2:
@@ -520,13 +530,13 @@ class _Run:
     def _rewrite(self, paths: Sequence[str]) -> None:
         """A file whose time, mode or owner changes is stored again, whole, in this layer."""
         for path in paths:
-            for match in self.content.matching(join(self.cwd, path.replace("[!", "[^"))):
+            for match in self.content.matching(join(self._here, path.replace("[!", "[^"))):
                 if match in self.content.files:
                     self._write(replace(self.content.files[match], steady=False))
 
     def _reown(self, command: OwnerCommand) -> None:
         for path in command.paths:
-            for match in self.content.matching(join(self.cwd, path.replace("[!", "[^"))):
+            for match in self.content.matching(join(self._here, path.replace("[!", "[^"))):
                 if match in self.content.files or command.recursive:
                     for file in self.content.below(match):
                         if file.path not in self.written:
@@ -536,20 +546,20 @@ class _Run:
     def _glob(self, path: str) -> list[File]:
         return [
             file
-            for match in self.content.matching(join(self.cwd, path.replace("[!", "[^")))
+            for match in self.content.matching(join(self._here, path.replace("[!", "[^")))
             for file in self.content.below(match)
         ]
 
     def _stamp(self, roots: Sequence[str]) -> None:
         for root in roots:
-            for file in self.content.below(join(self.cwd, root)):
+            for file in self.content.below(join(self._here, root)):
                 self._write(replace(file, steady=True))
 
     def _move(self, sources: Sequence[str], target: str, *, keep: bool) -> None:
-        destination = join(self.cwd, target)
+        destination = join(self._here, target)
         into = target.endswith("/") or len(sources) > 1 or self.content.is_directory(destination)
         for source in sources:
-            for match in self.content.matching(join(self.cwd, source.replace("[!", "[^"))):
+            for match in self.content.matching(join(self._here, source.replace("[!", "[^"))):
                 base = join(destination, posixpath.basename(match)) if into else destination
                 for file in self.content.below(match):
                     suffix = file.path[len(match.rstrip("/")) :]
@@ -580,7 +590,7 @@ class _Run:
         launcher = mode == "layertools" or "--launcher" in options
         if destination is None:
             destination = "." if mode == "layertools" else posixpath.splitext(posixpath.basename(after[0]))[0]
-        root = join(self.cwd, destination)
+        root = join(self._here, destination)
         for layer, entries in layered(jar):
             where = join(root, layer) if layers else root
             self.content.add_directory(where)
@@ -619,9 +629,9 @@ class _Run:
         mode = arguments[0].lstrip("-") if arguments else ""
         plain = list(arguments[1:])
         if "x" in mode and "f" in mode and plain:
-            self._unpacked(self._jar_at(plain[0]), self.cwd, plain[1:])
+            self._unpacked(self._jar_at(plain[0]), self._here, plain[1:])
         elif "c" in mode and "f" in mode and plain:
-            self._write(File(join(self.cwd, plain[0]), 700, releases=False))
+            self._write(File(join(self._here, plain[0]), 700, releases=False))
         elif "t" not in mode:
             self.dark = True
 
@@ -630,7 +640,7 @@ class _Run:
             word for n, word in enumerate(arguments) if not word.startswith("-") and arguments[n - 1] != "-d"
         ]
         directory = _option(arguments, "-d") or "."
-        self._unpacked(self._jar_at(plain[0]) if plain else None, join(self.cwd, directory))
+        self._unpacked(self._jar_at(plain[0]) if plain else None, join(self._here, directory))
 
 
 #: Directories that builds copy an application's libraries to.

@@ -17,8 +17,11 @@ from imgopt import shell
 from imgopt.dockerfile import Dockerfile, Edit, Instruction, Span, Stage, assignments, expand, scopes
 from imgopt.errors import ContextError, DockerfileError, JarError
 from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
-from imgopt.picture.contents import File, Layer, StageContent, join, normal, stage_contents
-from imgopt.picture.scripts import script_of, shell_text
+from imgopt.picture.contents import File, Layer, StageContent, stage_contents
+from imgopt.picture.paths import join, normal
+from imgopt.picture.placing import fills_directory, target_of
+from imgopt.picture.scripts import ShellText, command_text, script_of, shell_text
+from imgopt.picture.settings import Setting, settings
 
 if TYPE_CHECKING:
     from imgopt.bases import Base
@@ -134,15 +137,11 @@ class Picture:
         return self.document.path
 
     @cached_property
-    def index_of(self) -> dict[int, int]:
-        return {id(instruction): number for number, instruction in enumerate(self.document.instructions)}
-
-    @cached_property
     def scopes(self) -> tuple[Mapping[str, str | None], ...]:
         return scopes(self.document, self.options.build_args, self.platform)
 
     def scope(self, instruction: Instruction) -> Mapping[str, str | None]:
-        return self.scopes[self.index_of[id(instruction)]]
+        return self.scopes[instruction.number]
 
     def expand(self, instruction: Instruction, text: str) -> str | None:
         """``text`` with the variables that this instruction sees, or None when one is not known."""
@@ -171,8 +170,13 @@ class Picture:
         return (self.platform,)
 
     @cached_property
+    def settings(self) -> tuple[Setting, ...]:
+        """What is in force where each instruction stands, by its number."""
+        return settings(self.document, self.scopes)
+
+    @cached_property
     def contents(self) -> tuple[StageContent, ...]:
-        return stage_contents(self.document, self.context, self.scopes, self.jars)
+        return stage_contents(self.document, self.context, self.scopes, self.settings, self.jars)
 
     @cached_property
     def stages(self) -> tuple[StagePicture, ...]:
@@ -228,17 +232,21 @@ class Picture:
         )
 
     def workdir_at(self, instruction: Instruction) -> str | None:
-        """The directory in which an instruction of the final stage's lineage works: None when a variable without
-        value is in it. Images from outside are taken to start in ``/``, as those with nothing but Java do."""
-        workdir: str | None = "/"
-        for other in self.final.instructions():
-            if other is instruction:
-                break
-            if other.keyword == "WORKDIR":
-                path = self.expand(other, other.text)
-                absolute = path is not None and path.startswith("/")
-                workdir = None if path is None or not (absolute or workdir) else join(workdir or "/", path)
-        return workdir
+        """The directory in which an instruction works: None when a variable without value is in it. Images from outside
+        are taken to start in ``/``, as those with nothing but Java do."""
+        return self.settings[instruction.number].workdir
+
+    def target_of(self, copy: Instruction) -> str | None:
+        """Where a COPY puts things: the file itself or the directory it fills; None when it cannot be told."""
+        return target_of(copy, self.workdir_at(copy), self.scope(copy), self.document.escape)
+
+    def at_start(self, path: str) -> str:
+        """Where a path leads that the start command names, as `StageContent` has it."""
+        return join(self.final.content.workdir, path)
+
+    def script_of(self, run: Instruction) -> ShellText:
+        """The script of a RUN, whichever form it is written in."""
+        return script_of(run, self.settings[run.number].shell)
 
     # the application
 
@@ -249,6 +257,14 @@ class Picture:
     def layers(self) -> tuple[Layer, ...]:
         """The layers of the final image above its base, in order."""
         return tuple(self.final.content.layers)
+
+    def layer_of(self, instruction: Instruction) -> Layer | None:
+        """The layer of the final image that an instruction makes."""
+        return self._layer_of.get(instruction.number)
+
+    @cached_property
+    def _layer_of(self) -> dict[int, Layer]:
+        return {layer.instruction.number: layer for layer in self.layers}
 
     @cached_property
     def environment(self) -> Mapping[str, str | None]:
@@ -337,18 +353,17 @@ class Picture:
         """Shell text of the final stage: RUN, HEALTHCHECK, ENTRYPOINT and CMD, with its instruction."""
         for instruction in self.final.instructions():
             if instruction.keyword == "RUN":
-                bodies = "\n".join(heredoc.body for heredoc in instruction.heredocs)
-                yield instruction, bodies or script_of(instruction)
+                yield instruction, self.script_of(instruction).text
         healthcheck = self.final.last("HEALTHCHECK")
         if healthcheck is not None:
-            yield healthcheck, script_of(healthcheck)
+            yield healthcheck, command_text(healthcheck)
         yield from self.start_texts
 
     @cached_property
     def artifacts(self) -> tuple[Artifact, ...]:
         """Every jar or war that a COPY or ADD of the final stage brings, application jars first."""
         found: list[Artifact] = []
-        started = {join(self.final.content.workdir, call.jar) for call in self.calls if call.jar}
+        started = {self.at_start(call.jar) for call in self.calls if call.jar}
         started |= self._started_by_the_base()
         for instruction in self.final.stage.instructions:
             if (
@@ -383,11 +398,7 @@ class Picture:
 
     def _place(self, instruction: Instruction) -> str | None:
         """Where a COPY of one file puts it, by its words alone."""
-        words = [
-            self.expand(instruction, word.text) if instruction.json is None else word.text
-            for word in instruction.words
-        ]
-        source, target = words
+        source, target = (self.expand(instruction, word.text) for word in instruction.words)
         return self._target(instruction, source, target, set()) if source and target else None
 
     @cached_property
@@ -395,7 +406,7 @@ class Picture:
         """The application's jar: the one that is started, else the only one there is."""
         started = [artifact for artifact in self.artifacts if artifact.started]
         if started:
-            return started[0] if len({id(artifact.instruction) for artifact in started}) == 1 else None
+            return started[0] if len({artifact.instruction.number for artifact in started}) == 1 else None
         return self.artifacts[0] if len(self.artifacts) == 1 else None
 
     @cached_property
@@ -428,7 +439,7 @@ class Picture:
         sources = tuple(
             word if word is not None else instruction.words[n].text for n, word in enumerate(words[:-1])
         )
-        layer = next((layer for layer in self.layers if layer.instruction is instruction), None)
+        layer = self.layer_of(instruction)
         jars = [
             (file, _place(file.path, file.origin.name if file.origin else "", started))
             for file in (layer.files if layer else ())
@@ -459,16 +470,12 @@ class Picture:
         )
 
     def _target(self, instruction: Instruction, source: str, target: str, started: set[str]) -> str | None:
-        workdir = "/"
-        for other in self.final.instructions():
-            if other is instruction:
-                break
-            if other.keyword == "WORKDIR":
-                workdir = join(workdir, self.expand(other, other.text) or ".")
+        path = self.target_of(instruction)
+        if path is None:
+            return None
         name = source.rsplit("/", 1)[-1]
-        if target.endswith("/") or target in (".", "./"):
-            return join(join(workdir, target), name) if not re.search(r"[*?\[$]", name) else None
-        path = join(workdir, target)
+        if fills_directory(target, (source,)):
+            return join(path, name) if not re.search(r"[*?\[$]", name) else None
         if path in self.final.content.directories:
             return normal(path + "/" + name)
         return _place(path, name, started)
@@ -552,7 +559,7 @@ class Picture:
             for instruction in self.final.stage.instructions
             if instruction.keyword == "RUN"
             and not instruction.heredocs
-            and _only_touches(script_of(instruction))
+            and _only_touches(self.script_of(instruction).text)
         )
 
     def removal(self, instruction: Instruction) -> Edit:

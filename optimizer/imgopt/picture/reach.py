@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt import shell
-from imgopt.picture.contents import join, normal
-from imgopt.picture.scripts import script_of
+from imgopt.picture.paths import join, normal
 
 if TYPE_CHECKING:
     from imgopt.dockerfile import Instruction
@@ -210,15 +209,10 @@ def reach_of(picture: Picture, instruction: Instruction) -> Reach:
     for flag in instruction.flags:
         if flag.name == "mount":
             walk.mount(flag.value or "")
-    if instruction.heredocs:
-        bodies = [heredoc.body for heredoc in instruction.heredocs]
-        plain = re.fullmatch(r"<<-?\s*([\"']?)\w+\1", instruction.text.strip())
-        if plain is None or any(body.lstrip().startswith("#!") for body in bodies):
-            return Reach(frozenset(), False, "its here-document may be anything")
-        text = "\n".join(bodies)
-    else:
-        text = script_of(instruction)
-    walk.script(text)
+    read = picture.script_of(instruction)
+    if read.unread is not None:
+        return Reach(frozenset(), False, f"what {read.unread} does is not read")
+    walk.script(read.text)
     return walk.reach()
 
 

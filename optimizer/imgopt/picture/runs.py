@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.dockerfile import Dockerfile, Edit, Heredoc, Instruction, Span
-from imgopt.picture.contents import normal
+from imgopt.picture.paths import normal
 from imgopt.picture.picture import MAX_SCRIPT_BYTES
-from imgopt.picture.scripts import script_of
+from imgopt.picture.scripts import SH, ShellText, script_of
 
 if TYPE_CHECKING:
     from imgopt.picture.picture import StagePicture
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 _SHELLS = frozenset({"sh", "bash", "ash", "dash"})
 #: Where an image keeps its own programs; a RUN that calls something elsewhere runs a file that was brought along.
 _PROGRAMS = frozenset({"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"})
-_OPENING = re.compile(r"(?:(?P<program>\S+)(?P<options>(?: +-\w+)*) +)?<<-?\s*[\"']?[\w.-]+[\"']?")
-_SHEBANG = re.compile(r"#!\s*(?:\S*/env\s+)?(?P<program>\S+)(?P<options>[^\n]*)")
 
 
 def is_sh(program: str) -> bool:
@@ -31,14 +29,13 @@ def is_sh(program: str) -> bool:
 
 @dataclass(frozen=True)
 class Run:
-    """A RUN with the stage it stands in. ``heredoc`` holds the script, where a here-document does. ``editable`` is
-    False in the JSON form and where the script could not be read; ``strict``: it stops at the first command that
-    fails (`set -e`)."""
+    """A RUN with the stage it stands in. ``editable`` is False where the script could not be read or does not stand in
+    the file as it is (the JSON form); ``strict``: it stops at the first command that fails (`set -e`)."""
 
     instruction: Instruction
     stage: StagePicture
+    text: ShellText
     script: shell.Script
-    heredoc: Heredoc | None
     editable: bool
     strict: bool
 
@@ -47,15 +44,18 @@ class Run:
         return self.instruction.line
 
     @property
+    def heredoc(self) -> Heredoc | None:
+        """The here-document that holds the script, where one does."""
+        return self.text.heredoc
+
+    @property
     def commands(self) -> tuple[shell.Command, ...]:
         return self.script.commands
 
     def span(self, start: int, end: int) -> Span:
         """Where ``script.text[start:end]`` stands in the file."""
-        if self.heredoc is not None:
-            at = self.heredoc.body_span.start
-            return Span(at + start, at + end)
-        return self.instruction.source_span(start, end)
+        assert self.text.place is not None, "only what is editable stands in the file"
+        return self.text.place(start, end)
 
     def keeps(self, path: str) -> bool:
         """Whether what is written at this path stays in the layer: nothing is mounted over it."""
@@ -71,7 +71,7 @@ class Run:
 def runs_of(stage: StagePicture) -> tuple[Run, ...]:
     """The RUN instructions of a stage and of those it is built on, in order."""
     runs: list[Run] = []
-    language: tuple[str, ...] = ("/bin/sh", "-c")
+    language: tuple[str, ...] = SH
     for each in stage.lineage:
         for instruction in each.stage.instructions:
             if instruction.keyword == "SHELL" and instruction.json:
@@ -82,27 +82,14 @@ def runs_of(stage: StagePicture) -> tuple[Run, ...]:
 
 
 def _read(instruction: Instruction, stage: StagePicture, language: Sequence[str]) -> Run:
-    program, options = language[0], " ".join(language[1:])
-    heredoc = None
-    if instruction.heredocs:
-        opening = _OPENING.fullmatch(instruction.text)
-        body = instruction.heredocs[0].body
-        if opening is None or len(instruction.heredocs) > 1:
-            return Run(instruction, stage, shell.Script("", (), True), None, False, False)
-        heredoc = instruction.heredocs[0]
-        asked = opening if opening["program"] else _SHEBANG.match(body)
-        if asked is not None:
-            program, options = asked["program"], asked["options"]
-        script = shell.parse(body)
-    elif instruction.json is not None:
-        script = shell.parse(script_of(instruction))
-    else:
-        script = shell.parse(instruction.text)
-    if not is_sh(program):
-        script = shell.Script("", (), True)
-    sets = [options, *(script.text[c.start : c.end] for c in script.commands if c.program == "set")]
+    read = script_of(instruction, language)
+    script = read.script
+    sets = [
+        " ".join(read.shell[1:]),
+        *(script.text[c.start : c.end] for c in script.commands if c.program == "set"),
+    ]
     strict = any(re.search(r"(?<!\S)-[a-z]*e|\berrexit\b", text) for text in sets)
-    return Run(instruction, stage, script, heredoc, not script.broken and instruction.json is None, strict)
+    return Run(instruction, stage, read, script, not script.broken and read.place is not None, strict)
 
 
 def in_place(command: shell.Command) -> bool:

@@ -13,7 +13,7 @@ from imgopt.dockerfile.faults import Fault, check_stages, first_fault
 from imgopt.errors import DockerfileError
 from imgopt.finding import Declined, Finding, Waste
 from imgopt.picture import Jars, Picture, take_picture
-from imgopt.picture.contents import normal
+from imgopt.picture.paths import normal
 from imgopt.plans.base import installed_java
 from imgopt.plans.layers import layering
 from imgopt.plans.layers.jarmode import layered_jar

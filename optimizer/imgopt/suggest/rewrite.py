@@ -30,8 +30,10 @@ def rewrite(
 ) -> RewriteResult:
     """Applies every fix of at least this level, each whole or not at all.
 
-    A fix whose edits contradict those of an earlier one is left out, and `not_applied` says so. So is every
-    fix, if the result would lose something that the final stage promises: then nothing changes.
+    Two fixes may change a place in the same way (two RUNs whose `chown` the same COPY takes over): equal edits are
+    made once, and both fixes count as applied. A fix whose edits contradict those of an earlier one, at one place
+    or partly, is left out, and `not_applied` says so. So is every fix, if the result would lose something that the
+    final stage promises: then nothing changes.
     """
     said = tuple(said)
     not_applied = [entry for entry in said if isinstance(entry, Declined)]

@@ -24,7 +24,6 @@ from imgopt.os_packages.commands import (
     name_on,
     read,
 )
-from imgopt.shell import shell_script
 
 if TYPE_CHECKING:
     from imgopt.bases import Base
@@ -126,7 +125,7 @@ class _Adapting:
         ):
             return
         line = f"line {instruction.line}"
-        text, movable = _script(instruction)
+        text, movable = _script(self.picture, instruction)
         script = shell.parse(text)
         if script.broken:
             return  # said by the one who looks at every command
@@ -335,13 +334,10 @@ class _Adapting:
 _APT = "DEBIAN_FRONTEND=noninteractive apt-get {}"
 
 
-def _script(instruction: Instruction) -> tuple[str, bool]:
-    """The shell text of a RUN, and whether its commands stand in the file as they are."""
-    if instruction.heredocs:
-        return "\n".join(heredoc.body for heredoc in instruction.heredocs), False
-    if instruction.json is not None:
-        return shell_script(instruction.json) or " ".join(instruction.json), False
-    return instruction.text, True
+def _script(picture: Picture, instruction: Instruction) -> tuple[str, bool]:
+    """The shell text of a RUN, and whether it is the instruction's own text."""
+    read = picture.script_of(instruction)
+    return read.text, read.place is not None and read.heredoc is None
 
 
 #: Names that newer releases of Debian and Ubuntu dropped.

@@ -18,8 +18,7 @@ from imgopt.bases.families.common import APT, DEBIAN, UBUNTU
 from imgopt.java.building import BUILD_TOOLS, JAVA_TOOLS
 from imgopt.java.command import is_java
 from imgopt.os_packages.commands import MANAGERS, commands_of, package_with
-from imgopt.picture.contents import join
-from imgopt.picture.scripts import script_of
+from imgopt.picture.scripts import command_text
 from imgopt.plans.base.adapting import first_number
 from imgopt.shell import all_commands
 
@@ -673,12 +672,15 @@ def _system_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
 
 
 def _exec_needs(picture: Picture, check: _Commands) -> Iterator[str]:
-    """The shell that an exec form names itself: `["bash", "-c", ...]`."""
+    """The shell that a command names itself: `["bash", "-c", ...]`, `bash <<EOF`."""
     for instruction in picture.final.instructions():
         words = instruction.json
         if instruction.keyword == "HEALTHCHECK" and instruction is picture.final.last("HEALTHCHECK"):
-            first = shell.parse(script_of(instruction)).commands[:1]
+            first = shell.parse(command_text(instruction)).commands[:1]
             words = (first[0].name or "",) if first else ()
+        elif instruction.heredocs:
+            reader = picture.script_of(instruction).shell if instruction.keyword == "RUN" else ()
+            words = reader[:1] if reader != picture.settings[instruction.number].shell else ()
         elif instruction.keyword == "RUN" or instruction in picture.start_commands:
             words = words[:1] if words else ()
         else:
@@ -716,10 +718,10 @@ def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Itera
             )
     for jar in picture.application_jars:
         yield from _native_needs(picture, jar, target, adaptation)
-    copied = {id(artifact.instruction) for artifact in picture.artifacts}
+    copied = {artifact.instruction.number for artifact in picture.artifacts}
     for layer in picture.layers:
         instruction = layer.instruction
-        if instruction.keyword in ("COPY", "ADD") and not layer.complete and id(instruction) not in copied:
+        if instruction.keyword in ("COPY", "ADD") and not layer.complete and instruction.number not in copied:
             what = instruction.text if len(instruction.text) < 60 else instruction.text[:57] + "..."
             yield Doubt(f"line {instruction.line} brings files that are not there to be read ({what})")
         for file in layer.files:
@@ -742,7 +744,7 @@ def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Itera
 def _agent(picture: Picture, option: str) -> Jar | None:
     """The Java agent's jar, when it is among the copied files."""
     path = option.partition(":")[2].partition("=")[0]
-    file = picture.final.content.files.get(join(picture.final.content.workdir, path))
+    file = picture.final.content.files.get(picture.at_start(path))
     return picture.jars(file.origin) if file is not None and file.origin is not None else None
 
 

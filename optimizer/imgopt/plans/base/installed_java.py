@@ -7,10 +7,9 @@ is the plan of the rule `installed-jdk`: for packages and copied trees an edit, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from imgopt import shell
@@ -28,8 +27,7 @@ from imgopt.java.distributions import (
 )
 from imgopt.os_packages.commands import PackageCommand, read
 from imgopt.picture import Picture, StagePicture, once
-from imgopt.picture.contents import join, normal
-from imgopt.picture.scripts import script_of
+from imgopt.picture.paths import normal, seen_from
 from imgopt.plans.base.hazards import Doubt, installed_jdk_needs
 from imgopt.scales import Applicability
 from imgopt.text.quoting import Unwritable
@@ -96,7 +94,9 @@ def _brought(picture: Picture, top: StagePicture) -> Iterator[InstalledJava]:
         for instruction in stage.stage.instructions:
             if instruction.keyword == "RUN":
                 yield from (
-                    java for java in _installed(picture, stage, instruction) if not _removed(top, java.name)
+                    java
+                    for java in _installed(picture, stage, instruction)
+                    if not _removed(picture, top, java.name)
                 )
                 yield from _downloaded(picture, stage, instruction)
             elif instruction.keyword in ("COPY", "ADD"):
@@ -112,47 +112,33 @@ def _brought(picture: Picture, top: StagePicture) -> Iterator[InstalledJava]:
 def _installed(picture: Picture, stage: StagePicture, instruction: Instruction) -> Iterator[InstalledJava]:
     base = picture.base_of(stage)
     scope = picture.scope(instruction)
-    for text, place in _scripts(instruction):
-        for command in _package_commands(text):
-            around = command.command
-            if command.action != "install" or around.depth or around.operator in ("||", "|"):
+    script = picture.script_of(instruction)
+    place = script.place
+    for command in _package_commands(script.text):
+        around = command.command
+        if command.action != "install" or around.depth or around.operator in ("||", "|"):
+            continue
+        if command.manager == "apk" and any(re.match(r"-t$|--virtual", word) for word in command.options):
+            continue  # tools that the same file removes again
+        names = {word: _name(word.value(scope)) for word in command.packages}
+        for word, name in names.items():
+            package = java_package(name, command.manager, base.os, base.os_version) if name else None
+            if name is None or package is None:
                 continue
-            if command.manager == "apk" and any(re.match(r"-t$|--virtual", word) for word in command.options):
-                continue  # tools that the same file removes again
-            names = {word: _name(word.value(scope)) for word in command.packages}
-            for word, name in names.items():
-                package = java_package(name, command.manager, base.os, base.os_version) if name else None
-                if name is None or package is None:
-                    continue
-                before = around.words[around.words.index(word) - 1]
-                span = place(word.start, word.end) if place is not None else None
-                yield InstalledJava(
-                    "package",
-                    name,
-                    package.kind,
-                    package.major,
-                    stage,
-                    instruction,
-                    span,
-                    Span(place(before.start, before.end).end, span.end) if place and span else None,
-                    package,
-                    frozenset(other for other in names.values() if other and other != name),
-                )
-
-
-def _scripts(instruction: Instruction) -> Iterator[tuple[str, Callable[[int, int], Span] | None]]:
-    """The shell text of a RUN, with what tells where a piece of it stands in the file."""
-    if instruction.json is not None:
-        yield script_of(instruction), None
-    elif not instruction.heredocs:
-        yield instruction.text, instruction.source_span
-    elif instruction.text.startswith("<<"):
-        for heredoc in instruction.heredocs:
-            yield heredoc.body, partial(_moved, heredoc.body_span.start)
-
-
-def _moved(by: int, start: int, end: int) -> Span:
-    return Span(by + start, by + end)
+            before = around.words[around.words.index(word) - 1]
+            span = place(word.start, word.end) if place is not None else None
+            yield InstalledJava(
+                "package",
+                name,
+                package.kind,
+                package.major,
+                stage,
+                instruction,
+                span,
+                Span(place(before.start, before.end).end, span.end) if place and span else None,
+                package,
+                frozenset(other for other in names.values() if other and other != name),
+            )
 
 
 def _package_commands(text: str) -> Iterator[PackageCommand]:
@@ -172,14 +158,13 @@ def _name(word: str | None) -> str | None:
     return re.split(r"[=~<>@:/]", word, maxsplit=1)[0] if word else None
 
 
-def _removed(top: StagePicture, name: str) -> bool:
+def _removed(picture: Picture, top: StagePicture, name: str) -> bool:
     """Whether a command takes the package away again."""
     return any(
         command.action == "remove" and any(_means(word, name) for word in command.packages)
         for instruction in top.instructions()
         if instruction.keyword == "RUN"
-        for text, _ in _scripts(instruction)
-        for command in _package_commands(text)
+        for command in _package_commands(picture.script_of(instruction).text)
     )
 
 
@@ -192,17 +177,17 @@ def _means(word: shell.Word, name: str) -> bool:
 
 def _downloaded(picture: Picture, stage: StagePicture, instruction: Instruction) -> Iterator[InstalledJava]:
     scope = picture.scope(instruction)
-    for text, _ in _scripts(instruction):
-        known = re.sub(
-            r"\$\{?([A-Za-z_]\w*)\}?", lambda variable: scope.get(variable[1]) or variable.group(), text
-        )
-        if not re.search(r"\b(?:curl|wget|aria2c)\b", known):
-            continue  # what it unpacks was brought by another instruction
-        archives = java_archives_in(known)
-        told = {name: archive for name, archive in archives.items() if archive.major is not None}
-        names = {archive: name for name, archive in reversed((told or archives).items())}
-        for archive, name in names.items():  # one for all architectures, and not what it is saved as
-            yield InstalledJava("archive", name, archive.kind, archive.major, stage, instruction)
+    text = picture.script_of(instruction).text
+    known = re.sub(
+        r"\$\{?([A-Za-z_]\w*)\}?", lambda variable: scope.get(variable[1]) or variable.group(), text
+    )
+    if not re.search(r"\b(?:curl|wget|aria2c)\b", known):
+        return  # what it unpacks was brought by another instruction
+    archives = java_archives_in(known)
+    told = {name: archive for name, archive in archives.items() if archive.major is not None}
+    names = {archive: name for name, archive in reversed((told or archives).items())}
+    for archive, name in names.items():  # one for all architectures, and not what it is saved as
+        yield InstalledJava("archive", name, archive.kind, archive.major, stage, instruction)
 
 
 def _added(picture: Picture, stage: StagePicture, instruction: Instruction) -> Iterator[InstalledJava]:
@@ -271,21 +256,18 @@ def _holds(base: Base, source: str) -> bool:
 def _linked(picture: Picture, stage: StagePicture) -> frozenset[str]:
     """Where `jlink` puts the runtimes that it makes in the stage."""
     found: set[str] = set()
-    workdir = "/"
     for instruction in stage.instructions():
-        if instruction.keyword == "WORKDIR":
-            workdir = join(workdir, picture.expand(instruction, instruction.text) or ".")
         if instruction.keyword != "RUN":
             continue
-        for text, _ in _scripts(instruction):
-            for command in shell.parse(text).commands:
-                values = [word.value(picture.scope(instruction)) or word.text for word in command.words]
-                if not any(value.rsplit("/", 1)[-1] == "jlink" for value in values):
-                    continue
-                for value, following in zip(values, [*values[1:], ""], strict=True):
-                    path = following if value in ("--output", "-o") else value.partition("--output=")[2]
-                    if path:
-                        found.add(join(workdir, path))
+        for command in picture.script_of(instruction).script.commands:
+            values = [word.value(picture.scope(instruction)) or word.text for word in command.words]
+            if not any(value.rsplit("/", 1)[-1] == "jlink" for value in values):
+                continue
+            for value, following in zip(values, [*values[1:], ""], strict=True):
+                path = following if value in ("--output", "-o") else value.partition("--output=")[2]
+                place = seen_from(picture.workdir_at(instruction), path) if path else None
+                if place is not None:
+                    found.add(place)
     return frozenset(found)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span
 from imgopt.picture import Picture, once
-from imgopt.picture.contents import join
+from imgopt.picture.paths import join
 from imgopt.plans.layers import layering
 
 if TYPE_CHECKING:
@@ -108,12 +108,11 @@ def extractions(picture: Picture) -> tuple[tuple[JarmodeCall, int], ...]:
 
 def _calls(picture: Picture) -> Iterator[tuple[JarmodeCall, int]]:
     for stage in picture.stages:
-        workdir = "/"
         for instruction in stage.instructions():
-            if instruction.keyword == "WORKDIR":
-                workdir = join(workdir, picture.expand(instruction, instruction.text) or ".")
+            workdir = picture.workdir_at(instruction)
             if (
-                instruction.keyword != "RUN"
+                workdir is None  # then nobody knows what it unpacks, and to where
+                or instruction.keyword != "RUN"
                 or "jarmode" not in instruction.text
                 or instruction.json is not None
             ):

@@ -176,9 +176,9 @@ def already_layered(picture: Picture) -> bool:
         str(stage.index): stage for stage in picture.stages
     }
     origins: list[StagePicture] = [*picture.final.lineage]
-    runtimes = {id(java.instruction) for java in installed_java.find(picture)}
+    runtimes = {java.instruction.number for java in installed_java.find(picture)}
     for instruction in picture.final.instructions():
-        if id(instruction) in runtimes:
+        if instruction.number in runtimes:
             continue  # a Java from a stage that may look into the jar to link it
         flag = instruction.flag("from") if instruction.keyword in ("COPY", "ADD") else None
         if flag is not None and flag.value:
@@ -524,7 +524,7 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
         raise LayeringRefused(
             f"its {instruction.keyword} copies other files in the same layer; give the jar a line of its own"
         )
-    layer = next((layer for layer in picture.layers if layer.instruction is instruction), None)
+    layer = picture.layer_of(instruction)
     alone = layer is not None and len(layer.files) == 1 and layer.complete
     named = artifact.sources[0].endswith((".jar", ".war"))
     if not named or not (alone or (layer is not None and not layer.files)):
@@ -866,10 +866,7 @@ def stage_start(picture: Picture) -> int:
         picture,
         from_,
         header=from_ is document.instructions[0]
-        or all(
-            instruction.keyword == "ARG"
-            for instruction in document.instructions[: picture.index_of[id(from_)]]
-        ),
+        or all(instruction.keyword == "ARG" for instruction in document.instructions[: from_.number]),
     )
 
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_used
 from imgopt.picture import Picture, once
-from imgopt.picture.contents import File, join, normal
+from imgopt.picture.contents import File
+from imgopt.picture.paths import join, normal
+from imgopt.picture.placing import fills_directory
 from imgopt.picture.reach import contains, reach_of, related
-from imgopt.picture.scripts import script_of
 from imgopt.plans.layers import layering
 from imgopt.plans.layers.layering import DEFAULT_LAYERS
 
@@ -80,15 +80,14 @@ def plan(picture: Picture) -> OrderPlan:
     if picture.final is not picture.stages[-1]:
         return OrderPlan()
     instructions = picture.final.stage.instructions
-    layer_of = {id(layer.instruction): layer for layer in picture.layers}
-    changing = [instruction for instruction in instructions if _changes(picture, instruction, layer_of)]
+    changing = [instruction for instruction in instructions if _changes(picture, instruction)]
     if not changing:
         return OrderPlan()
     first = instructions.index(changing[0])
     above = [
         instruction
         for instruction in instructions[first + 1 :]
-        if instruction not in changing and _weight(instruction, layer_of) is not None
+        if instruction not in changing and _weight(picture, instruction) is not None
     ]
     if not above:
         return OrderPlan()
@@ -101,7 +100,7 @@ def plan(picture: Picture) -> OrderPlan:
         passed_weight = False
         for position in range(at + 1, len(order)):
             other = order[position]
-            why = _depends(picture, instruction, other, layer_of)
+            why = _depends(picture, instruction, other)
             if why is not None:
                 reason = reason or why
                 break
@@ -111,24 +110,21 @@ def plan(picture: Picture) -> OrderPlan:
         if passed_weight:
             moves.append((instruction, order[target]))
             order.insert(target, order.pop(at))
-    before = {id(instruction): at for at, instruction in enumerate(instructions)}
-    after = {id(instruction): at for at, instruction in enumerate(order)}
+    after = {instruction.number: at for at, instruction in enumerate(order)}
     passed = [
         other
         for other in above
-        if any(
-            before[id(what)] < before[id(other)] and after[id(what)] > after[id(other)] for what, _ in moves
-        )
+        if any(what.number < other.number and after[what.number] > after[other.number] for what, _ in moves)
     ]
     if not moves:
-        return _told(changing, above, layer_of, why_not=reason)
-    return _told([what for what, _ in reversed(moves)], passed, layer_of, edits=tuple(_edits(picture, moves)))
+        return _told(picture, changing, above, why_not=reason)
+    return _told(picture, [what for what, _ in reversed(moves)], passed, edits=tuple(_edits(picture, moves)))
 
 
 def _told(
+    picture: Picture,
     moved: Sequence[Instruction],
     above: Sequence[Instruction],
-    layer_of: Mapping[int, Layer],
     *,
     edits: tuple[Edit, ...] = (),
     why_not: str | None = None,
@@ -136,7 +132,7 @@ def _told(
     files: list[File] = []
     unknown = False
     for instruction in above:
-        some = _weight(instruction, layer_of)
+        some = _weight(picture, instruction)
         files += some or ()
         unknown = unknown or not some
     return OrderPlan(tuple(moved), tuple(above), tuple(files), unknown, edits, why_not)
@@ -145,11 +141,11 @@ def _told(
 # what changes, and what weighs
 
 
-def _changes(picture: Picture, instruction: Instruction, layer_of: Mapping[int, Layer]) -> bool:
+def _changes(picture: Picture, instruction: Instruction) -> bool:
     """Whether a COPY brings the application itself: its jar, its classes, the layer of a jar that holds them."""
     if instruction.keyword not in ("COPY", "ADD") or instruction.heredocs or len(instruction.words) != 2:
         return False
-    layer = layer_of.get(id(instruction))
+    layer = picture.layer_of(instruction)
     files = layer.files if layer is not None else ()
     if any(file.entry is not None for file in files):
         return any(file.releases for file in files)
@@ -164,9 +160,9 @@ def _changes(picture: Picture, instruction: Instruction, layer_of: Mapping[int, 
     return source.endswith(("/target/classes", "/build/classes", "/build/classes/java/main"))
 
 
-def _weight(instruction: Instruction, layer_of: Mapping[int, Layer]) -> tuple[File, ...] | None:
+def _weight(picture: Picture, instruction: Instruction) -> tuple[File, ...] | None:
     """The known files of a layer that weighs something; empty when it weighs an unknown amount, None when little."""
-    layer = layer_of.get(id(instruction))
+    layer = picture.layer_of(instruction)
     if layer is None:
         return None
     if instruction.keyword in ("COPY", "ADD"):
@@ -181,36 +177,30 @@ def _weight(instruction: Instruction, layer_of: Mapping[int, Layer]) -> tuple[Fi
             return ()
         from_stage = instruction.flag("from") is not None
         return () if from_stage and all(_STABLE.search(source) for source in sources) else None
-    if instruction.keyword == "RUN" and (_installs(instruction) or _downloads(instruction)):
+    if instruction.keyword == "RUN" and (_installs(picture, instruction) or _downloads(picture, instruction)):
         return ()
     return None
 
 
-def _commands(run: Instruction) -> tuple[shell.Command, ...]:
-    return shell.parse("\n".join(heredoc.body for heredoc in run.heredocs) or script_of(run)).commands
-
-
-def _installs(run: Instruction) -> bool:
+def _installs(picture: Picture, run: Instruction) -> bool:
     return any(
         command.program in _INSTALLS and any(word.text in _INSTALLS[command.program] for word in command.args)
-        for command in _commands(run)
+        for command in picture.script_of(run).script.commands
     )
 
 
-def _downloads(run: Instruction) -> bool:
+def _downloads(picture: Picture, run: Instruction) -> bool:
     return any(
         command.program in ("curl", "wget")
         and any("://" in word.text and not _LOCAL.search(word.text) for word in command.args)
-        for command in _commands(run)
+        for command in picture.script_of(run).script.commands
     )
 
 
 # what depends on what
 
 
-def _depends(
-    picture: Picture, copy: Instruction, other: Instruction, layer_of: Mapping[int, Layer]
-) -> str | None:
+def _depends(picture: Picture, copy: Instruction, other: Instruction) -> str | None:
     """Why the COPY cannot come after another instruction that stands below it now; None when it can."""
     line = f"line {other.line}"
     keyword = other.keyword
@@ -227,7 +217,7 @@ def _depends(
     if place is None:
         return "where it is copied to cannot be told"
     there = _there_before(picture, copy)
-    own = _territories(copy, place, layer_of.get(id(copy)), there)
+    own = _territories(copy, place, picture.layer_of(copy), there)
     if keyword == "WORKDIR":
         return _workdir_depends(picture, copy, other, own)
     if keyword == "VOLUME":
@@ -237,7 +227,7 @@ def _depends(
     if keyword == "RUN":
         return _run_depends(picture, copy, other, own)
     if keyword in ("COPY", "ADD"):
-        return _copy_depends(picture, copy, place, other, own, there, layer_of)
+        return _copy_depends(picture, copy, place, other, own, there)
     return f"{line} is not known"
 
 
@@ -289,13 +279,12 @@ def _copy_depends(
     other: Instruction,
     own: Sequence[str],
     there: frozenset[str],
-    layer_of: Mapping[int, Layer],
 ) -> str | None:
     line = f"line {other.line}"
     other_place = _place(picture, other)
     if other_place is None:
         return f"where {line} copies to cannot be told"
-    layer, other_layer = layer_of.get(id(copy)), layer_of.get(id(other))
+    layer, other_layer = picture.layer_of(copy), picture.layer_of(other)
     if _owner(copy) == _owner(other) and _are_layers_of_one_jar(picture, copy, other):
         return None
     mine = _writes(copy, place, layer)
@@ -354,12 +343,7 @@ def _are_layers_of_one_jar(picture: Picture, one: Instruction, other: Instructio
 
 
 def _place(picture: Picture, copy: Instruction) -> str | None:
-    if copy.heredocs or not copy.words:
-        return None
-    word = copy.words[-1].text
-    value = picture.expand(copy, word)
-    workdir = picture.workdir_at(copy)
-    return None if value is None or workdir is None else join(workdir, value)
+    return None if copy.heredocs else picture.target_of(copy)
 
 
 def _writes(copy: Instruction, place: str, layer: Layer | None) -> tuple[str, ...]:
@@ -369,7 +353,7 @@ def _writes(copy: Instruction, place: str, layer: Layer | None) -> tuple[str, ..
         return tuple(sorted(paths if len(paths) <= 100 else {_below(place, path) for path in paths}))
     if not _names_files(copy):
         return (place,)
-    if _fills_directory(copy):
+    if fills_directory(copy.words[-1].text, copy.words[:-1]):
         return tuple(join(place, posixpath.basename(word.text.strip("\"'"))) for word in copy.words[:-1])
     return (place,)
 
@@ -407,7 +391,7 @@ def _territories(
             directories = {place}
     elif place == "/":
         return _writes(copy, place, layer)
-    elif _names_files(copy) and not _fills_directory(copy):
+    elif _names_files(copy) and not fills_directory(copy.words[-1].text, copy.words[:-1]):
         # without the image nobody knows whether the target is a file or a directory
         directories = {posixpath.dirname(place)}
     else:
@@ -425,11 +409,6 @@ def _names_files(copy: Instruction) -> bool:
     """Whether every source is one file by its name: `app.jar`, `start.sh`."""
     names = [posixpath.basename(word.text.strip("\"'")) for word in copy.words[:-1]]
     return all(re.search(r"\.\w{1,10}$", name) and not re.search(r"[*?\[$]", name) for name in names)
-
-
-def _fills_directory(copy: Instruction) -> bool:
-    target = copy.words[-1].text.strip("\"'")
-    return target.endswith(("/", "/.")) or target in (".", "..") or len(copy.words) > 2
 
 
 def _below(place: str, path: str) -> str:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from imgopt.dockerfile import Edit, Instruction, Span, writing
 from imgopt.picture import Picture, StagePicture, once
-from imgopt.picture.contents import join
 from imgopt.picture.module_path import OwnPath, argument_lines, own_path
+from imgopt.picture.paths import join
 from imgopt.picture.runs import is_sh
 from imgopt.plans.base.runtime import choose
 from imgopt.plans.layers.jarmode import JarmodeCall, extractions
@@ -141,7 +141,7 @@ def _is_steady(picture: Picture, copy: _Copy) -> bool:
         return True
     if copy.target != "/":
         return False
-    layer = next((layer for layer in picture.layers if layer.instruction is copy.instruction), None)
+    layer = picture.layer_of(copy.instruction)
     if layer is not None and layer.files:
         return layer.steady
     return _stamps(picture, copy.source)
@@ -165,10 +165,7 @@ def _copies(picture: Picture, call: JarmodeCall, stage: StagePicture) -> list[_C
     if root is None or stage is picture.final:
         return []
     found: list[_Copy] = []
-    workdir = "/"
     for instruction in picture.final.instructions():
-        if instruction.keyword == "WORKDIR":
-            workdir = join(workdir, picture.expand(instruction, instruction.text) or ".")
         flag = instruction.flag("from") if instruction.keyword in ("COPY", "ADD") else None
         if (
             flag is None
@@ -177,12 +174,12 @@ def _copies(picture: Picture, call: JarmodeCall, stage: StagePicture) -> list[_C
         ):
             continue
         source = picture.expand(instruction, instruction.words[0].text)
-        target = picture.expand(instruction, instruction.words[1].text)
+        target = picture.target_of(instruction)
         if source is None or target is None:
             continue
         path = join("/", source)
         if posixpath.dirname(path) == root.rstrip("/") or (root == "/" and posixpath.dirname(path) == "/"):
-            found.append(_Copy(instruction, path, posixpath.basename(path), join(workdir, target)))
+            found.append(_Copy(instruction, path, posixpath.basename(path), target))
     return found
 
 
@@ -312,7 +309,7 @@ def _of_libraries(picture: Picture) -> Iterator[SteadyingPlan]:
     for instruction in picture.final.stage.instructions:
         if instruction.keyword not in ("COPY", "ADD") or len(instruction.words) != 2 or instruction.heredocs:
             continue
-        layer = next((layer for layer in picture.layers if layer.instruction is instruction), None)
+        layer = picture.layer_of(instruction)
         if layer is None or layer.steady:
             continue
         words = [picture.expand(instruction, word.text) for word in instruction.words]
@@ -375,15 +372,14 @@ def _is_library_directory(layer: Layer) -> bool:
 
 def _library_target(picture: Picture, instruction: Instruction, target: str) -> str:
     """Where the directory's content goes, as an absolute path whose parents a tree may bring again."""
-    workdir = "/"
+    path = picture.target_of(instruction)
+    if path is None:
+        raise _No(f"where {target} is cannot be told: a WORKDIR above it has a variable without a value")
     before: list[Instruction] = []
     for other in picture.final.instructions():
         if other is instruction:
             break
         before.append(other)
-        if other.keyword == "WORKDIR":
-            workdir = join(workdir, picture.expand(other, other.text) or ".")
-    path = join(workdir, target)
     parents = [path]
     while parents[-1] != "/":
         parents.append(posixpath.dirname(parents[-1]))

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from imgopt.dockerfile import Instruction, writing
 from imgopt.java import building
 from imgopt.picture import Picture, StagePicture, once
-from imgopt.picture.contents import join
-from imgopt.plans.splitting.container import Obstacle, started_jar, text_of
+from imgopt.picture.paths import join
+from imgopt.plans.splitting.container import Obstacle, started_jar
 from imgopt.plans.splitting.project import below
 from imgopt.shell import all_commands
 from imgopt.text.quoting import Unwritable
@@ -55,17 +55,11 @@ def _carried(picture: Picture) -> Iterator[CarriedBuild]:
         jar = started_jar(picture)
     except Obstacle:
         return
-    workdir = "/"
     for instruction in picture.final.instructions():
-        if instruction.keyword == "WORKDIR":
-            workdir = join(workdir, picture.expand(instruction, instruction.text) or ".")
         flag = instruction.flag("from") if instruction.keyword == "COPY" else None
         if flag is None or len(instruction.words) != 2:
             continue
-        source, target = (
-            word.text if instruction.json is not None else picture.expand(instruction, word.text)
-            for word in instruction.words
-        )
+        source, into = picture.expand(instruction, instruction.words[0].text), picture.target_of(instruction)
         stage = next(
             (
                 stage
@@ -75,9 +69,9 @@ def _carried(picture: Picture) -> Iterator[CarriedBuild]:
             ),
             None,
         )
-        if stage is None or source is None or target is None or re.search(r"[*?\[]", source):
+        if stage is None or source is None or into is None or re.search(r"[*?\[]", source):
             continue
-        directory, into = join("/", source), join(workdir, target)
+        directory = join("/", source)
         if not below(jar, into) or jar == into or directory.endswith((".jar", ".war")):
             continue
         homes = set(_homes(picture, stage))
@@ -92,11 +86,9 @@ def _carried(picture: Picture) -> Iterator[CarriedBuild]:
 
 def _homes(picture: Picture, stage: StagePicture) -> Iterator[str]:
     """The directories in which a stage runs a build."""
-    workdir = "/"
     for instruction in stage.instructions():
-        if instruction.keyword == "WORKDIR":
-            workdir = join(workdir, picture.expand(instruction, instruction.text) or ".")
-        elif instruction.keyword == "RUN":
-            for command in all_commands(text_of(instruction)):
+        workdir = picture.workdir_at(instruction)
+        if instruction.keyword == "RUN" and workdir is not None:
+            for command in all_commands(picture.script_of(instruction).text):
                 if building.builds(command) and building.program_of(command) in building.JAVA_TOOLS:
                     yield workdir

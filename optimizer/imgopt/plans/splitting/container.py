@@ -11,8 +11,8 @@ from imgopt.dockerfile import Instruction, writing
 from imgopt.java import building
 from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
 from imgopt.os_packages import commands as packages
-from imgopt.picture.contents import File, join
-from imgopt.picture.scripts import script_of
+from imgopt.picture.contents import File
+from imgopt.picture.scripts import command_text
 from imgopt.plans.splitting.effects import short, shown
 from imgopt.shell import all_commands
 
@@ -33,18 +33,13 @@ class Obstacle(Exception):
     """Carries the reason why a stage is not split."""
 
 
-def text_of(instruction: Instruction) -> str:
-    """What a RUN runs, as shell text."""
-    return "\n".join(heredoc.body for heredoc in instruction.heredocs) or script_of(instruction)
-
-
 def run_time_texts(picture: Picture) -> Iterator[tuple[str, str]]:
     """What runs in the container, as shell text with where it stands: start command, health check, scripts."""
     for instruction, text in picture.start_texts:
         yield f"line {instruction.line}", text
     healthcheck = picture.final.last("HEALTHCHECK")
     if healthcheck is not None:
-        yield f"line {healthcheck.line}", script_of(healthcheck)
+        yield f"line {healthcheck.line}", command_text(healthcheck)
     yield from ((f"the script {file.path}", text) for file, text in _started_scripts(picture))
 
 
@@ -53,7 +48,7 @@ def _started_scripts(picture: Picture) -> Iterator[tuple[File, str]]:
     more of them (mvnw, gradlew, the developers' own), which do not count."""
     said = [text for _, text in picture.start_texts]
     healthcheck = picture.final.last("HEALTHCHECK")
-    said += [script_of(healthcheck)] if healthcheck is not None else []
+    said += [command_text(healthcheck)] if healthcheck is not None else []
     waiting = list(picture.start_scripts)
     while said:
         text = said.pop()
@@ -89,7 +84,7 @@ def started_jar(picture: Picture) -> str:
             raise Obstacle(f"{where} starts {call.jar}, and which file that is only shows when it runs")
         if "$" in call.jar:
             raise Obstacle(f"{where} starts {call.jar}, whose value is not known beforehand")
-        jars.add(join(picture.final.content.workdir, call.jar.strip("\"'")))
+        jars.add(picture.at_start(call.jar.strip("\"'")))
     if len(jars) != 1:
         raise Obstacle(f"{where} starts {'several jars' if jars else 'no jar'}")
     jar = jars.pop()
@@ -206,7 +201,7 @@ def require_no_build_image(picture: Picture, target: Base, instructions: Iterabl
     for instruction in instructions:
         where = f"line {instruction.line}"
         if instruction.keyword == "RUN":
-            texts.append((where, text_of(instruction)))
+            texts.append((where, picture.script_of(instruction).text))
         used = set(re.findall(r"\$\{?(\w+)", instruction.text)) & ADDED_VARIABLES - set(picture.environment)
         if used:
             raise Obstacle(f"{where} uses ${min(used)}, which {base.name} sets and {target.name} does not")

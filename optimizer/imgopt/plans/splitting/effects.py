@@ -14,7 +14,7 @@ from itertools import pairwise
 from imgopt import shell
 from imgopt.java import building
 from imgopt.os_packages import commands as packages
-from imgopt.picture.contents import join
+from imgopt.picture.paths import join
 from imgopt.shell import all_commands
 
 #: Commands that leave nothing behind.

@@ -21,7 +21,6 @@ from imgopt.plans.splitting.container import (
     require_known_directory,
     require_no_build_image,
     require_plain,
-    text_of,
 )
 from imgopt.plans.splitting.effects import shown
 from imgopt.plans.splitting.project import Project, below
@@ -64,7 +63,7 @@ def plan(picture: Picture) -> SplittingPlan:
     started_with = _started_with(picture)
     if not builds and picture.base.kind != "build" and started_with is None:
         return SplittingPlan()
-    tool = _tool(builds)
+    tool = _tool(picture, builds)
     if tool in building.WEB_TOOLS and not java_calls(picture):
         return SplittingPlan()  # no Java application
     first = builds[0] if builds else picture.final.root.stage.from_
@@ -94,7 +93,7 @@ def splits_first(picture: Picture) -> bool:
 
 def _building(picture: Picture) -> Iterator[Instruction]:
     for instruction in picture.final.instructions():
-        if instruction.keyword == "RUN" and _builds(text_of(instruction)):
+        if instruction.keyword == "RUN" and _builds(picture.script_of(instruction).text):
             yield instruction
 
 
@@ -113,12 +112,12 @@ def _started_with(picture: Picture) -> str | None:
     return None
 
 
-def _tool(instructions: Sequence[Instruction]) -> str:
+def _tool(picture: Picture, instructions: Sequence[Instruction]) -> str:
     """The tool to speak of: the last one that makes Java out of sources, else any."""
     programs = [
         building.program_of(command) or ""
         for instruction in instructions
-        for command in all_commands(text_of(instruction))
+        for command in all_commands(picture.script_of(instruction).text)
         if building.builds(command)
     ]
     java = [program for program in programs if program in building.JAVA_TOOLS]

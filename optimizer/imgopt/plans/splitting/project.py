@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from imgopt.dockerfile import Instruction
 from imgopt.java import building
 from imgopt.os_packages import commands as packages
-from imgopt.picture.contents import File, Layer, join
+from imgopt.picture.contents import File, Layer
+from imgopt.picture.paths import join
 from imgopt.plans.splitting import effects
-from imgopt.plans.splitting.container import Obstacle, run_time_texts, started_jar, text_of
+from imgopt.plans.splitting.container import Obstacle, run_time_texts, started_jar
 from imgopt.plans.splitting.effects import Call
 from imgopt.shell import all_commands
 
@@ -80,7 +81,6 @@ class Project:
         self.lines = tuple(_lines(picture))
         self.workdir = picture.final.content.workdir
         self.jar = started_jar(picture)
-        self._layers: dict[int, Layer] = {id(layer.instruction): layer for layer in picture.layers}
         self._calls: dict[int, tuple[Call, ...]] = {}
         self._named: set[str] = set()  # files that build commands name: settings, other build files
         numbers = [line.number for line in self.lines if line.instruction in builds]
@@ -92,7 +92,9 @@ class Project:
     # what lines bring and do
 
     def layer(self, line: Line) -> Layer | None:
-        return self._layers.get(id(line.instruction)) if line.instruction.keyword in ("COPY", "ADD") else None
+        return (
+            self.picture.layer_of(line.instruction) if line.instruction.keyword in ("COPY", "ADD") else None
+        )
 
     def files(self, line: Line) -> tuple[File, ...]:
         """What a COPY or ADD is known to bring."""
@@ -104,9 +106,7 @@ class Project:
         instruction = line.instruction
         if not instruction.words:
             return None
-        last = instruction.words[-1].text
-        target = last if instruction.json is not None else self.picture.expand(instruction, last)
-        return join(line.workdir, target) if target is not None else None
+        return self.picture.target_of(instruction)
 
     def calls(self, line: Line) -> tuple[Call, ...]:
         """The commands of a RUN."""
@@ -114,7 +114,9 @@ class Project:
             home = "/root" if line.user in ROOT_NAMES else f"/home/{line.user}"
             variables = self.picture.scope(line.instruction)
             try:
-                found = effects.calls(text_of(line.instruction), line.workdir, home, variables)
+                found = effects.calls(
+                    self.picture.script_of(line.instruction).text, line.workdir, home, variables
+                )
             except effects.Unclear as reason:
                 raise Obstacle(f"{line.where} {reason}") from reason
             self._calls[line.number] = found

@@ -14,10 +14,12 @@ from fnmatch import fnmatchcase
 from imgopt.dockerfile import Edit, Instruction, Span, apply_edits, assignments, writing
 from imgopt.java import building
 from imgopt.os_packages import commands as packages
-from imgopt.picture.contents import File, join
+from imgopt.picture import Picture
+from imgopt.picture.contents import File
 from imgopt.picture.module_path import place_of
+from imgopt.picture.paths import join
 from imgopt.plans.splitting import effects
-from imgopt.plans.splitting.container import Obstacle, run_time_texts, text_of
+from imgopt.plans.splitting.container import Obstacle, run_time_texts
 from imgopt.plans.splitting.effects import Call, shown
 from imgopt.plans.splitting.project import ROOT_NAMES, Line, Project, below
 from imgopt.text.quoting import Unwritable
@@ -473,7 +475,9 @@ class _Builder:
             wanted = self.project.wanted(found)
             if len(wanted) == len(found.names):
                 continue
-            if instruction.json is not None or call.command not in _own_commands(instruction):
+            if instruction.json is not None or call.command not in _own_commands(
+                self.project.picture, instruction
+            ):
                 raise Obstacle(f"{line.where} installs build tools among other packages")
             words = call.command.words
             for word, name in zip(found.packages, found.names, strict=True):
@@ -529,11 +533,10 @@ class _Builder:
         return _FILE_NAME.search(word) is not None or "/" not in project.homes
 
 
-def _own_commands(instruction: Instruction) -> tuple[object, ...]:
+def _own_commands(picture: Picture, instruction: Instruction) -> tuple[object, ...]:
     """The commands whose offsets count in the instruction's own text, not in a script inside it."""
-    from imgopt import shell
-
-    return shell.parse(instruction.text).commands if text_of(instruction) == instruction.text else ()
+    read = picture.script_of(instruction)
+    return read.script.commands if read.place is not None and read.heredoc is None else ()
 
 
 def _is_used(argument: Instruction, texts: Sequence[str]) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.os_packages import commands as packages
-from imgopt.picture.contents import normal
+from imgopt.picture.paths import normal
 from imgopt.picture.runs import Run, appended, in_place, runs_of, script_called
 from imgopt.scales import Applicability
 
@@ -92,17 +92,16 @@ class _Follower:
     cwd: str = "/"
 
     def follow(self) -> list[Archive]:
-        runs = {id(run.instruction): run for run in runs_of(self.picture.final)}
-        layers = {id(layer.instruction): layer for layer in self.picture.layers}
+        runs = {run.instruction.number: run for run in runs_of(self.picture.final)}
         for instruction in self.picture.final.instructions():
             if instruction.keyword == "WORKDIR":
                 self.cwd = _join(
                     self.cwd, self.picture.expand(instruction, instruction.text) or instruction.text
                 )
             elif instruction.keyword in ("COPY", "ADD"):
-                self._copy(instruction, layers.get(id(instruction)))
+                self._copy(instruction, self.picture.layer_of(instruction))
             elif instruction.keyword == "RUN":
-                self._run(runs[id(instruction)])
+                self._run(runs[instruction.number])
         return list(self.found.values())
 
     def _copy(self, instruction: Instruction, layer: Layer | None) -> None:
@@ -409,9 +408,8 @@ def _takes(command: shell.Command, archive: Archive) -> bool:
 def _still_used(picture: Picture, archive: Archive, run: Run, last: shell.Command) -> str | None:
     """What is not known of the commands that come later. Raises `_No` where one of them uses the archive."""
     document = picture.document
-    place = picture.index_of[id(run.instruction)]
-    for index, instruction in enumerate(document.instructions):
-        if index <= place and instruction.keyword != "ENV":
+    for instruction in document.instructions:
+        if instruction.number <= run.instruction.number and instruction.keyword != "ENV":
             continue
         texts = (instruction.text, *(heredoc.body for heredoc in instruction.heredocs))
         if any(archive.is_named_in(text) for text in texts):

@@ -19,8 +19,8 @@ from imgopt.build_context.patterns import written
 from imgopt.dockerfile import Instruction, writing
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.builds import build_command, builds
-from imgopt.picture.contents import File, join, normal
-from imgopt.picture.scripts import script_of
+from imgopt.picture.contents import File
+from imgopt.picture.paths import normal
 from imgopt.text.quoting import Unwritable
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _whole_copy(picture: Picture, layer: Layer) -> WholeCopy | None:
     instruction = layer.instruction
     if instruction.keyword not in ("COPY", "ADD") or instruction.flag("from") is not None:
         return None
-    place = _place(picture, instruction)
+    place = picture.target_of(instruction)
     if place is None or not layer.files:
         return None
     inside = {
@@ -119,7 +119,7 @@ def _whole_copy(picture: Picture, layer: Layer) -> WholeCopy | None:
         if file.path.startswith(place.rstrip("/") + "/")
     }
     modules = {posixpath.dirname(path) for path in inside if posixpath.basename(path) in _BUILD_FILES}
-    patterns = {join(picture.final.content.workdir, call.jar) for call in picture.calls if call.jar}
+    patterns = [picture.at_start(call.jar) for call in picture.calls if call.jar]
     started = {
         file.path for file in inside.values() if any(fnmatchcase(file.path, each) for each in patterns)
     }
@@ -192,15 +192,6 @@ def _needed(
         return writing.copy("COPY", (), (writing.source(path), writing.word(jars[0][1])))
     except Unwritable:
         return None
-
-
-def _place(picture: Picture, instruction: Instruction) -> str | None:
-    if not instruction.words or instruction.heredocs:
-        return None
-    word = instruction.words[-1].text
-    target = picture.expand(instruction, word)
-    workdir = picture.workdir_at(instruction)
-    return None if target is None or workdir is None else normal(posixpath.join(workdir, target))
 
 
 def _largest(parts: Iterable[Part]) -> tuple[Part, ...]:
@@ -293,7 +284,9 @@ def _parts_of_copy(picture: Picture, context: Context, stage: StagePicture, laye
         if file.origin is not None
     }
     modules = {posixpath.dirname(path) for path in paths if posixpath.basename(path) in _BUILD_FILES}
-    is_built = any(builds(script_of(run)) for run in stage.stage.instructions if run.keyword == "RUN")
+    is_built = any(
+        builds(picture.script_of(run).text) for run in stage.stage.instructions if run.keyword == "RUN"
+    )
     reads_git = any(_reads_git(context, module) for module in modules)
     sizes: dict[str, int] = {}
     for path, size in paths.items():

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 
 from imgopt.dockerfile import Edit, writing
 from imgopt.os_packages import commands as packages
-from imgopt.picture.contents import join
 from imgopt.picture.runs import Run, runs_of, script_called
 from imgopt.scales import Applicability
 from imgopt.text.quoting import Unwritable
@@ -170,15 +169,13 @@ def _by_name(picture: Picture, layer: Layer, side: Sequence[File]) -> tuple[Edit
         return ()
     if not (target.endswith("/") or target in (".", "..")) or _name(jar) != posixpath.basename(jar.path):
         return ()
-    started = {
-        join(picture.final.content.workdir, call.jar) for call in picture.calls if call.jar is not None
-    }
+    started = {picture.at_start(call.jar) for call in picture.calls if call.jar is not None}
     if _used_names(picture) is None or started != {jar.path} or jar.origin is None:
         return ()
     if picture.jars(jar.origin) is None or picture.used_elsewhere(picture.stages[layer.stage]):
         return ()
     names = {_name(file) for file in side}
-    for later in picture.document.instructions[picture.index_of[id(instruction)] + 1 :]:
+    for later in picture.document.instructions[instruction.number + 1 :]:
         text = later.text + "".join(heredoc.body for heredoc in later.heredocs)
         if later.flag("from") is not None and later.keyword in ("COPY", "ADD"):
             return ()

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span
 from imgopt.picture import Picture, once
-from imgopt.picture.contents import File, OwnerCommand, join, normal, owner_command
+from imgopt.picture.contents import File, OwnerCommand, owner_command
+from imgopt.picture.paths import join, normal
+from imgopt.picture.placing import fills_directory
 from imgopt.picture.reach import contains, is_own_place, reach_of, reach_of_commands, related
-from imgopt.picture.scripts import script_of
 from imgopt.scales import Applicability
 
 if TYPE_CHECKING:
@@ -78,13 +79,15 @@ def reownings(picture: Picture) -> tuple[Reowning, ...]:
     """Every RUN that stores at least `SMALLEST_BYTES` again, or an unknown amount. Never raises."""
     found: list[Reowning] = []
     for layer in picture.layers:
-        if layer.instruction.keyword != "RUN" or not _CHANGES.search(_script(layer.instruction)):
+        if layer.instruction.keyword != "RUN" or not _CHANGES.search(
+            picture.script_of(layer.instruction).text
+        ):
             continue
         commands = _commands(picture, layer.instruction)
         if not commands and not layer.reowned:
             continue
         unread = {
-            id(copy): copy
+            copy.number: copy
             for command in commands
             for copy in _copies_below(picture, layer.instruction, command)
             if _is_unread(picture, copy)
@@ -113,7 +116,7 @@ def stored_again_by(picture: Picture, directory: str) -> Instruction | None:
     """A RUN of the final image that changes owner or mode of everything in a directory that it may not name:
     ``chown -R app /app*``."""
     for instruction in picture.final.instructions():
-        if instruction.keyword == "RUN" and _CHANGES.search(_script(instruction)):
+        if instruction.keyword == "RUN" and _CHANGES.search(picture.script_of(instruction).text):
             for command in _commands(picture, instruction):
                 if command.parsed.recursive and any(
                     target is not None and (contains(target, directory) or fnmatchcase(directory, target))
@@ -135,7 +138,7 @@ class _Command:
 
 
 def _commands(picture: Picture, instruction: Instruction) -> tuple[_Command, ...]:
-    script = shell.parse(_script(instruction))
+    script = picture.script_of(instruction).script
     found: list[_Command] = []
     scope = dict(picture.scope(instruction))
     cwd = picture.workdir_at(instruction)
@@ -189,7 +192,7 @@ def _copies_below(picture: Picture, run: Instruction, command: _Command) -> Iter
         if instruction is run:
             return
         if instruction.keyword in ("COPY", "ADD"):
-            place = _target(picture, instruction)
+            place = picture.target_of(instruction)
             recursive = command.parsed.recursive and place is not None
             named = jar is not None and jar.instruction is instruction and jar.path in command.targets
             if named or (
@@ -201,7 +204,7 @@ def _copies_below(picture: Picture, run: Instruction, command: _Command) -> Iter
 def _is_unread(picture: Picture, instruction: Instruction) -> bool:
     """Whether a COPY brings much of unknown size: the jar that is started, a directory that another stage or the build
     makes."""
-    layer = next((layer for layer in picture.layers if layer.instruction is instruction), None)
+    layer = picture.layer_of(instruction)
     if layer is None or layer.complete:
         return False
     if _brings_a_jar(instruction):
@@ -215,16 +218,6 @@ def _is_unread(picture: Picture, instruction: Instruction) -> bool:
 
 def _brings_a_jar(copy: Instruction) -> bool:
     return any(word.text.strip("\"'").endswith(_JARS) for word in copy.words[:-1])
-
-
-def _target(picture: Picture, instruction: Instruction) -> str | None:
-    """Where a COPY or ADD puts things: the file itself or the directory it fills."""
-    word = instruction.words[-1].text if instruction.words else ""
-    value = picture.expand(instruction, word)
-    workdir = picture.workdir_at(instruction)
-    if value is None or not (workdir or value.startswith("/")):
-        return None
-    return join(workdir or "/", value)
 
 
 # the change
@@ -263,8 +256,8 @@ def _edits(picture: Picture, run: Instruction, commands: Sequence[_Command]) -> 
         for copy in covered:
             if "$" in value and picture.expand(copy, value) != picture.expand(run, value):
                 raise _No(f"{value} is not the same at line {copy.line}; {_advice(commands)}")
-            copies[id(copy)] = copy
-            wanted = flags.setdefault(id(copy), {})
+            copies[copy.number] = copy
+            wanted = flags.setdefault(copy.number, {})
             wanted[name] = _value(copy, command, value, wanted.get(name))
         if name == "chown":
             _require_names(picture, run, command, picture.expand(run, value) or "", covered)
@@ -390,7 +383,7 @@ def _holders(
     """COPY lines that fill the target, and directories in it that no COPY brings as part of a tree."""
     if not is_own_place(target):
         if not any(_covers(command, target, file.path) for file in _reowned(picture, run)) and not any(
-            related(target, _target(picture, other) or "/")
+            related(target, picture.target_of(other) or "/")
             for other in _before(picture, run)
             if other.keyword in ("COPY", "ADD")
         ):
@@ -418,7 +411,7 @@ def _holders(
                 make(path)
             parents.update(_ancestors(path))
         elif other.keyword in ("COPY", "ADD"):
-            place = _target(picture, other)
+            place = picture.target_of(other)
             if place is None:
                 raise _No(f"where line {other.line} copies to is not known; {_advice([command])}")
             bringing = _brings(picture, other, place, target, command)
@@ -432,13 +425,13 @@ def _holders(
             for path in bringing:
                 make(path)
         elif other.keyword == "RUN":
-            _require_only_makes(picture, other, shell.parse(_script(other)), target, make, command)
+            _require_only_makes(picture, other, picture.script_of(other).script, target, make, command)
         elif other.keyword == "VOLUME":
             paths = other.json or tuple(word.text for word in other.words)
             if any(related(normal("/" + path), target) for path in paths):
                 raise _No(f"line {other.line} makes it a volume, where builders treat changes differently")
     if found:
-        script = shell.parse(_script(run))
+        script = picture.script_of(run).script
         starts = {node.start for node in moving}
         earlier = [
             node for node in script.commands if node.start < command.node.start and node.start not in starts
@@ -449,11 +442,8 @@ def _holders(
 
 
 def _reowned(picture: Picture, run: Instruction) -> tuple[File, ...]:
-    return next((layer.reowned for layer in picture.layers if layer.instruction is run), ())
-
-
-def _script(instruction: Instruction) -> str:
-    return "\n".join(heredoc.body for heredoc in instruction.heredocs) or script_of(instruction)
+    layer = picture.layer_of(run)
+    return layer.reowned if layer is not None else ()
 
 
 def _ancestors(path: str) -> Iterator[str]:
@@ -468,7 +458,7 @@ def _brings(
     picture: Picture, copy: Instruction, place: str, target: str, command: _Command
 ) -> tuple[str, ...] | None:
     """The directories a COPY makes by naming them, when all it brings lies in the target; None when nothing does."""
-    layer = next((layer for layer in picture.layers if layer.instruction is copy), None)
+    layer = picture.layer_of(copy)
     files = layer.files if layer is not None else ()
     known = layer is not None and layer.complete
     inside = [file for file in files if _covers(command, target, file.path)]
@@ -501,9 +491,9 @@ def _brings(
         if files and [file.path for file in files] == [place]:
             return (posixpath.dirname(place),)
         is_file = _names_files(copy) and place not in picture.final.content.directories
-        if not known and is_file and not _fills_directory(copy):
+        if not known and is_file and not fills_directory(copy.words[-1].text, copy.words[:-1]):
             return (posixpath.dirname(place),) if place != target else ()
-        if not known and place != target and not _fills_directory(copy):
+        if not known and place != target and not fills_directory(copy.words[-1].text, copy.words[:-1]):
             raise _No(
                 f"whether {place} of line {copy.line} is a directory is not known; {_advice([command])}"
             )
@@ -546,11 +536,6 @@ def _flag_of(command: _Command) -> str:
 def _names_files(copy: Instruction) -> bool:
     """Whether every source is a file by its name: `*.jar`, `start.sh`."""
     return all(re.search(r"\.\w{1,10}[\"']?$", word.text) for word in copy.words[:-1])
-
-
-def _fills_directory(copy: Instruction) -> bool:
-    target = copy.words[-1].text.strip("\"'")
-    return target.endswith(("/", "/.")) or target in (".", "..") or len(copy.words) > 2
 
 
 def _require_only_makes(
@@ -640,13 +625,15 @@ def _require_names(
         if name
         and not name.isdigit()
         and name != "root"
-        and not any(makes(other, name) for other in _before(picture, covered[0]) if other.keyword == "RUN")
+        and not any(
+            makes(picture, other, name) for other in _before(picture, covered[0]) if other.keyword == "RUN"
+        )
     }
     if all(name.isdigit() or name in ("", "root") for name in (user, group)):
         return
     first = covered[0].line
     between = [other for other in _before(picture, run) if other.keyword == "RUN" and other.line > first]
-    earlier = [node for node in shell.parse(_script(run)).commands if node.start < command.node.start]
+    earlier = [node for node in picture.script_of(run).script.commands if node.start < command.node.start]
     reaches = [*(reach_of(picture, other) for other in between), reach_of_commands(picture, run, earlier)]
     for reach, where in zip(reaches, [*between, run], strict=True):
         if reach.anything or reach.changed_users or (reach.new_users and named):
@@ -656,16 +643,16 @@ def _require_names(
             )
 
 
-def _makes_user(run: Instruction, name: str) -> bool:
+def _makes_user(picture: Picture, run: Instruction, name: str) -> bool:
     return any(
         node.program in ("useradd", "adduser") and any(word.literal == name for word in node.args)
-        for node in shell.parse(_script(run)).commands
+        for node in picture.script_of(run).script.commands
     )
 
 
-def _makes_group(run: Instruction, name: str) -> bool:
+def _makes_group(picture: Picture, run: Instruction, name: str) -> bool:
     """A group of its own, or the one that comes with a user: not with a system user of `adduser`."""
-    for node in shell.parse(_script(run)).commands:
+    for node in picture.script_of(run).script.commands:
         words = [word.literal for word in node.args]
         if not words or words[-1] != name:
             continue

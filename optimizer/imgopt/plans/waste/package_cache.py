@@ -240,7 +240,7 @@ def _users_of_lists(picture: Picture, run: Run, anchor: shell.Command) -> Iterat
         runs = runs_of(stage)
         at = next(index for index, other in enumerate(runs) if other.instruction is run.instruction)
         for other, commands in [(run, rest), *((later, list(later.commands)) for later in runs[at + 1 :])]:
-            if other.script.broken and "apt" in other.instruction.text:
+            if other.script.broken and "apt" in other.text.text:
                 yield other, f"line {other.line} could not be read and may need these lists"
             refreshed = False
             for command in commands:
@@ -300,10 +300,10 @@ def _joinable(run: Run, needing: Sequence[Run]) -> list[Run]:
     advice = f"line {last.line} needs the lists of line {run.line}: let it run `apt-get update` itself, and remove them in both"
     if any(user.stage is not run.stage for user in needing) or last is run:
         raise _No(advice)
-    runs = {id(each.instruction): each for each in runs_of(run.stage)}
+    runs = {each.instruction.number: each for each in runs_of(run.stage)}
     instructions = run.stage.stage.instructions
     first, end = instructions.index(run.instruction), instructions.index(last.instruction)
-    between = [runs.get(id(instruction)) for instruction in instructions[first : end + 1]]
+    between = [runs.get(instruction.number) for instruction in instructions[first : end + 1]]
     found = [each for each in between if each is not None and _is_plain(each)]
     if len(found) < len(between):
         raise _No(advice)

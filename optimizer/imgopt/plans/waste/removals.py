@@ -13,9 +13,10 @@ from imgopt import shell
 from imgopt.dockerfile import Instruction, writing
 from imgopt.picture import Picture, once
 from imgopt.picture.builds import build_command
-from imgopt.picture.contents import File, join
+from imgopt.picture.contents import File
+from imgopt.picture.paths import join
+from imgopt.picture.placing import fills_directory
 from imgopt.picture.reach import contains
-from imgopt.picture.scripts import script_of
 from imgopt.text.quoting import Unwritable
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _removed_paths(picture: Picture, run: Instruction) -> list[str]:
     found: list[str] = []
     scope = picture.scope(run)
     cwd = picture.workdir_at(run)
-    for command in _script(run).commands:
+    for command in _script(picture, run).commands:
         words = [word.value(scope) for word in command.args]
         if command.program == "cd":
             cwd = join(cwd or "/", words[0]) if words and words[0] and (cwd or words[0][0] == "/") else None
@@ -173,12 +174,10 @@ def _made(picture: Picture, instruction: Instruction) -> Iterator[str]:
     """Paths of files that a COPY of another stage, an ADD of a URL or a download of a RUN makes, as far as named."""
     if instruction.keyword in ("COPY", "ADD"):
         words = [picture.expand(instruction, word.text) for word in instruction.words]
-        workdir = picture.workdir_at(instruction)
-        target = words[-1] if words else None
-        if target is None or workdir is None or instruction.heredocs:
+        place = picture.target_of(instruction)
+        if place is None or instruction.heredocs:
             return
-        into = target.endswith(("/", "/.")) or target in (".", "..") or len(words) > 2
-        place = join(workdir, target)
+        into = fills_directory(words[-1] or "", words[:-1])
         if not into and place not in picture.final.content.directories:
             if re.search(r"\.\w+$", place):
                 yield place
@@ -196,7 +195,7 @@ def _downloads(picture: Picture, run: Instruction) -> Iterator[str]:
     scope = picture.scope(run)
     cwd = picture.workdir_at(run)
     gone = _removed_paths(picture, run)
-    for command in _script(run).commands:
+    for command in _script(picture, run).commands:
         words = [word.value(scope) or "" for word in command.args]
         if command.program == "cd":
             cwd = join(cwd or "/", words[0]) if words and words[0] and (cwd or words[0][0] == "/") else None
@@ -221,22 +220,24 @@ def _downloads(picture: Picture, run: Instruction) -> Iterator[str]:
 
 
 def _packages(picture: Picture, run: Instruction) -> Iterator[Removal]:
-    gone = set(_words_of(run, _REMOVE))
+    gone = set(_words_of(picture, run, _REMOVE))
     if not gone:
         return
-    here = set(_words_of(run, _INSTALL))
+    here = set(_words_of(picture, run, _INSTALL))
     for other in picture.final.instructions():
         if other is run:
             return
         if other.keyword == "RUN":
-            names = [name for name in _words_of(other, _INSTALL) if name in gone and name not in here]
-            names = [name for name in names if name not in set(_words_of(other, _REMOVE))]
+            names = [
+                name for name in _words_of(picture, other, _INSTALL) if name in gone and name not in here
+            ]
+            names = [name for name in names if name not in set(_words_of(picture, other, _REMOVE))]
             if names:
                 yield Removal(run, other, tuple(dict.fromkeys(names)), packages=True)
 
 
-def _words_of(run: Instruction, verbs: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
-    for command in _script(run).commands:
+def _words_of(picture: Picture, run: Instruction, verbs: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
+    for command in _script(picture, run).commands:
         words = [word.literal or "" for word in command.args]
         plain = [
             word
@@ -247,8 +248,8 @@ def _words_of(run: Instruction, verbs: Mapping[str, tuple[str, ...]]) -> Iterabl
             yield from (re.split(r"[=<>~]", word)[0] for word in plain[1:] if word)
 
 
-def _script(run: Instruction) -> shell.Script:
-    return shell.parse("\n".join(heredoc.body for heredoc in run.heredocs) or script_of(run))
+def _script(picture: Picture, run: Instruction) -> shell.Script:
+    return picture.script_of(run).script
 
 
 # what helps
@@ -273,7 +274,7 @@ def advice(picture: Picture, removal: Removal) -> str:
         )
         return f"let line {line} copy only what stays: name it, or {rest}"
     source = sources[0]
-    uses = [command for command in _script(removal.instruction).commands if command.program == "tar"]
+    uses = [command for command in _script(picture, removal.instruction).commands if command.program == "tar"]
     strips = any("--strip" in word.text for command in uses for word in command.args)
     if flag is None and source.endswith(_TARS) and uses and not strips:
         try:
