@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from imgopt.dockerfile import Edit, Span
 from imgopt.errors import DockerfileError
-from imgopt.finding import Declined, Finding, Fix
+from imgopt.finding import Declined, Finding, Fix, because
 from imgopt.scales import Applicability, Severity
 from imgopt.suggest.result import FileReport, JavaInfo, Report, RewriteResult, StageInfo
 from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, PushClient, PushTime, Saving
@@ -136,7 +136,7 @@ def gaps() -> FileReport:
             "run on registry.example/java:8-jre",
             Applicability.UNSAFE,
             EDIT,
-            RISK,
+            because("not-known", RISK),
         ),
     )
     advice = Finding(
@@ -160,7 +160,11 @@ def gaps() -> FileReport:
             False,
             "safe",
             text,
-            (Declined("glibc-runtime", 1, "libtcnative.so in netty-tcnative.jar needs glibc"),),
+            (
+                Declined(
+                    "glibc-runtime", 1, because("certain", "libtcnative.so in netty-tcnative.jar needs glibc")
+                ),
+            ),
         ),
         prediction=prediction(before, before),
         original=text,

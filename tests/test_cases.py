@@ -21,6 +21,7 @@ from imgopt.options import Options
 from imgopt.picture import Jars
 from imgopt.suggest.dockerfile import report_file
 from imgopt.suggest.result import FileReport
+from imgopt.suggest.sentence import sentence
 from imgopt.weigh.layers import Weigher
 from imgopt_rules import ALL_RULES
 
@@ -90,14 +91,15 @@ def as_json(report: FileReport) -> dict[str, Any]:
         {
             "rule": finding.rule,
             "line": finding.line,
-            "message": finding.message,
+            "message": sentence(finding.message),
             "fix": finding.fix.applicability.label if finding.fix else None,
-            **({"risk": finding.fix.risk} if finding.fix and finding.fix.risk else {}),
+            **({"risk": sentence(finding.fix.risk)} if finding.fix and finding.fix.risk else {}),
         }
         for finding, _ in report.findings
     ]
     declined = [
-        {"rule": entry.rule, "line": entry.line, "why": entry.why} for entry in report.rewrite.not_applied
+        {"rule": entry.rule, "line": entry.line, "why": sentence(entry.why)}
+        for entry in report.rewrite.not_applied
     ]
     return {"findings": findings, "not_applied": declined}
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imgopt.finding import Declined, Finding, Fix, Waste
+from imgopt.finding import Declined, Finding, Fix, Waste, say
 from imgopt.picture import Picture
 from imgopt.rule import rule
 from imgopt.scales import Severity
@@ -45,13 +45,15 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         assert archive.unpacked is not None
         here = archive.brought is archive.unpacked.instruction
         what = f" of {megabytes(size)}" if size is not None else ""
-        where = "" if here else f", which line {archive.unpacked.line} unpacks,"
+        where = "" if here else say(", which {} unpacks,", archive.unpacked.instruction)
         yield Finding(
             rule=ID,
             severity=Severity.of(size),
             line=archive.brought.line,
             end_line=archive.brought.end_line,
-            message=f"the archive {archive.name}{what}{where} stays in this layer beside its unpacked form",
+            message=say(
+                "the archive {}{}{} stays in this layer beside its unpacked form", archive.name, what, where
+            ),
             fix=Fix(
                 archive.description,
                 archive.applicability,

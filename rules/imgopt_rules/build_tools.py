@@ -48,7 +48,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imgopt.finding import Declined, Finding, Fix
+from imgopt.finding import Declined, Finding, Fix, because
 from imgopt.picture import Picture
 from imgopt.plans import splitting
 from imgopt.rule import rule
@@ -64,7 +64,9 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
     if not plan.line:
         return
     if not plan.edits and not plan.starts:
-        yield Declined(ID, plan.line, plan.why_not or "what runs in the image cannot be told")
+        yield Declined(
+            ID, plan.line, plan.why_not or because("not-known", "what runs in the image cannot be told")
+        )
         return
     if plan.started_with is not None:
         message = f"the container builds the application whenever it starts, with `{plan.started_with}`"

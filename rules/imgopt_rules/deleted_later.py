@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imgopt.finding import Declined, Finding, Fix, Waste
+from imgopt.finding import Declined, Finding, Fix, Waste, say
 from imgopt.picture import Picture
 from imgopt.plans.waste import removals
 from imgopt.rule import rule
@@ -40,15 +40,20 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         size = removal.bytes
         amount = f"{size / 1e6:.1f} MB" if size is not None else "of unknown size"
         verb = "moves" if removal.moved else "removes"
-        line = removal.stored_by.line
         yield Finding(
             rule=ID,
             severity=Severity.of(size),
             line=removal.instruction.line,
             end_line=removal.instruction.end_line,
-            message=f"this RUN {verb} {names} ({amount}), which stays in the layer of line {line} and is pushed all the same",
+            message=say(
+                "this RUN {} {} ({}), which stays in the layer of {} and is pushed all the same",
+                verb,
+                names,
+                amount,
+                removal.stored_by,
+            ),
             fix=Fix(removals.advice(picture, removal), Applicability.MANUAL),
             waste=Waste(
-                None, None, "unknown", f"the layer of line {line}", removal.files, not removal.steady
+                None, None, "unknown", "the layer that stores them", removal.files, not removal.steady
             ),
         )

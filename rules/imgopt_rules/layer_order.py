@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imgopt.finding import Declined, Finding, Fix
+from imgopt.finding import Declined, Finding, Fix, Reason, Sentence, because, listed, say
 from imgopt.picture import Picture
 from imgopt.plans.layers import ordering
 from imgopt.rule import rule
@@ -41,23 +41,30 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
     plan = ordering.plan(picture)
     if not plan.moved:
         return
-    lines = [instruction.line for instruction in plan.above]
-    where = (
-        f"line {lines[0]}" if len(lines) == 1 else f"lines {', '.join(map(str, lines[:-1]))} and {lines[-1]}"
-    )
+    where = listed(plan.above)
     size = f"{plan.bytes / 1e6:.1f} MB" if plan.files else "of unknown size"
     if plan.files and plan.unknown:
         size = f"at least {size}"
     if plan.edits:
-        fix = Fix(f"move it behind {where}", Applicability.SAFE, plan.edits)
+        fix = Fix(say("move it behind {}", where), Applicability.SAFE, plan.edits)
     else:
-        fix = Fix(f"move it behind {where}: {plan.why_not}", Applicability.MANUAL)
+        fix = Fix(_held(where, plan.why_not), Applicability.MANUAL)
     yield Finding(
         rule=ID,
         severity=Severity.of(plan.bytes, complete=bool(plan.files) and not plan.unknown),
         line=plan.moved[0].line,
         end_line=plan.moved[0].end_line,
-        message=f"this changes with each release, and what lies above it need not ({where}, {size}): "
-        "a pull fetches that again each time, and a build with a cache makes and pushes it again",
+        message=say(
+            "this changes with each release, and what lies above it need not ({}, {}): "
+            "a pull fetches that again each time, and a build with a cache makes and pushes it again",
+            where,
+            size,
+        ),
         fix=fix,
     )
+
+
+def _held(where: Sentence, why: Reason | None) -> Sentence:
+    if why is None:
+        return say("move it behind {}", where)
+    return because(why.kind, "move it behind {}: {}", where, why)

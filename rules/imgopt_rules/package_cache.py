@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from imgopt.finding import Declined, Finding, Fix, Waste
+from imgopt.finding import Declined, Finding, Fix, Waste, listed, say
 from imgopt.picture import Picture
 from imgopt.rule import rule
 from imgopt.scales import Severity
@@ -49,11 +49,12 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
 
     for leftover in leftovers(picture, ID):
         waste, size = _waste(picture, leftover)
-        lines = [str(run.line) for run in leftover.runs]
-        where = "in this layer" if len(lines) == 1 else f"in the layers of lines {_listed(lines)}"
-        message = f"{_WHAT[leftover.manager].format(program=leftover.program)} {where}{size}"
+        runs = [run.instruction for run in leftover.runs]
+        where = "in this layer" if len(runs) == 1 else say("in the layers of {}", listed(runs))
+        message = say("{} {}{}", _WHAT[leftover.manager].format(program=leftover.program), where, size)
         if leftover.too_late is not None:
-            message += f"; line {leftover.too_late.line} removes it too late, in a layer of its own"
+            late = leftover.too_late.instruction
+            message = say("{}; {} removes it too late, in a layer of its own", message, late)
         first = leftover.runs[0].instruction
         yield Finding(
             rule=ID,
@@ -64,10 +65,6 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             fix=Fix(leftover.description, leftover.applicability, leftover.edits, leftover.risk),
             waste=waste,
         )
-
-
-def _listed(lines: list[str]) -> str:
-    return ", ".join(lines[:-1]) + " and " + lines[-1]
 
 
 def _waste(picture: Picture, leftover: Leftover) -> tuple[Waste, str]:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imgopt.finding import Declined, Finding, Fix, Waste
+from imgopt.finding import Declined, Finding, Fix, Waste, because
 from imgopt.picture import Picture
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
@@ -68,7 +68,12 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
                 description,
                 Applicability.UNSAFE if found.edits else Applicability.MANUAL,
                 found.edits,
-                f"these no longer come along{'' if found.here else f', on {debian}'}: {_listed(found.names)}",
+                because(
+                    "certain",
+                    "these no longer come along{}: {}",
+                    "" if found.here else f", on {debian}",
+                    _listed(found.names),
+                ),
             ),
             waste=Waste(
                 size if exact else None,

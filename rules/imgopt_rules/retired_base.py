@@ -41,17 +41,16 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         return
     choice = runtime.choose(picture)
     target = choice.target
-    if solved_by := choice.solved_by(ID):
-        yield Declined(ID, from_.line, choice.why_not(ID) or "", solved_by)
+    why = choice.why_not(ID)
+    if why is not None and (solved_by := choice.solved_by(ID)):
+        yield Declined(ID, from_.line, why, solved_by)
         return
     message = f"{base.name} is no longer maintained ({base.retired})"
     if target is not None and target.retired is None:
         fix: Fix | None = Fix(f"move to {target.name}", choice.applicability, choice.edits, choice.risk)
     else:
         fix = Fix(
-            choice.obstacle
-            or choice.why_not(ID)
-            or "no maintained counterpart of this Java version is known",
+            choice.obstacle or why or "no maintained counterpart of this Java version is known",
             Applicability.MANUAL,
         )
     yield Finding(ID, Severity.MEDIUM, from_.line, from_.end_line, message, fix)

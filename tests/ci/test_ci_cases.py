@@ -19,6 +19,7 @@ from test_cases import make_context
 from imgopt.examine import report_on
 from imgopt.options import Options
 from imgopt.suggest.result import FileReport
+from imgopt.suggest.sentence import sentence
 from imgopt_rules import ALL_RULES, PIPELINE_RULES
 
 ROOT = Path(__file__).parents[2]
@@ -54,8 +55,8 @@ def as_json(report: FileReport) -> list[dict[str, Any]]:
             "rule": finding.rule,
             "severity": finding.severity.value,
             "line": finding.line,
-            "message": finding.message,
-            "fix": finding.fix.description if finding.fix else None,
+            "message": sentence(finding.message),
+            "fix": sentence(finding.fix.description) if finding.fix else None,
             **({"saves_each_release": saving.next_push_bytes} if saving else {}),
         }
         for finding, saving in report.findings

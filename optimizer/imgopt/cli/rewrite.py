@@ -248,13 +248,14 @@ def _print_notes(report: Report, *, applied: bool) -> None:
     """What was not done (and what was, when asked) is said beside the result rather than in it."""
     from imgopt.report.figures import held_back, told_apart
     from imgopt.report.terminal import note
+    from imgopt.suggest.sentence import sentence
 
     for file in report.files:
         if applied and file.rewrite.changed:
             note(f"applied: {file.path}: {', '.join(file.rewrite.applied)} ({file.rewrite.applicability})")
         for each in told_apart(file):
             place = f":{each.line}" if each.line else ""
-            note(f"not applied: {file.path}{place}: {each.rule}: {each.why}")
+            note(f"not applied: {file.path}{place}: {each.rule}: {sentence(each.why)}")
         waiting = held_back(file)
         if waiting:
             count = "1 fix needs" if len(waiting) == 1 else f"{len(waiting)} fixes need"

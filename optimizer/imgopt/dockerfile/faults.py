@@ -24,9 +24,9 @@ _FLAGS = {
 
 @dataclass(frozen=True)
 class Fault:
-    """Why the file does not build, and where (1-based line)."""
+    """Why the file does not build: the instruction, and what of it, as a sentence without its subject."""
 
-    line: int
+    instruction: Instruction
     reason: str
 
 
@@ -34,15 +34,10 @@ def first_fault(document: Dockerfile) -> Fault | None:
     """The first instruction that BuildKit would refuse, or None."""
     for instruction in document.instructions:
         if _is_template(instruction):
-            return Fault(
-                instruction.line,
-                f"line {instruction.line} has a template's {{{{ }}}}, which has to be filled in first",
-            )
+            return Fault(instruction, "has a template's {{ }}, which has to be filled in first")
         reason = next(_faults(instruction), None)
         if reason is not None:
-            return Fault(
-                instruction.line, f"line {instruction.line} {reason}; the file does not build as it is"
-            )
+            return Fault(instruction, f"{reason}; the file does not build as it is")
     return None
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from imgopt.gate.budgets import FORBIDDEN, Forbidden
 from imgopt.inspection.places import NAMES, What
 from imgopt.scales import Basis, Sum
+from imgopt.suggest.sentence import sentence
 from imgopt.units import megabytes
 from imgopt.users import name_of
 
@@ -329,7 +330,7 @@ def of_dockerfile(report: FileReport, name: str | None) -> Subject:
             if count is not None and count <= 0:
                 continue
             basis: Basis = saving.basis if saving is not None and count is not None else "unknown"
-            advice.append(Advice(finding.rule, count, when, basis, finding.message, finding.line))
+            advice.append(Advice(finding.rule, count, when, basis, sentence(finding.message), finding.line))
     key = name or report.path
     layers = weight.layers if weight is not None else ()
     unknown = Sum(None, "unknown", False)

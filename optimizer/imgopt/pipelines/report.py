@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.errors import ImgoptError, InputError
-from imgopt.finding import Finding, Waste
+from imgopt.finding import Finding, Waste, say
 from imgopt.options import Options
 from imgopt.pipelines.model import SYSTEM_NAMES, Pipeline, System, sets_preserves_base, silences
 from imgopt.pipelines.recipes import Recipes, repository_of
@@ -135,7 +135,7 @@ def judged(pipeline: Pipeline, rules: Sequence[PipelineRule], options: Options) 
             else:
                 found[key] = finding
     return [
-        replace(each, message=f"{each.message}; the same for {more[key]} more") if more[key] else each
+        replace(each, message=say("{}; the same for {} more", each.message, more[key])) if more[key] else each
         for key, each in found.items()
     ]
 

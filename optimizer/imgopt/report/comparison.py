@@ -11,6 +11,7 @@ from imgopt.report.figures import Saved, plural
 from imgopt.report.layout import Line, Style, dim, head, line, table, visible, width_of, wrapped
 from imgopt.report.markdown import code, escaped
 from imgopt.scales import Sum, total
+from imgopt.suggest.sentence import sentence
 from imgopt.units import duration, megabytes, rate
 
 if TYPE_CHECKING:
@@ -242,7 +243,10 @@ def _next_release(found: Comparison, width: int, verbose: bool) -> list[Line]:
         lines += wrapped(said, width, first=line("  ", (f"{name:<8}", "dim")), indent=10)
         for finding in release.unstable.get(name, ()):
             lines += wrapped(
-                finding.message, width, first=line("          ", ("unstable-layers  ", "warn")), indent=12
+                sentence(finding.message),
+                width,
+                first=line("          ", ("unstable-layers  ", "warn")),
+                indent=12,
             )
     return lines
 
@@ -334,7 +338,7 @@ def nothing(file: FileReport, width: int) -> list[Line]:
         reason = "there is nothing to compare: no fix is safe to apply"
     lines += wrapped(reason, width)
     for each in file.rewrite.not_applied:
-        lines += wrapped(each.why, width, first=line("  ", (each.rule, "name"), ": "), indent=4)
+        lines += wrapped(sentence(each.why), width, first=line("  ", (each.rule, "name"), ": "), indent=4)
     return lines
 
 

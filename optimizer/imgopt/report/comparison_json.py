@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from imgopt.report.json import file_object
+from imgopt.suggest.sentence import sentence
 
 if TYPE_CHECKING:
     from imgopt.comparison.compare import Comparison, NextRelease, PredictedPush, Pushed
@@ -111,7 +112,7 @@ def _next_release(release: NextRelease) -> Object:
                     "rule": each.rule,
                     "severity": each.severity.value,
                     "line": each.line,
-                    "message": each.message,
+                    "message": sentence(each.message),
                 }
                 for each in findings
             ]

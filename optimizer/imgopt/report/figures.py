@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from imgopt.finding import Declined
+from imgopt.finding import Declined, Finding, Sentence
 from imgopt.scales import BASES, Applicability, Basis, Sum, total
 from imgopt.suggest.result import FileReport
 from imgopt.units import megabytes
@@ -166,15 +166,16 @@ def held_back(file: FileReport) -> list[str]:
 
 def told_apart(file: FileReport) -> list[Declined]:
     """What was not applied and is not said with its finding already."""
-    said = set()
-    for finding, _ in file.findings:
-        if finding.fix is None:
-            said.add((finding.rule, finding.line, "no fix is known"))
-            continue
-        fix = finding.fix
-        said.add((finding.rule, finding.line, fix.description))
-        said.add((finding.rule, finding.line, f"needs --unsafe: {fix.risk or fix.description}"))
-    return [each for each in file.rewrite.not_applied if (each.rule, each.line, each.why) not in said]
+    said = {(finding.rule, finding.line, _proposed(finding)) for finding, _ in file.findings}
+    return [
+        each
+        for each in file.rewrite.not_applied
+        if each.finding is None or (each.rule, each.line, _proposed(each.finding)) not in said
+    ]
+
+
+def _proposed(finding: Finding) -> tuple[str | Sentence | None, ...]:
+    return (finding.fix.description, finding.fix.risk) if finding.fix is not None else ()
 
 
 def added(sums: Sequence[Sum]) -> Sum:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from imgopt import __version__
 from imgopt.errors import ImgoptError
+from imgopt.finding import Finding, Fix, Reason
 from imgopt.report.figures import weakest
 from imgopt.scales import Sum
 from imgopt.suggest.result import FileReport, JavaInfo, PipelineSummary, Report
+from imgopt.suggest.sentence import line_of, sentence
 from imgopt.text.foreign import in_json
 from imgopt.weigh.weights import ImageWeight, Prediction, Saving
 
 if TYPE_CHECKING:
-    from imgopt.finding import Finding
     from imgopt.java.model import Jar
     from imgopt.rule import Documented
 
@@ -77,7 +78,13 @@ def file_object(file: FileReport) -> Object:
             "text": file.rewrite.text,
             "applied": list(file.rewrite.applied),
             "not_applied": [
-                {"rule": each.rule, "line": each.line, "why": each.why} for each in file.rewrite.not_applied
+                {
+                    "rule": each.rule,
+                    "line": each.line,
+                    "why": sentence(each.why),
+                    "reason": _reason(each.why),
+                }
+                for each in file.rewrite.not_applied
             ],
         },
         "prediction": None if file.prediction is None else _prediction(file.prediction),
@@ -119,6 +126,23 @@ def _java(java: JavaInfo) -> Object:
     }
 
 
+def _reason(reason: Reason) -> Object:
+    """``places`` are those with a line in the text that is shown: the original's, or the rewrite's."""
+    lines = [(line_of(place), place.text) for place in reason.places]
+    return {
+        "kind": reason.kind,
+        "text": sentence(reason),
+        "places": [{"line": line, "of": text} for line, text in dict.fromkeys(lines) if line is not None],
+        "package": reason.package,
+    }
+
+
+def _why(fix: Fix) -> Object | None:
+    """What could change, or what keeps the fix from being made here."""
+    reason = fix.risk or fix.description
+    return _reason(reason) if isinstance(reason, Reason) else None
+
+
 def _finding(finding: Finding, saving: Saving | None) -> Object:
     fix = finding.fix
     return {
@@ -126,10 +150,15 @@ def _finding(finding: Finding, saving: Saving | None) -> Object:
         "severity": finding.severity.value,
         "line": finding.line,
         "end_line": finding.end_line,
-        "message": finding.message,
+        "message": sentence(finding.message),
         "fix": None
         if fix is None
-        else {"applicability": fix.applicability.label, "description": fix.description, "risk": fix.risk},
+        else {
+            "applicability": fix.applicability.label,
+            "description": sentence(fix.description),
+            "risk": sentence(fix.risk) if fix.risk is not None else None,
+            "reason": _why(fix),
+        },
         "solved_by": finding.solved_by,
         "saves": None
         if saving is None

@@ -28,6 +28,7 @@ from imgopt.report.layout import visible
 from imgopt.report.text import skipped
 from imgopt.scales import Applicability, Sum
 from imgopt.suggest.result import FileReport, Report
+from imgopt.suggest.sentence import sentence
 from imgopt.text.quoting import typed_path
 from imgopt.units import duration, megabytes, rate
 from imgopt.weigh.weights import Prediction, Saving
@@ -159,7 +160,7 @@ def _findings(file: FileReport, *, alone: bool) -> list[str]:
         return [*parts, escaped(skipped(file.skipped))]
     items = [_finding(finding, saving, file) for finding, saving in file.findings]
     items += [
-        f"- **{each.rule}**{f', line {each.line}' if each.line else ''}, not applied: {escaped(each.why)}"
+        f"- **{each.rule}**{f', line {each.line}' if each.line else ''}, not applied: {escaped(sentence(each.why))}"
         for each in told_apart(file)
     ]
     waiting = held_back(file)
@@ -172,9 +173,7 @@ def _findings(file: FileReport, *, alone: bool) -> list[str]:
 
 
 def _finding(finding: Finding, saving: Saving | None, file: FileReport) -> str:
-    text = (
-        f"- **{finding.rule}** ({finding.severity.value}), line {finding.line}: {escaped(finding.message)}."
-    )
+    text = f"- **{finding.rule}** ({finding.severity.value}), line {finding.line}: {escaped(sentence(finding.message))}."
     if saving is not None:
         counts = ((saving.first_push_bytes, "the first push"), (saving.next_push_bytes, "each next push"))
         said = [f"{megabytes(count)} on {when}" for count, when in counts if count is not None and count > 0]
@@ -183,8 +182,12 @@ def _finding(finding: Finding, saving: Saving | None, file: FileReport) -> str:
     fix = finding.fix
     if fix is not None:
         name = "Advice" if fix.applicability is Applicability.MANUAL else f"Fix ({fix.applicability.label})"
-        text += f" {name}: {escaped(fix.description)}"
-        text += f"; {escaped(fix.risk)}." if fix.risk and fix.applicability is not Applicability.SAFE else "."
+        text += f" {name}: {escaped(sentence(fix.description))}"
+        text += (
+            f"; {escaped(sentence(fix.risk))}."
+            if fix.risk and fix.applicability is not Applicability.SAFE
+            else "."
+        )
     if finding.solved_by is not None:
         text += f" Mended together with {finding.solved_by}."
     return text

@@ -10,12 +10,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from imgopt.finding import Finding, Sentence
 from imgopt.report.caveats import Caveat, of_file, of_verdict
+from imgopt.suggest.sentence import sentence
 from imgopt.units import megabytes
 
 if TYPE_CHECKING:
     from imgopt.errors import ImgoptError
-    from imgopt.finding import Finding
     from imgopt.gate.judge import Judged, Verdict
     from imgopt.gate.run import GateReport
     from imgopt.scales import Severity
@@ -31,7 +32,7 @@ class Remark:
 
     ``group`` is what it belongs to (a Dockerfile, an image), ``name`` the rule or budget. ``fails``: it decides the
     exit code. ``broken``: it could not be measured, or the input was wrong. ``caveat``: nothing is wrong, but who reads
-    the rest has to know it. ``details`` are further sentences.
+    the rest has to know it. ``details`` are further sentences; ``related`` the lines (first, last) that they name.
     """
 
     group: str
@@ -45,6 +46,7 @@ class Remark:
     broken: bool = False
     details: tuple[str, ...] = ()
     caveat: bool = False
+    related: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,9 @@ def _finding(file: FileReport, finding: Finding, saving: Saving | None, fail_on:
     details = []
     if finding.fix is not None:
         fix = finding.fix
-        details.append(f"fix ({fix.applicability.label}): {fix.description}")
+        details.append(f"fix ({fix.applicability.label}): {sentence(fix.description)}")
         if fix.risk:
-            details.append(f"what could change: {fix.risk}")
+            details.append(f"what could change: {sentence(fix.risk)}")
     if saving is not None:
         for count, when in (
             (saving.first_push_bytes, "first push"),
@@ -122,13 +124,28 @@ def _finding(file: FileReport, finding: Finding, saving: Saving | None, fail_on:
         file.path,
         finding.rule,
         _SEVERITY[finding.severity.value],
-        finding.message,
+        sentence(finding.message),
         file.path,
         finding.line,
         finding.end_line,
         fails=fail_on is not None and finding.severity.rank >= fail_on.rank,
         details=tuple(details),
+        related=_related(finding),
     )
+
+
+def _related(finding: Finding) -> tuple[tuple[int, int], ...]:
+    """The lines of the original that the finding and its fix speak of, besides its own."""
+    fix = finding.fix
+    said = (finding.message, *((fix.description, fix.risk) if fix is not None else ()))
+    lines = [
+        (place.instruction.line, place.instruction.end_line)
+        for each in said
+        if isinstance(each, Sentence)
+        for place in each.places
+        if place.text == "original"
+    ]
+    return tuple(each for each in dict.fromkeys(lines) if each[0] != finding.line)
 
 
 def _caveat(caveat: Caveat, group: str, path: str) -> Remark:

@@ -58,6 +58,7 @@ def _result(remark: Remark, index: int, mark: str) -> dict[str, Any]:
         "level": remark.level,
         "message": {"text": "\n".join(visible(part) for part in (remark.message, *remark.details))},
         "locations": [_location(remark)],
+        **({"relatedLocations": _related(remark)} if remark.related else {}),
         "partialFingerprints": {"imgopt/v1": mark},
     }
 
@@ -72,10 +73,22 @@ def _notification(remark: Remark) -> dict[str, Any]:
 
 
 def _location(remark: Remark) -> dict[str, Any]:
+    return _physical(remark.path, remark.line, remark.end_line)
+
+
+def _related(remark: Remark) -> list[dict[str, Any]]:
+    """What the message names besides; the text says the line, so that viewers without links are no worse off."""
+    return [
+        {"id": number, **_physical(remark.path, line, end), "message": {"text": f"line {line}"}}
+        for number, (line, end) in enumerate(remark.related, start=1)
+    ]
+
+
+def _physical(path: str, line: int, end_line: int) -> dict[str, Any]:
     # code scanning refuses a place without a line
-    start = max(1, remark.line)
-    region = {"startLine": start, "endLine": max(start, remark.end_line)}
-    return {"physicalLocation": {"artifactLocation": {"uri": uri(remark.path)}, "region": region}}
+    start = max(1, line)
+    region = {"startLine": start, "endLine": max(start, end_line)}
+    return {"physicalLocation": {"artifactLocation": {"uri": uri(path)}, "region": region}}
 
 
 def fingerprints(remarks: Sequence[Remark]) -> list[str]:

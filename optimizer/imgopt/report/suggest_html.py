@@ -11,6 +11,7 @@ from imgopt.report.figures import amount, plural
 from imgopt.report.inspect_html import bars, document, rows
 from imgopt.report.layout import visible
 from imgopt.suggest.result import FileReport, Report
+from imgopt.suggest.sentence import sentence
 from imgopt.units import duration, megabytes, rate
 from imgopt.weigh.weights import ImageWeight, Prediction, Saving
 
@@ -40,8 +41,12 @@ def _file(file: FileReport, report: Report) -> list[str]:
             str(finding.line),
             f'<code class="k">{_text(finding.rule)}</code>',
             finding.severity.value,
-            _text(finding.message)
-            + (f'<br><span class="dim">{_text(finding.fix.description)}</span>' if finding.fix else ""),
+            _text(sentence(finding.message))
+            + (
+                f'<br><span class="dim">{_text(sentence(finding.fix.description))}</span>'
+                if finding.fix
+                else ""
+            ),
             _saved(saving, "first"),
             _saved(saving, "next"),
         ]
@@ -52,7 +57,7 @@ def _file(file: FileReport, report: Report) -> list[str]:
     else:
         parts.append(f"<p>{_text(file.good or 'nothing to save was found')}</p>")
     parts += [
-        f'<p class="dim">not applied: <code>{_text(each.rule)}</code>, line {each.line}: {_text(each.why)}</p>'
+        f'<p class="dim">not applied: <code>{_text(each.rule)}</code>, line {each.line}: {_text(sentence(each.why))}</p>'
         for each in file.rewrite.not_applied
     ]
     parts += caveats_html(of_file(file, report.files))

@@ -26,6 +26,7 @@ from imgopt.report.figures import (
 from imgopt.report.layout import Line, Style, dim, head, line, table, tail, visible, width_of, wrapped
 from imgopt.scales import Applicability, Severity, Sum
 from imgopt.suggest.result import FileReport, JavaInfo, PipelineSummary, Report
+from imgopt.suggest.sentence import sentence
 from imgopt.text.quoting import typed
 from imgopt.units import duration, megabytes, rate
 from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, Saving
@@ -182,15 +183,15 @@ def _finding(finding: Finding, saving: Saving | None, file: FileReport, view: Vi
         place = f"lines {finding.line}-{finding.end_line}"
     label = f"{finding.severity.value:<6}"
     lines = [line((label, _SEVERITY[finding.severity]), "  ", (finding.rule, "strong"), "  ", (place, "dim"))]
-    lines += wrapped(finding.message, view.width, first=line(" " * 8), indent=8)
+    lines += wrapped(sentence(finding.message), view.width, first=line(" " * 8), indent=8)
     said = _saves(saving)
     if said:
         lines += wrapped(said, view.width, first=line(" " * 8, ("saves  ", "dim")), indent=15)
     fix = finding.fix
     if fix is not None:
-        text = f"{fix.description} ({_trust(finding, file)})"
+        text = f"{sentence(fix.description)} ({_trust(finding, file)})"
         if fix.risk and fix.applicability is not Applicability.SAFE:
-            text += f": {fix.risk}"
+            text += f": {sentence(fix.risk)}"
         name = "advice" if fix.applicability is Applicability.MANUAL else "fix"
         lines += wrapped(text, view.width, first=line(" " * 8, (f"{name:<7}", "dim")), indent=15)
     if finding.solved_by is not None:
@@ -230,7 +231,9 @@ def _not_applied(file: FileReport, view: View) -> list[Line]:
     lines: list[Line] = [(), line(("Not applied", "strong"))]
     for each in declined:
         place = f", line {each.line}" if each.line else ""
-        lines += wrapped(each.why, view.width, first=line("  ", (each.rule, "name"), f"{place}: "), indent=4)
+        lines += wrapped(
+            sentence(each.why), view.width, first=line("  ", (each.rule, "name"), f"{place}: "), indent=4
+        )
     if waiting:
         needs = "needs" if len(waiting) == 1 else "need"
         count = plural(len(waiting), "fix") if len(waiting) == 1 else f"{len(waiting)} fixes"

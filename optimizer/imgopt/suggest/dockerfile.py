@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgopt.dockerfile import Dockerfile, Instruction, apply_edits, expand, parse, scopes
+from imgopt.dockerfile import Dockerfile, apply_edits, expand, parse, scopes
 from imgopt.dockerfile.faults import Fault, check_stages, first_fault
 from imgopt.errors import DockerfileError
-from imgopt.finding import Declined, Finding, Waste
+from imgopt.finding import (
+    Declined,
+    Finding,
+    Place,
+    Reason,
+    Waste,
+    because,
+    declined_with,
+    finding_with,
+)
 from imgopt.picture import Jars, Picture, take_picture
 from imgopt.picture.paths import normal
 from imgopt.plans.base import installed_java
@@ -22,7 +31,9 @@ from imgopt.scales import BASES, Applicability, Sum, total
 from imgopt.suggest.analyze import analyze, findings
 from imgopt.suggest.foreseen import foresee
 from imgopt.suggest.result import FileReport, JavaInfo, RewriteResult, StageInfo
-from imgopt.suggest.rewrite import CONTRADICTS, NEEDS_UNSAFE, rewrite
+from imgopt.suggest.rewrite import rewrite
+from imgopt.suggest.rounds import Rounds
+from imgopt.suggest.sentence import sentence
 from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, Saving
 
 if TYPE_CHECKING:
@@ -108,66 +119,55 @@ def _settled(
     fault = first_fault(picture.document)
     if fault is not None:
         return _unbuildable(picture, said, fault), []
-    original = picture.document
     from_ = picture.final.stage.from_
     result = _rewritten(picture, said, level)
+    documents, edits = [picture.document], []
+    later: list[tuple[Picture, tuple[Finding | Declined, ...], RewriteResult]] = []
     latest = result
-    opened: list[tuple[Finding, Saving | None]] = []
-    spoke = {entry.rule for entry in said if not (isinstance(entry, Declined) and entry.solved_by)}
-    for _ in range(MOST_ROUNDS):
-        if not latest.changed:
-            break
+    while latest.changed and len(later) < MOST_ROUNDS:
+        edits.append(latest.edits)
         picture = _picture_of(picture, latest.text)
+        documents.append(picture.document)
         now = analyze(picture, rules)
         latest = _rewritten(picture, now, level)
+        later.append((picture, now, latest))
+    if latest.changed:
+        edits.append(latest.edits)
+        documents.append(_picture_of(picture, latest.text).document)
+    rounds = Rounds(documents, edits)
+
+    opened: list[tuple[Finding, Saving | None]] = []
+    spoke = {entry.rule for entry in said if not (isinstance(entry, Declined) and entry.solved_by)}
+    for number, (picture, now, latest) in enumerate(later, start=1):
         if BUILD_TOOLS not in result.applied:
             result = _joined(result, replace(latest, not_applied=()), now)
             continue
+        shown = partial(_shown_place, rounds, number)
         new = [entry for entry in findings(now) if entry.rule not in spoke]
         _, savings = _weights(picture, new, None, weigher) if new else (None, [])
         opened += [
-            (_told_of(from_, finding, picture.document, original), saving)
+            (replace(finding_with(finding, shown), line=from_.line, end_line=from_.end_line), saving)
             for finding, saving in zip(new, savings, strict=True)
         ]
         spoke |= {finding.rule for finding in new}
-        told = [
-            replace(entry, line=from_.line, why=_retold(entry.why, picture.document, original))
-            for entry in latest.not_applied
-        ]
-        result = _joined(result, replace(latest, not_applied=tuple(told)), now)
+        told = tuple(replace(declined_with(entry, shown), line=from_.line) for entry in latest.not_applied)
+        result = _joined(result, replace(latest, not_applied=told), now)
     return result, opened
 
 
-def _told_of(from_: Instruction, finding: Finding, document: Dockerfile, original: Dockerfile) -> Finding:
-    fix = finding.fix
-    if fix is not None:
-        fix = replace(
-            fix,
-            description=_retold(fix.description, document, original),
-            risk=_retold(fix.risk, document, original) if fix.risk else fix.risk,
-        )
-    message = _retold(finding.message, document, original)
-    return replace(finding, line=from_.line, end_line=from_.end_line, message=message, fix=fix)
-
-
-def _retold(text: str, document: Dockerfile, original: Dockerfile) -> str:
-    """A sentence about a rewritten text with the original's lines, where that has the same instruction."""
-
-    def line(match: re.Match[str]) -> str:
-        number = int(match[1])
-        now = next((each for each in document.instructions if each.line == number), None)
-        for each in reversed(original.instructions):
-            if now is not None and (each.keyword, each.text) == (now.keyword, now.text):
-                return f"line {each.line}"
-        return f"line {number} of the rewrite"
-
-    return re.sub(r"\bline (\d+)\b", line, text)
+def _shown_place(rounds: Rounds, number: int, place: Place) -> Place:
+    return rounds.shown(place, number)
 
 
 def _unbuildable(picture: Picture, said: Sequence[Finding | Declined], fault: Fault) -> RewriteResult:
+    why = _said_of(fault)
     rules = [entry for entry in said if isinstance(entry, Declined) or (entry.fix and entry.fix.applies)]
-    declined = dict.fromkeys(Declined(entry.rule, fault.line, fault.reason) for entry in rules)
+    declined = dict.fromkeys(Declined(entry.rule, fault.instruction.line, why) for entry in rules)
     return RewriteResult(False, "safe", picture.document.text, tuple(declined))
+
+
+def _said_of(fault: Fault) -> Reason:
+    return because("certain", "{} {}", fault.instruction, fault.reason)
 
 
 def _rewritten(picture: Picture, said: Sequence[Finding | Declined], level: Applicability) -> RewriteResult:
@@ -189,7 +189,7 @@ def _joined(first: RewriteResult, then: RewriteResult, now: Sequence[Finding | D
     kept = [
         entry
         for entry in first.not_applied
-        if (not entry.why.startswith((CONTRADICTS, NEEDS_UNSAFE)) or entry.rule in waiting)
+        if (entry.why.kind not in ("contradicts", "needs-unsafe") or entry.rule in waiting)
         and entry.solved_by not in applied
         and (entry.rule not in then.applied or entry.rule in unsettled)
     ]
@@ -219,7 +219,7 @@ def _without_losses(
     lost = sorted(set(picture.final.content.files) - set(after.final.content.files) - left_out)
     if not lost:
         return result
-    why = f"the rewrite would lose {lost[0]}"
+    why = because("certain", "the rewrite would lose {}", lost[0])
     declined = tuple(Declined(rule, picture.final.stage.line, why) for rule in result.applied)
     return RewriteResult(False, "safe", picture.document.text, (*result.not_applied, *declined))
 
@@ -397,7 +397,7 @@ def _start_warnings(picture: Picture) -> Iterable[str]:
     """Start commands that do not do what they look like."""
     fault = first_fault(picture.document)
     if fault is not None:
-        yield fault.reason
+        yield sentence(_said_of(fault))
     for instruction in picture.start_commands:
         words = instruction.json
         if words is None:

@@ -17,6 +17,7 @@ from imgopt.picture.runs import Run, runs_of
 from imgopt.plans.base import installed_java
 from imgopt.rule import Rule
 from imgopt.suggest.analyze import analyze
+from imgopt.suggest.sentence import sentence
 from imgopt.users import name_of, uid_of
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def foresee(picture: Picture, rules: Sequence[Rule], said: Sequence[Finding | De
     told: dict[str, str] = {}
     for entry in said:
         if isinstance(entry, Finding) and entry.rule in _WATCHED:
-            told.setdefault(entry.rule, f"line {entry.line}: {entry.message}")
+            told.setdefault(entry.rule, f"line {entry.line}: {sentence(entry.message)}")
     declined = {entry.rule for entry in said if isinstance(entry, Declined)}
     doubt = next(_doubts(picture), None)
     base = picture.base

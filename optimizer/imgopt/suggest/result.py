@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from imgopt.dockerfile import Edit
 from imgopt.errors import ImgoptError
 from imgopt.finding import Declined, Finding
 from imgopt.scales import Sum
@@ -40,13 +41,15 @@ class JavaInfo:
 
 @dataclass(frozen=True)
 class RewriteResult:
-    """``applicability`` is that of the weakest fix applied, or of nothing ("safe") when unchanged."""
+    """``applicability`` is that of the weakest fix applied, or of nothing ("safe") when unchanged. ``edits`` are those of
+    one round; of several there is only the text."""
 
     changed: bool
     applicability: str
     text: str
     not_applied: tuple[Declined, ...]
     applied: tuple[str, ...] = ()  # rule ids, in report order
+    edits: tuple[Edit, ...] = ()
 
 
 class BeforeAfter(Protocol):

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 from imgopt.dockerfile import Dockerfile, Edit, Stage, apply_edits, assignments, parse
 from imgopt.errors import DockerfileError
-from imgopt.finding import Declined, Finding, Fix
+from imgopt.finding import Declined, Finding, Fix, Reason, because, told
 from imgopt.scales import Applicability
 from imgopt.suggest.result import RewriteResult
 
 #: Why a fix had to wait for another one.
-CONTRADICTS = "contradicts another fix of the same lines"
-#: How the reason begins where a fix was held back because it may change what the application does.
-NEEDS_UNSAFE = "needs --unsafe: "
+CONTRADICTS = because("contradicts", "contradicts another fix of the same lines")
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,12 @@ def rewrite(
             continue
         if fix.applicability < at_least:
             not_applied.append(
-                Declined(finding.rule, finding.line, NEEDS_UNSAFE + (fix.risk or fix.description))
+                Declined(
+                    finding.rule,
+                    finding.line,
+                    because("needs-unsafe", "needs --unsafe: {}", fix.risk or fix.description),
+                    finding=finding,
+                )
             )
             continue
         merged = [*edits, *(edit for edit in fix.edits if edit not in edits)]
@@ -62,8 +65,8 @@ def rewrite(
     applied = {entry.finding.rule for entry in chosen}
     for finding in waiting:
         if finding.solved_by not in applied:
-            why = finding.fix.description if finding.fix else "no fix is known"
-            not_applied.append(Declined(finding.rule, finding.line, why))
+            why = told("certain", finding.fix.description if finding.fix else "no fix is known")
+            not_applied.append(Declined(finding.rule, finding.line, why, finding=finding))
 
     if text != document.text:
         broken = _broken_promise(document, text)
@@ -77,6 +80,7 @@ def rewrite(
         text=text,
         not_applied=_unique(not_applied),
         applied=tuple(dict.fromkeys(entry.finding.rule for entry in chosen)),
+        edits=tuple(edits),
     )
 
 
@@ -84,19 +88,19 @@ def _unique(declined: Iterable[Declined]) -> tuple[Declined, ...]:
     return tuple(dict.fromkeys(declined))
 
 
-def _broken_promise(document: Dockerfile, text: str) -> str | None:
+def _broken_promise(document: Dockerfile, text: str) -> Reason | None:
     """What the final stage of the new text lost of what the old one promises, as a sentence."""
     try:
         after = parse(text, document.path)
     except DockerfileError as error:
-        return f"the rewrite would not be a Dockerfile ({error.message})"
+        return because("certain", "the rewrite would not be a Dockerfile ({})", error.message)
     old, new = _promises(document.stages[-1]), _promises(after.stages[-1])
     # a build argument is taken as long as any stage declares it
     new["ARG"] = frozenset(name for stage in after.stages for name in _promises(stage).get("ARG", ()))
     for keyword, values in old.items():
         missing = values - new.get(keyword, frozenset())
         if missing:
-            return f"the rewrite would lose {keyword} {sorted(missing)[0]}"
+            return because("certain", "the rewrite would lose {} {}", keyword, sorted(missing)[0])
     return None
 
 

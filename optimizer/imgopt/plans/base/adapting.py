@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from imgopt import shell
 from imgopt.bases.families.common import APT, RPM
 from imgopt.dockerfile import Edit, Span
+from imgopt.finding import Reason, Refused
 from imgopt.os_packages.commands import (
     Manager,
     PackageCommand,
@@ -51,7 +52,7 @@ class Adaptation:
     installed: frozenset[str] = frozenset()
     managed: tuple[tuple[Instruction, shell.Command], ...] = ()
     append_at: Span | None = None
-    why_not: str | None = None
+    why_not: Reason | None = None
 
     def handles(self, instruction: Instruction, command: shell.Command) -> bool:
         return any(
@@ -60,7 +61,7 @@ class Adaptation:
         )
 
 
-class _No(Exception):
+class _No(Refused):
     """Carries the reason why an install or a user cannot be moved."""
 
 
@@ -89,7 +90,7 @@ def adapt(picture: Picture, target: Base) -> Adaptation:
             if instruction.keyword == "RUN" and instruction not in picture.touches:
                 state.run(instruction)
     except _No as reason:
-        return Adaptation(state.manager, why_not=str(reason))
+        return Adaptation(state.manager, why_not=reason.reason)
     return Adaptation(
         state.manager,
         tuple(state.edits),
@@ -124,7 +125,6 @@ class _Adapting:
             instruction.heredocs
         ):
             return
-        line = f"line {instruction.line}"
         text, movable = _script(self.picture, instruction)
         script = shell.parse(text)
         if script.broken:
@@ -134,10 +134,10 @@ class _Adapting:
         for index, command in enumerate(commands):
             found = read(command)
             if found is not None:
-                self._package(found, line, index, commands, changes, instruction, movable)
+                self._package(found, instruction, index, commands, changes, instruction, movable)
             elif self.to_musl and command.program in USER_COMMANDS:
-                self._require_plain(command, script, line)
-                changes[index] = self._user(command, line, commands[:index])
+                self._require_plain(command, script, instruction)
+                changes[index] = self._user(command, instruction, commands[:index])
                 self.managed.append((instruction, command))
             elif command.program == "rm" and self._other_managers_cache(command):
                 changes[index] = None
@@ -145,18 +145,20 @@ class _Adapting:
         if not changes:
             return
         if not movable:
-            raise _No(f"{line} installs packages in a form that is not rewritten (a here-document or JSON)")
+            raise _No(
+                "{} installs packages in a form that is not rewritten (a here-document or JSON)", instruction
+            )
         if script.plain or all(value is not None for value in changes.values()):
             self._edit(instruction, commands, changes)
         else:
-            raise _No(f"{line} installs packages under a condition or in a loop")
+            raise _No("{} installs packages under a condition or in a loop", instruction)
 
     # packages
 
     def _package(
         self,
         found: PackageCommand,
-        line: str,
+        line: Instruction,
         index: int,
         commands: Sequence[shell.Command],
         changes: dict[int, str | None],
@@ -166,7 +168,10 @@ class _Adapting:
         command = found.command
         if self.manager is None:
             raise _No(
-                f"{line} installs packages with {found.program}, and {self.target.name} has no package manager"
+                "{} installs packages with {}, and {} has no package manager",
+                line,
+                found.program,
+                self.target.name,
             )
         same = found.manager == self.manager and not (
             self.manager == "rpm" and (found.program not in self.target.has or self.base.os != self.target.os)
@@ -176,12 +181,15 @@ class _Adapting:
             self._kept(found, line, instruction, movable)
             return
         if command.depth:
-            raise _No(f"{line} installs packages with {found.program} under a condition or in a loop")
+            raise _No("{} installs packages with {} under a condition or in a loop", line, found.program)
         if command.follows in ("|", "||", "&") or command.operator in ("|", "||"):
-            raise _No(f"{line} pipes or guards {found.program}, which is not carried over")
+            raise _No("{} pipes or guards {}, which is not carried over", line, found.program)
         if self.manager == "rpm":
             raise _No(
-                f"{line} installs packages with {found.program}, from other repositories on {self.target.name}"
+                "{} installs packages with {}, from other repositories on {}",
+                line,
+                found.program,
+                self.target.name,
             )
         if found.action in ("refresh", "clean"):
             changes[index] = None
@@ -195,43 +203,59 @@ class _Adapting:
         else:
             verb = found.verb.text if found.verb is not None else "something"
             raise _No(
-                f"{line} calls `{found.program} {verb}`, which has no counterpart on {self.target.name}"
+                "{} calls `{} {}`, which has no counterpart on {}",
+                line,
+                found.program,
+                verb,
+                self.target.name,
             )
 
-    def _kept(self, found: PackageCommand, line: str, instruction: Instruction, movable: bool) -> None:
+    def _kept(
+        self, found: PackageCommand, line: Instruction, instruction: Instruction, movable: bool
+    ) -> None:
         """The same package manager: the command stays, if the other system has the names too."""
         for word, name in zip(found.packages, found.names, strict=True):
             if found.action not in ("install", "remove"):
                 break
             if name is None:
-                raise _No(f"{line} installs packages named by a variable ({word.text})")
+                raise _No("{} installs packages named by a variable ({})", line, word.text)
             if name.startswith((".", "/")):
                 raise _No(
-                    f"{line} installs the package file {name}, made for {self.base.os or self.base.name}"
+                    "{} installs the package file {}, made for {}", line, name, self.base.os or self.base.name
                 )
             if re.search(r"[=~<>]", name):
-                raise _No(f"{line} pins {name}, a version that {self.target.name} will not offer")
+                raise _No("{} pins {}, a version that {} will not offer", line, name, self.target.name)
             if name.startswith(("openjdk", "default-j", "java-1", "java-2", "java-8")):
-                raise _No(f"{line} installs another Java ({name})")
+                raise _No("{} installs another Java ({})", line, name)
             if (known(name, found.manager) is None or name in _OLD_NAMES) and (
                 name not in _SAME_NAME[found.manager]
             ):
                 raise _No(
-                    f"{line} installs {name}, which {self.target.name} is not known to offer under this name"
+                    "{} installs {}, which {} is not known to offer under this name",
+                    line,
+                    name,
+                    self.target.name,
+                    kind="not-known",
                 )
             self.commands |= commands_of(name, found.manager)
             self.installed.add(name)
         if found.special and self.base.os != self.target.os:
-            raise _No(f"{line} gives {found.program} the option {found.special[0]}, made for {self.base.os}")
+            raise _No(
+                "{} gives {} the option {}, made for {}",
+                line,
+                found.program,
+                found.special[0],
+                str(self.base.os),
+            )
         if found.action == "install" and found.packages and movable and not found.command.depth:
             end = instruction.source_span(found.packages[-1].end - 1, found.packages[-1].end).end
             self.append_at = self.append_at or Span(end, end)
 
-    def _install(self, found: PackageCommand, line: str) -> str | None:
+    def _install(self, found: PackageCommand, line: Instruction) -> str | None:
         virtual = ("-t", "--virtual") if found.manager == "apk" else ()
         special = [option for option in found.special if option not in virtual]
         if special:
-            raise _No(f"{line} gives {found.program} the option {special[0]}, which is not carried over")
+            raise _No("{} gives {} the option {}, which is not carried over", line, found.program, special[0])
         names = self._names(found, line)
         if found.recommends and self.manager == "apk":
             # what apt or dnf bring as a recommendation, apk does not
@@ -250,28 +274,32 @@ class _Adapting:
         flag = "" if found.recommends else "--no-install-recommends "
         return f"apt-get update && {_APT.format(f'install -y {flag}' + ' '.join(names))} && rm -rf /var/lib/apt/lists/*"
 
-    def _names(self, found: PackageCommand, line: str) -> list[str]:
+    def _names(self, found: PackageCommand, line: Instruction) -> list[str]:
         """The packages' names on the target, in order; those that it needs no package for are left out."""
         assert self.manager is not None
         names: list[str] = []
         for word, name in zip(found.packages, found.names, strict=True):
             if name is None:
-                raise _No(f"{line} installs packages named by a variable ({word.text})")
+                raise _No("{} installs packages named by a variable ({})", line, word.text)
             if name.startswith((".", "/", "http")) or name.endswith((".deb", ".rpm", ".apk")):
                 raise _No(
-                    f"{line} installs the package file {name}, made for {self.base.os or self.base.name}"
+                    "{} installs the package file {}, made for {}", line, name, self.base.os or self.base.name
                 )
             if re.search(r"[=~<>]", name) or (found.manager == "rpm" and re.search(r"-\d+\.\d", name)):
-                raise _No(f"{line} pins {name}, a version that {self.target.name} will not offer")
+                raise _No("{} pins {}, a version that {} will not offer", line, name, self.target.name)
             if name.startswith(("openjdk", "default-j", "java-")):
-                raise _No(f"{line} installs another Java ({name})")
+                raise _No("{} installs another Java ({})", line, name)
             there = name_on(name, found.manager, self.manager)
             if there is None:
                 raise _No(
-                    f"{line} installs {name}, whose counterpart on {self.target.os or self.target.name} is not known"
+                    "{} installs {}, whose counterpart on {} is not known",
+                    line,
+                    name,
+                    self.target.os or self.target.name,
+                    kind="not-known",
                 )
             if there.startswith("font-") and self.target.pinned:
-                raise _No(f"{line} installs {name}, which older Alpine releases call otherwise")
+                raise _No("{} installs {}, which older Alpine releases call otherwise", line, name)
             if there != "-":
                 names.append(there)
         return names
@@ -292,13 +320,13 @@ class _Adapting:
 
     # users
 
-    def _require_plain(self, command: shell.Command, script: shell.Script, line: str) -> None:
+    def _require_plain(self, command: shell.Command, script: shell.Script, line: Instruction) -> None:
         if not script.plain and (
             command.depth or command.follows in ("|", "||") or command.operator in ("|", "||")
         ):
-            raise _No(f"{line} calls `{command.program}` under a condition")
+            raise _No("{} calls `{}` under a condition", line, command.program or "")
 
-    def _user(self, command: shell.Command, line: str, before: Sequence[shell.Command]) -> str:
+    def _user(self, command: shell.Command, line: Instruction, before: Sequence[shell.Command]) -> str:
         first = first_number(self.base)
         if command.program == "groupadd":
             return _groupadd(command, line, first)
@@ -365,7 +393,7 @@ _SAME_NAME: dict[Manager, frozenset[str]] = {
 
 
 def _options(
-    command: shell.Command, line: str, flags: dict[str, str], values: dict[str, str]
+    command: shell.Command, line: Instruction, flags: dict[str, str], values: dict[str, str]
 ) -> tuple[set[str], dict[str, str], list[str]]:
     """Flags, options with values and plain words, by one-letter name. _No for what is not known."""
     seen: set[str] = set()
@@ -381,7 +409,7 @@ def _options(
             if name in values:
                 if not sign:
                     if position == len(words):
-                        raise _No(f"{line} gives `{command.program}` {name} without a value")
+                        raise _No("{} gives `{}` {} without a value", line, command.program or "", name)
                     value = words[position]
                     position += 1
                 given[values[name]] = value
@@ -389,7 +417,10 @@ def _options(
                 seen.add(flags[name])
             else:
                 raise _No(
-                    f"{line} gives `{command.program}` the option {name}, which Alpine's `adduser` does not know"
+                    "{} gives `{}` the option {}, which Alpine's `adduser` does not know",
+                    line,
+                    command.program or "",
+                    name,
                 )
         elif word.startswith("-") and len(word) > 1:
             letters = word[1:]
@@ -402,38 +433,47 @@ def _options(
                         given[values[letter]] = words[position]
                         position += 1
                     else:
-                        raise _No(f"{line} gives `{command.program}` {letter} without a value")
+                        raise _No("{} gives `{}` {} without a value", line, command.program or "", letter)
                 elif letter in flags:
                     seen.add(flags[letter])
                 else:
                     raise _No(
-                        f"{line} gives `{command.program}` the option {letter}, which Alpine's `adduser` does not know"
+                        "{} gives `{}` the option {}, which Alpine's `adduser` does not know",
+                        line,
+                        command.program or "",
+                        letter,
                     )
         else:
             plain.append(word)
     return seen, given, plain
 
 
-def _groupadd(command: shell.Command, line: str, first: str | None) -> str:
+def _groupadd(command: shell.Command, line: Instruction, first: str | None) -> str:
     """``first``: the number that the old base gives to the first ordinary user and group, where it is known."""
     flags, values, names = _options(
         command, line, {"-r": "r", "--system": "r", "-f": "f", "--force": "f"}, {"-g": "g", "--gid": "g"}
     )
     if len(names) != 1 or "f" in flags:
-        raise _No(f"{line} calls `groupadd` in a way that Alpine's `addgroup` does not know")
+        raise _No("{} calls `groupadd` in a way that Alpine's `addgroup` does not know", line)
     gid = _number(values.get("g"), line, "group", names[0], _ALPINE_GIDS)
     if gid is None:
         if "r" in flags or first is None:
             raise _No(
-                f"{line} makes the group {names[0]} without a number: Alpine would give it another one, "
-                "and files on volumes belong to numbers; add -g to keep it"
+                "{} makes the group {} without a number: Alpine would give it another one, and files on volumes belong to numbers; add -g to keep it",
+                line,
+                names[0],
             )
         gid = first
     return f"addgroup {'-S ' if 'r' in flags else ''}-g {gid} {names[0]}"
 
 
 def _useradd(
-    command: shell.Command, line: str, before: Sequence[shell.Command], first: str | None, *, bash: bool
+    command: shell.Command,
+    line: Instruction,
+    before: Sequence[shell.Command],
+    first: str | None,
+    *,
+    bash: bool,
 ) -> str:
     flags, values, names = _options(
         command,
@@ -448,34 +488,35 @@ def _useradd(
         },
     )  # fmt: skip
     if len(names) != 1 or "N" in flags:
-        raise _No(f"{line} calls `useradd` in a way that Alpine's `adduser` does not know")
+        raise _No("{} calls `useradd` in a way that Alpine's `adduser` does not know", line)
     name = names[0]
     uid = _number(values.get("u"), line, "user", name, _ALPINE_UIDS)
     if uid is None:
         if "r" in flags or first is None or any(other.program == "useradd" for other in before):
             raise _No(
-                f"{line} makes the user {name} without a number: Alpine would give it another one, and files on "
-                "volumes belong to numbers; add -u to keep it"
+                "{} makes the user {} without a number: Alpine would give it another one, and files on volumes belong to numbers; add -u to keep it",
+                line,
+                name,
             )
         uid = first
     group = values.get("g")
     prefix = ""
     if group is None:
         if int(uid) in _ALPINE_GIDS:
-            raise _No(f"{line} makes the group {name} with the number {uid}, which Alpine uses itself")
+            raise _No("{} makes the group {} with the number {}, which Alpine uses itself", line, name, uid)
         prefix = f"addgroup -g {uid} {name} && "
         group = name
     elif re.fullmatch(r"\d+", group):
         named = _group_named(before, group)
         if named is None:
-            raise _No(f"{line} names group {group} by its number, which Alpine's `adduser` does not take")
+            raise _No("{} names group {} by its number, which Alpine's `adduser` does not take", line, group)
         group = named
     shell_ = values.get("s", "/bin/sh").strip("\"'")
     shell_ = {"/usr/sbin/nologin": "/sbin/nologin", "/bin/nologin": "/sbin/nologin"}.get(shell_, shell_)
     if shell_.endswith("bash") and not bash:
         shell_ = "/bin/sh"
     if shell_ not in ("/bin/sh", "/bin/bash", "/bin/false", "/sbin/nologin", "/usr/bin/bash", "/bin/ash"):
-        raise _No(f"{line} gives the user {name} the shell {shell_}")
+        raise _No("{} gives the user {} the shell {}", line, name, shell_)
     parts = ["adduser", "-D", f"-u {uid}", f"-G {group}", f"-s {shell_}"]
     if "m" not in flags:
         parts.append("-H")
@@ -486,14 +527,16 @@ def _useradd(
     return prefix + " ".join([*parts, name])
 
 
-def _number(text: str | None, line: str, what: str, name: str, taken: frozenset[int]) -> str | None:
+def _number(text: str | None, line: Instruction, what: str, name: str, taken: frozenset[int]) -> str | None:
     if text is None:
         return None
     bare = text.strip("\"'")
     if not re.fullmatch(r"\d{1,5}", bare) or int(bare) > 60_000:
-        raise _No(f"{line} gives the {what} {name} the number {text}, which Alpine's `adduser` may not take")
+        raise _No(
+            "{} gives the {} {} the number {}, which Alpine's `adduser` may not take", line, what, name, text
+        )
     if int(bare) in taken:
-        raise _No(f"{line} gives the {what} {name} the number {bare}, which Alpine uses itself")
+        raise _No("{} gives the {} {} the number {}, which Alpine uses itself", line, what, name, bare)
     return bare
 
 

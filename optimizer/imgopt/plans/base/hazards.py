@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.bases.families.common import APT, DEBIAN, UBUNTU
+from imgopt.finding import Reason, Sentence, because, say
 from imgopt.java.building import BUILD_TOOLS, JAVA_TOOLS
 from imgopt.java.command import is_java
 from imgopt.os_packages.commands import MANAGERS, commands_of, package_with
@@ -138,25 +139,11 @@ _VENDOR_FLAGS = {
 }
 
 
-class Doubt(str):
-    """A reason that is only what cannot be seen here: the change may well be right, but nobody can show it."""
-
-    __slots__ = ()
+#: Reasons that are only what cannot be seen here: the change may well be right, but nobody can show it.
+DOUBTS = ("unseen", "not-known")
 
 
-class Lack(str):
-    """A reason that a package of the new base would take away. ``package``: its name there."""
-
-    __slots__ = ("package",)
-    package: str
-
-    def __new__(cls, reason: str, package: str) -> Lack:
-        made = super().__new__(cls, reason)
-        made.package = package
-        return made
-
-
-def jdk_needs(picture: Picture, *, keeps_jre_directory: bool = False) -> Iterator[str]:
+def jdk_needs(picture: Picture, *, keeps_jre_directory: bool = False) -> Iterator[Reason]:
     """Why the final stage needs a JDK. Empty: a JRE of the same vendor line runs it just the same.
 
     ``keeps_jre_directory``: the JRE lies where the JDK has it, below ``jre/`` for Java 8, as in packages; JRE images
@@ -166,35 +153,65 @@ def jdk_needs(picture: Picture, *, keeps_jre_directory: bool = False) -> Iterato
         for command in all_commands(text):
             program = command.program
             if program in JAVA_TOOLS:
-                yield f"line {instruction.line} builds with `{program}` in the final stage (see build-tools)"
+                yield because(
+                    "certain",
+                    "{} builds with `{}` in the final stage (see build-tools)",
+                    instruction,
+                    program,
+                )
             elif program in BUILD_TOOLS:
-                yield f"line {instruction.line} builds with `{program}` in the final stage; that belongs in a stage of its own"
+                yield because(
+                    "certain",
+                    "{} builds with `{}` in the final stage; that belongs in a stage of its own",
+                    instruction,
+                    program,
+                )
             elif program in JDK_TOOLS:
-                yield f"line {instruction.line} calls `{program}`, which only a JDK has"
+                yield because("certain", "{} calls `{}`, which only a JDK has", instruction, program)
             elif program == "java" and any((word.literal or "").endswith(".java") for word in command.args):
-                yield f"line {instruction.line} starts a source file, which java compiles with the JDK's compiler"
-        yield from _jdk_words(text, f"line {instruction.line}", keeps_jre_directory)
+                yield because(
+                    "certain",
+                    "{} starts a source file, which java compiles with the JDK's compiler",
+                    instruction,
+                )
+        yield from _jdk_words(text, instruction, keeps_jre_directory)
     for instruction in picture.final.instructions():
         if instruction.keyword in ("ENV", "COPY", "ADD", "LABEL", "ARG"):
-            yield from _jdk_words(instruction.text, f"line {instruction.line}", keeps_jre_directory)
+            yield from _jdk_words(instruction.text, instruction, keeps_jre_directory)
     for file, text in picture.start_scripts:
         for command in all_commands(text):
             if command.program in JDK_TOOLS | BUILD_TOOLS:
-                yield f"the script {file.path} calls `{command.program}`, which only a JDK has"
+                yield because(
+                    "certain", "the script {} calls `{}`, which only a JDK has", file.path, command.program
+                )
                 break
         yield from _jdk_words(text, f"the script {file.path}", keeps_jre_directory)
     for jar in picture.application_jars:
         for name in sorted(jar.references):
             for prefix, what in _JDK_CLASSES.items():
                 if name.startswith(prefix):
-                    yield f"the application's own classes use {what} ({name.replace('/', '.')})"
+                    yield because(
+                        "certain", "the application's own classes use {} ({})", what, name.replace("/", ".")
+                    )
         for library in jar.libraries:
             if (library.artifact or "").startswith(("arthas-", "tools-")) or library.file == "tools.jar":
-                yield f"the jar carries {library.file}, which attaches to the JVM with the JDK's tools"
+                yield because(
+                    "certain",
+                    "the jar carries {}, which attaches to the JVM with the JDK's tools",
+                    library.file,
+                )
             elif _ATTACHING.match(library.file):
-                yield f"the jar carries {library.file}, which attaches to its own JVM and needs the JDK for that"
+                yield because(
+                    "certain",
+                    "the jar carries {}, which attaches to its own JVM and needs the JDK for that",
+                    library.file,
+                )
             elif _COMPILING.match(library.file):
-                yield f"the jar carries {library.file}, which compiles Java while it runs and needs the JDK for that"
+                yield because(
+                    "certain",
+                    "the jar carries {}, which compiles Java while it runs and needs the JDK for that",
+                    library.file,
+                )
     yield from _unread_start(picture)
 
 
@@ -220,24 +237,26 @@ _JRE_DIRECTORY = (
 )
 
 
-def _jdk_words(text: str, where: str, keeps_jre_directory: bool) -> Iterator[str]:
+def _jdk_words(text: str, where: str | Instruction, keeps_jre_directory: bool) -> Iterator[Reason]:
     for pattern, what in _JDK_WORDS if keeps_jre_directory else (*_JDK_WORDS, _JRE_DIRECTORY):
         if re.search(pattern, text):
-            yield f"{where} uses {what}"
+            yield because("certain", "{} uses {}", where, what)
 
 
-def _unread_start(picture: Picture) -> Iterator[str]:
+def _unread_start(picture: Picture) -> Iterator[Reason]:
     """The start command must be seen to run java, and nothing that could not be read."""
     if picture.calls:
         return
     if picture.base_script is not None:
         return
     if not picture.start_commands:
-        yield Doubt("the file sets no ENTRYPOINT and no CMD, so the base image's own start command counts")
+        yield because(
+            "not-known",
+            "the file sets no ENTRYPOINT and no CMD, so the base image's own start command counts",
+        )
         return
-    line = picture.start_commands[0].line
     words = picture.start_commands[0].text[:60].replace("\n", " ")
-    yield Doubt(f"line {line} starts `{words}`, which is not there to be read")
+    yield because("unseen", "{} starts `{}`, which is not there to be read", picture.start_commands[0], words)
 
 
 #: What the JRE packages of the distributions lack beside `JDK_TOOLS`; JRE images have these.
@@ -252,7 +271,7 @@ _JDK_PATHS = re.compile(
 )
 
 
-def installed_jdk_needs(picture: Picture, gone: str | None, *, package: bool) -> Iterator[str]:
+def installed_jdk_needs(picture: Picture, gone: str | None, *, package: bool) -> Iterator[Reason]:
     """Why the JDK that the final stage installs itself cannot be a JRE. Empty: shown to be safe.
 
     ``gone``: a pattern for paths that go with this JDK. ``package``: it comes from the system's packages, whose JREs
@@ -260,23 +279,29 @@ def installed_jdk_needs(picture: Picture, gone: str | None, *, package: bool) ->
     """
     yield from jdk_needs(picture, keeps_jre_directory=package)
     if picture.base.kind == "unknown" and picture.final.last("ENTRYPOINT") is None:
-        yield Doubt(
-            f"the start command goes through the entrypoint of {picture.base.name}, which is not known"
+        yield because(
+            "not-known",
+            "the start command goes through the entrypoint of {}, which is not known",
+            picture.base.name,
         )
     for instruction, text in picture.commands():
-        yield from _installed_command_needs(text, f"line {instruction.line}", package=package)
+        yield from _installed_command_needs(text, instruction, package=package)
         if instruction.keyword in ("RUN", "HEALTHCHECK"):
             yield from _unread_programs(picture, instruction, text)
             yield from _unread_scripts(picture, instruction, text)
     for file, text in picture.start_scripts:
         yield from _installed_command_needs(text, f"the script {file.path}", package=package)
-    texts = [(f"line {instruction.line}", instruction.text) for instruction in picture.final.instructions()]
+    texts: list[tuple[str | Instruction, str]] = [
+        (instruction, instruction.text) for instruction in picture.final.instructions()
+    ]
     texts += [(f"the script {file.path}", text) for file, text in picture.start_scripts]
     paths = _JDK_PATHS if gone is None else re.compile(f"{_JDK_PATHS.pattern}|{gone}")
     for where, text in texts:
         found = paths.search(text)
         if found is not None:
-            yield f"{where} names {_word_around(text, found.start())}, which goes with the JDK"
+            yield because(
+                "certain", "{} names {}, which goes with the JDK", where, _word_around(text, found.start())
+            )
 
 
 def _word_around(text: str, at: int) -> str:
@@ -285,24 +310,30 @@ def _word_around(text: str, at: int) -> str:
     return re.split(r"[\s\"':,;)]", text[start:], maxsplit=1)[0]
 
 
-def _installed_command_needs(text: str, where: str, *, package: bool) -> Iterator[str]:
+def _installed_command_needs(text: str, where: str | Instruction, *, package: bool) -> Iterator[Reason]:
     if shell.parse(text).broken:
-        yield f"{where} holds shell text that could not be read"
+        yield because("certain", "{} holds shell text that could not be read", where)
     for command in all_commands(text):
         program = command.program
         if package and program in _NOT_IN_PACKAGES:
-            yield f"{where} calls `{program}`, which the JRE package does not have"
+            yield because("certain", "{} calls `{}`, which the JRE package does not have", where, program)
         elif program in _COMPILERS:
-            yield Doubt(f"{where} compiles with `{program}`, perhaps against the JDK's headers")
+            yield because(
+                "not-known", "{} compiles with `{}`, perhaps against the JDK's headers", where, program
+            )
         elif program == "update-java-alternatives":
-            yield f"{where} calls `update-java-alternatives`, which fails for tools that are not installed"
+            yield because(
+                "certain",
+                "{} calls `update-java-alternatives`, which fails for tools that are not installed",
+                where,
+            )
         elif program in MANAGERS:
             tools = [word.literal for word in command.args if word.literal in _BUILD_PACKAGES]
             if tools:
-                yield f"{where} installs {tools[0]}, which builds with the JDK"
+                yield because("certain", "{} installs {}, which builds with the JDK", where, tools[0])
 
 
-def _unread_scripts(picture: Picture, instruction: Instruction, text: str) -> Iterator[str]:
+def _unread_scripts(picture: Picture, instruction: Instruction, text: str) -> Iterator[Reason]:
     """Scripts that a RUN gives to a shell and that were not read."""
     scripts = {file.path.rsplit("/", 1)[-1] for file, _ in picture.start_scripts}
     for command in all_commands(text):
@@ -314,12 +345,12 @@ def _unread_scripts(picture: Picture, instruction: Instruction, text: str) -> It
         name = next((word for word in words if not word.startswith("-")), None)
         if name is None or name.strip("\"'").rsplit("/", 1)[-1] not in scripts:
             what = name or "what it is fed"
-            yield Doubt(f"line {instruction.line} runs {what} in a shell, which is not there to be read")
+            yield because("unseen", "{} runs {} in a shell, which is not there to be read", instruction, what)
 
 
-def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterator[str]:
+def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterator[Reason]:
     """Why the final stage cannot stand on ``target`` instead of its base, its RUN lines adapted. Empty: shown to be
-    safe. A Lack says which package would mend it, a Doubt what could not be seen."""
+    safe. `lacks-package` says which package would mend it, `DOUBTS` are what could not be seen."""
     base = picture.base
     to_musl = target.libc == "musl" and base.libc != "musl"
     same_system = (
@@ -335,7 +366,7 @@ def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterat
         for instruction, text in picture.commands():
             if instruction in picture.touches:
                 continue
-            yield from check.needs(text, f"line {instruction.line}", instruction)
+            yield from check.needs(text, instruction, instruction)
             yield from _unread_programs(picture, instruction, text)
         for file, text in picture.start_scripts:
             yield from check.script_needs(file.path, text)
@@ -348,7 +379,7 @@ def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterat
     yield from _java_8_needs(base, target, adaptation)
 
 
-def _java_8_needs(base: Base, target: Base, adaptation: Adaptation) -> Iterator[str]:
+def _java_8_needs(base: Base, target: Base, adaptation: Adaptation) -> Iterator[Reason]:
     """On Alpine, Temurin 8 opens its elliptic curves (libsunec.so) with libgcc, which the image has not; of other
     builds nobody knows.
 
@@ -359,22 +390,45 @@ def _java_8_needs(base: Base, target: Base, adaptation: Adaptation) -> Iterator[
     if "libgcc" in target.has | adaptation.installed:
         return
     lacks = "lacks" if target.family == "eclipse-temurin" else "is not known to have"
-    yield Lack(
-        f"{target.name} {lacks} libgcc, without which Java 8 has no elliptic curves there and TLS connections fail",
-        "libgcc",
+    yield because(
+        "lacks-package",
+        "{} {} libgcc, without which Java 8 has no elliptic curves there and TLS connections fail",
+        target.name,
+        lacks,
+        package="libgcc",
     )
 
 
-def _start_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
+def _start_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason]:
     if picture.final.last("USER") is None and (base.user or "root") != (target.user or "root"):
-        yield f"{base.name} runs as {base.user or 'root'}, {target.name} as {target.user or 'root'}"
+        yield because(
+            "certain",
+            "{} runs as {}, {} as {}",
+            base.name,
+            base.user or "root",
+            target.name,
+            target.user or "root",
+        )
     if picture.base_script is not None and picture.base_script not in target.has:
-        yield f"{base.name} starts the application with its {picture.base_script}, which {target.name} has not"
+        yield because(
+            "certain",
+            "{} starts the application with its {}, which {} has not",
+            base.name,
+            picture.base_script,
+            target.name,
+        )
     if picture.final.last("ENTRYPOINT") is None:
         if base.entrypoint and base.entrypoint != target.entrypoint and not _passes_on(base):
-            yield f"the start command uses the entrypoint of {base.name} ({' '.join(base.entrypoint)})"
+            yield because(
+                "certain",
+                "the start command uses the entrypoint of {} ({})",
+                base.name,
+                " ".join(base.entrypoint),
+            )
         elif target.entrypoint and not base.entrypoint and not _passes_on(target):
-            yield f"{target.name} has an entrypoint of its own ({' '.join(target.entrypoint)})"
+            yield because(
+                "certain", "{} has an entrypoint of its own ({})", target.name, " ".join(target.entrypoint)
+            )
 
 
 def _passes_on(base: Base) -> bool:
@@ -386,7 +440,7 @@ def _passes_on(base: Base) -> bool:
     )
 
 
-def _path_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
+def _path_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason]:
     """Paths into the old image's Java that the new one has elsewhere."""
     if base.java_home is not None and base.java_home == target.java_home:
         return
@@ -396,29 +450,35 @@ def _path_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
     for instruction in picture.final.instructions():
         match = pattern.search(instruction.text)
         if match:
-            yield f"line {instruction.line} names {match.group()}, where {target.name} has no Java"
+            yield because(
+                "certain", "{} names {}, where {} has no Java", instruction, match.group(), target.name
+            )
     for file, text in picture.start_scripts:
         match = pattern.search(text)
         if match:
-            yield f"the script {file.path} names {match.group()}, where {target.name} has no Java"
+            yield because(
+                "certain",
+                "the script {} names {}, where {} has no Java",
+                file.path,
+                match.group(),
+                target.name,
+            )
 
 
-def _flag_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
+def _flag_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason]:
     if base.vm != target.vm and base.vm is not None and target.vm is not None:
-        yield f"{base.name} runs {base.vm}, {target.name} runs {target.vm}"
+        yield because("certain", "{} runs {}, {} runs {}", base.name, base.vm, target.name, target.vm)
         return
     if base.family == target.family:
         return
-    texts = [
-        (f"line {i.line}", i.text)
-        for i in picture.final.instructions()
-        if i.keyword in ("ENV", "ENTRYPOINT", "CMD")
+    texts: list[tuple[str | Instruction, str]] = [
+        (i, i.text) for i in picture.final.instructions() if i.keyword in ("ENV", "ENTRYPOINT", "CMD")
     ]
     texts += [(f"the script {file.path}", text) for file, text in picture.start_scripts]
     for where, text in texts:
         for flag, vendor in _VENDOR_FLAGS.items():
             if flag in text:
-                yield f"{where} has {flag}, which only {vendor} understands"
+                yield because("certain", "{} has {}, which only {} understands", where, flag, vendor)
 
 
 @dataclass(frozen=True)
@@ -429,12 +489,14 @@ class _Commands:
     target: Base
     adaptation: Adaptation
 
-    def needs(self, text: str, where: str, instruction: Instruction | None = None) -> Iterator[str]:
+    def needs(
+        self, text: str, where: str | Instruction, instruction: Instruction | None = None
+    ) -> Iterator[Reason]:
         """``instruction``: the RUN that the text is of, None for text that runs in the container."""
         base, target = self.base, self.target
         script = shell.parse(text)
         if script.broken:
-            yield f"{where} holds shell text that could not be read"
+            yield because("certain", "{} holds shell text that could not be read", where)
             return
         runs = instruction is not None and instruction.keyword == "RUN"
         to_musl = target.libc == "musl" and base.libc != "musl"
@@ -443,41 +505,67 @@ class _Commands:
             if program is None or (instruction is not None and self.adaptation.handles(instruction, command)):
                 continue
             if program in MANAGERS or program in ("dpkg", "rpm"):
-                yield f"{where} calls `{program}`, whose packages are made for {base.os or base.name}"
+                yield because(
+                    "certain",
+                    "{} calls `{}`, whose packages are made for {}",
+                    where,
+                    program,
+                    base.os or base.name,
+                )
             elif program in ("curl", "wget", "git") and runs and to_musl:
-                yield f"what {where} downloads with {program} may be built for glibc"
+                yield because("certain", "what {} downloads with {} may be built for glibc", where, program)
             elif program in USER_TOOLS:
                 yield from self._user_needs(command, where)
             elif command.name is not None and command.name.startswith("/"):
                 yield from self._by_path(command.name, program, where)
             elif program in ("update-ca-certificates", "update-ca-trust"):
                 if not (base.family == target.family == "eclipse-temurin"):
-                    yield f"{where} calls `{program}`; which certificates Java trusts then is another matter on {target.name}"
+                    yield because(
+                        "certain",
+                        "{} calls `{}`; which certificates Java trusts then is another matter on {}",
+                        where,
+                        program,
+                        target.name,
+                    )
             elif not self.has(program) and not command.name.startswith("./"):  # type: ignore[union-attr]
                 yield self.lack(
-                    f"{where} calls `{program}`, which {target.name} is not known to have", program
+                    say("{} calls `{}`, which {} is not known to have", where, program, target.name), program
                 )
             elif to_musl and not self._is_gnu(program):
                 yield from _busybox_needs(command, where)
             if program == "ps" and command.follows == "|" and target.libc == "musl" and not self.has_gnu_ps:
-                yield self.lack(f"{where} takes columns from `ps`, which busybox prints otherwise", "ps")
+                yield self.lack(
+                    say("{} takes columns from `ps`, which busybox prints otherwise", where), "ps"
+                )
             zone = program in ("ln", "cp") and any(
                 "/usr/share/zoneinfo" in word.text for word in command.args
             )
             missing = "tzdata" in target.lacks or ("tzdata" not in target.has and program == "cp")
             if zone and missing and "tzdata" not in self.adaptation.installed:
-                yield Lack(f"{where} takes a time zone file, and {target.name} has no tzdata", "tzdata")
+                yield because(
+                    "lacks-package",
+                    "{} takes a time zone file, and {} has no tzdata",
+                    where,
+                    target.name,
+                    package="tzdata",
+                )
         if base.os == target.os:
             return
         if re.search(
             r"localedef|locale-gen|update-locale|dpkg-reconfigure|timedatectl|localectl|update-alternatives|alternatives --",
             text,
         ):
-            yield f"{where} sets up {base.os or 'its system'} with a command that {target.os or target.name} has not"
+            yield because(
+                "certain",
+                "{} sets up {} with a command that {} has not",
+                where,
+                base.os or "its system",
+                target.os or target.name,
+            )
         if re.search(
             r"/etc/(apt|yum|dnf|apk|nsswitch|security|ssl|pki|sysconfig|systemd|init\.d|profile\.d)", text
         ):
-            yield f"{where} edits system files that {target.name} keeps elsewhere"
+            yield because("certain", "{} edits system files that {} keeps elsewhere", where, target.name)
 
     def has(self, program: str) -> bool:
         target = self.target
@@ -508,36 +596,44 @@ class _Commands:
             return True
         return "coreutils" in self.target.has and program not in _OUTSIDE_COREUTILS
 
-    def lack(self, reason: str, program: str) -> str:
+    def lack(self, reason: Sentence, program: str) -> Reason:
         manager = self.adaptation.manager
         package = package_with(program, manager) if manager in ("apk", "apt") else None
-        return Lack(reason, package) if package is not None else reason
+        return because("lacks-package" if package else "certain", "{}", reason, package=package)
 
-    def _by_path(self, name: str, program: str, where: str) -> Iterator[str]:
+    def _by_path(self, name: str, program: str, where: str | Instruction) -> Iterator[Reason]:
         target = self.target
         if is_java(name):
             return  # said by _path_needs where the path differs
         if program == "bash" and not self.has("bash"):
-            yield self.lack(f"{where} calls bash, which {target.name} has not", "bash")
+            yield self.lack(say("{} calls bash, which {} has not", where, target.name), "bash")
         elif name.startswith(("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/")):
             if not self.has(program):
-                yield self.lack(f"{where} calls {name}, which {target.name} is not known to have", program)
+                yield self.lack(
+                    say("{} calls {}, which {} is not known to have", where, name, target.name), program
+                )
             elif target.libc == "musl" and self.base.libc != "musl" and name not in _ALPINE_PATHS:
-                yield f"{where} calls {name}, which Alpine may have in another directory"
+                yield because(
+                    "certain", "{} calls {}, which Alpine may have in another directory", where, name
+                )
 
-    def _user_needs(self, command: shell.Command, where: str) -> Iterator[str]:
+    def _user_needs(self, command: shell.Command, where: str | Instruction) -> Iterator[Reason]:
         program, base, target = command.program or "", self.base, self.target
         if target.libc != "musl":
             if program in ("adduser", "addgroup") and base.os in APT and target.os in APT:
                 # Ubuntu images of the JRE may lack adduser, a package of its own; useradd is essential
                 if "adduser" not in target.has:
-                    yield f"{where} calls `{program}`, which {target.name} is not known to have"
+                    yield because(
+                        "certain", "{} calls `{}`, which {} is not known to have", where, program, target.name
+                    )
             elif not self.has(program) and not (program.endswith(("add", "mod")) and target.os in APT):
-                yield f"{where} calls `{program}`, which {target.name} is not known to have"
+                yield because(
+                    "certain", "{} calls `{}`, which {} is not known to have", where, program, target.name
+                )
             return
         if program not in ("adduser", "addgroup"):
             if not self.has(program):
-                yield f"{where} calls `{program}`, which {target.name} has not"
+                yield because("certain", "{} calls `{}`, which {} has not", where, program, target.name)
             return
         if base.libc == "musl" and base.os == "alpine":
             return
@@ -554,23 +650,36 @@ class _Commands:
         options = {word.text.partition("=")[0] for word in command.args if word.text.startswith("-")}
         unknown = sorted(options - both)
         if unknown:
-            yield f"{where} gives `{program}` the option {unknown[0]}, which means something else or nothing on Alpine"
+            yield because(
+                "certain",
+                "{} gives `{}` the option {}, which means something else or nothing on Alpine",
+                where,
+                program,
+                unknown[0],
+            )
         elif not options & {"--uid" if program == "adduser" else "--gid"} and (
             "--system" in options or first_number(base) != "1000"
         ):
             yield (
-                f"{where} calls `{program}` without a number: Alpine would give another one, and files on volumes "
-                f"belong to numbers; add {'--uid' if program == 'adduser' else '--gid'} to keep it"
+                because(
+                    "certain",
+                    "{} calls `{}` without a number: Alpine would give another one, and files on volumes belong to numbers; add {} to keep it",
+                    where,
+                    program,
+                    "--uid" if program == "adduser" else "--gid",
+                )
             )
 
-    def script_needs(self, path: str, text: str) -> Iterator[str]:
+    def script_needs(self, path: str, text: str) -> Iterator[Reason]:
         target = self.target
         first = text.split("\n", 1)[0]
         bash = first.startswith("#!") and "bash" in first
         if bash and not self.has("bash"):
-            yield self.lack(f"the script {path} runs in bash, which {target.name} has not", "bash")
+            yield self.lack(say("the script {} runs in bash, which {} has not", path, target.name), "bash")
         if not bash and self.base.os not in ("debian", "ubuntu", "alpine") and _BASHISMS.search(text):
-            yield f"the script {path} uses bash syntax, and `sh` is no bash on {target.name}"
+            yield because(
+                "certain", "the script {} uses bash syntax, and `sh` is no bash on {}", path, target.name
+            )
         if "\r\n" in text[:200] and first.startswith("#!"):
             return
         yield from self.needs(text, f"the script {path}")
@@ -585,7 +694,7 @@ _OUTSIDE_COREUTILS = frozenset(
 )
 
 
-def _busybox_needs(command: shell.Command, where: str) -> Iterator[str]:
+def _busybox_needs(command: shell.Command, where: str | Instruction) -> Iterator[Reason]:
     """Options that busybox's applet does not have."""
     program = command.program or ""
     if program not in _BUSYBOX:
@@ -598,11 +707,13 @@ def _busybox_needs(command: shell.Command, where: str) -> Iterator[str]:
         if program in ("echo", "printf", "env", "sh", "xargs", "timeout", "nohup", "nice", "time"):
             long_one = False  # words of the command that these start
         if long_one or (pattern is not None and pattern.match(option)):
-            yield f"{where} gives `{program}` the option {option}, which busybox does not have"
+            yield because(
+                "certain", "{} gives `{}` the option {}, which busybox does not have", where, program, option
+            )
             return
 
 
-def _unread_programs(picture: Picture, instruction: Instruction, text: str) -> Iterator[str]:
+def _unread_programs(picture: Picture, instruction: Instruction, text: str) -> Iterator[Reason]:
     """Programs called by path that are neither the system's nor scripts that were read."""
     scripts = {file.path.rsplit("/", 1)[-1] for file, _ in picture.start_scripts}
     for command in all_commands(text):
@@ -614,15 +725,21 @@ def _unread_programs(picture: Picture, instruction: Instruction, text: str) -> I
             and program != picture.base_script
             and not name.startswith(("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"))
         ):
-            yield Doubt(f"line {instruction.line} runs {name}, which is not there to be read")
+            yield because("unseen", "{} runs {}, which is not there to be read", instruction, name)
 
 
-def _shell_needs(picture: Picture, check: _Commands) -> Iterator[str]:
+def _shell_needs(picture: Picture, check: _Commands) -> Iterator[Reason]:
     for instruction in picture.final.instructions():
         if instruction.keyword == "SHELL" and instruction.json:
             program = instruction.json[0].rsplit("/", 1)[-1]
             if program not in ("sh", "ash") and not check.has(program):
-                yield f"line {instruction.line} runs commands in {program}, which {check.target.name} has not"
+                yield because(
+                    "certain",
+                    "{} runs commands in {}, which {} has not",
+                    instruction,
+                    program,
+                    check.target.name,
+                )
 
 
 #: Users and groups that Debian and Ubuntu have under one number.
@@ -634,12 +751,11 @@ _DEBIAN_USERS = frozenset(
 )
 
 
-def _system_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
+def _system_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason]:
     """Users of the old base by name, its package sources, its directories, the name of its release."""
     text = picture.document.text
     releases = {**DEBIAN, **UBUNTU}
     for instruction in picture.final.instructions():
-        line = f"line {instruction.line}"
         owner = instruction.flag("chown")
         names = [instruction.text] if instruction.keyword == "USER" else []
         names += [owner.value or ""] if owner is not None else []
@@ -649,15 +765,30 @@ def _system_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
                 continue
             if base.os in APT and target.os in APT and name in _DEBIAN_USERS:
                 continue
-            yield f"{line} names {name}, a user or group of {base.name} that {target.name} is not known to have"
+            yield because(
+                "certain",
+                "{} names {}, a user or group of {} that {} is not known to have",
+                instruction,
+                name,
+                base.name,
+                target.name,
+            )
         if instruction.keyword in ("COPY", "ADD") and re.search(
             r"/etc/(?:apt|yum|dnf|apk)\b", instruction.text
         ):
-            yield f"{line} brings package sources made for {base.os or base.name}"
+            yield because(
+                "certain", "{} brings package sources made for {}", instruction, base.os or base.name
+            )
         if instruction.keyword == "RUN" and base.os_version != target.os_version:
             named = re.search(rf"(?<![\w-])({'|'.join(releases)})(?!\w)", instruction.text)
             if named is not None and re.search(r"deb |sources|apt", instruction.text):
-                yield f"{line} names the release {named.group()}, and {target.name} is another one"
+                yield because(
+                    "certain",
+                    "{} names the release {}, and {} is another one",
+                    instruction,
+                    named.group(),
+                    target.name,
+                )
         if target.libc == "musl" and instruction.keyword in (
             "RUN",
             "ENV",
@@ -668,10 +799,12 @@ def _system_needs(picture: Picture, base: Base, target: Base) -> Iterator[str]:
         ):
             named = re.search(r"(?:x86_64|aarch64)-linux-gnu|/lib64\b", instruction.text)
             if named is not None and base.libc != "musl":
-                yield f"{line} names {named.group()}, a directory of glibc systems"
+                yield because(
+                    "certain", "{} names {}, a directory of glibc systems", instruction, named.group()
+                )
 
 
-def _exec_needs(picture: Picture, check: _Commands) -> Iterator[str]:
+def _exec_needs(picture: Picture, check: _Commands) -> Iterator[Reason]:
     """The shell that a command names itself: `["bash", "-c", ...]`, `bash <<EOF`."""
     for instruction in picture.final.instructions():
         words = instruction.json
@@ -689,32 +822,45 @@ def _exec_needs(picture: Picture, check: _Commands) -> Iterator[str]:
             program = word.rsplit("/", 1)[-1]
             if program in _SHELLS and not check.has(program):
                 yield check.lack(
-                    f"line {instruction.line} runs {program}, which {check.target.name} has not", program
+                    say("{} runs {}, which {} has not", instruction, program, check.target.name), program
                 )
 
 
 _SHELLS = frozenset({"bash", "dash", "ksh", "zsh", "csh"})
 
 
-def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterator[str]:
+def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterator[Reason]:
     """What is built for glibc, or may be."""
     for instruction in picture.final.instructions():
         if instruction.keyword == "ENV" and re.search(r"LD_PRELOAD|LD_LIBRARY_PATH", instruction.text):
-            yield f"line {instruction.line} loads native libraries (LD_PRELOAD or LD_LIBRARY_PATH)"
+            yield because("certain", "{} loads native libraries (LD_PRELOAD or LD_LIBRARY_PATH)", instruction)
         variable = _LOCALE_VARIABLE.search(instruction.text) if instruction.keyword == "ENV" else None
         if variable and _OTHER_CHARSET.search(instruction.text, variable.end()):
-            yield f"line {instruction.line} sets a locale that is not UTF-8; musl turns every locale into UTF-8"
+            yield because(
+                "certain",
+                "{} sets a locale that is not UTF-8; musl turns every locale into UTF-8",
+                instruction,
+            )
     asked = picture.environment.get("LC_ALL") or picture.environment.get("LANG")
     there = {"c.utf-8", "c.utf8", "c", "posix", (picture.base.env.get("LANG") or "c").lower()}
     if asked and asked.lower() not in there:
-        yield f"the locale {asked} is not in {picture.base.name}, so it has no effect there; on Alpine it would have one"
+        yield because(
+            "certain",
+            "the locale {} is not in {}, so it has no effect there; on Alpine it would have one",
+            asked,
+            picture.base.name,
+        )
     options = picture.options
     if options.runtime != "alpine":
         if not picture.artifacts and not picture.application_jars:
-            yield Doubt("which application runs here, and whether it needs glibc, cannot be seen")
+            yield because(
+                "not-known", "which application runs here, and whether it needs glibc, cannot be seen"
+            )
         for artifact in picture.unread_artifacts:
-            yield Doubt(
-                f"{' '.join(artifact.sources)} is not there to be read, so its native libraries are not known"
+            yield because(
+                "unseen",
+                "{} is not there to be read, so its native libraries are not known",
+                " ".join(artifact.sources),
             )
     for jar in picture.application_jars:
         yield from _native_needs(picture, jar, target, adaptation)
@@ -723,20 +869,22 @@ def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Itera
         instruction = layer.instruction
         if instruction.keyword in ("COPY", "ADD") and not layer.complete and instruction.number not in copied:
             what = instruction.text if len(instruction.text) < 60 else instruction.text[:57] + "..."
-            yield Doubt(f"line {instruction.line} brings files that are not there to be read ({what})")
+            yield because("unseen", "{} brings files that are not there to be read ({})", instruction, what)
         for file in layer.files:
             if file.origin is not None and not _TEXT.search(file.path):
-                yield from _file_needs(file.path, file.origin, instruction.line, target, adaptation)
+                yield from _file_needs(file.path, file.origin, instruction, target, adaptation)
     for call in picture.calls:
         for option in call.options:
             if option.startswith("-agentpath") or (
                 option.startswith("-agentlib:") and not option.startswith("-agentlib:jdwp")
             ):
-                yield f"the start command loads a native agent ({option})"
+                yield because("certain", "the start command loads a native agent ({})", option)
             if option.startswith("-javaagent:"):
                 agent = _agent(picture, option)
                 if agent is None:
-                    yield Doubt(f"the start command loads an agent that is not there to be read ({option})")
+                    yield because(
+                        "unseen", "the start command loads an agent that is not there to be read ({})", option
+                    )
                 else:
                     yield from _native_needs(picture, agent, target, adaptation)
 
@@ -748,12 +896,12 @@ def _agent(picture: Picture, option: str) -> Jar | None:
     return picture.jars(file.origin) if file is not None and file.origin is not None else None
 
 
-def _native_needs(picture: Picture, jar: Jar, target: Base, adaptation: Adaptation) -> Iterator[str]:
+def _native_needs(picture: Picture, jar: Jar, target: Base, adaptation: Adaptation) -> Iterator[Reason]:
     name = jar.path.rsplit("/", 1)[-1]
     if not jar.natives_complete:
-        yield Doubt(f"{name} could not be searched for native libraries completely")
+        yield because("not-known", "{} could not be searched for native libraries completely", name)
     if jar.kind in ("thin", "quarkus-fast") and len(picture.application_jars) < 2:
-        yield Doubt(f"the libraries of {name} lie beside it and are not there to be read")
+        yield because("unseen", "the libraries of {} lie beside it and are not there to be read", name)
     architectures = {platform.split("/")[1] for platform in picture.platforms}
     for native in jar.natives:
         if native.os != "linux" or native.arch not in architectures:
@@ -762,30 +910,39 @@ def _native_needs(picture: Picture, jar: Jar, target: Base, adaptation: Adaptati
             continue
         what = native.path.rsplit("/", 1)[-1]
         where = native.library or native.path.split("!")[0].rsplit("/", 1)[-1]
-        subject = f"{where} carries the native library {what} for {native.os}/{native.arch}"
+        subject = say("{} carries the native library {} for {}/{}", where, what, native.os, native.arch)
         yield from _loading_needs(native, subject, target, adaptation)
 
 
 def _loading_needs(
-    native: NativeLibrary, subject: str, target: Base, adaptation: Adaptation
-) -> Iterator[str]:
+    native: NativeLibrary, subject: Sentence, target: Base, adaptation: Adaptation
+) -> Iterator[Reason]:
     """What musl's loader misses for a library or program, package by package where packages mend it."""
     if native.musl_verdict not in ("loads", "needs"):
-        yield f"{subject}: {native.musl_reason or 'it is built for glibc'}"
+        yield because("certain", "{}: {}", subject, native.musl_reason or "it is built for glibc")
     elif native.undefined:
-        yield f"{subject}: it calls {native.undefined[0]}, which musl does not have"
+        yield because("certain", "{}: it calls {}, which musl does not have", subject, native.undefined[0])
     elif native.musl_verdict == "needs":
         there = target.has | adaptation.installed
         absent = [package for package in native.musl_packages if package not in there]
         if "gcompat" in absent:
-            yield f"{subject}: {native.musl_reason or 'it is built for glibc'}"
+            yield because("certain", "{}: {}", subject, native.musl_reason or "it is built for glibc")
             return
         for package in absent:
             packages = f"package{'s' if len(absent) > 1 else ''} {', '.join(absent)}"
-            yield Lack(f"{subject}: it needs the {packages}, which {target.name} has not", package)
+            yield because(
+                "lacks-package",
+                "{}: it needs the {}, which {} has not",
+                subject,
+                packages,
+                target.name,
+                package=package,
+            )
 
 
-def _file_needs(shown: str, path: Path, line: int, target: Base, adaptation: Adaptation) -> Iterator[str]:
+def _file_needs(
+    shown: str, path: Path, copy: Instruction, target: Base, adaptation: Adaptation
+) -> Iterator[Reason]:
     """A file that the final stage copies and that may be a program or library: its ELF headers decide."""
     from imgopt.java.natives import examine
 
@@ -801,11 +958,11 @@ def _file_needs(shown: str, path: Path, line: int, target: Base, adaptation: Ada
 
             native = examine(read, shown, None, path.stat().st_size, ())
     except OSError:
-        yield Doubt(f"{shown} could not be read (line {line})")
+        yield because("not-known", "{} could not be read ({})", shown, copy)
         return
-    subject = f"{shown} is a native program or library (line {line})"
+    subject = say("{} is a native program or library ({})", shown, copy)
     if native is None:
-        yield subject
+        yield because("certain", "{}", subject)
     elif native.os == "linux":
         if native.interpreter is None and not native.needed:
             return  # static: it brings its own C library
@@ -818,21 +975,34 @@ _FONT_LIBRARIES = re.compile(
 )
 
 
-def _font_needs(picture: Picture, base: Base, target: Base, adaptation: Adaptation) -> Iterator[str]:
+def _font_needs(picture: Picture, base: Base, target: Base, adaptation: Adaptation) -> Iterator[Reason]:
     drawing = _drawing(picture)
     if "awt" in target.lacks and "awt" not in base.lacks:
         if drawing is not None:
-            yield f"{drawing}, and {target.name} is headless: it has none of the JVM's AWT libraries"
+            yield because(
+                "certain",
+                "{}, and {} is headless: it has none of the JVM's AWT libraries",
+                drawing,
+                target.name,
+            )
         elif not picture.application_jars:
-            yield Doubt(
-                f"{target.name} is headless, and whether the application draws with AWT cannot be seen"
+            yield because(
+                "not-known",
+                "{} is headless, and whether the application draws with AWT cannot be seen",
+                target.name,
             )
     lost = "fonts" in base.has or target.lacks & {"fonts", "fontconfig"}
     if drawing is None or "fonts" in target.has or "fonts" in base.lacks or not lost:
         return
     for package in ("fontconfig", "font-dejavu" if adaptation.manager == "apk" else "fonts-dejavu-core"):
         if package not in adaptation.installed:
-            yield Lack(f"{drawing}, and {target.name} is not known to have fonts", package)
+            yield because(
+                "lacks-package",
+                "{}, and {} is not known to have fonts",
+                drawing,
+                target.name,
+                package=package,
+            )
 
 
 def _drawing(picture: Picture) -> str | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span, writing
 from imgopt.errors import ContextError
-from imgopt.finding import Waste
+from imgopt.finding import Reason, Refused, Waste, because, reason_of
 from imgopt.java.distributions import (
     JavaKind,
     JavaPackage,
@@ -28,7 +28,7 @@ from imgopt.java.distributions import (
 from imgopt.os_packages.commands import PackageCommand, read
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.paths import normal, seen_from
-from imgopt.plans.base.hazards import Doubt, installed_jdk_needs
+from imgopt.plans.base.hazards import DOUBTS, installed_jdk_needs
 from imgopt.scales import Applicability
 from imgopt.text.quoting import Unwritable
 
@@ -286,13 +286,13 @@ class JreInstead:
     instead: str | None = None
     edits: tuple[Edit, ...] = ()
     applicability: Applicability = Applicability.MANUAL
-    advice: str | None = None
-    why_not: str | None = None
-    risk: str | None = None  # what could not be seen
+    advice: Reason | None = None
+    why_not: Reason | None = None
+    risk: Reason | None = None  # what could not be seen
     waste: Waste | None = None
 
 
-class _Manual(Exception):
+class _Manual(Refused):
     """Carries what the author has to do by hand."""
 
 
@@ -310,11 +310,11 @@ def jre_instead(picture: Picture) -> JreInstead:
         target = picture.expand(java.instruction, java.instruction.words[-1].text) or ""
         gone.append(re.escape(target.rstrip("/")) + r"/(?:jre|include|jmods)(?![\w.-])")
     needs = list(installed_jdk_needs(picture, "|".join(gone) or None, package=bool(packages)))
-    certain = next((need for need in needs if not isinstance(need, Doubt)), None)
+    certain = next((need for need in needs if need.kind not in DOUBTS), None)
     why = certain or _used_elsewhere(picture, packages + copied) or _named_elsewhere(picture, packages)
     if why is not None:
         return JreInstead(jdk, why_not=why)
-    risk = f"{needs[0]}, so what it needs is not known" if needs else None
+    risk = because(needs[0].kind, "{}, so what it needs is not known", needs[0]) if needs else None
     level = Applicability.UNSAFE if risk else Applicability.SAFE
     try:
         if "{{" in picture.document.text:
@@ -327,37 +327,41 @@ def jre_instead(picture: Picture) -> JreInstead:
             instead = " and ".join(dict.fromkeys(name for name, _ in changes))
             edits = tuple(edit for _, edit in changes)
             return JreInstead(jdk, instead, edits, level, risk=risk, waste=_package_waste(picture, packages))
-        raise _Manual(_archive_advice(picture, jdk))
-    except (_Manual, Unwritable) as advice:
-        return JreInstead(jdk, advice=str(advice))
+        raise _Manual("{}", _archive_advice(picture, jdk))
+    except (_Manual, Unwritable) as error:
+        return JreInstead(jdk, advice=reason_of(error))
 
 
-def _used_elsewhere(picture: Picture, jdks: list[InstalledJava]) -> str | None:
+def _used_elsewhere(picture: Picture, jdks: list[InstalledJava]) -> Reason | None:
     """A stage that needs the JDK where it is: built on the stage that brings it, or copying from it."""
     lineage = picture.final.lineage
     for jdk in jdks:
         line = lineage[lineage.index(jdk.stage) :]
         for other in picture.stages:
             if jdk.stage in other.lineage and other not in lineage:
-                return f"stage {jdk.stage.name} is also the base of stage {other.name}"
+                return because("certain", "stage {} is also the base of stage {}", jdk.stage.name, other.name)
             for instruction in other.stage.instructions:
                 for reference in _references(instruction):
                     if _origin(picture, other, reference) in line:
-                        return f"line {instruction.line} takes files from {reference}, which has the JDK"
+                        return because(
+                            "certain", "{} takes files from {}, which has the JDK", instruction, reference
+                        )
     return None
 
 
-def _named_elsewhere(picture: Picture, packages: list[InstalledJava]) -> str | None:
+def _named_elsewhere(picture: Picture, packages: list[InstalledJava]) -> Reason | None:
     """A command that names a package beside its install: `apt-mark hold`, `dpkg -L`, `rpm -q`."""
     for java in packages:
         name = re.compile(rf"(?<![\w.-]){re.escape(java.name)}(?![\w-])")
         for instruction, text in picture.commands():
             own = sum(other.instruction is instruction and other.name == java.name for other in packages)
             if len(name.findall(text)) > own:
-                return f"line {instruction.line} names {java.name} for something else than its install"
+                return because(
+                    "certain", "{} names {} for something else than its install", instruction, java.name
+                )
         for file, text in picture.start_scripts:
             if name.search(text):
-                return f"the script {file.path} names {java.name}"
+                return because("certain", "the script {} names {}", file.path, java.name)
     return None
 
 
@@ -374,9 +378,9 @@ def _package_edit(picture: Picture, java: InstalledJava) -> tuple[str, Edit]:
     package, span = java.package, java.span
     assert package is not None
     if package.jre is None:
-        raise _Manual(f"no JRE package that goes with {java.name} is known; {_copy_advice(picture, java)}")
+        raise _Manual("no JRE package that goes with {} is known; {}", java.name, _copy_advice(picture, java))
     if span is None or java.gap is None:
-        raise _Manual(f"install {package.jre} instead of {java.name}")
+        raise _Manual("install {} instead of {}", package.jre, java.name)
     if package.jre in java.beside:
         return package.jre, Edit(java.gap, "")
     written = picture.document.text[span.start : span.end]
@@ -392,7 +396,7 @@ def _package_edit(picture: Picture, java: InstalledJava) -> tuple[str, Edit]:
     ):
         if wanted and shell.Word(replacement, 0, len(replacement)).value(scope) == wanted:
             return package.jre, Edit(span, replacement)
-    raise _Manual(f"install {package.jre} instead of {java.name}")
+    raise _Manual("install {} instead of {}", package.jre, java.name)
 
 
 def _package_waste(picture: Picture, packages: list[InstalledJava]) -> Waste | None:
@@ -424,7 +428,7 @@ def _copied_edit(picture: Picture, java: InstalledJava) -> tuple[str, Edit]:
         or base.libc is None
         or base.reference.digest is not None
     ):
-        raise _Manual(advice)
+        raise _Manual("{}", advice)
     found = next(
         (
             jre
@@ -435,7 +439,7 @@ def _copied_edit(picture: Picture, java: InstalledJava) -> tuple[str, Edit]:
         None,
     )
     if found is None or base.mirror is not None:
-        raise _Manual(advice)
+        raise _Manual("{}", advice)
     if origin is None:
         span = flag.value_span
     else:
@@ -449,7 +453,7 @@ def _copied_edit(picture: Picture, java: InstalledJava) -> tuple[str, Edit]:
         only_this = alone and not origin.stage.instructions and uses == [java.instruction]
         span = origin.stage.image.span if only_this else None
     if span is None or "$" in picture.document.text[span.start : span.end]:
-        raise _Manual(advice)
+        raise _Manual("{}", advice)
     return found.name, Edit(span, writing.image(found.name))
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from imgopt.dockerfile import Edit, Span, assignments, variables_used, writing
-from imgopt.finding import Declined
+from imgopt.finding import Declined, Reason, because, reason_of
 from imgopt.picture import Picture, once
-from imgopt.plans.base.hazards import Doubt, Lack, base_needs, jdk_needs
+from imgopt.plans.base.hazards import DOUBTS, base_needs, jdk_needs
 from imgopt.plans.splitting import splits_first
 from imgopt.scales import Applicability
 from imgopt.text.quoting import Unwritable, quoted
@@ -33,11 +33,11 @@ class RuntimeChoice:
     target: Base | None
     edits: tuple[Edit, ...] = ()
     applicability: Applicability = Applicability.MANUAL
-    risk: str | None = None
+    risk: Reason | None = None
     declined: tuple[Declined, ...] = ()
-    obstacle: str | None = None  # why the FROM line cannot be changed, whatever runs on it
+    obstacle: Reason | None = None  # why the FROM line cannot be changed, whatever runs on it
 
-    def why_not(self, rule: str) -> str | None:
+    def why_not(self, rule: str) -> Reason | None:
         return next((declined.why for declined in self.declined if declined.rule == rule), None)
 
     def solved_by(self, rule: str) -> str | None:
@@ -54,7 +54,9 @@ def choose(picture: Picture) -> RuntimeChoice:
     if not wanted:
         return RuntimeChoice(None)
     if splits_first(picture):
-        first = "the stage builds the application; what runs gets a stage of its own first"
+        first = because(
+            "certain", "the stage builds the application; what runs gets a stage of its own first"
+        )
         return RuntimeChoice(
             None, declined=tuple(Declined(rule, line, first, "build-tools") for rule in wanted)
         )
@@ -65,16 +67,17 @@ def choose(picture: Picture) -> RuntimeChoice:
         )
 
     needs = list(jdk_needs(picture)) if JDK in wanted else []
-    certain = next((need for need in needs if not isinstance(need, Doubt)), None)
-    doubt = next((need for need in needs if isinstance(need, Doubt)), None)
+    certain = next((need for need in needs if need.kind not in DOUBTS), None)
+    doubt = next((need for need in needs if need.kind in DOUBTS), None)
     musl = _may_use_musl(picture, base, line)
-    kinds: list[tuple[str, str | None]] = (
+    kinds: list[tuple[str, Reason | None]] = (
         [("jdk" if needs else "jre", None)] if JDK in wanted else [(base.kind, None)]
     )
     if needs and certain is None:
         kinds.append(("jre", doubt))  # a JRE, should nothing with the JDK be safe
-    declined: list[Declined] = [Declined(JDK, line, str(certain or doubt))] if needs else []
-    reasons: dict[str, str] = {}
+    against = certain or doubt
+    declined = [Declined(JDK, line, against)] if against is not None else []
+    reasons: dict[str, Reason] = {}
     for kind, why in kinds:
         pick = _first_safe(picture, base, kind, musl=musl, doubts=False)
         reasons = pick.reasons | reasons
@@ -82,11 +85,12 @@ def choose(picture: Picture) -> RuntimeChoice:
             return _chosen(picture, base, pick, declined, reasons, None)
     for kind, why in reversed(kinds):
         pick = _first_safe(picture, base, kind, musl=base.libc == "musl", doubts=True)
-        if _is_gain(pick.target, base) and (why or pick.doubt):
+        risk = why or pick.doubt
+        if _is_gain(pick.target, base) and risk is not None:
             rest = [entry for entry in declined if entry.rule != JDK]
-            unseen = why or pick.doubt or ""
-            more = ", so what it needs is not known" if "not there to be read" in unseen else ""
-            return _chosen(picture, base, pick, rest, reasons, unseen + more)
+            if risk.kind == "unseen":
+                risk = because(risk.kind, "{}, so what it needs is not known", risk)
+            return _chosen(picture, base, pick, rest, reasons, risk)
     if "base" in reasons:
         declined += [
             Declined(rule, line, reasons["base"])
@@ -109,8 +113,8 @@ def _chosen(
     base: Base,
     pick: _Pick,
     declined: list[Declined],
-    reasons: dict[str, str],
-    doubt: str | None,
+    reasons: dict[str, Reason],
+    doubt: Reason | None,
 ) -> RuntimeChoice:
     line = picture.final.root.stage.line
     target = pick.target
@@ -122,7 +126,11 @@ def _chosen(
     from_edit = _from_edit(picture, target)
     if from_edit is None:
         text = picture.final.root.stage.image.text
-        obstacle = f"the base comes from a build argument ({text}) that other lines use too; change its default by hand"
+        obstacle = because(
+            "certain",
+            "the base comes from a build argument ({}) that other lines use too; change its default by hand",
+            text,
+        )
         wanted = [rule for rule in _wanted(picture, base) if picture.active(rule, line)]
         return RuntimeChoice(
             None, declined=tuple(Declined(rule, line, obstacle) for rule in wanted), obstacle=obstacle
@@ -132,10 +140,11 @@ def _chosen(
     try:
         writing.image(target.name)
         edits = (from_edit, *_edits(picture, base, target, pick), *pick.adaptation.edits)
-    except Unwritable as reason:
+    except Unwritable as error:
+        against = reason_of(error)
         wanted = [rule for rule in _wanted(picture, base) if picture.active(rule, line)]
         return RuntimeChoice(
-            None, declined=tuple(Declined(rule, line, str(reason)) for rule in wanted), obstacle=str(reason)
+            None, declined=tuple(Declined(rule, line, against) for rule in wanted), obstacle=against
         )
     return RuntimeChoice(target, edits, level, risk, tuple(declined))
 
@@ -153,23 +162,33 @@ def _wanted(picture: Picture, base: Base) -> Iterator[str]:
         yield GLIBC
 
 
-def _obstacle(picture: Picture, base: Base) -> str | None:
+def _obstacle(picture: Picture, base: Base) -> Reason | None:
     """Why the FROM line itself cannot be changed, whatever runs on it."""
     root = picture.final.root
     text = root.stage.image.text
     if picture.options.runtime in ("jlink", "distroless"):
-        return f"a {picture.options.runtime} runtime is not offered yet; ask for auto, alpine or glibc"
+        return because(
+            "certain",
+            "a {} runtime is not offered yet; ask for auto, alpine or glibc",
+            picture.options.runtime,
+        )
     if root.image is None:
-        return f"the base comes from a build argument without a default ({text}); give it with --build-arg"
+        return because(
+            "not-known",
+            "the base comes from a build argument without a default ({}); give it with --build-arg",
+            text,
+        )
     if base.os == "windows":
-        return "there is no smaller Windows base to change to"
+        return because("certain", "there is no smaller Windows base to change to")
     if base.reference.digest is not None:
-        return "the base is pinned by digest; a new digest has to be looked up in the registry"
+        return because(
+            "not-known", "the base is pinned by digest; a new digest has to be looked up in the registry"
+        )
     if base.java_major is None:
-        return f"{base.name} does not say which Java version it holds"
+        return because("not-known", "{} does not say which Java version it holds", base.name)
     others = picture.used_elsewhere(root) if root is not picture.final else ()
     if others:
-        return f"stage {root.name} is also the base of stage {', '.join(others)}"
+        return because("certain", "stage {} is also the base of stage {}", root.name, ", ".join(others))
     return None
 
 
@@ -187,8 +206,8 @@ class _Pick:
     target: Base | None
     adaptation: Adaptation
     packages: tuple[str, ...]
-    doubt: str | None
-    reasons: dict[str, str]
+    doubt: Reason | None
+    reasons: dict[str, Reason]
 
 
 def _first_safe(picture: Picture, base: Base, kind: str, *, musl: bool, doubts: bool) -> _Pick:
@@ -197,7 +216,7 @@ def _first_safe(picture: Picture, base: Base, kind: str, *, musl: bool, doubts: 
     from imgopt.bases import counterparts, on_mirror
     from imgopt.plans.base.adapting import Adaptation, adapt
 
-    reasons: dict[str, str] = {}
+    reasons: dict[str, Reason] = {}
     none = _Pick(None, Adaptation(None), (), None, reasons)
     order: tuple[Literal["musl", "glibc"], ...] = ("musl", "glibc") if musl else ("glibc",)
     if base.libc == "musl":
@@ -217,7 +236,13 @@ def _first_safe(picture: Picture, base: Base, kind: str, *, musl: bool, doubts: 
                 # another vendor's build, without its size: only for who asks for Alpine
                 reasons.setdefault(
                     GLIBC,
-                    f"the only JRE on Alpine for Java {base.java_major} and {', '.join(picture.platforms)} is {candidate.name}",
+                    because(
+                        "certain",
+                        "the only JRE on Alpine for Java {} and {} is {}",
+                        str(base.java_major),
+                        ", ".join(picture.platforms),
+                        candidate.name,
+                    ),
                 )
                 continue
             if candidate.name == base.name:
@@ -231,54 +256,88 @@ def _first_safe(picture: Picture, base: Base, kind: str, *, musl: bool, doubts: 
         if not found and libc != "musl":
             reasons.setdefault(
                 "base",
-                f"no {kind.upper()} for Java {base.java_major} on {', '.join(picture.platforms)} is known to exist",
+                because(
+                    "not-known",
+                    "no {} for Java {} on {} is known to exist",
+                    kind.upper(),
+                    str(base.java_major),
+                    ", ".join(picture.platforms),
+                ),
             )
         if libc == "musl" and base.libc == "musl" and not found:
             reasons.setdefault(
                 "base",
-                f"no {kind.upper()} on Alpine for Java {base.java_major} and {', '.join(picture.platforms)} is known to exist",
+                because(
+                    "not-known",
+                    "no {} on Alpine for Java {} and {} is known to exist",
+                    kind.upper(),
+                    str(base.java_major),
+                    ", ".join(picture.platforms),
+                ),
             )
     return none
 
 
 def _hazard(
     picture: Picture, candidate: Base, adaptation: Adaptation, *, doubts: bool
-) -> tuple[str | None, tuple[str, ...], str | None]:
+) -> tuple[Reason | None, tuple[str, ...], Reason | None]:
     """(what stands against the candidate, packages to add, what could not be seen)."""
     packages: list[str] = []
-    doubt: str | None = None
+    doubt: Reason | None = None
     for need in base_needs(picture, candidate, adaptation):
-        if isinstance(need, Doubt) and doubts:
-            doubt = doubt or str(need)
-        elif isinstance(need, Lack):
+        if need.kind in DOUBTS and doubts:
+            doubt = doubt or need
+        elif need.package is not None:
             packages.append(need.package)
             # a build that reaches no package server today must not begin to need one unasked
             asked = picture.options.runtime == "alpine"
             if adaptation.append_at is not None or (adaptation.manager == "apk" and asked):
                 continue
             if adaptation.manager != "apk":
-                return str(need), (), None
+                return need, (), None
             if not doubts:
                 return (
-                    f"{need}; --runtime alpine installs it, in a build that reaches Alpine's servers",
+                    because(
+                        need.kind,
+                        "{}; --runtime alpine installs it, in a build that reaches Alpine's servers",
+                        need,
+                        package=need.package,
+                    ),
                     (),
                     None,
                 )
-            doubt = doubt or f"the build has to reach Alpine's servers for {need.package} ({need})"
+            doubt = doubt or because(
+                need.kind,
+                "the build has to reach Alpine's servers for {} ({})",
+                need.package,
+                need,
+                package=need.package,
+            )
         else:
-            return str(need), (), None
+            return need, (), None
     return None, tuple(dict.fromkeys(packages)), doubt
 
 
-def _risk(base: Base, target: Base, written: str) -> str | None:
+def _risk(base: Base, target: Base, written: str) -> Reason | None:
     from imgopt.bases import mirror_has
 
     if base.mirror is not None and target.mirror is not None and not mirror_has(base, target):
-        return f"{target.name} has to exist: {base.name} comes from {base.mirror}, and whether that registry has it is not known"
+        return because(
+            "not-known",
+            "{} has to exist: {} comes from {}, and whether that registry has it is not known",
+            target.name,
+            base.name,
+            base.mirror,
+        )
     if "$" in written and target.family != base.family:
-        return f"a build that gives another value than the default of {written} gets an image that {target.family} may not have"
+        return because(
+            "not-known",
+            "a build that gives another value than the default of {} gets an image that {} may not have",
+            written,
+            str(target.family),
+        )
     if base.vendor_features and target.family != base.family:
-        return f"{base.vendor_features}; {target.name} has none of it"
+        return because("certain", "{}; {} has none of it", base.vendor_features, target.name)
     return None
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_used, writing
+from imgopt.finding import Reason, Refused, because, reason_of
 from imgopt.picture import Artifact, Picture, StagePicture, once
 from imgopt.picture.module_path import argument_lines, own_path
 from imgopt.plans.base import installed_java
@@ -102,8 +103,8 @@ class LayeringPlan:
     end_line: int
     edits: tuple[Edit, ...] = ()
     applicability: Applicability = Applicability.MANUAL
-    why_not: str | None = None
-    risk: str | None = None
+    why_not: Reason | None = None
+    risk: Reason | None = None
     layered: bool = False  # the file unpacks its jar already
     modules: Modules | None = None  # the project's own, when they get a layer of their own
 
@@ -125,7 +126,7 @@ class _Facts:
     ascii: bool = True  # all names in the archive
 
 
-class LayeringRefused(Exception):
+class LayeringRefused(Refused):
     """Carries the reason why the application is not layered."""
 
 
@@ -139,7 +140,11 @@ def plan(picture: Picture) -> LayeringPlan:
         line = picture.artifacts[0].instruction.line if picture.artifacts else picture.final.stage.line
         if len(picture.artifacts) > 1 and any(found.started for found in picture.artifacts):
             return LayeringPlan(
-                line, line, why_not="several jars are started; which of them is the application is not clear"
+                line,
+                line,
+                why_not=because(
+                    "not-known", "several jars are started; which of them is the application is not clear"
+                ),
             )
         return LayeringPlan(line, line)
     instruction = artifact.instruction
@@ -155,8 +160,8 @@ def plan(picture: Picture) -> LayeringPlan:
         risk = _risk(picture, artifact)
         _require_untouched(picture, artifact)
         edits = _edits(picture, artifact, facts)
-    except (LayeringRefused, Unwritable) as reason:
-        return LayeringPlan(instruction.line, instruction.end_line, why_not=str(reason))
+    except (LayeringRefused, Unwritable) as error:
+        return LayeringPlan(instruction.line, instruction.end_line, why_not=reason_of(error))
     level = Applicability.UNSAFE if risk else Applicability.SAFE
     return LayeringPlan(
         instruction.line, instruction.end_line, edits, level, risk=risk, modules=facts.modules
@@ -212,7 +217,7 @@ def _facts(picture: Picture, artifact: Artifact) -> _Facts | None:
         return _facts_of_jar(picture, artifact.jar)
     problem = picture.jars.problem(artifact.file) if artifact.file is not None else None
     if problem is not None:
-        raise LayeringRefused(f"{artifact.file}: {problem.message}")
+        raise LayeringRefused("{}: {}", str(artifact.file), problem.message)
     return _facts_of_build(picture, artifact)
 
 
@@ -234,7 +239,7 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
         return None
     if not is_known_launcher(jar.launcher) or jar.launcher is None:
         raise LayeringRefused(
-            f"the archive starts through {jar.launcher or 'no launcher'}, not one of Spring Boot's own"
+            "the archive starts through {}, not one of Spring Boot's own", jar.launcher or "no launcher"
         )
     if jar.class_path:
         raise LayeringRefused("the jar's manifest has a Class-Path of its own, which would have to be merged")
@@ -244,10 +249,10 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
     needed = java_needed(jar)
     if major is not None and needed > major:
         raise LayeringRefused(
-            f"the jar needs Java {needed}, and {installed_java.java_name(picture)} runs Java {major}"
+            "the jar needs Java {}, and {} runs Java {}", needed, installed_java.java_name(picture), major
         )
     if jar.unsafe_names:
-        raise LayeringRefused(f"the jar has entries that lead out of it ({jar.unsafe_names[0]})")
+        raise LayeringRefused("the jar has entries that lead out of it ({})", jar.unsafe_names[0])
     can = extraction(jar)
     mode = can.mode if can.mode is not None and can.layers else "path"
     layers = layered(jar)
@@ -271,7 +276,8 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
     explicit = not keeps_library_order(jar)
     if explicit and (jar.kind == "spring-boot-war" or not jar.launcher.endswith(".JarLauncher")):
         raise LayeringRefused(
-            f"Spring Boot {jar.spring_boot or ''} would put the unpacked libraries in another order than the archive has them"
+            "Spring Boot {} would put the unpacked libraries in another order than the archive has them",
+            jar.spring_boot or "",
         )
     if explicit:
         # Without a class path index, or with one of bare names (2.3.0-2.3.7, 2.4.0-2.4.1), an unpacked archive
@@ -305,14 +311,14 @@ def _require_plain_names(jar: Jar, layers: tuple[str, ...]) -> None:
     for name in layers:
         if not re.fullmatch(_NAME, name):
             raise LayeringRefused(
-                f"layers.idx calls a layer {shown(name)}, which is no plain name for a directory"
+                "layers.idx calls a layer {}, which is no plain name for a directory", shown(name)
             )
     attributes = [("Spring-Boot-Lib", path) for path in jar.lib_prefixes]
     attributes += [("Spring-Boot-Classes", jar.classes_prefix)] if jar.classes_prefix else []
     for attribute, path in attributes:
         if not re.fullmatch(rf"(?:{_NAME}/)+", path):
             raise LayeringRefused(
-                f"the manifest's {attribute} is {shown(path)}, which is no plain directory of the archive"
+                "the manifest's {} is {}, which is no plain directory of the archive", attribute, shown(path)
             )
 
 
@@ -322,7 +328,7 @@ def _require_plain_libraries(jar: Jar) -> None:
 
     for library in jar.libraries:
         if not re.fullmatch(r"[\w./+-]+", library.path, re.ASCII):
-            raise LayeringRefused(f"{shown(library.path)} cannot stand in the Class-Path of a manifest")
+            raise LayeringRefused("{} cannot stand in the Class-Path of a manifest", shown(library.path))
 
 
 def _top(jar: Jar) -> tuple[str, ...]:
@@ -334,7 +340,7 @@ def _top(jar: Jar) -> tuple[str, ...]:
         # -C and --release are options of jar itself; its launcher takes -J… for the virtual machine, which runs commands
         if name.startswith("-"):
             raise LayeringRefused(
-                f"the archive has {shown(name)} at its root, which `jar` takes for an option"
+                "the archive has {} at its root, which `jar` takes for an option", shown(name)
             )
         require_visible(name)
     return tuple(f"@{name}" if name.startswith("@") else name for name in found)  # @FILE holds arguments
@@ -347,8 +353,9 @@ def _require_utf8(picture: Picture, image: Base) -> None:
         locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
         if not re.search(r"utf-?8", locale, re.IGNORECASE):
             raise LayeringRefused(
-                f"the archive has names that are not ASCII, and {where} is not known to set a UTF-8 locale, without "
-                "which Java does not find such files; set ENV LANG=C.UTF-8"
+                "the archive has names that are not ASCII, and {} is not known to set a UTF-8 locale, without which Java does not find such files; set ENV LANG=C.UTF-8",
+                where,
+                kind="not-known",
             )
 
 
@@ -389,7 +396,9 @@ def _require_plain_root(jar: Jar) -> None:
             and not entry.name.endswith(".idx")
         ):
             raise LayeringRefused(
-                f"{entry.name} stands beside the classes in the archive, where Spring Boot {jar.spring_boot} would look for it"
+                "{} stands beside the classes in the archive, where Spring Boot {} would look for it",
+                entry.name,
+                str(jar.spring_boot),
             )
 
 
@@ -406,24 +415,33 @@ def _facts_of_build(picture: Picture, artifact: Artifact) -> _Facts | None:
     name = " ".join(artifact.sources)
     if len(artifact.matches) > 1:
         raise LayeringRefused(
-            f"{name} matches {len(artifact.matches)} files ({', '.join(artifact.matches[:3])}); name the application's own"
+            "{} matches {} files ({}); name the application's own",
+            name,
+            len(artifact.matches),
+            ", ".join(artifact.matches[:3]),
         )
     if version is None:
         if not artifact.started:
             return None
         raise LayeringRefused(
-            f"{name} is not there to be read, and no build file tells its Spring Boot version; "
-            "build it first, or give --spring-boot VERSION"
+            "{} is not there to be read, and no build file tells its Spring Boot version; build it first, or give --spring-boot VERSION",
+            name,
+            kind="unseen",
         )
     if any(source.endswith(".war") for source in artifact.sources) or (facts and facts.packaging == "war"):
-        raise LayeringRefused(f"{name} is not there to be read; a war is only layered from its bytes")
+        raise LayeringRefused(
+            "{} is not there to be read; a war is only layered from its bytes", name, kind="unseen"
+        )
     if facts and (facts.executable or facts.loader):
         raise LayeringRefused(
-            f"{facts.path} asks for {'a launch script' if facts.executable else 'the classic loader'}; build {name} first"
+            "{} asks for {}; build {} first",
+            facts.path,
+            "a launch script" if facts.executable else "the classic loader",
+            name,
         )
     if _version(version) < (1, 4):
         raise LayeringRefused(
-            f"Spring Boot {version} is only layered from the jar's bytes; build {name} first"
+            "Spring Boot {} is only layered from the jar's bytes; build {} first", version, name
         )
     mode = jarmode_for(version) or "path"
     if facts and facts.layered is False:
@@ -447,34 +465,47 @@ def _facts_of_build(picture: Picture, artifact: Artifact) -> _Facts | None:
 # what could go wrong
 
 
-def _risk(picture: Picture, artifact: Artifact) -> str | None:
+def _risk(picture: Picture, artifact: Artifact) -> Reason | None:
     jar = artifact.jar
     if jar is not None:
         if "org/springframework/boot/system/ApplicationHome" in jar.references:
-            return "the application asks ApplicationHome where it is installed and would find /application instead of its jar"
+            return because(
+                "certain",
+                "the application asks ApplicationHome where it is installed and would find /application instead of its jar",
+            )
         if (jar.launcher or "").endswith(".PropertiesLauncher") and "Implementation-Version" in jar.manifest:
-            return "unpacked, PropertiesLauncher no longer tells the application its Implementation-Version"
+            return because(
+                "certain",
+                "unpacked, PropertiesLauncher no longer tells the application its Implementation-Version",
+            )
         if "java/security/CodeSource" in jar.references:
-            return "the application asks for its own code source, which becomes a directory instead of a jar"
+            return because(
+                "certain",
+                "the application asks for its own code source, which becomes a directory instead of a jar",
+            )
     base = picture.base
     if base.image == "java" and base.mirror is not None and "library" not in base.mirror.split("/"):
-        return f"{base.name} is taken for the public image java, whose JDK unpacks the jar"
+        return because(
+            "not-known", "{} is taken for the public image java, whose JDK unpacks the jar", base.name
+        )
     if not artifact.started:
-        return "nothing in the Dockerfile shows that `java -jar` starts this jar"
+        return because("not-known", "nothing in the Dockerfile shows that `java -jar` starts this jar")
     return None
 
 
 def _require_untouched(picture: Picture, artifact: Artifact) -> None:
     """Nobody may look inside the jar at its path: the small jar that stands there holds only a manifest."""
     if artifact.path is None:
-        raise LayeringRefused("where the jar stands in the image cannot be told from its COPY")
+        raise LayeringRefused(
+            "where the jar stands in the image cannot be told from its COPY", kind="not-known"
+        )
     name = posixpath.basename(artifact.path)
     for call in picture.calls:
         if any(
             option.startswith("-javaagent:") and option.partition(":")[2].endswith(name)
             for option in call.options
         ):
-            raise LayeringRefused(f"{name} is loaded as a Java agent, from the jar itself")
+            raise LayeringRefused("{} is loaded as a Java agent, from the jar itself", name)
         if call.has_option("-XX:SharedArchiveFile") or call.has_option("-XX:AOTCache"):
             raise LayeringRefused(
                 "the start command uses a CDS or AOT archive that was made for this very class path"
@@ -486,26 +517,30 @@ def _require_untouched(picture: Picture, artifact: Artifact) -> None:
     ]
     for instruction, text in picture.commands():
         if instruction in after and name in text:
-            _require_harmless(text, name, instruction.line)
+            _require_harmless(text, name, instruction)
     for file, text in picture.start_scripts:
         if name in text and re.search(
             rf"(unzip|jar\s+-?[xtu]|zipinfo|-javaagent:)\S*\s[^\n;&|]*{re.escape(name)}", text
         ):
-            raise LayeringRefused(f"the script {file.path} looks inside {name}")
+            raise LayeringRefused("the script {} looks inside {}", file.path, name)
 
 
-def _require_harmless(text: str, name: str, line: int) -> None:
+def _require_harmless(text: str, name: str, instruction: Instruction) -> None:
     script = shell.parse(text)
     if script.broken:
-        raise LayeringRefused(f"line {line} names {name} in a way that could not be read")
+        raise LayeringRefused(
+            "{} names {} in a way that could not be read", instruction, name, kind="not-known"
+        )
     for command in script.commands:
         if not any(name in word.text for word in command.words) or command.program is None:
             continue
         if command.program in ("sh", "bash", "ash") and len(command.args) > 1:
-            _require_harmless(command.args[-1].literal or command.args[-1].text.strip("\"'"), name, line)
+            _require_harmless(
+                command.args[-1].literal or command.args[-1].text.strip("\"'"), name, instruction
+            )
         elif command.program not in _HARMLESS and not command.program.endswith(("java", ".sh")):
             raise LayeringRefused(
-                f"line {line} uses {name} with `{command.program}`, which may look inside it"
+                "{} uses {} with `{}`, which may look inside it", instruction, name, command.program or ""
             )
 
 
@@ -518,18 +553,18 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
     unknown = {flag.name for flag in instruction.flags} - {"from", "chown", "chmod", "link"}
     if unknown:
         raise LayeringRefused(
-            f"its {instruction.keyword} has --{min(unknown)}, which the layers would have to follow"
+            "its {} has --{}, which the layers would have to follow", instruction.keyword, min(unknown)
         )
     if len(artifact.sources) != 1:
         raise LayeringRefused(
-            f"its {instruction.keyword} copies other files in the same layer; give the jar a line of its own"
+            "its {} copies other files in the same layer; give the jar a line of its own", instruction.keyword
         )
     layer = picture.layer_of(instruction)
     alone = layer is not None and len(layer.files) == 1 and layer.complete
     named = artifact.sources[0].endswith((".jar", ".war"))
     if not named or not (alone or (layer is not None and not layer.files)):
         raise LayeringRefused(
-            f"its {instruction.keyword} brings more than the jar; give the jar a line of its own"
+            "its {} brings more than the jar; give the jar a line of its own", instruction.keyword
         )
     if len(document.stages) > 1 and picture.final is not picture.stages[-1]:
         raise LayeringRefused("the stage asked for with --target is not the last one")
@@ -676,10 +711,12 @@ def _extract_image(picture: Picture) -> tuple[str, str | None]:
     what = picture.final.root.image or picture.final.root.stage.image.text
     if picture.final.root.image is None:
         raise LayeringRefused(
-            f"the base comes from a build argument without a default ({what}); give it with --build-arg"
+            "the base comes from a build argument without a default ({}); give it with --build-arg", what
         )
     raise LayeringRefused(
-        f"unpacking needs a JDK, and which one goes with {what} is not known; declare the image under [bases] in imgopt.toml"
+        "unpacking needs a JDK, and which one goes with {} is not known; declare the image under [bases] in imgopt.toml",
+        what,
+        kind="not-known",
     )
 
 
@@ -705,7 +742,8 @@ def _free_directory(picture: Picture) -> str:
         changed = changed or run
     if changed is not None:
         raise LayeringRefused(
-            f"line {changed.line} changes the owner or mode of every directory that the layers could lie in, and would store them a second time"
+            "{} changes the owner or mode of every directory that the layers could lie in, and would store them a second time",
+            changed,
         )
     raise LayeringRefused("/application and the other names for the unpacked tree are all in use")
 
@@ -738,7 +776,7 @@ def arguments_for(picture: Picture, instruction: Instruction, lower: bool) -> li
             return
         done.add(name)
         if name not in defined:
-            raise LayeringRefused(f"its path uses ${name}, which the base image would have to define")
+            raise LayeringRefused("its path uses ${}, which the base image would have to define", name)
         keyword, value, written = defined[name]
         for inner in variables_used(value or ""):
             if inner != name:
@@ -750,7 +788,7 @@ def arguments_for(picture: Picture, instruction: Instruction, lower: bool) -> li
             and name not in picture.options.build_args
             and name not in done
         ):
-            raise LayeringRefused(f"its path uses the build argument {name}, which has no default")
+            raise LayeringRefused("its path uses the build argument {}, which has no default", name)
         lines.append(f"{word_in(keyword, lower)} {written}")
 
     for name in needed:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_used
+from imgopt.finding import Reason, because
 from imgopt.picture import Picture, once
 from imgopt.picture.contents import File
 from imgopt.picture.paths import join, normal
@@ -67,7 +68,7 @@ class OrderPlan:
     files: tuple[File, ...] = ()
     unknown: bool = False
     edits: tuple[Edit, ...] = ()
-    why_not: str | None = None
+    why_not: Reason | None = None
 
     @property
     def bytes(self) -> int:
@@ -127,7 +128,7 @@ def _told(
     above: Sequence[Instruction],
     *,
     edits: tuple[Edit, ...] = (),
-    why_not: str | None = None,
+    why_not: Reason | None = None,
 ) -> OrderPlan:
     files: list[File] = []
     unknown = False
@@ -200,22 +201,21 @@ def _downloads(picture: Picture, run: Instruction) -> bool:
 # what depends on what
 
 
-def _depends(picture: Picture, copy: Instruction, other: Instruction) -> str | None:
+def _depends(picture: Picture, copy: Instruction, other: Instruction) -> Reason | None:
     """Why the COPY cannot come after another instruction that stands below it now; None when it can."""
-    line = f"line {other.line}"
     keyword = other.keyword
     if keyword in _FREE:
         return None
     if keyword == "USER":
-        return f"{line} changes the user"
+        return because("certain", "{} changes the user", other)
     if keyword in ("ARG", "ENV"):
         used = {name for word in copy.words for name in variables_used(word.text)}
         used |= {name for flag in copy.flags for name in variables_used(flag.value or "")}
         clash = sorted(used & {assignment.name for assignment in assignments(other)})
-        return f"{line} sets {clash[0]}, which the COPY uses" if clash else None
+        return because("certain", "{} sets {}, which the COPY uses", other, clash[0]) if clash else None
     place = _place(picture, copy)
     if place is None:
-        return "where it is copied to cannot be told"
+        return because("not-known", "where it is copied to cannot be told")
     there = _there_before(picture, copy)
     own = _territories(copy, place, picture.layer_of(copy), there)
     if keyword == "WORKDIR":
@@ -223,29 +223,28 @@ def _depends(picture: Picture, copy: Instruction, other: Instruction) -> str | N
     if keyword == "VOLUME":
         paths = other.json or tuple(word.text for word in other.words)
         clash = sorted(path for path in paths if any(related(normal("/" + path), mine) for mine in own))
-        return f"{line} makes {clash[0]} a volume" if clash else None
+        return because("certain", "{} makes {} a volume", other, clash[0]) if clash else None
     if keyword == "RUN":
         return _run_depends(picture, copy, other, own)
     if keyword in ("COPY", "ADD"):
         return _copy_depends(picture, copy, place, other, own, there)
-    return f"{line} is not known"
+    return because("not-known", "{} is not known", other)
 
 
 def _workdir_depends(
     picture: Picture, copy: Instruction, other: Instruction, own: Sequence[str]
-) -> str | None:
-    line = f"line {other.line}"
+) -> Reason | None:
     target = copy.words[-1].text.strip("\"'")
     if not target.startswith("/"):
-        return f"{line} changes the directory that {target} is relative to"
+        return because("certain", "{} changes the directory that {} is relative to", other, target)
     value, workdir = picture.expand(other, other.text), picture.workdir_at(other)
     if value is None or workdir is None:
-        return f"{line} changes the directory"
+        return because("certain", "{} changes the directory", other)
     # BuildKit gives a directory that WORKDIR makes to the user in force, and COPY one that it makes to its own
     same_owner = not _is_owned(copy) and _user_at(picture, other) in (None, "root", "0")
     path = join(workdir, value)
     if not same_owner and any(related(path, mine) for mine in own):
-        return f"{line} would make {path}, with another owner"
+        return because("certain", "{} would make {}, with another owner", other, path)
     return None
 
 
@@ -259,16 +258,16 @@ def _user_at(picture: Picture, instruction: Instruction) -> str | None:
     return user
 
 
-def _run_depends(picture: Picture, copy: Instruction, run: Instruction, own: Sequence[str]) -> str | None:
+def _run_depends(picture: Picture, copy: Instruction, run: Instruction, own: Sequence[str]) -> Reason | None:
     reach = reach_of(picture, run)
     if reach.anything is not None:
-        return f"line {run.line} may need it: {reach.anything}"
+        return because("not-known", "{} may need it: {}", run, reach.anything)
     for path in own:
         if reach.meets(path):
-            return f"line {run.line} may read or write {path}"
+            return because("not-known", "{} may read or write {}", run, path)
     owner = copy.flag("chown")
     if owner is not None and not re.fullmatch(r"[\d:]*", owner.value or "") and reach.changed_users:
-        return f"line {run.line} changes users"
+        return because("certain", "{} changes users", run)
     return None
 
 
@@ -279,21 +278,20 @@ def _copy_depends(
     other: Instruction,
     own: Sequence[str],
     there: frozenset[str],
-) -> str | None:
-    line = f"line {other.line}"
+) -> Reason | None:
     other_place = _place(picture, other)
     if other_place is None:
-        return f"where {line} copies to cannot be told"
+        return because("not-known", "where {} copies to cannot be told", other)
     layer, other_layer = picture.layer_of(copy), picture.layer_of(other)
     if _owner(copy) == _owner(other) and _are_layers_of_one_jar(picture, copy, other):
         return None
     mine = _writes(copy, place, layer)
     for path in _writes(other, other_place, other_layer):
         if any(related(path, written) for written in mine):
-            return f"{line} copies to {path} as well"
+            return because("certain", "{} copies to {} as well", other, path)
     shared = _inner_directories(place, layer) & _inner_directories(other_place, other_layer)
     if shared:
-        return f"{line} brings {min(shared)} as well"
+        return because("certain", "{} brings {} as well", other, min(shared))
     # who makes a directory gives it an owner
     theirs = _territories(other, other_place, other_layer, there)
     if (_is_owned(copy) or _is_owned(other)) and any(
@@ -301,7 +299,9 @@ def _copy_depends(
         for one in own
         for another in theirs
     ):
-        return f"{line} copies into the same directory, and the first one makes it with its owner"
+        return because(
+            "certain", "{} copies into the same directory, and the first one makes it with its owner", other
+        )
     return None
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imgopt.dockerfile import Edit, Instruction, Span, writing
+from imgopt.finding import Reason, Refused, because, reason_of
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.module_path import OwnPath, argument_lines, own_path
 from imgopt.picture.paths import join
@@ -49,8 +50,8 @@ class SteadyingPlan:
     copies: tuple[Instruction, ...] = ()
     edits: tuple[Edit, ...] = ()
     applicability: Applicability = Applicability.MANUAL
-    risk: str | None = None
-    why_not: str | None = None
+    risk: Reason | None = None
+    why_not: Reason | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class _Copy:
     target: str  # absolute, in the final stage
 
 
-class _No(Exception):
+class _No(Refused):
     """Carries the reason why the layers stay as they are."""
 
 
@@ -86,8 +87,8 @@ def _of_jarmode(picture: Picture) -> SteadyingPlan:
             risk = _risk(copies)
             level = Applicability.UNSAFE if risk else Applicability.SAFE
             return SteadyingPlan(instructions, edits, level, risk)
-        except (_No, Unwritable) as reason:
-            return SteadyingPlan(instructions, why_not=str(reason))
+        except (_No, Unwritable) as error:
+            return SteadyingPlan(instructions, why_not=reason_of(error))
     return SteadyingPlan()
 
 
@@ -127,11 +128,16 @@ def _workdir_behind(
     return (picture.removal(workdir), Edit(at(last.span.end), document.newline + text))
 
 
-def _risk(copies: list[_Copy]) -> str | None:
+def _risk(copies: list[_Copy]) -> Reason | None:
     for copy in copies:
         owner = copy.instruction.flag("chown")
         if owner is not None:
-            return f"{copy.target} itself would belong to {owner.value}, not only the files in it"
+            return because(
+                "certain",
+                "{} itself would belong to {}, not only the files in it",
+                copy.target,
+                str(owner.value),
+            )
     return None
 
 
@@ -193,19 +199,20 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
     target = copies[0].target
     if target != "/" and posixpath.dirname(target) not in _ORDINARY:
         raise _No(
-            f"{posixpath.dirname(target)} may have an owner or mode of its own, which copying whole trees would change"
+            "{} may have an owner or mode of its own, which copying whole trees would change",
+            posixpath.dirname(target),
         )
     for copy in copies:
         if re.search(r"[*?\[]", copy.source):
-            raise _No(f"line {copy.instruction.line} names the layer by a pattern")
+            raise _No("{} names the layer by a pattern", copy.instruction)
     _require_sh(stage, call.instruction)
     names = [copy.layer for copy in copies]
     if len(set(names)) < len(names):
         raise _No("a layer is copied twice")
     if picture.base_of(stage).user not in (None, "root", "0") or stage.last("USER") is not None:
-        raise _No(f"stage {stage.name} does not unpack as root, which making /layers takes")
+        raise _No("stage {} does not unpack as root, which making /layers takes", stage.name)
     if call.conditional:
-        raise _No(f"line {call.instruction.line} unpacks the jar under a condition")
+        raise _No("{} unpacks the jar under a condition", call.instruction)
     others = [
         instruction
         for other in picture.stages
@@ -217,7 +224,7 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
         )
     ]
     if others:
-        raise _No(f"line {others[0].line} copies a layer as well")
+        raise _No("{} copies a layer as well", others[0])
     for instruction in picture.final.stage.instructions:
         if (
             target != "/"
@@ -229,7 +236,7 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
             )
         ):
             raise _No(
-                f"line {instruction.line} prepares {target}, whose owner or mode copying whole trees would change"
+                "{} prepares {}, whose owner or mode copying whole trees would change", instruction, target
             )
 
     fixed = [copy.layer for copy in copies if copy.layer != "application"]
@@ -279,7 +286,9 @@ def _require_sh(stage: StagePicture, behind: Instruction) -> None:
             break
     if not is_sh(language):
         raise _No(
-            f"{language} reads the RUN lines of stage {stage.name}, and what would be added is written for sh"
+            "{} reads the RUN lines of stage {}, and what would be added is written for sh",
+            language,
+            stage.name,
         )
 
 
@@ -332,8 +341,8 @@ def _of_libraries(picture: Picture) -> Iterator[SteadyingPlan]:
                 edits = _from_context(picture, layer, instruction, target)
             else:
                 continue
-        except (_No, Unwritable) as reason:
-            yield SteadyingPlan((instruction,), why_not=str(reason))
+        except (_No, Unwritable) as error:
+            yield SteadyingPlan((instruction,), why_not=reason_of(error))
             continue
         risk = _risk([_Copy(instruction, words[0], "lib", target)])
         level = Applicability.UNSAFE if risk else Applicability.SAFE
@@ -388,7 +397,8 @@ def _library_target(picture: Picture, instruction: Instruction, target: str) -> 
         own[-1].strip("/").split("/")[0] in _TAKEN and posixpath.dirname(own[-1]) not in _ORDINARY - {"/"}
     ):
         raise _No(
-            f"{path} may lie below a directory with an owner or mode of its own, which copying a whole tree would change"
+            "{} may lie below a directory with an owner or mode of its own, which copying a whole tree would change",
+            path,
         )
     for other in before:
         if other.keyword != "RUN":
@@ -396,7 +406,7 @@ def _library_target(picture: Picture, instruction: Instruction, target: str) -> 
         for parent in own:
             if re.search(rf"{re.escape(parent)}(?![\w.-])", other.text):
                 raise _No(
-                    f"line {other.line} prepares {parent}, whose owner or mode copying a whole tree would change"
+                    "{} prepares {}, whose owner or mode copying a whole tree would change", other, parent
                 )
     if picture.final.root is not picture.final:
         raise _No("the stage is built on another one of the file, which may have prepared the directory")
@@ -412,14 +422,14 @@ def _from_stage(
     target: str,
 ) -> tuple[Edit, ...]:
     if picture.base_of(stage).user not in (None, "root", "0") or stage.last("USER") is not None:
-        raise _No(f"stage {stage.name} does not unpack as root, which making /layers takes")
+        raise _No("stage {} does not unpack as root, which making /layers takes", stage.name)
     if re.search(r"[*?\[]", source):
         raise _No("its COPY names the libraries by a pattern")
     _require_sh(stage, unpacking)
     after = False
     for instruction in stage.stage.instructions:
         if after and instruction.keyword == "RUN" and "INF" in instruction.text:
-            raise _No(f"line {instruction.line} uses the unpacked libraries as well")
+            raise _No("{} uses the unpacked libraries as well", instruction)
         after = after or instruction is unpacking
     for other in picture.stages:
         for instruction in other.stage.instructions:
@@ -434,9 +444,9 @@ def _from_stage(
                     or path == source
                     or path.startswith(source + "/")
                 ):
-                    raise _No(f"line {instruction.line} copies the libraries as well")
+                    raise _No("{} copies the libraries as well", instruction)
     if any(other.parent is stage for other in picture.stages):
-        raise _No(f"another stage is built on {stage.name}")
+        raise _No("another stage is built on {}", stage.name)
     name = posixpath.basename(target) or "lib"
     own = _own_place(picture, copy, stage, unpacking)
     above = f"/{name}{posixpath.dirname(target)}".rstrip("/")
@@ -456,7 +466,7 @@ def _from_context(picture: Picture, layer: Layer, copy: Instruction, target: str
     """An added stage gives the libraries fixed times and sets snapshots apart, which change with each build; the
     final stage copies the trees from there."""
     if {flag.name for flag in copy.flags} - {"chown", "link"}:
-        raise _No(f"its COPY has --{copy.flags[0].name}, which the tree would have to follow")
+        raise _No("its COPY has --{}, which the tree would have to follow", copy.flags[0].name)
     document = picture.document
     base = picture.base
     runtime = choose(picture)
@@ -464,7 +474,7 @@ def _from_context(picture: Picture, layer: Layer, copy: Instruction, target: str
     if runtime.target is not None and runtime.applicability is Applicability.SAFE and "$" not in image:
         base, image = runtime.target, runtime.target.name
     if "sh" in base.lacks or base.os in (None, "windows", "distroless") or picture.final.root.image is None:
-        raise _No(f"setting times takes a shell, and whether {image} has one is not known")
+        raise _No("setting times takes a shell, and whether {} has one is not known", image, kind="not-known")
     lower = document.text[picture.final.stage.from_.keyword_span.start].islower()
     name = free_name(picture, "libraries")
     source = document.text[copy.words[0].span.start : copy.words[0].span.end]
@@ -479,7 +489,7 @@ def _from_context(picture: Picture, layer: Layer, copy: Instruction, target: str
     try:
         lines += arguments_for(picture, copy, lower)
     except LayeringRefused as reason:
-        raise _No(str(reason)) from reason
+        raise _No("{}", reason.reason, kind=reason.reason.kind) from reason
     own = own_path(picture, copy).path
     released, changing = f"/layers/{own}/out", f"/snapshots/{own}/out"
     lines.append(writing.copy(word_in("COPY", lower), (), (source, released + writing.word(f"{target}/"))))

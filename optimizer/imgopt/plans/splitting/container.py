@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from imgopt.dockerfile import Instruction, writing
+from imgopt.finding import Reason, Refused, because
 from imgopt.java import building
 from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
 from imgopt.os_packages import commands as packages
@@ -29,17 +30,16 @@ _AT_ROOT = frozenset(
 )
 
 
-class Obstacle(Exception):
+class Obstacle(Refused):
     """Carries the reason why a stage is not split."""
 
 
-def run_time_texts(picture: Picture) -> Iterator[tuple[str, str]]:
+def run_time_texts(picture: Picture) -> Iterator[tuple[str | Instruction, str]]:
     """What runs in the container, as shell text with where it stands: start command, health check, scripts."""
-    for instruction, text in picture.start_texts:
-        yield f"line {instruction.line}", text
+    yield from picture.start_texts
     healthcheck = picture.final.last("HEALTHCHECK")
     if healthcheck is not None:
-        yield f"line {healthcheck.line}", command_text(healthcheck)
+        yield healthcheck, command_text(healthcheck)
     yield from ((f"the script {file.path}", text) for file, text in _started_scripts(picture))
 
 
@@ -73,23 +73,30 @@ def java_calls(picture: Picture) -> tuple[JavaCall, ...]:
 
 def started_jar(picture: Picture) -> str:
     """The one jar that the container starts, as an absolute path."""
-    where = f"line {picture.start_commands[0].line}"
+    where = picture.start_commands[0]
     jars: set[str] = set()
     for call in java_calls(picture):
         if call.jar is None and call.main_class is None:
             continue  # `java -version` and the like
         if call.jar is None:
-            raise Obstacle(f"{where} starts a class from a class path, not a jar")
+            raise Obstacle("{} starts a class from a class path, not a jar", where)
         if re.search(r"[*?\[]", call.jar):
-            raise Obstacle(f"{where} starts {call.jar}, and which file that is only shows when it runs")
+            raise Obstacle(
+                "{} starts {}, and which file that is only shows when it runs",
+                where,
+                call.jar,
+                kind="not-known",
+            )
         if "$" in call.jar:
-            raise Obstacle(f"{where} starts {call.jar}, whose value is not known beforehand")
+            raise Obstacle(
+                "{} starts {}, whose value is not known beforehand", where, call.jar, kind="not-known"
+            )
         jars.add(picture.at_start(call.jar.strip("\"'")))
     if len(jars) != 1:
-        raise Obstacle(f"{where} starts {'several jars' if jars else 'no jar'}")
+        raise Obstacle("{} starts {}", where, "several jars" if jars else "no jar")
     jar = jars.pop()
     if re.search(r"[\"'\\]", jar):
-        raise Obstacle(f"the path {jar} cannot be written in a COPY as it is")
+        raise Obstacle("the path {} cannot be written in a COPY as it is", jar)
     if "/quarkus-app/" in jar:
         raise Obstacle("a Quarkus application is a whole directory, which is not split off")
     return jar
@@ -106,25 +113,30 @@ def require_plain(picture: Picture) -> None:
         raise Obstacle("the stage asked for with --target is not the last one")
     root = picture.final.root
     if root.image is None:
-        raise Obstacle(f"the base comes from a build argument without a default ({root.stage.image.text})")
+        raise Obstacle("the base comes from a build argument without a default ({})", root.stage.image.text)
     if picture.base.os == "windows":
         raise Obstacle("the stage stands on Windows")
     for instruction in picture.final.instructions():
         if instruction.keyword == "ONBUILD":
-            raise Obstacle(f"line {instruction.line} has an ONBUILD, which acts in images built on this one")
+            raise Obstacle("{} has an ONBUILD, which acts in images built on this one", instruction)
         if instruction.heredocs:
-            raise Obstacle(f"line {instruction.line} has a here-document, which is not taken apart")
+            raise Obstacle("{} has a here-document, which is not taken apart", instruction)
     if not picture.start_commands:
-        raise Obstacle("the file sets no ENTRYPOINT and no CMD, so what runs in the image cannot be told")
+        raise Obstacle(
+            "the file sets no ENTRYPOINT and no CMD, so what runs in the image cannot be told",
+            kind="not-known",
+        )
     for where, text in run_time_texts(picture):
         for command in all_commands(text):
             if building.program_of(command) in building.TOOLS:
                 raise Obstacle(
-                    f"{where} calls `{shown(command)}` when the container runs, which takes the build tools"
+                    "{} calls `{}` when the container runs, which takes the build tools",
+                    where,
+                    shown(command),
                 )
     if not java_calls(picture):
         first = picture.start_commands[0]
-        raise Obstacle(f"line {first.line} starts `{short(first.text)}`, which is not seen to run java")
+        raise Obstacle("{} starts `{}`, which is not seen to run java", first, short(first.text))
 
 
 def require_known_directory(picture: Picture) -> None:
@@ -139,7 +151,8 @@ def require_known_directory(picture: Picture) -> None:
         if instruction.keyword in ("COPY", "ADD", "RUN"):
             break
     raise Obstacle(
-        f"relative paths count from the working directory that {picture.base.name} sets; begin with an absolute WORKDIR"
+        "relative paths count from the working directory that {} sets; begin with an absolute WORKDIR",
+        picture.base.name,
     )
 
 
@@ -154,17 +167,21 @@ def new_image(picture: Picture) -> tuple[str, Base]:
     if base.kind != "build":
         return root.stage.image.text, base
     if "$" in root.stage.image.text and _depends_on_a_variable(picture):
-        raise Obstacle(f"the Java version comes from a build argument ({root.stage.image.text})")
+        raise Obstacle("the Java version comes from a build argument ({})", root.stage.image.text)
     if base.reference.digest is not None:
         raise Obstacle(
-            f"{base.name} is pinned by digest, and the digest of the JDK image below it is not known"
+            "{} is pinned by digest, and the digest of the JDK image below it is not known",
+            base.name,
+            kind="not-known",
         )
     if base.java_major is None and base.declared_counterpart is None:
-        raise Obstacle(f"{base.name} does not say which Java version it holds")
+        raise Obstacle("{} does not say which Java version it holds", base.name)
     found = built_on(base)
     if found is None or not set(picture.platforms) <= set(found.platforms or picture.platforms):
         raise Obstacle(
-            f"which JDK image {base.name} is built on is not known; name a counterpart under [bases] in imgopt.toml"
+            "which JDK image {} is built on is not known; name a counterpart under [bases] in imgopt.toml",
+            base.name,
+            kind="not-known",
         )
     return writing.image(found.name), found
 
@@ -181,13 +198,19 @@ def _depends_on_a_variable(picture: Picture) -> bool:
     )
 
 
-def mirror_risk(picture: Picture, target: Base) -> str | None:
+def mirror_risk(picture: Picture, target: Base) -> Reason | None:
     from imgopt.bases import mirror_has
 
     base = picture.base
     if target is base or base.mirror is None or target.mirror is None or mirror_has(base, target):
         return None
-    return f"{target.name} has to exist: {base.name} comes from {base.mirror}, and whether that registry has it is not known"
+    return because(
+        "not-known",
+        "{} has to exist: {} comes from {}, and whether that registry has it is not known",
+        target.name,
+        base.name,
+        base.mirror,
+    )
 
 
 def require_no_build_image(picture: Picture, target: Base, instructions: Iterable[Instruction]) -> None:
@@ -197,34 +220,46 @@ def require_no_build_image(picture: Picture, target: Base, instructions: Iterabl
     base = picture.base
     if base.kind != "build":
         return
-    texts: list[tuple[str, str]] = []
+    texts: list[tuple[str | Instruction, str]] = []
     for instruction in instructions:
-        where = f"line {instruction.line}"
         if instruction.keyword == "RUN":
-            texts.append((where, picture.script_of(instruction).text))
+            texts.append((instruction, picture.script_of(instruction).text))
         used = set(re.findall(r"\$\{?(\w+)", instruction.text)) & ADDED_VARIABLES - set(picture.environment)
         if used:
-            raise Obstacle(f"{where} uses ${min(used)}, which {base.name} sets and {target.name} does not")
+            raise Obstacle(
+                "{} uses ${}, which {} sets and {} does not", instruction, min(used), base.name, target.name
+            )
         owner = instruction.flag("chown")
         names = [instruction.text] if instruction.keyword == "USER" else [owner.value or ""] if owner else []
         if base.family == "gradle" and any(re.match(r"gradle\b", name) for name in names):
-            raise Obstacle(f"{where} names gradle, a user of {base.name} that {target.name} has not")
+            raise Obstacle(
+                "{} names gradle, a user of {} that {} has not", instruction, base.name, target.name
+            )
         if instruction.keyword == "SHELL" and instruction.json:
-            texts.append((where, posixpath.basename(instruction.json[0])))
+            texts.append((instruction, posixpath.basename(instruction.json[0])))
     installed: set[str] = set()
     for where, text in (*texts, *run_time_texts(picture)):
         if re.match(r"#!.*\bbash\b", text) and "bash" not in installed and not has_command("bash", target):
-            raise Obstacle(f"{where} runs in bash, which {base.name} has and {target.name} has not")
+            raise Obstacle("{} runs in bash, which {} has and {} has not", where, base.name, target.name)
         for command in all_commands(text):
             call = packages.read(command)
             for name in call.names if call is not None and call.action == "install" else ():
                 if call is None or name is None or packages.known(name, call.manager) is None:
                     raise Obstacle(
-                        f"{where} installs {name or 'packages'}, and whether {target.name} offers them so is not known"
+                        "{} installs {}, and whether {} offers them so is not known",
+                        where,
+                        name or "packages",
+                        target.name,
+                        kind="not-known",
                     )
                 installed |= packages.commands_of(name, call.manager)
             program = command.program or ""
             if program in ADDED_COMMANDS - installed and not has_command(program, target):
                 raise Obstacle(
-                    f"{where} calls `{program}`, which {base.name} has and {target.name} is not known to have"
+                    "{} calls `{}`, which {} has and {} is not known to have",
+                    where,
+                    program,
+                    base.name,
+                    target.name,
+                    kind="not-known",
                 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from imgopt import shell
+from imgopt.finding import Refused
 from imgopt.java import building
 from imgopt.os_packages import commands as packages
 from imgopt.picture.paths import join
@@ -35,7 +36,7 @@ _SHELLS = frozenset({"sh", "bash", "ash", "dash"})
 _WRAPPERS = _SHELLS | {"exec", "nohup", "time", "sudo", "env"}
 
 
-class Unclear(Exception):
+class Unclear(Refused):
     """Carries what of a RUN line is not understood, as a sentence without its subject."""
 
 
@@ -80,7 +81,7 @@ class Call:
 def calls(text: str, cwd: str, home: str, variables: Mapping[str, str | None]) -> tuple[Call, ...]:
     """Every command of a shell text with the directory it runs in. Raises Unclear."""
     if shell.parse(text).broken:
-        raise Unclear("holds shell text that could not be read")
+        raise Unclear("holds shell text that could not be read", kind="not-known")
     found: list[Call] = []
     outer = cwd
     for command in all_commands(text):
@@ -88,9 +89,9 @@ def calls(text: str, cwd: str, home: str, variables: Mapping[str, str | None]) -
             continue
         program = building.program_of(command)
         if program is None:
-            raise Unclear(f"runs `{shown(command)}`, a command that only the build knows")
+            raise Unclear("runs `{}`, a command that only the build knows", shown(command))
         if program in _SHELLS and (len(command.words) < 3 or command.words[-1].literal is None):
-            raise Unclear(f"runs `{shown(command)}`, whose text is not here to be read")
+            raise Unclear("runs `{}`, whose text is not here to be read", shown(command))
         if program in _WRAPPERS:
             continue  # what it runs comes next
         if command.depth == 0:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from imgopt.dockerfile import Edit, Instruction, apply_edits, parse
 from imgopt.dockerfile.faults import check_stages
 from imgopt.errors import DockerfileError
+from imgopt.finding import Reason, because, reason_of
 from imgopt.java import building
 from imgopt.picture import Picture, once
 from imgopt.plans.splitting import effects
@@ -49,8 +50,8 @@ class SplittingPlan:
     image: str = ""
     edits: tuple[Edit, ...] = ()
     applicability: Applicability = Applicability.MANUAL
-    risk: str | None = None
-    why_not: str | None = None
+    risk: Reason | None = None
+    why_not: Reason | None = None
     starts: bool = False
     started_with: str | None = None
     left: frozenset[str] = frozenset()
@@ -80,8 +81,8 @@ def plan(picture: Picture) -> SplittingPlan:
     try:
         require_plain(picture)
         return _split(picture, blank) if builds else _swap(picture, blank)
-    except (Obstacle, Unwritable) as reason:
-        return replace(blank, why_not=str(reason))
+    except (Obstacle, Unwritable) as error:
+        return replace(blank, why_not=reason_of(error))
 
 
 def splits_first(picture: Picture) -> bool:
@@ -124,7 +125,7 @@ def _tool(picture: Picture, instructions: Sequence[Instruction]) -> str:
     return (java or programs or [""])[-1]
 
 
-def _with_risk(made: SplittingPlan, what: str | None) -> SplittingPlan:
+def _with_risk(made: SplittingPlan, what: Reason | None) -> SplittingPlan:
     return replace(made, applicability=Applicability.UNSAFE if what else Applicability.SAFE, risk=what)
 
 
@@ -134,16 +135,25 @@ def _swap(picture: Picture, blank: SplittingPlan) -> SplittingPlan:
     root = picture.final.root
     others = picture.used_elsewhere(root) if root is not picture.final else ()
     if others:
-        raise Obstacle(f"stage {root.name} is also the base of stage {', '.join(others)}")
+        raise Obstacle("stage {} is also the base of stage {}", root.name, ", ".join(others))
     require_known_directory(picture)
     require_no_build_image(picture, target, picture.final.instructions())
     what = mirror_risk(picture, target)
     if what is None and (picture.unread_artifacts or not picture.application_jars):
-        what = f"the application is not there to be read; it may start a program that {target.name} has not, git or ssh for instance"
+        what = because(
+            "unseen",
+            "the application is not there to be read; it may start a program that {} has not, git or ssh for instance",
+            target.name,
+        )
     if any(
         jar.references & {"java/lang/Process", "java/lang/ProcessBuilder"} for jar in picture.application_jars
     ):
-        what = f"the application starts other programs, and {picture.base.name} has more of them than {target.name}"
+        what = because(
+            "certain",
+            "the application starts other programs, and {} has more of them than {}",
+            picture.base.name,
+            target.name,
+        )
     return _with_risk(replace(blank, image=image, edits=(Edit(root.stage.image.span, image),)), what)
 
 
@@ -151,7 +161,7 @@ def _split(picture: Picture, blank: SplittingPlan) -> SplittingPlan:
     image, target = new_image(picture)
     require_known_directory(picture)
     project = Project(picture, blank.builds)
-    _require_made_here(project, blank.line)
+    _require_made_here(project, blank.builds[0])
     name = build_stage_name(picture, project)
     stage = new_stage(project, name)
     repeated = [line.instruction for line in stage.lines if line.instruction is not None]
@@ -163,7 +173,7 @@ def _split(picture: Picture, blank: SplittingPlan) -> SplittingPlan:
     return _with_risk(replace(blank, image=image, edits=edits, left=left), what)
 
 
-def _require_made_here(project: Project, built_in: int) -> None:
+def _require_made_here(project: Project, built_in: Instruction) -> None:
     """The jar comes from the build, and from nowhere else."""
     jar = project.jar
     for line in project.lines:
@@ -171,16 +181,16 @@ def _require_made_here(project: Project, built_in: int) -> None:
         if instruction.keyword == "VOLUME" and any(
             below(jar, word.text.rstrip("/")) for word in instruction.words
         ):
-            raise Obstacle(f"{jar} lies in the volume of {line.where}")
+            raise Obstacle("{} lies in the volume of {}", jar, line.where)
         if instruction.keyword not in ("COPY", "ADD"):
             continue
         target = project.destination(line)
         archive = bool(instruction.words) and instruction.words[0].text.endswith((".jar", ".war"))
         named = target == jar or (archive and target == posixpath.dirname(jar))
         if named or (line in project.after and any(file.path == jar for file in project.files(line))):
-            raise Obstacle(f"{jar} is copied in {line.where}; what line {built_in} builds is not what starts")
+            raise Obstacle("{} is copied in {}; what {} builds is not what starts", jar, line.where, built_in)
     if project.made_from() is None:
-        raise Obstacle(f"no command here is seen to make {jar}")
+        raise Obstacle("no command here is seen to make {}", jar)
 
 
 def _left(picture: Picture, project: Project, edits: Sequence[Edit]) -> frozenset[str]:
@@ -190,7 +200,7 @@ def _left(picture: Picture, project: Project, edits: Sequence[Edit]) -> frozense
         document = parse(apply_edits(picture.document.text, edits), picture.document.path)
         check_stages(document)
     except (DockerfileError, ValueError) as error:
-        raise Obstacle(f"the result would not be a Dockerfile ({error})") from error
+        raise Obstacle("the result would not be a Dockerfile ({})", str(error)) from error
     after = replace(picture, document=document)
     same = (
         [text for _, text in picture.start_texts] == [text for _, text in after.start_texts]
@@ -210,7 +220,7 @@ def _left(picture: Picture, project: Project, edits: Sequence[Edit]) -> frozense
     }
     lost = sorted(path for path in missing if not project.for_the_build(path) and path not in handled)
     if lost:
-        raise Obstacle(f"the stage that runs would lose {lost[0]}")
+        raise Obstacle("the stage that runs would lose {}", lost[0])
     return frozenset(missing)
 
 

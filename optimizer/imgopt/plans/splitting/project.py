@@ -44,8 +44,8 @@ class Line:
     user: str
 
     @property
-    def where(self) -> str:
-        return f"line {self.instruction.line}"
+    def where(self) -> Instruction:
+        return self.instruction
 
 
 def below(path: str, directory: str) -> bool:
@@ -62,7 +62,9 @@ def _lines(picture: Picture) -> Iterator[Line]:
                 path = picture.expand(instruction, instruction.text)
                 if path is None:
                     raise Obstacle(
-                        f"line {instruction.line} sets a working directory that is not known beforehand"
+                        "{} sets a working directory that is not known beforehand",
+                        instruction,
+                        kind="not-known",
                     )
                 workdir = join(workdir, path or ".")
             elif instruction.keyword == "USER":
@@ -118,7 +120,7 @@ class Project:
                     self.picture.script_of(line.instruction).text, line.workdir, home, variables
                 )
             except effects.Unclear as reason:
-                raise Obstacle(f"{line.where} {reason}") from reason
+                raise Obstacle("{} {}", line.where, reason.reason, kind=reason.reason.kind) from reason
             self._calls[line.number] = found
         return self._calls[line.number]
 
@@ -151,7 +153,7 @@ class Project:
                 if not any(below(path, each) or fnmatchcase(path, each) for each in gone):
                     continue
                 if call.program == "mv" or call.command.depth or call.command.operator == "||":
-                    raise Obstacle(f"{line.where} moves {path}, or removes it under a condition")
+                    raise Obstacle("{} moves {}, or removes it under a condition", line.where, path)
                 return True
         return False
 

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from imgopt.errors import ContextError
+from imgopt.finding import Reason, because
 from imgopt.java import building
 from imgopt.java.sources import is_code, reads_its_project
 from imgopt.plans.splitting.project import ROOT_NAMES, Project, below
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _MOST_BYTES_OF_COMPOSE = 256 * 1024
 
 
-def risk(project: Project, stage: Stage) -> str | None:
+def risk(project: Project, stage: Stage) -> Reason | None:
     """The first difference that the split could make, as a sentence; None when it is shown that there is none."""
     return (
         _unread(project, stage)
@@ -45,13 +46,17 @@ def _sources(project: Project) -> list[tuple[str, Path]]:
     return found
 
 
-def _unread(project: Project, stage: Stage) -> str | None:
+def _unread(project: Project, stage: Stage) -> Reason | None:
     if stage.unseen is None and any(is_code(name) for name, _ in _sources(project)):
         return None
-    return f"the application may read other files of {_place(project)}, which stay behind in the build stage"
+    return because(
+        "unseen",
+        "the application may read other files of {}, which stay behind in the build stage",
+        _place(project),
+    )
 
 
-def _read_beside_it(project: Project) -> str | None:
+def _read_beside_it(project: Project) -> Reason | None:
     names = {"src", "target", "build"} | {
         file.path[len(home.rstrip("/")) + 1 :].partition("/")[0]
         for file in project.sources
@@ -59,10 +64,12 @@ def _read_beside_it(project: Project) -> str | None:
         if below(file.path, home)
     }
     found = reads_its_project(_sources(project), project.homes, names)
-    return f"{found}, and {_place(project)} stays behind in the build stage" if found else None
+    if found is None:
+        return None
+    return because("certain", "{}, and {} stays behind in the build stage", found, _place(project))
 
 
-def _started_otherwise(project: Project) -> str | None:
+def _started_otherwise(project: Project) -> Reason | None:
     """A compose file that starts a build tool in the container."""
     context = project.picture.context
     for path in sorted(context.root.glob("*compose*.y*ml")) if context is not None else ():
@@ -73,11 +80,13 @@ def _started_otherwise(project: Project) -> str | None:
             continue
         found = re.search(r"(?<![\w.-])(?:mvnw?|gradlew?)(?![\w.-])", text)
         if found:
-            return f"{path.name} names {found.group()}, which the image would no longer have"
+            return because(
+                "certain", "{} names {}, which the image would no longer have", path.name, found.group()
+            )
     return None
 
 
-def _owner(project: Project) -> str | None:
+def _owner(project: Project) -> Reason | None:
     """A user who is not root may have owned, and so been able to write, what the build left."""
     user = run_time_user(project)
     if user in ROOT_NAMES:
@@ -85,18 +94,34 @@ def _owner(project: Project) -> str | None:
     for line in project.before:
         owner = line.instruction.flag("chown") if line.instruction.keyword in ("COPY", "ADD") else None
         if owner is not None and (owner.value or "").partition(":")[0] not in ROOT_NAMES:
-            return f"{line.where} gives the project to {owner.value}; the application, run as {user}, may write there"
+            return because(
+                "certain",
+                "{} gives the project to {}; the application, run as {}, may write there",
+                line.where,
+                owner.value or "",
+                user,
+            )
         if line.instruction.keyword != "RUN":
             continue
         if line.user not in ROOT_NAMES:
-            return f"{line.where} runs as {line.user}, and the application may write to what that leaves"
+            return because(
+                "certain",
+                "{} runs as {}, and the application may write to what that leaves",
+                line.where,
+                line.user,
+            )
         for call in project.calls(line):
             if call.program in ("chown", "chgrp") and project.jar in call.paths[1:]:
-                return f"{line.where} changes the owner of {project.jar}, which a COPY gives to root"
+                return because(
+                    "certain",
+                    "{} changes the owner of {}, which a COPY gives to root",
+                    line.where,
+                    project.jar,
+                )
     return None
 
 
-def _contents(project: Project) -> str | None:
+def _contents(project: Project) -> Reason | None:
     """Whether the jar is known to hold its libraries."""
     picture = project.picture
     file = picture.final.content.files.get(project.jar)
@@ -105,8 +130,10 @@ def _contents(project: Project) -> str | None:
         return None
     if _is_repackaged(project):
         return None
-    return (
-        f"whether {posixpath.basename(project.jar)} holds its libraries or needs files beside it is not known"
+    return because(
+        "not-known",
+        "whether {} holds its libraries or needs files beside it is not known",
+        posixpath.basename(project.jar),
     )
 
 

@@ -215,7 +215,7 @@ class _Builder:
         target = project.destination(line)
         sources = [word.text for word in line.instruction.words[:-1]]
         if target is None:
-            raise Obstacle(f"{line.where} copies to a path that is not known beforehand")
+            raise Obstacle("{} copies to a path that is not known beforehand", line.where, kind="not-known")
         from_stage = line.instruction.flag("from") is not None
         if project.for_the_build(target):
             return
@@ -272,7 +272,7 @@ class _Builder:
             words = [*map(writing.source, sources), writing.word(into)]
             from_ = writing.flag("from", self.build_stage)
         except Unwritable as reason:
-            raise Obstacle(f"COPY cannot name what is in the build stage: {reason}") from reason
+            raise Obstacle("COPY cannot name what is in the build stage: {}", str(reason)) from reason
         self._write(writing.copy(self._word("COPY"), (from_, *flags), words))
 
     def _whole_directory(self, path: str, base: str, occupied: set[str]) -> str | None:
@@ -320,7 +320,7 @@ class _Builder:
                 self._repeat(line)  # a list of packages that a later RUN uses
             return
         if "build" in kinds:
-            raise Obstacle(f"{line.where} serves both the build and what runs; give each a RUN of its own")
+            raise Obstacle("{} serves both the build and what runs; give each a RUN of its own", line.where)
         self._require_possible(line)
         self._repeat(line, self._without_tools(line, calls))
 
@@ -337,7 +337,9 @@ class _Builder:
                     (name or "").startswith(".") for name in found.names
                 ):
                     raise Obstacle(
-                        f"{line.where} removes packages, and whether the stage that runs has them is not known"
+                        "{} removes packages, and whether the stage that runs has them is not known",
+                        line.where,
+                        kind="not-known",
                     )
                 return "build"
             return {"refresh": "refresh", "clean": "nothing"}.get(found.action, "prepare")
@@ -347,7 +349,10 @@ class _Builder:
         changed = effects.changes(call)
         if changed is None:
             raise Obstacle(
-                f"{line.where} runs `{shown(call.command)}`, and whether the application needs what that does is not known"
+                "{} runs `{}`, and whether the application needs what that does is not known",
+                line.where,
+                shown(call.command),
+                kind="not-known",
             )
         if call.program in effects.SETTING_UP:
             return "prepare"
@@ -361,7 +366,7 @@ class _Builder:
         if all(mine or path in project.carried for mine, path in zip(own, changed, strict=True)):
             return "build"
         if any(own):
-            raise Obstacle(f"{line.where} changes files of the build and others with one command")
+            raise Obstacle("{} changes files of the build and others with one command", line.where)
         return "prepare"
 
     def _note_sources(self, line: Line, call: Call) -> None:
@@ -389,13 +394,17 @@ class _Builder:
                     continue
                 what = next(iter(project.wanted(found)), "packages")
                 raise Obstacle(
-                    f"{line.where} installs {what} in the same RUN as it builds; give that a RUN of its own"
+                    "{} installs {} in the same RUN as it builds; give that a RUN of its own",
+                    line.where,
+                    what,
                 )
             changed = effects.changes(call)
             if changed is None or call.program in effects.SETTING_UP:
                 raise Obstacle(
-                    f"{line.where} runs `{shown(call.command)}` along with the build, and whether the application needs "
-                    "what that does is not known"
+                    "{} runs `{}` along with the build, and whether the application needs what that does is not known",
+                    line.where,
+                    shown(call.command),
+                    kind="not-known",
                 )
             for path in changed:
                 if project.for_the_build(path) or path in project.carried or self._is_cache(path):
@@ -403,7 +412,7 @@ class _Builder:
                 if self._is_about_the_jar(call, path) or (call.program == "rm" and project.inside(path)):
                     continue
                 raise Obstacle(
-                    f"{line.where} changes {path} in the same RUN as it builds; give that a RUN of its own"
+                    "{} changes {} in the same RUN as it builds; give that a RUN of its own", line.where, path
                 )
 
     def _is_about_the_jar(self, call: Call, path: str) -> bool:
@@ -432,13 +441,15 @@ class _Builder:
                 ]
                 if needed:
                     raise Obstacle(
-                        f"{line.where} installs {needed[0]} along with a build tool; give each a RUN of its own"
+                        "{} installs {} along with a build tool; give each a RUN of its own",
+                        line.where,
+                        needed[0],
                     )
             elif call.program in ("curl", "wget") and not project.fetches_tools(call):
-                raise Obstacle(f"{line.where} downloads more than a build tool; give that a RUN of its own")
+                raise Obstacle("{} downloads more than a build tool; give that a RUN of its own", line.where)
             elif found is None and (effects.changes(call) is None or call.program in effects.SETTING_UP):
                 raise Obstacle(
-                    f"{line.where} runs `{shown(call.command)}` along with the download of a build tool"
+                    "{} runs `{}` along with the download of a build tool", line.where, shown(call.command)
                 )
 
     def _require_possible(self, line: Line) -> None:
@@ -448,13 +459,18 @@ class _Builder:
             changed = effects.changes(call)
             if changed is None or call.program == "git":
                 raise Obstacle(
-                    f"{line.where} runs `{shown(call.command)}`, and whether that needs what stays in the build stage is not known"
+                    "{} runs `{}`, and whether that needs what stays in the build stage is not known",
+                    line.where,
+                    shown(call.command),
+                    kind="not-known",
                 )
             for path in effects.needs(call):
                 if path.startswith("$") and not re.match(r"\$\{?JAVA_HOME\b", path):
-                    raise Obstacle(f"{line.where} needs {path}, which is not known beforehand")
+                    raise Obstacle(
+                        "{} needs {}, which is not known beforehand", line.where, path, kind="not-known"
+                    )
                 if not stage.has(path) and (project.inside(path) or project.for_the_build(path)):
-                    raise Obstacle(f"{line.where} needs {path}, which stays in the build stage")
+                    raise Obstacle("{} needs {}, which stays in the build stage", line.where, path)
             for path in changed:
                 stage.add(
                     path, whole=call.program in ("tar", "unzip") and not self._is_around_the_project(path)
@@ -478,7 +494,7 @@ class _Builder:
             if instruction.json is not None or call.command not in _own_commands(
                 self.project.picture, instruction
             ):
-                raise Obstacle(f"{line.where} installs build tools among other packages")
+                raise Obstacle("{} installs build tools among other packages", line.where)
             words = call.command.words
             for word, name in zip(found.packages, found.names, strict=True):
                 if (name or "") not in wanted:
@@ -517,7 +533,7 @@ class _Builder:
                     paths.add(word)
             for word in sorted(paths):
                 if self._is_missed(word):
-                    raise Obstacle(f"{where} names {word}, which stays in the build stage")
+                    raise Obstacle("{} names {}, which stays in the build stage", where, word)
 
     def _is_missed(self, word: str) -> bool:
         """Whether a path leads into the project and the new stage has it not. What only says where to write (logs,

@@ -94,7 +94,7 @@ def _laid_out(picture: Picture, project: Project, stage: Stage, last: Line) -> l
     )
     if not is_sh(shell):
         raise Obstacle(
-            f"{shell} reads the RUN lines of the build, and what would be added to them is written for sh"
+            "{} reads the RUN lines of the build, and what would be added to them is written for sh", shell
         )
     above = {directory: quoted(posixpath.dirname(there)) for directory, there in stage.handed_on.items()}
     steps = [f"mkdir -p {there} && cp -a {quoted(each)} {there}/" for each, there in above.items()]

@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from imgopt import shell
+from imgopt.finding import Reason, Refused, Sentence, because
 from imgopt.os_packages import commands as packages
 from imgopt.picture.paths import normal
 from imgopt.picture.runs import Run, appended, in_place, runs_of, script_called
@@ -52,10 +53,10 @@ class Archive:
     unpacked: Run | None = None
     command: shell.Command | None = None
     word: shell.Word | None = None
-    description: str = ""
+    description: str | Sentence = ""
     applicability: Applicability = Applicability.MANUAL
     edits: tuple[Edit, ...] = ()
-    risk: str | None = None
+    risk: Reason | None = None
 
     @property
     def name(self) -> str:
@@ -68,7 +69,7 @@ class Archive:
         return self.name in text or written in text
 
 
-class _No(Exception):
+class _No(Refused):
     """Carries what the author has to do where no edit can be made."""
 
 
@@ -79,8 +80,8 @@ def kept_archives(picture: Picture) -> Iterator[Archive]:
             continue
         try:
             yield _removed(picture, archive)
-        except _No as reason:
-            yield replace(archive, description=str(reason))
+        except _No as error:
+            yield replace(archive, description=error.reason)
 
 
 @dataclass
@@ -333,26 +334,26 @@ def _removed(picture: Picture, archive: Archive) -> Archive:
     name = archive.name
     if archive.kind == "added":
         raise _No(
-            f"ADD does not unpack what it downloads: download, unpack and remove {name} in one RUN, "
-            "or do it in a stage of its own"
+            "ADD does not unpack what it downloads: download, unpack and remove {} in one RUN, or do it in a stage of its own",
+            name,
         )
     if archive.kind == "copied":
         if name.endswith(TAR) and not archive.brought.flag("from"):
             raise _No(
-                f"use ADD, which unpacks a tar archive of the context itself, and keeps nothing of {name}"
+                "use ADD, which unpacks a tar archive of the context itself, and keeps nothing of {}", name
             )
         if name.endswith(PACKAGES):
             raise _No(
-                f"install {name} from a mount (RUN --mount=type=bind), which leaves nothing in the image"
+                "install {} from a mount (RUN --mount=type=bind), which leaves nothing in the image", name
             )
         raise _No(
-            f"unpack {name} in a stage of its own and copy the result, or mount it (RUN --mount=type=bind)"
+            "unpack {} in a stage of its own and copy the result, or mount it (RUN --mount=type=bind)", name
         )
     if archive.brought is not run.instruction:
-        raise _No(f"download, unpack and remove {name} in one RUN: another layer cannot take it out again")
+        raise _No("download, unpack and remove {} in one RUN: another layer cannot take it out again", name)
     last = _last_use(run, archive)
     if last is None:
-        raise _No(f"remove {name} in line {run.line} once it is unpacked")
+        raise _No("remove {} in {} once it is unpacked", name, run.instruction)
     risk = _still_used(picture, archive, run, last)
     sudo = "sudo " if command.program == "sudo" else ""
     return replace(
@@ -405,7 +406,7 @@ def _takes(command: shell.Command, archive: Archive) -> bool:
     return False
 
 
-def _still_used(picture: Picture, archive: Archive, run: Run, last: shell.Command) -> str | None:
+def _still_used(picture: Picture, archive: Archive, run: Run, last: shell.Command) -> Reason | None:
     """What is not known of the commands that come later. Raises `_No` where one of them uses the archive."""
     document = picture.document
     for instruction in document.instructions:
@@ -413,13 +414,13 @@ def _still_used(picture: Picture, archive: Archive, run: Run, last: shell.Comman
             continue
         texts = (instruction.text, *(heredoc.body for heredoc in instruction.heredocs))
         if any(archive.is_named_in(text) for text in texts):
-            raise _No(f"line {instruction.line} names {archive.name}, too")
+            raise _No("{} names {}, too", instruction, archive.name)
         if instruction.keyword in ("COPY", "ADD") and instruction.flag("from") is not None:
             paths = [normal("/" + source.text) for source in instruction.words[:-1]]
             if any(path != "/" and _is_or_holds(path, archive.path) for path in paths):
-                raise _No(f"line {instruction.line} copies the directory that {archive.name} lies in")
+                raise _No("{} copies the directory that {} lies in", instruction, archive.name)
     if any(archive.is_named_in(text) for _, text in picture.start_scripts):
-        raise _No(f"a script in the image names {archive.name}, too")
+        raise _No("a script in the image names {}, too", archive.name)
     rest = [(run, command) for command in run.commands if command.start > last.start]
     later = [
         (other, command)
@@ -429,10 +430,16 @@ def _still_used(picture: Picture, archive: Archive, run: Run, last: shell.Comman
     ]
     for other, command in (*rest, *later):
         if _takes(command, archive):
-            raise _No(f"line {other.line} takes {archive.name} along with others")
+            raise _No("{} takes {} along with others", other.instruction, archive.name)
         called = script_called(other, command)
         if called is not None and called[1] is None:
-            return f"line {other.line} runs {called[0]}, which was not read and may use {archive.name}"
+            return because(
+                "unseen",
+                "{} runs {}, which was not read and may use {}",
+                other.instruction,
+                called[0],
+                archive.name,
+            )
         if called is not None and archive.is_named_in(called[1] or ""):
-            raise _No(f"{called[0]}, which line {other.line} runs, names {archive.name}, too")
+            raise _No("{}, which {} runs, names {}, too", called[0], other.instruction, archive.name)
     return None

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span
+from imgopt.finding import Reason, Refused
 from imgopt.picture import Picture, once
 from imgopt.picture.contents import File, OwnerCommand, owner_command
 from imgopt.picture.paths import join, normal
@@ -51,7 +52,7 @@ class Reowning:
     files: tuple[File, ...]
     unread: tuple[Instruction, ...]
     edits: tuple[Edit, ...] = ()
-    why_not: str | None = None
+    why_not: Reason | None = None
 
     @property
     def bytes(self) -> int:
@@ -70,7 +71,7 @@ class Reowning:
         return Applicability.SAFE if self.edits else Applicability.MANUAL
 
 
-class _No(Exception):
+class _No(Refused):
     """Carries the reason why the RUN stays as it is."""
 
 
@@ -98,11 +99,11 @@ def reownings(picture: Picture) -> tuple[Reowning, ...]:
         storing = [command for command in commands if _stores(picture, layer, command)]
         text = " && ".join(command.text for command in storing or commands) or "chown"
         edits: tuple[Edit, ...] = ()
-        why_not = None
+        why_not: Reason | None = None
         try:
             edits = _edits(picture, layer.instruction, storing)
-        except _No as reason:
-            why_not = str(reason)
+        except _No as error:
+            why_not = error.reason
         copies = tuple(unread.values())
         found.append(Reowning(layer.instruction, text, layer.reowned, copies, edits, why_not))
     return tuple(found)
@@ -236,16 +237,21 @@ def _edits(picture: Picture, run: Instruction, commands: Sequence[_Command]) -> 
         raise _No("the RUN is more than one command after the other; give owner and mode in the COPY lines")
     if picture.base.kind not in ("jdk", "jre", "os"):
         name = picture.final.root.image or "the base image"
-        raise _No(f"what {name} holds is not known; if nothing of it is changed here, {_advice(commands)}")
+        raise _No(
+            "what {} holds is not known; if nothing of it is changed here, {}",
+            name,
+            _advice(commands),
+            kind="not-known",
+        )
     user = picture.base.user
     for other in _before(picture, run):
         if other.keyword == "USER":
             user = picture.expand(other, other.text)
     if user not in (None, "root", "0", "root:root", "0:0"):
-        raise _No(f"the RUN does not run as root; {_advice(commands)}")
+        raise _No("the RUN does not run as root; {}", _advice(commands))
 
     if any(other.keyword == "SHELL" for other in _before(picture, run)):
-        raise _No(f"another shell reads the RUN; {_advice(commands)}")
+        raise _No("another shell reads the RUN; {}", _advice(commands))
 
     flags: dict[int, dict[str, str]] = {}
     copies: dict[int, Instruction] = {}
@@ -255,7 +261,7 @@ def _edits(picture: Picture, run: Instruction, commands: Sequence[_Command]) -> 
         covered, rest, directories = _covered(picture, run, command, [other.node for other in commands])
         for copy in covered:
             if "$" in value and picture.expand(copy, value) != picture.expand(run, value):
-                raise _No(f"{value} is not the same at line {copy.line}; {_advice(commands)}")
+                raise _No("{} is not the same at {}; {}", value, copy, _advice(commands))
             copies[copy.number] = copy
             wanted = flags.setdefault(copy.number, {})
             wanted[name] = _value(copy, command, value, wanted.get(name))
@@ -291,28 +297,31 @@ def _flag(picture: Picture, command: _Command) -> tuple[str, str]:
     spec = command.parsed.spec
     strange = [word for word in command.parsed.options if not re.fullmatch(r"-[Rvcf]+|--recursive", word)]
     if spec is None or "\0" in spec or strange:
-        raise _No(f"`{command.text}` says more than a COPY can; give owner and mode there as far as possible")
+        raise _No(
+            "`{}` says more than a COPY can; give owner and mode there as far as possible", command.text
+        )
     if command.program == "chmod":
         if not re.fullmatch(r"0?[0-7]{3}", spec):
             raise _No(
-                f"COPY --chmod takes a mode in numbers and gives it to every file, not {spec}; copy the files with the mode they need"
+                "COPY --chmod takes a mode in numbers and gives it to every file, not {}; copy the files with the mode they need",
+                spec,
             )
         if not _uses_buildkit(picture):
-            raise _No(f"with BuildKit, COPY --chmod={spec} gives the mode without a second copy")
+            raise _No("with BuildKit, COPY --chmod={} gives the mode without a second copy", spec)
         return "chmod", spec
     written = next(word.text for word in command.node.args if not word.text.startswith("-")).replace('"', "")
     if "$" in written:
         # a build argument may be given another value: the variable stays
         written = re.sub(r"\$(\w+)", r"${\1}", written)
         if not re.fullmatch(r"(\$\{\w+\}|[\w-])+(:(\$\{\w+\}|[\w-])+)?", written):
-            raise _No(f"{written} is more than a name; {_advice([command])}")
+            raise _No("{} is more than a name; {}", written, _advice([command]))
     if command.program == "chgrp":
         return "chown", f":{written if '$' in written else spec}"
     if re.fullmatch(r"[\w-]+(:[\w-]+)?", spec) and "$" in written:
         return "chown", written
     if not re.fullmatch(r"[\w-]+(:[\w-]+)?|:[\w-]+", spec):
         raise _No(
-            f"which group {spec} means is decided by the image; give both in the COPY (--chown=USER:GROUP)"
+            "which group {} means is decided by the image; give both in the COPY (--chown=USER:GROUP)", spec
         )
     return "chown", spec
 
@@ -343,12 +352,12 @@ def _value(copy: Instruction, command: _Command, value: str, so_far: str | None)
     flag = copy.flag("chown")
     present = so_far or (flag.value if flag is not None else None)
     if present is None and copy.flag("from") is not None:
-        raise _No(
-            f"line {copy.line} keeps the owners of another stage; give user and group (--chown=USER:GROUP)"
-        )
+        raise _No("{} keeps the owners of another stage; give user and group (--chown=USER:GROUP)", copy)
     owner, _, group = ("0:0" if present is None else present).partition(":")
     if not group or not re.fullmatch(r"[\w-]+", owner):
-        raise _No(f"which group the files of line {copy.line} have is not known; give user and group there")
+        raise _No(
+            "which group the files of {} have is not known; give user and group there", copy, kind="not-known"
+        )
     return f"{value}:{group}" if not value.startswith(":") else owner + value
 
 
@@ -363,10 +372,10 @@ def _covered(
     plain = [word for word in command.node.args if not word.text.startswith("-")]
     words = plain[1:]
     if len(words) != len(command.targets) or command.node.assignments or command.node.redirects:
-        raise _No(f"`{command.text}` could not be read; {_advice([command])}")
+        raise _No("`{}` could not be read; {}", command.text, _advice([command]), kind="not-known")
     for word, target in zip(words, command.targets, strict=True):
         if target is None or re.search(r"[*?\[{~]", target):
-            raise _No(f"what {word.text} is cannot be told; {_advice([command])}")
+            raise _No("what {} is cannot be told; {}", word.text, _advice([command]), kind="not-known")
         found, inner = _holders(picture, run, command, target, moving)
         if not found:
             rest.append(word.text)
@@ -388,7 +397,7 @@ def _holders(
             if other.keyword in ("COPY", "ADD")
         ):
             return [], []
-        raise _No(f"{target} may hold files of the base image; {_advice([command])}")
+        raise _No("{} may hold files of the base image; {}", target, _advice([command]))
     found: list[Instruction] = []
     made: dict[str, None] = {}
 
@@ -405,7 +414,7 @@ def _holders(
             path = picture.workdir_at(other)
             value = picture.expand(other, other.text)
             if path is None or value is None:
-                raise _No(f"where line {other.line} leads is not known; {_advice([command])}")
+                raise _No("where {} leads is not known; {}", other, _advice([command]), kind="not-known")
             path = join(path, value)
             if contains(target, path):
                 make(path)
@@ -413,13 +422,16 @@ def _holders(
         elif other.keyword in ("COPY", "ADD"):
             place = picture.target_of(other)
             if place is None:
-                raise _No(f"where line {other.line} copies to is not known; {_advice([command])}")
+                raise _No("where {} copies to is not known; {}", other, _advice([command]), kind="not-known")
             bringing = _brings(picture, other, place, target, command)
             if bringing is None:
                 continue
             if not found and posixpath.dirname(target) not in parents and place != "/":
                 raise _No(
-                    f"line {other.line} makes {posixpath.dirname(target)}, which BuildKit would give to the same owner; make it with WORKDIR first, and {_advice([command])}"
+                    "{} makes {}, which BuildKit would give to the same owner; make it with WORKDIR first, and {}",
+                    other,
+                    posixpath.dirname(target),
+                    _advice([command]),
                 )
             found.append(other)
             for path in bringing:
@@ -429,7 +441,7 @@ def _holders(
         elif other.keyword == "VOLUME":
             paths = other.json or tuple(word.text for word in other.words)
             if any(related(normal("/" + path), target) for path in paths):
-                raise _No(f"line {other.line} makes it a volume, where builders treat changes differently")
+                raise _No("{} makes it a volume, where builders treat changes differently", other)
     if found:
         script = picture.script_of(run).script
         starts = {node.start for node in moving}
@@ -472,19 +484,17 @@ def _brings(
     if not known and not command.parsed.recursive and place != target and contains(target, place):
         return None  # the directory alone changes
     if known and len(inside) < len(files):
-        raise _No(
-            f"line {copy.line} brings more than {target}; give it a COPY of its own ({_flag_of(command)})"
-        )
+        raise _No("{} brings more than {}; give it a COPY of its own ({})", copy, target, _flag_of(command))
     if copy not in picture.final.stage.instructions:
-        raise _No(f"line {copy.line} copies in a stage below the last one; {_advice([command])}")
+        raise _No("{} copies in a stage below the last one; {}", copy, _advice([command]))
     if copy.heredocs or copy.flag("chmod" if command.program == "chmod" else "") is not None:
-        raise _No(f"line {copy.line} says more than a plain COPY; {_advice([command])}")
+        raise _No("{} says more than a plain COPY; {}", copy, _advice([command]))
     if copy.keyword == "ADD" and not known:
-        raise _No(f"line {copy.line} may unpack or download; {_advice([command])}")
+        raise _No("{} may unpack or download; {}", copy, _advice([command]))
     if copy.flag("link") is not None and not re.fullmatch(r"[\d:]+", command.parsed.spec or ""):
-        raise _No(f"line {copy.line} copies with --link, which takes owners by number only")
+        raise _No("{} copies with --link, which takes owners by number only", copy)
     if not known and not command.parsed.recursive:
-        raise _No(f"what line {copy.line} brings is not known; {_advice([command])}")
+        raise _No("what {} brings is not known; {}", copy, _advice([command]), kind="not-known")
     if not command.parsed.recursive:
         return ()
     if contains(target, place):
@@ -495,16 +505,20 @@ def _brings(
             return (posixpath.dirname(place),) if place != target else ()
         if not known and place != target and not fills_directory(copy.words[-1].text, copy.words[:-1]):
             raise _No(
-                f"whether {place} of line {copy.line} is a directory is not known; {_advice([command])}"
+                "whether {} of {} is a directory is not known; {}",
+                place,
+                copy,
+                _advice([command]),
+                kind="not-known",
             )
         return (place,)
     if not known:
-        raise _No(f"line {copy.line} may bring other files as well; {_advice([command])}")
+        raise _No("{} may bring other files as well; {}", copy, _advice([command]))
     # a tree whose top is above the target: with the flag its upper directories would change owner, too
     outside = [path for path in _tree(picture, copy, place) if not contains(target, path)]
     if outside:
         raise _No(
-            f"line {copy.line} brings {outside[0]} as well, which would change its owner; {_advice([command])}"
+            "{} brings {} as well, which would change its owner; {}", copy, outside[0], _advice([command])
         )
     return ()
 
@@ -548,7 +562,7 @@ def _require_only_makes(
 ) -> None:
     """No command may write below the target but mkdir, whose directories are given to ``make``."""
     if script.broken:
-        raise _No(f"line {run.line} could not be read; {_advice([command])}")
+        raise _No("{} could not be read; {}", run, _advice([command]), kind="not-known")
     others: list[shell.Command] = []
     scope = dict(picture.scope(run))
     cwd = picture.workdir_at(run)
@@ -573,7 +587,7 @@ def _require_only_makes(
     mounts = any(flag.name == "mount" for flag in run.flags)
     reach = reach_of(picture, run) if mounts else reach_of_commands(picture, run, others)
     if reach.meets(target):
-        raise _No(f"line {run.line} may write into {target} as well; {_advice([command])}")
+        raise _No("{} may write into {} as well; {}", run, target, _advice([command]))
 
 
 def _made(arguments: Sequence[str | None], cwd: str | None) -> list[str] | None:
@@ -631,15 +645,20 @@ def _require_names(
     }
     if all(name.isdigit() or name in ("", "root") for name in (user, group)):
         return
-    first = covered[0].line
-    between = [other for other in _before(picture, run) if other.keyword == "RUN" and other.line > first]
+    between = [
+        other for other in _before(picture, run) if other.keyword == "RUN" and other.line > covered[0].line
+    ]
     earlier = [node for node in picture.script_of(run).script.commands if node.start < command.node.start]
     reaches = [*(reach_of(picture, other) for other in between), reach_of_commands(picture, run, earlier)]
     for reach, where in zip(reaches, [*between, run], strict=True):
         if reach.anything or reach.changed_users or (reach.new_users and named):
             who = " and ".join(sorted(named)) or value
             raise _No(
-                f"{who} may not exist above line {where.line}; make the user above line {first}, and {_advice([command])}"
+                "{} may not exist above {}; make the user above {}, and {}",
+                who,
+                where,
+                covered[0],
+                _advice([command]),
             )
 
 
@@ -700,9 +719,7 @@ def _shorter(
         else run.source_span(nodes[at - 1].end, node.end)
     )
     if re.search(r"(?m)^\s*#", text[span.start : span.end]):
-        raise _No(
-            f"give owner and mode in the COPY lines; a comment stands inside the RUN of line {run.line}"
-        )
+        raise _No("give owner and mode in the COPY lines; a comment stands inside the RUN of {}", run)
     return Edit(span, "")
 
 

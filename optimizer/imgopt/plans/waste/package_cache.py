@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.dockerfile import Edit, Span, apply_edits
+from imgopt.finding import Reason, Refused, Sentence, because, number, say
 from imgopt.os_packages import commands as packages
 from imgopt.picture.runs import Run, appended, behind, in_place, runs_of, script_called
 from imgopt.scales import Applicability
@@ -68,13 +69,13 @@ class Leftover:
     program: str
     runs: tuple[Run, ...]
     too_late: Run | None
-    description: str = ""
+    description: str | Sentence = ""
     applicability: Applicability = Applicability.MANUAL
     edits: tuple[Edit, ...] = ()
-    risk: str | None = None
+    risk: Reason | None = None
 
 
-class _No(Exception):
+class _No(Refused):
     """Carries what the author has to do where no edit can be made."""
 
 
@@ -97,8 +98,8 @@ def leftovers(picture: Picture, rule: str) -> Iterator[Leftover]:
             if not _fit(picture, cleaned.edits):
                 raise _No("clean up in the RUN that installs")
             yield cleaned
-        except _No as reason:
-            yield replace(leftover, description=str(reason))
+        except _No as error:
+            yield replace(leftover, description=error.reason)
 
 
 def _fit(picture: Picture, edits: Sequence[Edit]) -> bool:
@@ -170,9 +171,9 @@ def _anchor(run: Run, manager: Manager, advice: str) -> shell.Command:
     calls = [command for command, _ in _calls(run, manager)]
     anchor = max((*calls, *_brought(run, manager)), key=lambda command: command.start)
     if not run.editable:
-        raise _No(f"line {run.line} is in a form that is not edited here; {advice}")
+        raise _No("{} is in a form that is not edited here; {}", run.instruction, advice)
     if not in_place(anchor):
-        raise _No(f"line {run.line} calls {_program(anchor)} under a condition or in a pipe; {advice}")
+        raise _No("{} calls {} under a condition or in a pipe; {}", run.instruction, _program(anchor), advice)
     return anchor
 
 
@@ -185,8 +186,8 @@ def _sudo(command: shell.Command) -> str:
 
 def _apt(picture: Picture, leftover: Leftover) -> Leftover:
     edits: list[Edit] = []
-    risk: str | None = None
-    joined: set[int] = set()
+    risk: Reason | None = None
+    joined: dict[int, Run] = {}
     for run in leftover.runs:
         if run.line in joined:
             continue
@@ -195,7 +196,7 @@ def _apt(picture: Picture, leftover: Leftover) -> Leftover:
         needing = [user for user, what in users if what is None]
         if needing:
             lines = _joinable(run, needing)
-            joined.update(each.line for each in lines)
+            joined.update((each.line, each) for each in lines)
             edits += _join(picture, lines)
             run, anchor = lines[-1], _calls(lines[-1], "apt")[-1][0]
             users = list(_users_of_lists(picture, run, anchor))
@@ -205,9 +206,13 @@ def _apt(picture: Picture, leftover: Leftover) -> Leftover:
             continue
         edits.append(_removal_of_lists(picture, run, anchor, multiline=run.line in joined))
     level = Applicability.UNSAFE if risk else Applicability.SAFE
-    what = "remove the lists in the RUN that brings them"
+    what: str | Sentence = "remove the lists in the RUN that brings them"
     if joined:
-        what = f"make lines {min(joined)} to {max(joined)} one RUN that removes the lists"
+        what = say(
+            "make lines {} to {} one RUN that removes the lists",
+            number(joined[min(joined)].instruction),
+            number(joined[max(joined)].instruction),
+        )
     return replace(leftover, description=what, applicability=level, edits=tuple(edits), risk=risk)
 
 
@@ -229,7 +234,7 @@ def _removal_of_lists(picture: Picture, run: Run, anchor: shell.Command, *, mult
     return appended(picture.document, run, anchor, text)
 
 
-def _users_of_lists(picture: Picture, run: Run, anchor: shell.Command) -> Iterator[tuple[Run, str | None]]:
+def _users_of_lists(picture: Picture, run: Run, anchor: shell.Command) -> Iterator[tuple[Run, Reason | None]]:
     """What comes after the command and looks into the lists before they are fetched again: the RUN, and None, or
     what is not known of it."""
     seen: set[tuple[int, int]] = set()
@@ -241,52 +246,59 @@ def _users_of_lists(picture: Picture, run: Run, anchor: shell.Command) -> Iterat
         at = next(index for index, other in enumerate(runs) if other.instruction is run.instruction)
         for other, commands in [(run, rest), *((later, list(later.commands)) for later in runs[at + 1 :])]:
             if other.script.broken and "apt" in other.text.text:
-                yield other, f"line {other.line} could not be read and may need these lists"
+                yield (
+                    other,
+                    because("not-known", "{} could not be read and may need these lists", other.instruction),
+                )
             refreshed = False
             for command in commands:
                 if _brings(command, "apt"):
                     refreshed = True
                     break
                 found = _uses_lists(other, command)
-                if found is not None and (other.line, command.start) not in seen:
+                if found and (other.line, command.start) not in seen:
                     seen.add((other.line, command.start))
-                    yield other, found or None
+                    yield other, None if found is True else found
             if refreshed:
                 break
     if any(_installs_only(text) for _, text in picture.start_texts):
         raise _No("the container installs packages when it starts, from the lists in the image")
     for file, text in picture.start_scripts:
         if _installs_only(text):
-            raise _No(f"{file.path} installs packages from the lists in the image")
+            raise _No("{} installs packages from the lists in the image", file.path)
     for instruction in picture.document.instructions:
         if instruction.keyword == "ONBUILD" and _INSTALLS.search(instruction.text):
-            raise _No(f"line {instruction.line} lets later builds install from these lists")
+            raise _No("{} lets later builds install from these lists", instruction)
 
 
-def _uses_lists(run: Run, command: shell.Command) -> str | None:
-    """ "" when the command needs the lists, a sentence when nobody can tell, None when it does not."""
+def _uses_lists(run: Run, command: shell.Command) -> Reason | bool:
+    """Whether the command needs the lists; a reason when nobody can tell."""
     text = " ".join(word.literal or word.text for word in command.words)
     call = packages.read(command)
     if call is not None:
-        needs = (
+        return (
             call.manager == "apt" and call.verb is not None and call.action in ("install", "upgrade", "other")
         )
-        return "" if needs else None
     if _READ_LISTS.search(text) and not (
         command.program in _MENTION and "$(" not in text and "`" not in text
     ):
-        return ""
+        return True
     if command.program in _MENTION:
-        return None
+        return False
     if _installs_only(text):
-        return ""
+        return True
     called = script_called(run, command)
     if called is None or called[0].endswith(_BUILD_SCRIPTS):
-        return None
+        return False
     path, script = called
     if script is None:
-        return f"line {run.line} runs {path}, which was not read and may install packages with these lists"
-    return "" if _installs_only(script) else None
+        return because(
+            "unseen",
+            "{} runs {}, which was not read and may install packages with these lists",
+            run.instruction,
+            path,
+        )
+    return _installs_only(script)
 
 
 def _installs_only(text: str) -> bool:
@@ -297,16 +309,20 @@ def _installs_only(text: str) -> bool:
 def _joinable(run: Run, needing: Sequence[Run]) -> list[Run]:
     """The RUNs from the one that brings the lists to the last one that needs them, when they can become one."""
     last = needing[-1]
-    advice = f"line {last.line} needs the lists of line {run.line}: let it run `apt-get update` itself, and remove them in both"
+    advice = say(
+        "{} needs the lists of {}: let it run `apt-get update` itself, and remove them in both",
+        last.instruction,
+        run.instruction,
+    )
     if any(user.stage is not run.stage for user in needing) or last is run:
-        raise _No(advice)
+        raise _No("{}", advice)
     runs = {each.instruction.number: each for each in runs_of(run.stage)}
     instructions = run.stage.stage.instructions
     first, end = instructions.index(run.instruction), instructions.index(last.instruction)
     between = [runs.get(instruction.number) for instruction in instructions[first : end + 1]]
     found = [each for each in between if each is not None and _is_plain(each)]
     if len(found) < len(between):
-        raise _No(advice)
+        raise _No("{}", advice)
     return found
 
 
@@ -333,7 +349,11 @@ def _join(picture: Picture, runs: Sequence[Run]) -> Iterator[Edit]:
         lines = document.text[start : other.instruction.keyword_span.start].splitlines()[1:]
         comments = [line for line in lines if line.strip()]
         if any("imgopt:" in comment for comment in comments):
-            raise _No(f"make lines {runs[0].line} to {runs[-1].line} one RUN that removes the lists")
+            raise _No(
+                "make lines {} to {} one RUN that removes the lists",
+                number(runs[0].instruction),
+                number(runs[-1].instruction),
+            )
         kept = "".join(comment + document.newline for comment in comments if comment.lstrip().startswith("#"))
         joint = f" {document.escape}{document.newline}{kept} && "
         yield Edit(Span(start, end), document.text[start] + joint + document.text[end - 1])
@@ -372,20 +392,20 @@ def _apk(picture: Picture, leftover: Leftover) -> Leftover:
     for run in leftover.runs:
         if not run.editable:
             raise _No(
-                f"line {run.line} is in a form that is not edited here; add --no-cache to its `apk add`"
+                "{} is in a form that is not edited here; add --no-cache to its `apk add`", run.instruction
             )
         calls = [(command, call) for command, call in _calls(run, "apk") if _brings(command, "apk")]
         gone = _without(picture, run, [command for command, call in calls if call.action == "refresh"])
         if gone is None:
             raise _No(
-                f"leave out `apk update` in line {run.line}: `apk add --no-cache` fetches the index itself"
+                "leave out `apk update` in {}: `apk add --no-cache` fetches the index itself", run.instruction
             )
         edits += gone
         edits += [_without_index(run, call) for _, call in calls if call.action != "refresh"]
     for run in runs_of(picture.final):
         looks = _READ_INDEX.search(run.script.text)
         if looks:
-            raise _No(f"line {run.line} looks into the index that apk keeps (apk {looks[1]})")
+            raise _No("{} looks into the index that apk keeps (apk {})", run.instruction, looks[1])
     return replace(
         leftover, description="call apk with --no-cache", applicability=Applicability.SAFE, edits=tuple(edits)
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.dockerfile import Instruction, writing
+from imgopt.finding import Sentence, say
 from imgopt.picture import Picture, once
 from imgopt.picture.builds import build_command
 from imgopt.picture.contents import File
@@ -255,24 +256,27 @@ def _script(picture: Picture, run: Instruction) -> shell.Script:
 # what helps
 
 
-def advice(picture: Picture, removal: Removal) -> str:
+def advice(picture: Picture, removal: Removal) -> str | Sentence:
     """The form that keeps the removed things out of the image, for this case."""
-    stored, line = removal.stored_by, removal.stored_by.line
+    stored = removal.stored_by
     if removal.packages:
-        return f"remove them in the RUN that installs them (line {line}), or install them in a stage of their own"
+        return say(
+            "remove them in the RUN that installs them ({}), or install them in a stage of their own",
+            stored,
+        )
     if stored.keyword == "RUN":
-        return f"remove it in the RUN that makes it (line {line})"
+        return say("remove it in the RUN that makes it ({})", stored)
     if removal.moved:
-        return f"copy to the final place in line {line}"
+        return say("copy to the final place in {}", stored)
     sources = [picture.expand(stored, word.text) or word.text for word in stored.words[:-1]]
     if any("://" in source for source in sources):
-        return f"download, use and remove it in one RUN instead of the ADD of line {line}"
+        return say("download, use and remove it in one RUN instead of the ADD of {}", stored)
     flag = stored.flag("from")
     if len(sources) > 1 or len(removal.names) > 1 or not re.search(r"\.\w+$", sources[0]):
         rest = (
             "leave the rest out in the stage before" if flag is not None else "list the rest in .dockerignore"
         )
-        return f"let line {line} copy only what stays: name it, or {rest}"
+        return say("let {} copy only what stays: name it, or {}", stored, rest)
     source = sources[0]
     uses = [command for command in _script(picture, removal.instruction).commands if command.program == "tar"]
     strips = any("--strip" in word.text for command in uses for word in command.args)
