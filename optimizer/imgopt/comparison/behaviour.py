@@ -249,7 +249,8 @@ def _start(before: Observed, after: Observed) -> Check:
     # what has not come up in its time may yet do so, also where it says so itself
     waited_for = [seen for seen in (before, after) if seen.outcome == "silent" or seen.down]
     if len(waited_for) == 2:
-        said = f"neither came up: {before.by}" if before.by == after.by else f"neither came up: {reason}"
+        silent = before.outcome == after.outcome == "silent"
+        said = f"neither answered: {before.by}" if silent else f"neither came up: {reason}"
         return Check("start", texts[0], texts[1], "unknown", said, RAISE_START)
     if before.outcome == after.outcome == "answered" and not waited_for:
         return Check("start", texts[0], texts[1], "same")
