@@ -19,7 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 class Conforming:
     """``one_piece``: refuses a second PATCH, as some registries do. ``moves``: sends chunks elsewhere first. ``relative``:
     its locations are relative to what was asked. ``least``: the shortest chunk that it says it takes. ``keeps`` False:
-    accepts chunks and forgets them. ``page``: so many tags it names at once; 0: none."""
+    accepts chunks and forgets them. ``page``: so many tags it names at once; 0: none. ``place``: where its uploads lie,
+    otherwise where they are asked for."""
 
     port: int = 0
     one_piece: bool = False
@@ -28,6 +29,7 @@ class Conforming:
     least: int = 0
     keeps: bool = True
     page: int = 0
+    place: str = ""
     chunks: list[int] = field(default_factory=list)
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, tuple[str, bytes]] = field(default_factory=dict)
@@ -58,7 +60,7 @@ def conforming(**ways: Any) -> Iterator[Conforming]:
         def do_POST(self) -> None:
             key = f"u{len(state.uploads)}"
             state.uploads[key] = bytearray()
-            place = "" if state.relative else urlsplit(self.path).path
+            place = state.place or ("" if state.relative else urlsplit(self.path).path)
             least = {"OCI-Chunk-Min-Length": str(state.least)} if state.least else {}
             self._send(202, {"Location": f"{place}{key}", **least})
 

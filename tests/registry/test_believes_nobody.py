@@ -13,6 +13,7 @@ import json
 import os
 import random
 import socket
+import struct
 import subprocess
 import tarfile
 import threading
@@ -229,7 +230,18 @@ def zeros(count: int) -> bytes:
     return gzip.compress(bytes(count), mtime=0)
 
 
+def member(plain: bytes, flags: int = 0, fields: bytes = b"") -> bytes:
+    """A gzip member with a head of one's own, as RFC 1952 has it."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+    head = b"\x1f\x8b\x08" + bytes([flags, 0, 0, 0, 0, 0, 255]) + fields
+    trailer = struct.pack("<II", zlib.crc32(plain), len(plain) & 0xFFFFFFFF)
+    if flags & 2:
+        head += struct.pack("<H", zlib.crc32(head) & 0xFFFF)
+    return head + packer.compress(plain) + packer.flush() + trailer
+
+
 OURS = layers_of(1)[1]
+LONG_NAME = member(OURS, 8, b"n" * 5000 + b"\0")
 
 
 @pytest.mark.parametrize(
@@ -248,6 +260,8 @@ OURS = layers_of(1)[1]
         (b"", "cut short"),
         (b"\x1f", "cut short"),
         (random.Random(2).randbytes(5_000_000), "longer than the layer could be"),
+        (LONG_NAME, "not every unpacker"),
+        (member(OURS[:9]) + member(OURS[9:], 16, b"c" * 512 + b"\0"), "not every unpacker"),
     ],
     ids=[
         *(
@@ -261,7 +275,7 @@ OURS = layers_of(1)[1]
             "shorter",
             "no deflate",
         ),
-        *("plain", "empty", "a byte", "too long"),
+        *("plain", "empty", "a byte", "too long", "a long name", "a long comment later"),
     ],
 )
 def test_hostile_blobs_are_not_used(
@@ -275,6 +289,67 @@ def test_hostile_blobs_are_not_used(
     assert why in str(run.push["notes"])
     assert holds(name, repository, "1") and hows(run)[1] == "sent"
     assert int(str(run.push["read_bytes"])) <= min(len(blob), 3_500_000)
+
+
+def fields(extra: int, name: int, comment: int) -> bytes:
+    return struct.pack("<H", extra) + bytes(extra) + b"n" * name + b"\0" + b"c" * comment + b"\0"
+
+
+def frame(window: int, **parameters: int) -> bytes:
+    from backports import zstd
+
+    options = {zstd.CompressionParameter.window_log: window, zstd.CompressionParameter.content_size_flag: 0}
+    packer = zstd.ZstdCompressor(options=options)
+    return packer.compress(OURS) + packer.flush()
+
+
+def heads() -> Iterator[tuple[str, bytes, bool, str]]:
+    from backports import zstd
+
+    whole = zstd.compress(OURS)
+    skipped = b"\x5e\x2a\x4d\x18\x05\0\0\0table"
+    yield from (
+        ("gzip", member(OURS), True, "plain"),
+        ("gzip", member(OURS, 1), True, "text"),
+        ("gzip", member(OURS, 28, fields(512, 511, 511)), True, "all that may be"),
+        ("gzip", member(OURS) + member(b"", 4, struct.pack("<H", 26) + bytes(26)), True, "estargz"),
+        ("gzip", member(OURS, 8, b"n" * 512 + b"\0"), False, "name"),
+        ("gzip", member(OURS, 8, b"n" * 600), False, "name without end"),
+        ("gzip", member(OURS, 16, b"n" * 512 + b"\0"), False, "comment"),
+        ("gzip", member(OURS, 4, struct.pack("<H", 513) + bytes(513)), False, "extra"),
+        ("gzip", member(OURS, 2), False, "checksum of the head"),
+        ("gzip", member(OURS, 32), False, "reserved"),
+        ("gzip", member(OURS) + member(b"", 8, b"n" * 512 + b"\0"), False, "later name"),
+        ("zstd", whole, True, "zstd"),
+        ("zstd", whole + skipped, True, "zstd:chunked"),
+        ("zstd", frame(23), True, "8 MB"),
+        ("zstd", frame(24), False, "16 MB"),
+        ("zstd", frame(27), False, "128 MB"),
+        ("zstd", whole + b"\x27\xb5\x2f\xfd" + bytes(20), False, "format of 2016"),
+        ("zstd", whole + b"\x5e\x2a\x4d\x19" + bytes(20), False, "no frame"),
+        ("zstd", b"\x28\xb5\x2f\xfd\x01\x58\x07" + bytes(20), False, "dictionary"),
+        (
+            "zstd",
+            b"\x28\xb5\x2f\xfd\xa0" + struct.pack("<I", (8 << 20) + 1) + bytes(20),
+            False,
+            "long content",
+        ),
+    )
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 1 << 16])
+def test_heads_that_only_some_unpackers_take(piece_bytes: int) -> None:
+    """However the network cuts them. Go's compress/gzip takes names below 512 bytes, zlib of any length."""
+    from imgopt.registry import comparing
+
+    for kind, blob, taken, what in heads():
+        head = [blob[n : n + piece_bytes] for n in range(0, min(len(blob), 2000), piece_bytes)]
+        pieces = [*head, blob[sum(map(len, head)) :]]
+        try:
+            plain: bytes | None = b"".join(comparing._plain(pieces, kind))  # type: ignore[arg-type]
+        except comparing._Unlike:
+            plain = None
+        assert plain == (OURS if taken else None), what
 
 
 def test_zstd_and_several_members_are_compared_too(

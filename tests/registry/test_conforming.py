@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 import registries
 from conforming import conforming
 from push_command import Command
+from registries import Trouble
 
 Release = Callable[..., Path]
 
@@ -49,6 +51,63 @@ def test_a_blob_in_one_piece(release: Release, imgopt: Command) -> None:
         assert run.code == 0, run.err
         assert len(registry.blobs) == 4
         assert not registry.uploads
+
+
+#: Of Google's Artifact Registry and of Artifactory, as their answers have it.
+GOOGLE = "/artifacts-uploads/namespaces/p/repositories/r/uploads/"
+ARTIFACTORY = "/artifactory/api/docker/local/v2/shop/api/blobs/uploads/"
+
+
+@pytest.mark.parametrize("place", ["", GOOGLE, ARTIFACTORY], ids=["v2", "google", "artifactory"])
+def test_it_goes_on_wherever_the_registry_keeps_uploads(
+    place: str, release: Release, imgopt: Command
+) -> None:
+    with conforming(place=place) as registry, registries.proxy(registry.port) as proxy:
+        target = f"{proxy.name}/shop/api:1"
+        arguments = ("push", str(release(1)), target, "--chunk-size", "100kB", "--format", "json")
+        proxy.troubles = [Trouble("PATCH", skip=3, times=None, status=403)]
+        assert imgopt(*arguments).code == 3
+        proxy.troubles = []
+        run = imgopt(*arguments)
+        assert run.code == 0, run.err
+        assert run.push["layers"][0]["resumed_bytes"] == 300_000, run.err  # type: ignore[index]
+        assert (
+            len(registry.blobs) == 4 and not registry.uploads
+        )  # what was begun to see where they lie is cancelled
+
+
+@pytest.mark.parametrize(
+    "noted",
+    [
+        "/artifacts-uploads/namespaces/p/repositories/victim/uploads/u0",
+        "/artifacts-uploads/namespaces/p/repositories/r/uploads/../../victim/uploads/u0",
+        "/artifacts-uploads/namespaces/p/repositories/r/uploads/victim/u0",
+        "/artifacts-uploads/namespaces/p/repositories/r/uploads/..%2fvictim",
+        "/artifacts-uploads/namespaces/p/repositories/r/uploads/..?victim",
+        "/artifacts-uploads/namespaces/p/repositories/r/uploads/?victim",
+        "/artifacts-uploads/namespaces/p/repositories/r?victim",
+        "/v2/victim/blobs/uploads/u0",
+        "/v2/shop/api/../../victim/blobs/uploads/u0",
+    ],
+)
+def test_a_note_leads_only_beside_what_the_registry_names(
+    noted: str, release: Release, imgopt: Command
+) -> None:
+    """A cache that CI hands on may have been written by anybody."""
+    with conforming(place=GOOGLE) as registry, registries.proxy(registry.port) as proxy:
+        target = f"{proxy.name}/shop/api:1"
+        arguments = ("push", str(release(1)), target, "--chunk-size", "100kB", "--format", "json")
+        proxy.troubles = [Trouble("PATCH", skip=3, times=None, status=403)]
+        assert imgopt(*arguments).code == 3
+        proxy.troubles = []
+        (note,) = (imgopt.home / "cache" / "imgopt" / "uploads").glob("*.json")
+        changed = {**json.loads(note.read_text()), "location": f"http://{proxy.name}{noted}"}
+        note.write_text(json.dumps(changed))
+        run = imgopt(*arguments)
+        assert run.code == 0, run.err
+        assert run.push["layers"][0]["resumed_bytes"] == 0  # type: ignore[index]
+        assert not [each.path for each in proxy.seen if "victim" in each.path]
+        assert len(registry.blobs) == 4
 
 
 @pytest.mark.parametrize("way", ["moves", "relative"])

@@ -296,6 +296,39 @@ def test_a_digest_that_is_a_path(
     assert not [each.path for each in known.seen if "victim" in each.path]
 
 
+@pytest.mark.parametrize(
+    ("method", "size"), [("HEAD", 1000), ("POST", 1000), ("POST", 400_000), ("PATCH", 400_000)]
+)
+@pytest.mark.parametrize(
+    "place",
+    [
+        f"http://{'a' * 70}.example/x",
+        "http://a..b/x",
+        f"http://{'a.' * 130}b/x",
+        "http://[/x",
+        "/\xff\xfe",
+        "\xff",
+    ],
+    ids=["label", "empty label", "long", "bracket", "bytes", "byte"],
+)
+def test_a_place_that_no_name_leads_to(
+    place: str, method: str, size: int, release: Release, imgopt: Command
+) -> None:
+    """What is no host name is no address at all: said at once, not asked for again and again."""
+
+    def reply(asked: Asked) -> Reply:
+        if asked.method == method and asked.path != "/v2/":
+            return (202 if method == "POST" else 307), {"Location": place}, b""
+        if asked.method == "POST":
+            return 202, {"Location": "/v2/shop/api/blobs/uploads/u1"}, b""
+        return {"GET": 200, "PUT": 201, "PATCH": 202}.get(asked.method, 404), {}, b"{}"
+
+    with stranger(reply=reply) as registry:
+        run = imgopt("push", str(release(1, size=size)), f"{registry.name}/shop/api:1")
+    assert run.code == 3 and "waits" not in run.err, run
+    assert [line for line in run.err.splitlines() if line.startswith("error: ")], run.err
+
+
 # --- notes of uploads ---
 
 
@@ -630,6 +663,8 @@ def test_a_realm_on_another_host_with_https_is_told(
         ("https://registry.example", "https://registry.example.evil.example", False),
         ("https://registry.example", "https://evil.example/registry.example", False),
         ("http://127.0.0.1", "http://127.1", False),
+        (f"https://{'a' * 63}.example", f"https://{'A' * 63}.example/", True),
+        (f"https://{'a.' * 126}a", f"https://{'a.' * 126}a:443", True),
         ("https://registry.example:443", "https://registry.example:80", False),
     ],
 )
@@ -664,6 +699,12 @@ def test_the_same_origin(one: str, other: str, same: bool) -> None:
         "https://a,b/",
         "https://-/",
         "https://host/\r\nX: y",
+        "https://a..b/",
+        "https://.a/",
+        "https://a../",
+        "https://./",
+        f"https://{'a' * 64}.example/",
+        f"https://{'a.' * 127}aa/",
         "javascript:alert(1)",
         "https://host#@other/".replace("#", "?#").replace("?#", "\\#"),
     ],

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from imgopt.comparison import behaviour
+from imgopt.comparison import behaviour, observing
 from imgopt.comparison.answers import Answer
 from imgopt.comparison.behaviour import Behaviour, compare_running
 from imgopt.comparison.observing import JavaVersion, Observed, RunOptions, Subject, smoke_of
-from imgopt.engines.engine import Runner
+from imgopt.engines.engine import Runner, RunRequest, StartError
 
 OK = Answer(200, "text/plain", b"hello")
 SUBJECT = Subject("image", {"config": {}})
@@ -61,13 +62,24 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Any:
         (UP, UP, True, "alike"),
         (DONE, DONE, True, "alike"),
         (DEAD, DEAD, True, "alike as far as both go"),
-        (DOWN, DOWN, True, "alike as far as both go"),
         (UP, OTHER, False, "not alike"),
         (UP, DEAD, False, "not alike"),
         (DEAD, UP, False, "not alike"),
         (DONE, DEAD, False, "not alike"),
         (UP, REFUSED, False, "not alike"),
         (SILENT, NO_PROGRAM, False, "not alike"),
+        # both say that they are down, or one does, until the time ran out
+        (DOWN, DOWN, None, "not measured"),
+        (DOWN, UP, None, "not measured"),
+        (UP, DOWN, None, "not measured"),
+        (DOWN, DEAD, None, "not measured"),
+        (DEAD, DOWN, None, "not measured"),
+        (DOWN, SILENT, None, "not measured"),
+        (DOWN, MUTE, None, "not measured"),
+        (DOWN, NO_PROGRAM, False, "not alike"),
+        # a port that accepts and hangs up: how long that was waited for says nothing of what comes later
+        (UP, replace(MUTE, late=frozenset()), None, "not measured"),
+        (replace(MUTE, late=frozenset()), UP, None, "not measured"),
         # a time ran out: of both, of one, of an answer, of the grace after SIGTERM
         (SILENT, SILENT, None, "not measured"),
         (UP, SILENT, None, "not measured"),
@@ -103,12 +115,78 @@ def test_what_was_seen_to_differ_counts_though_other_times_ran_out(seen: Any) ->
     assert "end on SIGTERM" in found.not_measured[0]  # and both are said
 
 
-def test_one_that_comes_up_late_is_granted_the_whole_time(seen: Any) -> None:
-    """The original said that it was down for as long as that was waited for; then the rewrite came up."""
-    found: Behaviour = seen([DOWN, UP], UP)
-    assert found.alike is True
-    found = seen([DOWN, SILENT], UP)
-    assert found.alike is None
+def test_two_that_are_down_show_no_figures(seen: Any) -> None:
+    found: Behaviour = seen(DOWN, DOWN, runs=3)
+    assert found.before.as_json()["start_seconds"] is None and found.before.as_json()["basis"] == "unknown"
+    assert "503" in found.not_measured[0] and "--start-timeout" in found.not_measured[0]
+    assert any("neither was seen to work" in note for note in found.notes)
+
+
+class _Container:
+    """Answers 503 until ``up_after`` seconds of a clock of the test's own: on a real one, every start would have to be
+    waited for."""
+
+    running = True
+
+    def __init__(self, now: list[float], up_after: float) -> None:
+        self.now, self.up_at = now, now[0] + up_after
+
+    def connect(self, port: int, _: float) -> tuple[str, int]:
+        return "container", port
+
+    def in_network(self, ask: Any) -> Answer:
+        return OK if self.now[0] >= self.up_at else Answer(503, "application/json", b'{"status":"DOWN"}')
+
+    def log(self, _: int) -> str:
+        return ""
+
+    def memory_bytes(self) -> int:
+        return 1
+
+    def stop(self, _: float) -> tuple[int, float]:
+        return 143, 0.1
+
+    def remove(self) -> None:
+        pass
+
+
+class _Runner:
+    def __init__(self, now: list[float], up_after: dict[str, float]) -> None:
+        self.now, self.up_after = now, up_after
+
+    def start(self, reference: str, request: RunRequest) -> _Container:
+        if request.entrypoint:
+            raise StartError("no java")
+        return _Container(self.now, self.up_after[reference])
+
+
+NEVER = float("inf")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "alike", "verdict"),
+    [
+        (15, NEVER, None, "not measured"),
+        (NEVER, 15, None, "not measured"),
+        (NEVER, NEVER, None, "not measured"),
+        (15, 50, True, "alike"),
+        (50, 15, True, "alike"),
+        (0, 59, True, "alike"),
+    ],
+)
+def test_one_that_says_it_is_down_is_granted_the_whole_time(
+    monkeypatch: pytest.MonkeyPatch, before: float, after: float, alike: bool | None, verdict: str
+) -> None:
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr(observing, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    runner = cast(Runner, _Runner(now, {"before": before, "after": after}))
+    subjects = [replace(SUBJECT, reference=name) for name in ("before", "after")]
+    found = compare_running(runner, subjects[0], subjects[1], RunOptions(start_seconds=60))
+    assert (found.alike, found.verdict) == (alike, verdict)
 
 
 def test_java_that_did_not_tell_in_time(seen: Any) -> None:

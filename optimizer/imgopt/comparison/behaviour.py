@@ -19,7 +19,6 @@ from imgopt.comparison.checks import NOT_STARTED, Check, Verdict, check
 from imgopt.comparison.image_config import compare_configs
 from imgopt.comparison.observing import (
     ANSWER_SECONDS,
-    DOWN_SECONDS,
     JAVA_SECONDS,
     OUTPUT_LINES,
     JavaVersion,
@@ -155,12 +154,7 @@ def compare_running(
     tell("starting the original")
     first = observe(runner, before, options)
     tell("starting the rewrite")
-    # one that says it is down is granted the whole time where the other came up: it may only be slower
-    patient = options.start_seconds
-    second = observe(runner, after, options, down_seconds=patient if first.works else DOWN_SECONDS)
-    if first.down and second.works:
-        tell("starting the original again, which was down when it was asked")
-        first = observe(runner, before, options, down_seconds=patient)
+    second = observe(runner, after, options)
     notes: list[str] = []
     logs: tuple[str | None, str | None] = (None, None)
     if first.outcome == second.outcome == "ended" and first.exit_code == second.exit_code == 0:
@@ -175,18 +169,19 @@ def compare_running(
         logs = _end(first.log), _end(second.log)
     else:
         checks.append(_start(first, second))
-        if first.outcome == second.outcome == "answered":
+        if first.outcome == second.outcome == "answered" and first.down == second.down:
             checks += _answers(first, second, options)
             checks.append(_stop(first, second, options.stop_seconds))
-            if first.down and second.down:
+            if first.down:
                 notes.append(f"both say that they are down ({first.by}): neither was seen to work")
-        elif first.outcome == second.outcome:
+                logs = _end(first.log), _end(second.log)
+        elif first.outcome == second.outcome == "silent":
             logs = _end(first.log), _end(second.log)
             checks.append(_stop(first, second, options.stop_seconds))
         else:
             logs = _end_unless_up(first), _end_unless_up(second)
     seen = ([first], [second])
-    if first.outcome == second.outcome == "answered":
+    if _came_up(first) and _came_up(second):
         for run in range(1, options.runs):
             tell(f"starting both again ({run + 1} of {options.runs})")
             for subject, list_ in zip((before, after), seen, strict=True):
@@ -207,7 +202,7 @@ def _later_starts(seen: tuple[Sequence[Observed], Sequence[Observed]]) -> list[s
     """What further starts did that give no figures."""
     notes = []
     for name, starts in zip(("the original", "the rewrite"), seen, strict=True):
-        others = [each for each in starts if each.outcome != "answered"]
+        others = [each for each in starts if not _came_up(each)]
         if others:
             notes.append(
                 f"{len(others)} of the {len(starts)} starts of {name} gave no figures: {_outcome(others[0])}"
@@ -250,15 +245,18 @@ def _java(before: _JavaOrNot, after: _JavaOrNot, granted: float) -> list[Check]:
 
 def _start(before: Observed, after: Observed) -> Check:
     texts = [_outcome(seen) for seen in (before, after)]
-    if before.outcome == after.outcome == "answered":
-        return Check("start", texts[0], texts[1], "same")
     reason = f"the original: {texts[0]}; the rewrite: {texts[1]}"
-    silent = [seen for seen in (before, after) if seen.outcome == "silent"]
-    if len(silent) == 2:
-        return Check("start", texts[0], texts[1], "unknown", f"neither answered: {before.by}", RAISE_START)
-    if silent:
-        other = after if silent[0] is before else before
-        seen_to_differ = (silent[0].refused and other.works) or other.exit_code == NO_PROGRAM
+    # what has not come up in its time may yet do so, also where it says so itself
+    waited_for = [seen for seen in (before, after) if seen.outcome == "silent" or seen.down]
+    if len(waited_for) == 2:
+        silent = before.outcome == after.outcome == "silent"
+        said = f"neither answered: {before.by}" if silent else f"neither came up: {reason}"
+        return Check("start", texts[0], texts[1], "unknown", said, RAISE_START)
+    if before.outcome == after.outcome == "answered" and not waited_for:
+        return Check("start", texts[0], texts[1], "same")
+    if waited_for:
+        other = after if waited_for[0] is before else before
+        seen_to_differ = (waited_for[0].refused and other.works) or other.exit_code == NO_PROGRAM
         if not seen_to_differ:
             return Check("start", texts[0], texts[1], "unknown", f"a time ran out: {reason}", RAISE_START)
     return Check("start", texts[0], texts[1], "different", reason)
@@ -285,8 +283,9 @@ def _answers(before: Observed, after: Observed, options: RunOptions) -> list[Che
             checks.append(Check(label, shown[0], shown[1], "unknown", in_time, remedy))
             continue
         if not ours or not theirs:
-            if late:
-                checks.append(Check(label, shown[0], shown[1], "unknown", in_time, ASK_OTHERWISE))
+            if late or before.mute or after.mute:
+                doubted = in_time if late else f"{(before if before.mute else after).by}, and nothing else"
+                checks.append(Check(label, shown[0], shown[1], "unknown", doubted, ASK_OTHERWISE))
             else:
                 checks.append(Check(label, shown[0], shown[1], "different", "only one of them answered"))
             continue
@@ -396,12 +395,17 @@ def _end(log: str) -> str:
 
 
 def _end_unless_up(seen: Observed) -> str | None:
-    return None if seen.outcome == "answered" else _end(seen.log)
+    return None if _came_up(seen) else _end(seen.log)
+
+
+def _came_up(seen: Observed) -> bool:
+    return seen.outcome == "answered" and seen.works
 
 
 def _figures(seen: Sequence[Observed]) -> Figures:
-    answered = [each for each in seen if each.outcome == "answered"]
+    """Of those that came up: how long another was waited for is no time of its own."""
+    up = [each for each in seen if _came_up(each)]
     return Figures(
-        tuple(each.seconds for each in answered),
-        tuple(each.memory_bytes for each in answered if each.memory_bytes is not None),
+        tuple(each.seconds for each in up),
+        tuple(each.memory_bytes for each in up if each.memory_bytes is not None),
     )

@@ -22,9 +22,6 @@ HEALTH_PATH = "/actuator/health"
 PATHS = (HEALTH_PATH, "/")
 LOOK_SECONDS = 0.1
 ANSWER_SECONDS = 15.0
-#: A health check that says "down" may still come up; one that says so for this long is asked no further, if the other
-#: image does not come up either.
-DOWN_SECONDS = 10.0
 #: Who accepts a connection and says nothing for this long speaks something else than HTTP. Longer where there are other
 #: ports: a debugger's is open long before the application is up.
 MUTE_SECONDS, MUTE_SECONDS_OF_SEVERAL = 20.0, 90.0
@@ -112,7 +109,8 @@ class Observed:
     """What was seen of one start. ``silent``: its time ran out. ``by``: what told that it was up, or why nothing did.
     ``answers``: by question, as often as it was asked; ``late``: the questions of which an answer did not come in time.
     ``refused``: the last that was heard before the time ran out was a plain no, which more time does not change.
-    ``down``: it answers that it is not up. ``mute``: a port accepts connections, and that is all that was seen.
+    ``down``: it answered that it is not up, until the time ran out. ``mute``: a port accepts connections, and that is
+    all that was seen.
     ``exit_code``: of its own end, or after SIGTERM; None when it was not waited for."""
 
     outcome: Literal["answered", "ended", "silent"]
@@ -152,11 +150,9 @@ def observe(
     options: RunOptions,
     *,
     answers: bool = True,
-    down_seconds: float = DOWN_SECONDS,
 ) -> Observed:
     """One start from beginning to end; the container is removed. Takes at most ``start_seconds`` and ``stop_seconds``
-    and some for the questions. ``down_seconds``: how long an application that says it is down may do so until that is
-    taken for its answer. EngineError when the engine fails, not when the image does."""
+    and some for the questions. EngineError when the engine fails, not when the image does."""
     ports = likely_ports(subject.config, options)
     request = RunRequest(
         arguments=options.arguments,
@@ -170,7 +166,7 @@ def observe(
     except StartError as error:
         return Observed("ended", "it could not be started", 0.0, exit_code=127, log=error.message)
     try:
-        return _Watch(container, subject, options, ports, begin, down_seconds).run(answers)
+        return _Watch(container, subject, options, ports, begin).run(answers)
     finally:
         container.remove()
 
@@ -195,15 +191,12 @@ class _Watch:
         options: RunOptions,
         ports: Sequence[int],
         begin: float,
-        down_seconds: float,
     ) -> None:
         self.container = container
         self.options = options
         self.ports = list(ports)
         self.begin = begin
         self.health = health_command(subject.config)
-        self.down_seconds = down_seconds
-        self.down_since: float | None = None
         self.down = self.mute = self.refused = False
         self.late: set[str] = set()
         self.mute_since: dict[int, float] = {}
@@ -223,6 +216,8 @@ class _Watch:
                 self._ports_from_log()
             time.sleep(LOOK_SECONDS)
         seconds = time.monotonic() - self.begin
+        if by is None and self.down:  # it speaks, so what it says can be compared
+            by = f"{self.heard} within {self.options.start_seconds:g} s"
         answers: dict[str, tuple[Answer, ...]] = {}
         if by is not None:
             self._ports_from_log()
@@ -279,6 +274,7 @@ class _Watch:
                 return None
             self.heard = f"the image's health check said {code}, and nothing else"
             return "the image's health check" if code == 0 else None
+        self.down = False
         for port in self.ports:
             by = self._port_is_up(port)
             if by is not None:
@@ -320,11 +316,8 @@ class _Watch:
         now = time.monotonic()
         if isinstance(answer, Answer):
             self.heard = f"port {port} answered {answer.status}, and nothing else"
-            if answer.status != 503:
-                return f"port {port} answered"
-            self.down_since = self.down_since or now
-            self.down = now - self.down_since > self.down_seconds
-            return f"port {port} answered {answer.status}" if self.down else None
+            self.down = answer.status == 503
+            return None if self.down else f"port {port} answered"
         if answer in ("mute", "late"):
             since = self.mute_since.setdefault(port, now)
             self.heard = f"port {port} accepted connections, and nothing answered"

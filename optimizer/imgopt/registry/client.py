@@ -101,7 +101,7 @@ class Client:
             self.own: Origin = origin_of(f"https://{target.host}")
         except ValueError:
             raise RegistryError(
-                f"{target.name} is not reached: it has no such port", "check the name"
+                f"{target.name} is not reached: it is no name of a server and port", "check the name"
             ) from None
         self.context = tls_context(target.host, insecure=self.access.insecure)
         self._strangers = self.context  # TLS with anybody else
@@ -598,7 +598,12 @@ def connected(target: Target, access: Access | None = None) -> Iterator[Client]:
 def _session(context: ssl.SSLContext) -> requests.Session:
     import requests
 
-    session = requests.Session()
+    class Session(requests.Session):
+        def get_redirect_target(self, resp: requests.Response) -> None:
+            """Nowhere: redirects are followed here. requests would read one's body to its end, whatever its length, and
+            take its address apart, even of those that it does not follow."""
+
+    session = Session()
     # credentials come from the registry's challenge, never from a .netrc
     session.auth = _unchanged
     # cookies know no ports, and some go to the domain's other hosts

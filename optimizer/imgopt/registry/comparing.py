@@ -1,8 +1,9 @@
 """Reading a blob of a registry to see whether it is a layer: the one way to know it without having made it.
 
 The blob may be anybody's: no more of it is read, unpacked or waited for than the layer could be. And it must be the layer
-for everybody: compressed as its media type says, and nothing after the last gzip member or zstd frame, where unpackers
-differ.
+for everybody: compressed as its media type says, nothing after the last gzip member or zstd frame, and no head of a
+member or frame that only some unpackers take. Go's compress/gzip, which most engines use, refuses a name of 512 bytes
+where zlib reads one of any length: who may push a tag could else have a release name a layer that nobody can unpack.
 """
 
 from __future__ import annotations
@@ -28,6 +29,17 @@ _MOST_PART, _MOST_MORE_BYTES = 1 / 8, 1_000_000
 PATIENCE_SECONDS = 60.0
 LEAST_BYTES_PER_S = 100_000
 _MAGIC: dict[Compression, bytes] = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
+#: Of a gzip member's name and comment with the byte that ends them, and of its extra field.
+_MOST_FIELD_BYTES = 512
+_EXTRA, _NAME, _COMMENT = 4, 8, 16
+#: 1: it is a text. Old gzips take 2, a checksum of the head, for another thing, and the rest is reserved.
+_KNOWN_FLAGS = 1 | _EXTRA | _NAME | _COMMENT
+#: RFC 8878 asks decoders for no more.
+_MOST_WINDOW_BYTES = 8 << 20
+#: Frames that are passed over, as zstd:chunked ends with.
+_SKIPPED_ZSTD = b"\x2a\x4d\x18"
+_DAMAGED = "its compressed bytes are damaged"
+_NOT_FOR_ALL = "not every unpacker takes the head of its compressed bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +122,80 @@ def _plain(pieces: Iterable[bytes], kind: Compression) -> Iterator[bytes]:
     import zlib
 
     failures: tuple[type[Exception], ...] = (zlib.error, _zstd().ZstdError, EOFError, ValueError)
-    unpacker = _unpacker(kind)
+    is_whole = _gzip_head if kind == "gzip" else _zstd_head
+    unpacker, begun, head = _unpacker(kind), False, b""
     try:
         for piece in pieces:
             while piece:
                 if unpacker.eof:
-                    unpacker = _unpacker(kind)
+                    unpacker, begun = _unpacker(kind), False
+                if not begun:
+                    head += piece
+                    if not is_whole(head):
+                        break
+                    begun, piece, head = True, head, b""
                 yield from unpacker.blocks(piece)
                 piece = unpacker.left
         yield unpacker.rest()
     except failures:
-        raise _Unlike("its compressed bytes are damaged") from None
-    if not unpacker.eof:
+        raise _Unlike(_DAMAGED) from None
+    if head or not unpacker.eof:
         raise _Unlike("its compressed bytes are cut short")
+
+
+def _gzip_head(data: bytes) -> bool:
+    """Whether ``data`` holds the head of a member to its end. Raises _Unlike for one that some unpackers refuse."""
+    if not b"\x1f\x8b\x08".startswith(data[:3]):
+        raise _Unlike(_DAMAGED)
+    if len(data) < 10:
+        return False
+    flags, position = data[3], 10
+    if flags & ~_KNOWN_FLAGS:
+        raise _Unlike(_NOT_FOR_ALL)
+    if flags & _EXTRA:
+        if len(data) < 12:
+            return False
+        extra_bytes = int.from_bytes(data[10:12], "little")
+        if extra_bytes > _MOST_FIELD_BYTES:
+            raise _Unlike(_NOT_FOR_ALL)
+        position = 12 + extra_bytes
+    for flag in (_NAME, _COMMENT):
+        if flags & flag:
+            end = data.find(b"\0", position, position + _MOST_FIELD_BYTES)
+            if end < 0 and len(data) - position >= _MOST_FIELD_BYTES:
+                raise _Unlike(_NOT_FOR_ALL)
+            if end < 0:
+                return False
+            position = end + 1
+    return len(data) >= position
+
+
+def _zstd_head(data: bytes) -> bool:
+    """The same of a frame: of the format of RFC 8878 (libzstd may read those before it), without a dictionary, and with
+    a window that every decoder has room for."""
+    magic = _MAGIC["zstd"]
+    if data[1:4] == _SKIPPED_ZSTD and data[0] >> 4 == 5:
+        return True
+    if not magic.startswith(data[:4]):
+        if len(data) < 4 and data[0] >> 4 == 5 and _SKIPPED_ZSTD.startswith(data[1:4]):
+            return False
+        raise _Unlike(_DAMAGED)
+    if len(data) < 6:
+        return False
+    descriptor = data[4]
+    if descriptor & 0b1011:  # a reserved bit, and a dictionary
+        raise _Unlike(_NOT_FOR_ALL)
+    if descriptor & 0b100000:  # as long a window as the content
+        length = (1, 2, 4, 8)[descriptor >> 6]
+        if len(data) < 5 + length:
+            return False
+        window = int.from_bytes(data[5 : 5 + length], "little") + (256 if length == 2 else 0)
+    else:
+        base = 1 << (10 + (data[5] >> 3))
+        window = base + base // 8 * (data[5] & 7)
+    if window > _MOST_WINDOW_BYTES:
+        raise _Unlike(_NOT_FOR_ALL)
+    return True
 
 
 def _zstd() -> Any:

@@ -15,6 +15,8 @@ from urllib.parse import urljoin, urlsplit
 _PORTS = {"http": 80, "https": 443}
 #: No user before the host, no characters that URL readers understand differently ("\\", "%", blanks, letters beyond ASCII).
 _AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*))(?::([0-9]{1,5}))?")
+#: What DNS can hold; Python's sockets raise UnicodeError for other labels, which is no failure of a network.
+_MOST_NAME_BYTES, _MOST_LABEL_BYTES = 253, 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,17 @@ def origin_of(url: str) -> Origin:
     host = (parts.hostname or "").lower()
     if ":" in host:
         host = str(ipaddress.IPv6Address(host))
+    elif not _is_name(host.removesuffix(".")):
+        raise ValueError("no name of a server")
     port = int(found[1]) if found[1] else _PORTS[parts.scheme]
     if not 1 <= port <= 65535:
         raise ValueError("no such port")
     return Origin(parts.scheme, host, port)
+
+
+def _is_name(host: str) -> bool:
+    labels = host.split(".")
+    return len(host) <= _MOST_NAME_BYTES and all(1 <= len(each) <= _MOST_LABEL_BYTES for each in labels)
 
 
 def at_base(url: str, base: str) -> str:

@@ -109,10 +109,13 @@ class Upload:
             noted is not None
             and noted.size == self._size
             and noted.offset
-            and self._may_resume(noted.location)
+            and self._client.is_own(noted.location)
         ):
-            self._session = noted
-            if self._is_kept():
+            if location is None and not self._is_inside(noted.location):
+                location = self._client.start_upload(self._repository)
+            if self._may_resume(noted.location, location):
+                self._session = noted
+            if self._session is noted and self._is_kept():
                 self._resumed = self._session.offset
                 if location is not None:
                     self._client.cancel_upload(self._repository, location)
@@ -121,12 +124,23 @@ class Upload:
                 return
         self._begin(location)
 
-    def _may_resume(self, location: str) -> bool:
-        """Whether a noted upload is one of this repository, at the registry itself: a note is a file, which others may
-        have written (a cache that CI hands on), and what it names is sent the layer."""
+    def _may_resume(self, noted: str, fresh: str | None) -> bool:
+        """Whether an upload that was noted at the registry itself is one of this repository: a note is a file, which
+        others may have written (a cache that CI hands on), and what it names is sent the layer.
+
+        Where a registry keeps uploads is its own affair (Artifact Registry and Artifactory do so outside ``/v2/``): a
+        place beside the ``fresh`` one, which it has named in this run, is as good.
+        """
+        if self._is_inside(noted):
+            return True
+        if fresh is None or not self._client.is_own(fresh):
+            return False
+        (beside, name), (here, _) = (_parted(each) for each in (noted, fresh))
+        return beside == here and re.fullmatch(r"\.{0,2}|.*%.*", name) is None
+
+    def _is_inside(self, location: str) -> bool:
         place = urlsplit(location).path
-        inside = place.startswith(f"/v2/{self._repository}/") and not re.search(r"/\.{1,2}(/|$)|//|%", place)
-        return inside and self._client.is_own(location)
+        return place.startswith(f"/v2/{self._repository}/") and not re.search(r"/\.{1,2}(/|$)|//|%", place)
 
     def _is_kept(self) -> bool:
         """The noted upload may lie where nothing answers any more, or belong to another login."""
@@ -190,7 +204,7 @@ class Upload:
         else:
             self._failures = 0
         self._session = replace(self._session, location=self._client.location(answer), offset=end)
-        if self._may_resume(self._session.location):
+        if self._client.is_own(self._session.location):
             self._notes.save(self._session)
         self._moved(end)
 
@@ -420,6 +434,12 @@ class Upload:
     def _check_stop(self) -> None:
         if self._client.access.stopped():
             raise Interrupted
+
+
+def _parted(location: str) -> tuple[str, str]:
+    """An upload's place: the path that it shares with others, and its own name there."""
+    beside, _, name = urlsplit(location).path.rpartition("/")
+    return beside, name
 
 
 def _end_of(answer: Answer) -> int | None:

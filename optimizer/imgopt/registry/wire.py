@@ -24,7 +24,8 @@ PIECE_BYTES = 1 << 16
 _UNSENT_BYTES = 1 << 17
 _MOST_BODY_BYTES = 1 << 16
 
-Broken = (OSError, HTTPException)
+#: UnicodeError: of a name that no resolver takes, such as a proxy's.
+Broken = (OSError, HTTPException, UnicodeError)
 
 
 class Wire:
@@ -47,7 +48,7 @@ class Wire:
         self, method: str, url: str, headers: Mapping[str, str], length: int | None, *, expect: bool = False
     ) -> None:
         """Sends the head of a request. ``length`` None: the body ends when `finish` says so. ``expect`` asks for a
-        "100 Continue", see `taken`. Raises OSError or HTTPException."""
+        "100 Continue", see `taken`. Raises what `Broken` names."""
         fresh = self._connection is None
         try:
             self._begin(method, url, headers, length, expect)
