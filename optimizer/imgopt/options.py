@@ -85,13 +85,14 @@ class Options:
 
 
 def platform_name(text: str) -> str:
-    """``linux/amd64`` as engines normalise it (``linux/x86_64``, ``arm64``). UsageError for what is none."""
+    """``linux/amd64`` as engines normalise it (``linux/x86_64``, ``arm64``); a version of the system may stand behind it,
+    as in ``windows(10.0.20348)/amd64``. UsageError for what is none."""
     parts = text.strip().lower().split("/")
     if len(parts) == 1:
         parts = ["linux", *parts]
     parts[1:2] = [_ARCHITECTURES.get(parts[1], parts[1])]
     name = "/".join(parts)
-    if not re.fullmatch(r"(linux|windows)/[a-z0-9_]+(/v[0-9]+)?", name):
+    if not re.fullmatch(r"(linux|windows)(\([a-z0-9._-]+\))?/[a-z0-9_]+(/v[0-9]+)?", name):
         raise UsageError(f"{text!r} is not a platform", "write linux/amd64 or linux/arm64")
     return name
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from command_line import Imgopt, Run
-from image_archives import OCI_CONFIG, OCI_MANIFEST, Layout, config_of, digest, packed, tar_of
+from image_archives import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, Layout, config_of, digest, packed, tar_of
 from image_samples import docker_archive as sample
 from image_samples import layer, link
 
@@ -114,6 +114,137 @@ def test_a_platform_that_is_called_an_attestation_is_judged(imgopt: Imgopt, tmp_
     layout.top = [layout.index(entries)]
     run = imgopt("gate", layout.write(tmp_path / "l"), "--forbid", "jdk", "--format", "json")
     assert run.code == 1 and list(judged(run)) == ["linux/amd64", "linux/arm64"]
+
+
+def image(
+    layout: Layout,
+    user: str,
+    platform: dict[str, str] | None,
+    *,
+    artifact: bool = False,
+    system: str = "linux",
+    architecture: str = "amd64",
+    **more: Any,
+) -> dict[str, Any]:
+    """An image that is told from others by its user, or what `oras push` makes of a file."""
+    config = json.loads(config_of([AMD], architecture, User=user)) | {"os": system}
+    kind = "application/vnd.unknown.config.v1+json" if artifact else OCI_CONFIG
+    layers = [layout.add(packed(AMD), f"{OCI_LAYER}+gzip")]
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": layout.add(b"{}" if artifact else json.dumps(config).encode(), kind),
+        "layers": layers,
+    }
+    more |= {"platform": platform} if platform is not None else {}
+    return layout.add(json.dumps(manifest).encode(), OCI_MANIFEST, **more)
+
+
+def on(architecture: str, system: str = "linux", **more: str) -> dict[str, str]:
+    return {"os": system, "architecture": architecture, **more}
+
+
+ATTESTED = {"annotations": {"vnd.docker.reference.type": "attestation-manifest"}}
+
+
+@pytest.mark.parametrize(
+    ("platform", "more", "shown"),
+    [
+        (on("amd64", variant="unknown"), {}, "linux/amd64/unknown"),
+        (on("amd64", variant="unknown"), ATTESTED, "linux/amd64/unknown"),
+        (on("amd64", **{"os.version": "unknown"}), {}, "linux(unknown)/amd64"),
+        (on("unknown"), {}, "linux/unknown"),
+        (on("unknown", "unknown"), ATTESTED, "unknown/unknown"),
+        (None, ATTESTED, "linux/amd64"),
+        (None, {**ATTESTED, "artifactType": "application/spdx+json"}, "linux/amd64"),
+    ],
+)
+def test_an_index_hides_no_image(
+    imgopt: Imgopt, tmp_path: Path, platform: dict[str, str] | None, more: dict[str, Any], shown: str
+) -> None:
+    layout = Layout()
+    good = image(layout, "1000", on("arm64"), architecture="arm64")
+    layout.top = [layout.index([good, image(layout, "0", platform, **more)])]
+    run = imgopt("gate", layout.write(tmp_path / "l"), "--forbid", "root-user", "--format", "json")
+    assert run.code == 1 and list(judged(run)) == ["linux/arm64", shown], run.text
+
+
+def sbom(layout: Layout, of: dict[str, Any]) -> dict[str, Any]:
+    """As OCI 1.1 has an artifact that refers to an image."""
+    kind = "application/spdx+json"
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "artifactType": kind,
+        "config": layout.add(b"{}", "application/vnd.oci.empty.v1+json"),
+        "layers": [layout.add(PROVENANCE, kind)],
+        "subject": {each: of[each] for each in ("mediaType", "digest", "size")},
+    }
+    return layout.add(json.dumps(manifest).encode(), OCI_MANIFEST, artifactType=kind)
+
+
+def signature(layout: Layout, of: dict[str, Any]) -> dict[str, Any]:
+    """As cosign writes it: the config is of an image's type, and names no platform."""
+    config = {"architecture": "", "os": "", "config": {}, "rootfs": {"type": "layers", "diff_ids": []}}
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": layout.add(json.dumps(config).encode(), OCI_CONFIG),
+        "layers": [layout.add(PROVENANCE, "application/vnd.dev.cosign.simplesigning.v1+json")],
+    }
+    return layout.add(json.dumps(manifest).encode(), OCI_MANIFEST)
+
+
+def pushed_file(layout: Layout, _: dict[str, Any]) -> dict[str, Any]:
+    return image(layout, "", None, artifact=True)
+
+
+@pytest.mark.parametrize("beside", [sbom, signature, pushed_file])
+@pytest.mark.parametrize("nested", [True, False])
+def test_what_is_no_image_beside_one_is_no_platform(
+    imgopt: Imgopt, tmp_path: Path, beside: Any, nested: bool
+) -> None:
+    layout = Layout()
+    one = image(layout, "1000", on("amd64"))
+    entries = [one, beside(layout, one)]
+    layout.top = [layout.index(entries)] if nested else entries
+    where = layout.write(tmp_path / "l")
+    run = imgopt("gate", where, "--forbid", "root-user", "--max-size", "9MB", "--format", "json")
+    assert run.code == 0 and list(judged(run)) == ["linux/amd64"], run.text + run.err
+    assert imgopt("inspect", where).code == 0
+
+
+def test_a_chart_alone_is_no_image(imgopt: Imgopt, tmp_path: Path) -> None:
+    layout = Layout()
+    layout.top = [pushed_file(layout, {})]
+    run = imgopt("gate", layout.write(tmp_path / "l"), "--max-size", "9MB")
+    assert run.code == 2 and "not that of an image to run" in run.err
+
+
+def test_versions_of_a_system_are_platforms(imgopt: Imgopt, tmp_path: Path) -> None:
+    layout = Layout()
+    versions = [on("amd64", "windows", **{"os.version": version}) for version in ("10.0.17763", "10.0.20348")]
+    entries = [image(layout, f"user{number}", each, system="windows") for number, each in enumerate(versions)]
+    layout.top = [layout.index([image(layout, "1000", on("amd64")), *entries])]
+    where = layout.write(tmp_path / "l")
+    names = ["linux/amd64", "windows(10.0.17763)/amd64", "windows(10.0.20348)/amd64"]
+    run = imgopt("gate", where, "--max-size", "9MB", "--format", "json")
+    assert run.code == 0 and list(judged(run)) == names
+    for name in names[:2]:
+        run = imgopt("gate", where, "--max-size", "9MB", "--platform", name, "--format", "json")
+        assert run.code == 0 and list(judged(run)) == [name]
+    run = imgopt("gate", where, "--max-size", "9MB", "--platform", "windows/amd64")
+    assert run.code == 2 and names[1] in run.err and names[2] in run.err
+
+
+def test_the_very_platform_wins_over_its_variants(imgopt: Imgopt, tmp_path: Path) -> None:
+    layout = Layout()
+    entries = [image(layout, "1000", on("amd64")), image(layout, "0", on("amd64", variant="v3"))]
+    layout.top = [layout.index(entries)]
+    where = layout.write(tmp_path / "l")
+    assert imgopt("gate", where, "--forbid", "root-user").code == 1
+    assert imgopt("gate", where, "--forbid", "root-user", "--platform", "linux/amd64").code == 0
+    assert imgopt("gate", where, "--forbid", "root-user", "--platform", "linux/amd64/v3").code == 1
 
 
 def test_two_images_of_one_platform_are_not_one(imgopt: Imgopt, tmp_path: Path) -> None:

@@ -72,6 +72,26 @@ def test_a_table_of_a_known_image_is_not_even_told(imgopt: Imgopt) -> None:
     assert run.code == 0 and "fits" not in run.text
 
 
+@pytest.mark.parametrize(
+    "table", ["shop-worker", "shop/worker", "team/shop_worker", "shop.worker", "shop-job-runner"]
+)
+def test_a_module_is_the_end_of_its_image_s_name(imgopt: Imgopt, table: str) -> None:
+    for module in ("api", "worker", "job-runner"):
+        Path(module).mkdir()
+        Path(module, "Dockerfile").write_text("FROM scratch\n")
+    run = gated(imgopt, [table], "shop-api")
+    assert run.code == 0 and "fits" not in run.text
+
+
+@pytest.mark.parametrize("table", ["shopp-api", "payment-api", "shop-worker", "shop-apiworker"])
+def test_a_module_of_the_image_itself_excuses_no_table(imgopt: Imgopt, table: str) -> None:
+    Path("api").mkdir()
+    Path("api/Dockerfile").write_text("FROM scratch\n")
+    run = gated(imgopt, [table], "shop-api")
+    assert run.code == 2 and "fits no image" in run.err
+    assert "the gate fails: 1 mistake in the configuration" in run.text and "not measured" not in run.text
+
+
 def test_a_table_for_an_image_that_cannot_be_had_fits_it(imgopt: Imgopt) -> None:
     Path("imgopt.toml").write_text('[budgets."cut.tar"]\nmax-size = "1GB"\n')
     Path("cut.tar").write_bytes(b"x" * 2000)

@@ -169,6 +169,100 @@ def test_a_name_is_looked_up_in_the_image(
     assert run.code == code, run.text
 
 
+APPS, ROOTS = b"app:x:1000:1000::/:\n", b"app:x:0:0::/:\n"
+
+
+def with_pax(name: str, content: bytes, *, kind: bytes = tarfile.XHDTYPE, **records: str) -> bytes:
+    """A file with a PAX header (or, of the kind `g`, behind one that is every file's), without an end of the tar."""
+    lines = b""
+    for key, value in records.items():
+        record = f" {key.replace('_', '.')}={value}\n".encode()
+        length = next(n for n in range(len(record), 999) if n == len(record) + len(str(n)))
+        lines += str(length).encode() + record
+    parts = b""
+    for each, data, sort in (("pax", lines, kind), (name, content, tarfile.REGTYPE)):
+        entry = tarfile.TarInfo(each)
+        entry.type, entry.size = sort, len(data)
+        parts += entry.tobuf(tarfile.USTAR_FORMAT) + data + bytes(-len(data) % 512)
+    return parts
+
+
+def sparse_1(name: str, padding: bytes, content: bytes) -> bytes:
+    """Of PAX sparse 1.0: the rest of the map's block is stored, and no file has it."""
+    block = (b"1\n0\n%d\n\n" % len(content) + padding).ljust(512, b"\n")
+    records = {"GNU_sparse_major": "1", "GNU_sparse_minor": "0", "GNU_sparse_name": name}
+    return with_pax("sparse/passwd", block + content, **records, GNU_sparse_realsize=str(len(content)))
+
+
+TO_ETC = ("lnk", link("etc", SYMBOLIC))
+
+
+@pytest.mark.parametrize(
+    ("layers", "code"),
+    [
+        # the last of two entries is the file, whatever their sizes
+        ([layer([("etc/passwd", APPS), ("etc/passwd", ROOTS + b"#" * 70_000)])], 1),
+        ([layer([("etc/passwd", ROOTS + b"#" * 70_000), ("etc/passwd", APPS)])], 0),
+        ([layer([("etc/passwd", ROOTS), ("etc/passwd", link("nowhere", SYMBOLIC)), ("etc/passwd", APPS)])], 0),
+        # hard links in the order of the tar
+        ([layer([("a", APPS), ("etc/passwd", link("a")), ("etc/passwd", ROOTS)])], 1),
+        ([layer([("a", APPS), ("a", ROOTS), ("etc/passwd", link("a"))])], 1),
+        ([layer([("a", ROOTS), ("etc/passwd", link("a")), ("a", APPS)])], 1),
+        ([layer({"a": ROOTS}), layer([("etc/passwd", link("a")), ("a", APPS)])], 1),
+        ([layer([("etc/passwd", link("a")), ("a", ROOTS)])], 3),
+        # through a link: one engine follows it, another one replaces it
+        ([layer([("etc/passwd", APPS), TO_ETC, ("lnk/passwd", ROOTS)])], 3),
+        ([layer([("etc/passwd", APPS), TO_ETC]), layer({"lnk/passwd": ROOTS})], 3),
+        ([layer([("etc/passwd", APPS), TO_ETC]), layer({"lnk/x": b""}), layer({"lnk/passwd": ROOTS})], 3),
+        ([layer([("etc/passwd", APPS), TO_ETC, ("b", link("lnk", SYMBOLIC))]), layer({"b/passwd": ROOTS})], 3),
+        ([layer([("etc/passwd", APPS), TO_ETC]), layer([("r", ROOTS), ("lnk/passwd", link("r"))])], 3),
+        ([layer([("etc/x/a", APPS), ("etc/passwd", link("x/a", SYMBOLIC)), TO_ETC]),
+          layer({"lnk/x": link("/y", SYMBOLIC), "y/a": ROOTS})], 3),
+        ([layer([("etc/a", APPS), TO_ETC]), layer([("lnk/a", ROOTS), ("etc/passwd", link("etc/a"))])], 3),
+        ([layer([("etc/passwd", APPS), TO_ETC]), layer({"lnk/hosts": b"x"})], 0),
+        # what is written by its own name afterwards is not sure either, and that costs nobody anything
+        ([layer([("etc", link("r", SYMBOLIC)), ("r/passwd", ROOTS), ("etc/x", b"1")])], 3),
+        # sparse: what is stored are not the bytes of the file
+        ([sparse_1("etc/passwd", APPS, ROOTS)], 3),
+        ([sparse_1("a", APPS, ROOTS) + layer({"etc/passwd": link("a")})], 3),
+        ([layer({"etc/passwd": ROOTS}), sparse_1("etc/passwd", APPS, ROOTS) + layer({"etc/passwd": APPS})], 0),
+        # names, as Go's archive/tar takes them
+        ([layer({"etc/passwd": APPS}), with_pax("etc/passwd", ROOTS, path="")], 1),
+        ([layer({"etc/passwd": APPS}), with_pax("etc/passwd", ROOTS, kind=b"g", path="x")], 1),
+        ([layer({"etc/passwd": APPS}), with_pax("etc/passwd", ROOTS, GNU_sparse_name="x")], 3),
+    ],
+)  # fmt: skip
+def test_the_users_are_those_that_an_engine_unpacks(
+    imgopt: Imgopt, tmp_path: Path, layers: Sequence[bytes], code: int
+) -> None:
+    image = docker_archive(tmp_path / "image.tar", layers, User="app")
+    run = imgopt("gate", image, "--forbid", "root-user")
+    assert run.code == code, run.text
+
+
+@pytest.mark.parametrize("kind", [b"x", b"L"])
+def test_a_file_with_two_names_is_no_layer(imgopt: Imgopt, tmp_path: Path, kind: bytes) -> None:
+    first = with_pax("n", b"", path="x")[:1024]
+    second = with_pax("etc/passwd", ROOTS, kind=kind, path="y")
+    image = docker_archive(tmp_path / "image.tar", [layer({"etc/passwd": APPS}), first + second], User="app")
+    run = imgopt("gate", image, "--forbid", "root-user")
+    assert run.code == 2 and "a file in it has two" in run.err
+
+
+@pytest.mark.parametrize("name", ["opt/java/lib/modules", "opt/tools/javac"])
+def test_a_sparse_compiler_is_not_measured(imgopt: Imgopt, tmp_path: Path, name: str) -> None:
+    image = docker_archive(
+        tmp_path / "image.tar", [sparse_1(name, b"", runtime("java.base", "jdk.compiler"))]
+    )
+    run = imgopt("gate", image, "--forbid", "jdk")
+    assert run.code == 3 and "stored as a sparse file" in " ".join(run.text.split()), run.text
+
+
+def test_a_jdk_that_is_written_through_a_link_is_found(imgopt: Imgopt, tmp_path: Path) -> None:
+    layers: list[Files] = [{"opt/j/lib/x": b"", "lnk": link("opt/j/lib", SYMBOLIC)}, {"lnk/tools.jar": TOOLS}]
+    assert forbid(imgopt, tmp_path, "jdk", layers).code == 1
+
+
 # build tools and caches, wherever they lie
 
 BIG = random.Random(2).randbytes(150_000)
@@ -288,6 +382,9 @@ def test_the_started_jar_is_never_left_out(
         # a jar without classes stands for several others
         ([{"p.jar": plain_jar(1, size=9, manifest="Class-Path: a.jar b.jar")}, {"a.jar": plain_jar(2)},
           {"b.jar": plain_jar(3)}], {"Entrypoint": ["java", "-jar", "/p.jar"]}),
+        # written through a link
+        ([{"opt/app.jar": plain_jar(1), "lnk": link("opt", SYMBOLIC)}, {"lnk/app.jar": plain_jar(2, size=1_500_000)}],
+         {"Entrypoint": ["java", "-jar", "/opt/app.jar"]}),
         # more jars than are looked into
         ([{f"opt/{number:03}.jar": plain_jar(number) for number in range(201)}],
          {"Entrypoint": ["java", "-cp", "/decoy/BOOT-INF/classes", "A"]}),

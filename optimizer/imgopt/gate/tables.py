@@ -9,7 +9,7 @@ or there are no more such tables than such images. Otherwise it is told, and not
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -29,18 +29,11 @@ def unfit(
     tables: Sequence[BudgetTable],
     subjects: Sequence[Subject],
     others: Sequence[str],
-    belongs: Callable[[str], bool],
+    belongs: Callable[[str, Iterable[str]], bool],
 ) -> tuple[list[ConfigError], list[str]]:
     """The errors, and what is only told. ``others``: names of images that could not be looked at; ``belongs``: whether
-    a pattern is known to be of an image that is not in this call."""
+    a pattern is known to be of an image that is not in this call, which has those without a table."""
     named = [table for table in tables if table.pattern is not None]
-    lost = [
-        table
-        for table in named
-        if not any(table.applies(subject.names) for subject in subjects)
-        and not table.applies(others)
-        and not belongs(table.pattern or "")
-    ]
     # what a Dockerfile will be called is not known before the build, where nobody says it
     alone = {
         subject.bare: None
@@ -48,6 +41,13 @@ def unfit(
         if not (subject.predicted and subject.bare == subject.path)
         and not any(table.applies(subject.names) for table in named)
     }
+    lost = [
+        table
+        for table in named
+        if not any(table.applies(subject.names) for subject in subjects)
+        and not table.applies(others)
+        and not belongs(table.pattern or "", alone)
+    ]
     plain = [table for table in lost if not _is_glob(table.pattern or "")]
     errors: list[ConfigError] = []
     told: list[str] = []
@@ -122,18 +122,35 @@ def modules(directory: Path) -> Iterator[str]:
             continue
 
 
-def belonging(directory: Path | None, baseline: Sequence[str]) -> Callable[[str], bool]:
-    """Whether a pattern is an image's of the baseline, or has the name of one of the repository's modules."""
+def belonging(directory: Path | None, baseline: Sequence[str]) -> Callable[[str, Iterable[str]], bool]:
+    """Whether a pattern is an image's of the baseline, or ends with the name of one of the repository's modules.
+
+    The module ``worker`` is that of ``shop/worker`` and of ``shop-worker``; but where an image that has no table ends
+    with it too, ``shopp-worker`` may well be meant for that one.
+    """
     found: list[str] = []
 
-    def belongs(pattern: str) -> bool:
+    def belongs(pattern: str, alone: Iterable[str]) -> bool:
         if any(fnmatchcase(name.partition(" (")[0], pattern) for name in baseline):
             return True
         if directory is None:
             return False
         if not found:
             found.extend(["", *modules(directory)])
-        last = pattern.rpartition("/")[2].partition(":")[0]
-        return last.strip("*") != "" and any(name and fnmatchcase(name, last) for name in found)
+        last = _last(pattern)
+        if last.strip("*") == "":
+            return False
+        if any(name and fnmatchcase(name, last) for name in found):
+            return True
+        ends = {name for name in found if name and _ends_with(last, name)}
+        return any(not any(_ends_with(_last(image), name) for image in alone) for name in ends)
 
     return belongs
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2].partition(":")[0]
+
+
+def _ends_with(name: str, module: str) -> bool:
+    return name == module or name.endswith(tuple(f"{mark}{module}" for mark in "-_."))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import platform as machine
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from imgopt.errors import InputError
+from imgopt.errors import InputError, MeasureError
 from imgopt.images import documents as doc
 from imgopt.images.model import ALONE, Descriptor, Family
 from imgopt.images.stores import Store
@@ -18,13 +19,20 @@ from imgopt.text.quoting import typed
 _MOST_DEPTH = 4
 _MOST_IMAGES = 1000
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+#: Of an image; "" is an old tool's that left it away.
+_CONFIG_TYPES = frozenset(
+    ("", "application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
+)
+_LAYERS = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
+_VERSION = re.compile(r"\([^()]*\)")
 _NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A manifest that an index leads to. ``platform`` is "" where only its config says it. ``attachment``: it is an
-    attestation of another one, which nothing runs; ``strange``: a platform's, and no manifest of a known type."""
+    """A manifest that an index leads to. ``platform`` is "" where only its config says it. ``attachment``: what lies
+    in it is no image (an attestation, an SBOM, a signature); ``strange``: a platform's, and no manifest of a known
+    type."""
 
     descriptor: Descriptor
     platform: str
@@ -126,7 +134,8 @@ def _present(store: Store, tag: str | None) -> tuple[list[Candidate], list[Candi
             f"it has more than {_MOST_IMAGES} images", "name one as oci:FILE:TAG", path=store.name
         )
     if all(each.attachment for each in candidates):  # an image that only looks like one
-        candidates = [replace(each, attachment=False) for each in candidates if each.platform]
+        candidates = [each for each in candidates if each.platform] or candidates
+        candidates = [replace(each, attachment=False) for each in candidates]
     images = [each for each in candidates if not each.attachment and not each.strange]
     present = [each for each in images if store.find(_path(each, store)) is not None]
     if not present:
@@ -172,20 +181,53 @@ def _candidates(
                 inside = f"{store.name} ({path})"
                 yield from _candidates(store, doc.mapping(nested, inside), own, inside, depth + 1, seen)
         elif described.media_type in doc.MANIFEST_TYPES:
-            platform = _platform(entry.get("platform"))
-            # a word that it is an attestation hides no platform that an engine would run
-            nobodys = "unknown" in platform.split("/")
-            attested = bool(annotations.get("vnd.docker.reference.type")) and not platform
-            yield Candidate(described, platform, own, nobodys or attested)
+            candidate = Candidate(described, _platform(entry.get("platform")), own)
+            attested = bool(annotations.get("vnd.docker.reference.type"))
+            yield replace(candidate, attachment=_is_attachment(store, candidate, attested=attested))
         elif (platform := _platform(entry.get("platform"))) and "unknown" not in platform.split("/"):
             yield Candidate(described, platform, own, strange=True)
 
 
+def _is_attachment(store: Store, candidate: Candidate, *, attested: bool) -> bool:
+    """Whether no engine would run it: by what lies in it, since its index may say anything.
+
+    A platform that an engine may have is always an image's; only what is not there is taken by its index's word.
+    """
+    nobodys = _nobodys(candidate.platform)
+    if candidate.platform and not nobodys:
+        return False
+    try:
+        if store.find(_path(candidate, store)) is None:
+            return nobodys or attested
+        label = f"{store.name} ({_path(candidate, store)})"
+        manifest = doc.mapping(doc.parsed(doc.read_blob(store, candidate.descriptor.digest), label), label)
+        if doc.descriptor(manifest.get("config"), label).media_type not in _CONFIG_TYPES:
+            return True
+        kinds = [doc.descriptor(each, label).media_type for each in doc.items(manifest, "layers", label)]
+        if kinds and not any(kind.startswith(_LAYERS) for kind in kinds):
+            return True
+        return nobodys and _nobodys(_configured(store, candidate))
+    except InputError:
+        return False  # who reads it says what is wrong
+    except MeasureError:
+        return nobodys
+
+
+def _nobodys(platform: str) -> bool:
+    """Whether it is the platform of no machine. A variant that nobody knows still is some machine's."""
+    return "unknown" in platform.split("/")[:2]
+
+
 def _platform(value: Any) -> str:
+    """``os/arch[/variant]``, and as containerd writes it ``os(version)/arch`` where it is for one version only."""
     if not isinstance(value, dict):
         return ""
-    parts = [str(value.get(key) or "") for key in ("os", "architecture", "variant")]
-    return "/".join(part for part in parts if part)
+    system, architecture, variant, version = (
+        str(value.get(key) or "") for key in ("os", "architecture", "variant", "os.version")
+    )
+    if system and version:
+        system = f"{system}({version})"
+    return "/".join(part for part in (system, architecture, variant) if part)
 
 
 def _choose(store: Store, candidates: list[Candidate], platform: str | None) -> Candidate:
@@ -196,7 +238,8 @@ def _choose(store: Store, candidates: list[Candidate], platform: str | None) -> 
     wanted = platform
     if wanted is None and len({name for _, name in known}) > 1:
         wanted = f"linux/{_ARCHITECTURES.get(machine.machine(), machine.machine().lower())}"
-    chosen = [each for each, name in known if wanted is None or matches(name, wanted)]
+    fit = None if wanted is None else fitting([name for _, name in known], wanted)
+    chosen = [each for each, name in known if fit is None or name in fit]
     if len(chosen) == 1:
         return chosen[0]
     platforms = ", ".join(sorted({name for _, name in known if name}))
@@ -204,6 +247,12 @@ def _choose(store: Store, candidates: list[Candidate], platform: str | None) -> 
         raise InputError(
             f"it holds no image for {wanted}",
             f"it has {platforms or 'none'}: give --platform",
+            path=store.name,
+        )
+    if fit is not None and len(fit) > 1:
+        raise InputError(
+            f"it holds {len(fit)} images for {wanted}",
+            "give one of them: " + ", ".join(typed(f"--platform={each}") for each in sorted(fit)),
             path=store.name,
         )
     raise _ambiguous(store, chosen)
@@ -222,9 +271,16 @@ def _configured(store: Store, candidate: Candidate) -> str:
     return _platform(doc.parsed(_read(store, candidate).config, store.name))
 
 
+def fitting(names: Sequence[str], wanted: str) -> set[str]:
+    """Those of the platforms that are the wanted one: the one of that very name, else all that it `matches`."""
+    return {wanted} & set(names) or {name for name in names if matches(name, wanted)}
+
+
 def matches(name: str, wanted: str) -> bool:
-    """Whether a platform is the wanted one; without a variant any does, and arm64's only one is v8."""
+    """Whether a platform is the wanted one; without a variant or a version any does, and arm64's only one is v8."""
     have, want = (text.removesuffix("/v8") if "/arm64" in text else text for text in (name, wanted))
+    if "(" not in want:
+        have = _VERSION.sub("", have, count=1)
     return have == want or (want.count("/") == 1 and have.startswith(f"{want}/"))
 
 

@@ -1,7 +1,11 @@
 """Layers on top of one another: which files are seen in the end, and which bytes are stored for nobody.
 
 Whiteouts (``.wh.NAME``, ``.wh..wh..opq``) hide what lies in the layers below, wherever they stand in their own
-layer's tar. A hard link shares its target's bytes: they are waste only when the last name is gone.
+layer's tar. Everything else is taken in the order of the tar, as engines unpack it: the last entry of a name wins. A
+hard link shares its target's bytes: they are waste only when the last name is gone.
+
+What a layer writes through a symbolic link lies elsewhere by one engine and replaces the link by another: both places
+are remembered, and what is read there is not sure (`Filesystem.unsure`).
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from imgopt.inspection.tarstream import Entry
+from imgopt.inspection.tarstream import Entry, clean
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
@@ -20,14 +24,17 @@ INTERNAL = ".wh..wh."
 
 
 class Content:
-    """Bytes that a layer stores under ``path``; ``names`` of the image that show them."""
+    """Bytes that a layer stores under ``path``, as the entry ``number`` of its tar; ``names`` of the image that show
+    them. ``sparse``: what is stored are not the file's own bytes."""
 
-    __slots__ = ("layer", "names", "path", "size")
+    __slots__ = ("layer", "names", "number", "path", "size", "sparse")
 
-    def __init__(self, size: int, layer: int, path: str) -> None:
+    def __init__(self, size: int, layer: int, entry: Entry) -> None:
         self.size = size
         self.layer = layer
-        self.path = path
+        self.path = entry.path
+        self.number = entry.number
+        self.sparse = entry.sparse
         self.names = 1
 
 
@@ -79,6 +86,10 @@ class Filesystem:
 
     def __init__(self) -> None:
         self.root = Node(-1, 0, None, directory=True)
+        #: Paths that a layer wrote through a link, to where the link led; "" where that was nowhere.
+        self.through: dict[str, str] = {}
+        self._unsure: set[str] = set()
+        self._followed: dict[str, str] = {}  # a link that was written through: where it led
         self.wasted: dict[str, Wasted] = {}
         self.wasted_in: dict[int, int] = {}  # layer: bytes it stores that nobody sees
         self.score = Score()
@@ -88,6 +99,7 @@ class Filesystem:
         self.score.add(entries, self._hidden_sizes(whiteouts))
         for entry in whiteouts:
             directory, name = _split(entry.path)
+            self._note_links(entry.path)
             if name == OPAQUE:
                 self._empty(directory or "/", layer)
             elif not name.startswith(INTERNAL):
@@ -96,12 +108,14 @@ class Filesystem:
         for entry in entries:
             if is_whiteout(entry.path):
                 continue
-            if entry.kind == "link":
-                links.append(entry)
-            else:
+            self._note_links(entry.path)
+            if entry.kind != "link":
                 self._put(entry, layer)
-        for entry in links:  # their targets may stand behind them only by mistake; docker takes tar order
-            self._link(entry, layer)
+            elif not self._link(entry, layer):
+                links.append(entry)
+        for entry in links:  # their targets stand behind them only by mistake: no engine unpacks that
+            self._unsure.add(entry.path)
+            self._link(entry, layer, missing=True)
 
     def find(self, path: str) -> Node | None:
         node: Node | None = self.root
@@ -113,8 +127,39 @@ class Filesystem:
             node = node.children.get(part)
         return node
 
-    def resolve(self, path: str) -> tuple[str, Node] | None:
-        """Where a path leads in a container, links followed, and what lies there; None where that is nothing."""
+    def unsure(self, path: str) -> bool:
+        """Whether engines may differ in what they have under a path, or behind the links that it leads through."""
+        if not self._unsure:
+            return False
+        passed: list[str] = []
+        self.resolve(path, passed)
+        return any(each in self._unsure for each in (path, *passed))
+
+    def _note_links(self, path: str) -> None:
+        """Remembers what is written through a link, before it is."""
+        directory = _split(path)[0]
+        if not directory:
+            return
+        node: Node | None = self.root
+        walked = ""
+        for part in directory.split("/")[1:]:
+            walked += f"/{part}"
+            node = node.children.get(part) if node is not None and node.children is not None else None
+            led = self._followed.get(walked)
+            if led is None and node is not None and node.target is not None:
+                found = self.resolve(walked)
+                led = self._followed[walked] = found[0] if found is not None else ""
+            if led is not None:
+                real = f"{led.rstrip('/')}{path[len(walked) :]}" if led else ""
+                self.through[path] = real
+                self._unsure.update(each for each in (path, real) if each)
+                return
+            if node is None and not self._followed:
+                return
+
+    def resolve(self, path: str, passed: list[str] | None = None) -> tuple[str, Node] | None:
+        """Where a path leads in a container, links followed, and what lies there; None where that is nothing.
+        ``passed`` takes all paths on the way."""
         waiting = path.split("/")[::-1]
         parts: list[str] = []
         nodes = [self.root]
@@ -130,6 +175,8 @@ class Filesystem:
                 continue
             children = nodes[-1].children
             node = children.get(part) if children is not None else None
+            if passed is not None:
+                passed.append("/".join(("", *parts, part)))
             if node is None:
                 return None
             if node.target is not None:
@@ -191,29 +238,34 @@ class Filesystem:
         if old is not None:
             self._drop(old, entry.path, layer, removed=False)
         size = entry.unpacked_bytes
-        content = Content(size, layer, entry.path) if size else None
+        content = Content(size, layer, entry) if size else None
         target = entry.target if entry.kind == "symlink" else None
         parent.children[name] = Node(layer, size, content, directory=False, target=target)
 
-    def _link(self, entry: Entry, layer: int) -> None:
-        from imgopt.inspection.tarstream import clean
-
-        target = self.find(clean(entry.target))
+    def _link(self, entry: Entry, layer: int, *, missing: bool = False) -> bool:
+        """False where its target is not there, and nothing was done, unless it may be ``missing``."""
+        path = clean(entry.target)
+        target = self.find(path)
         if target is None:  # behind a linked directory
-            resolved = self.resolve(clean(entry.target))
+            resolved = self.resolve(path)
             target = resolved[1] if resolved is not None else None
+        if target is None and not missing:
+            return False
+        if self.unsure(path):
+            self._unsure.add(entry.path)
         content = target.content if target is not None else None
         parent, name = self._parent(entry.path, layer)
         assert parent.children is not None
         old = parent.children.get(name)
         if old is target and old is not None:
-            return
+            return True
         if content is not None:
             content.names += 1
         if old is not None:
             self._drop(old, entry.path, layer, removed=False)
         symlink = target.target if target is not None else None
         parent.children[name] = Node(layer, 0, content, directory=False, target=symlink)
+        return True
 
     def _remove(self, path: str, layer: int) -> None:
         """A whiteout: what the layers below put there is gone."""

@@ -60,6 +60,7 @@ MOST_TEXT_BYTES = 1 << 20
 LEAST_RUNTIME_BYTES = 1024
 MOST_INDEX_BYTES = 64 << 20
 
+SPARSE = "stored as a sparse file, which is not read"
 TOOLS_JAR = "/lib/tools.jar"
 _COMPILER = "com/sun/tools/javac/Main.class"
 #: Of a Java runtime image, little and big endian.
@@ -147,11 +148,13 @@ class _Reader:
         self.image = opened.image
         self.layers: list[_ReadLayer] = []
         self.files = Filesystem()
-        self.jars: dict[tuple[int, str], InspectedJar] = {}
+        self.jars: dict[tuple[int, str], InspectedJar] = {}  # by layer and path, the last of two
+        self._jars: dict[tuple[int, int], InspectedJar] = {}
         self.notes: list[str] = []
         self.compilers: dict[str, None] = {}
         self.untold: dict[What, str] = {}
-        self._kept: dict[tuple[int, str], bytes] = {}
+        # by layer and by number in its tar: a layer may have one name twice
+        self._kept: dict[tuple[int, int], bytes] = {}
         self._kept_bytes = 0
         self._progress = progress
         self._read_bytes = 0
@@ -215,39 +218,58 @@ class _Reader:
         size = layer.blob.size if layer.blob is not None else 0
         self.layers.append(
             _ReadLayer(
-                files, weigher.finish() if weigher else size, stream.position + holes, weigher is not None
+                [(self.files.through.get(path) or path, size) for path, size in files],
+                weigher.finish() if weigher else size,
+                stream.position + holes,
+                weigher is not None,
             )
         )
 
     def text(self, path: str) -> bytes | None:
-        """A small file of the image, links followed; None where there is none, or it is not small."""
+        """A small file of the image, links followed; None where there is none, it is not small, or `doubt` has one."""
         found = self.files.resolve(path)
+        if self.doubt(path) is not None:
+            return None
         content = found[1].content if found is not None else None
         if content is None:
             empty = found is not None and found[1].children is None
             return b"" if empty else None
         if content.size > MOST_TEXT_BYTES:
             return None
-        place = (content.layer, content.path)
+        place = (content.layer, content.number)
         if place not in self._kept:
-            self._read_again(content.layer, {content.path}, jars=False)
+            self._read_again(content.layer, {content.number}, jars=False)
         return self._kept.get(place)
+
+    def doubt(self, path: str) -> str | None:
+        """Why it is not sure what a container has under a path; None where it is."""
+        if self.files.unsure(path):
+            return f"a layer writes {path} through a link, which engines unpack in different ways"
+        found = self.files.resolve(path)
+        if found is not None and found[1].content is not None and found[1].content.sparse:
+            return f"{path} is {SPARSE}"
+        return None
+
+    @property
+    def looked_into(self) -> list[InspectedJar]:
+        """Every jar that was looked into, in the order of the layers and their tars."""
+        return [each for _, each in sorted(self._jars.items(), key=lambda item: item[0])]
 
     def look_at(self, paths: Sequence[str], *, started: bool = False) -> list[str]:
         """Looks into the jars of these real paths that were not looked into yet; those that are left out."""
-        wanted: dict[int, set[str]] = defaultdict(set)
+        wanted: dict[int, set[int]] = defaultdict(set)
         left: list[str] = []
         for path in paths:
             found = self.files.resolve(path)
             content = found[1].content if found is not None else None
-            if content is None or (content.layer, content.path) in self.jars:
+            if content is None or (content.layer, content.number) in self._jars:
                 continue
             if not self._room_for(content.size, started=started):
                 left.append(path)
                 continue
             self._looked_at[started] += 1
             self._jar_bytes[started] += content.size
-            wanted[content.layer].add(content.path)
+            wanted[content.layer].add(content.number)
         for layer in sorted(wanted):
             self._read_again(layer, wanted[layer], jars=True)
         return left
@@ -255,9 +277,9 @@ class _Reader:
     def jar(self, path: str) -> InspectedJar | None:
         found = self.files.resolve(path)
         content = found[1].content if found is not None else None
-        return self.jars.get((content.layer, content.path)) if content is not None else None
+        return self._jars.get((content.layer, content.number)) if content is not None else None
 
-    def _read_again(self, index: int, paths: set[str], *, jars: bool) -> None:
+    def _read_again(self, index: int, numbers: set[int], *, jars: bool) -> None:
         if self._progress is not None:
             self._progress(f"{self._label(index)}, again")
         with self.opened.open_tar(index) as source:
@@ -265,12 +287,12 @@ class _Reader:
                 source, self._label(index), most_bytes=self._most_bytes, most_entries=MOST_ENTRIES
             )
             for entry in stream:
-                if entry.path not in paths or entry.kind != "file":
+                if entry.number not in numbers:
                     continue
                 if jars:
                     self._spooled(entry, stream, index)
                 elif entry.stored_bytes <= MOST_TEXT_BYTES:
-                    self._kept[index, entry.path] = b"".join(stream.chunks())
+                    self._kept[index, entry.number] = b"".join(stream.chunks())
 
     def _label(self, index: int) -> str:
         return f"{self.image.reference}: layer {index + 1}"
@@ -278,7 +300,10 @@ class _Reader:
     def _keep(self, entry: Entry, stream: TarStream, index: int) -> None:
         """What will be asked for: scripts, users, and what makes a Java runtime a JDK."""
         size, name = entry.stored_bytes, _name(entry.path)
-        if size > LEAST_RUNTIME_BYTES and stream.peek(4) in _RUNTIME_MAGICS:
+        if entry.sparse:
+            if name in ("javac", "javac.exe") or entry.path.endswith("/lib/modules"):
+                self.untold.setdefault("jdk", f"{entry.path} is {SPARSE}")
+        elif size > LEAST_RUNTIME_BYTES and stream.peek(4) in _RUNTIME_MAGICS:
             self._runtime(entry, stream)
         elif name in ("javac", "javac.exe") and size and not stream.peek(512).isascii():
             self.compilers[entry.path] = None
@@ -286,7 +311,7 @@ class _Reader:
             name == "passwd" or stream.peek(2) == b"#!"
         ):
             self._kept_bytes += size
-            self._kept[index, entry.path] = b"".join(stream.chunks())
+            self._kept[index, entry.number] = b"".join(stream.chunks())
 
     def _runtime(self, entry: Entry, stream: TarStream) -> None:
         """Whether a runtime image (``lib/modules``) has the module of the compiler, by its index."""
@@ -312,6 +337,9 @@ class _Reader:
             for name in names:
                 found = self.files.resolve(name)
                 content = found[1].content if found is not None else None
+                if content is not None and content.sparse and name.endswith(("/lib/modules", "/javac")):
+                    self.untold.setdefault("jdk", f"{name} is {SPARSE}")
+                    continue
                 if content is None or name.endswith(("/lib/modules", "/rt.jar")):
                     continue
                 if not java_homes([content.path]):  # else it is known by its own name
@@ -339,7 +367,10 @@ class _Reader:
         from imgopt.java.jar import read_jar
 
         assert self._spool is not None
-        spooled = self._spool / f"{len(self.jars)}.jar"
+        if entry.sparse:
+            self._note_jar(entry, index, None, f"it is {SPARSE}")
+            return
+        spooled = self._spool / f"{len(self._jars)}.jar"
         try:
             with spooled.open("wb") as file:
                 for chunk in stream.chunks():
@@ -349,14 +380,16 @@ class _Reader:
                 f"a jar of the image does not fit into {tempfile.gettempdir()}: {error.strerror or error}",
                 "free some space, or set TMPDIR to a larger disk",
             ) from error
-        place = (index, entry.path)
         try:
-            jar = replace(read_jar(spooled), path=entry.path)
-            self.jars[place] = InspectedJar(entry.path, index, entry.stored_bytes, jar)
+            self._note_jar(entry, index, replace(read_jar(spooled), path=entry.path))
         except ImgoptError as error:
-            self.jars[place] = InspectedJar(entry.path, index, entry.stored_bytes, None, error.message)
+            self._note_jar(entry, index, None, error.message)
         finally:
             spooled.unlink(missing_ok=True)
+
+    def _note_jar(self, entry: Entry, index: int, jar: Jar | None, problem: str | None = None) -> None:
+        found = InspectedJar(entry.path, index, entry.stored_bytes, jar, problem)
+        self.jars[index, entry.path] = self._jars[index, entry.number] = found
 
 
 def _name(path: str) -> str:
@@ -377,6 +410,7 @@ class _Tee:
 
 def _with_contents(image: Image, target: str, reader: _Reader) -> Inspection:
     paths = [path for layer in reader.layers for path, size in layer.files if size]
+    paths += reader.files.through  # by their other names too
     links = [
         path
         for path, node in reader.files.files()
@@ -388,10 +422,10 @@ def _with_contents(image: Image, target: str, reader: _Reader) -> Inspection:
     config = image.config.get("config")
     application = find_application(config, reader, java_homes(paths, reader.compilers))
     reader.compilers |= {  # whatever it is called
-        path: None for (_, path), each in reader.jars.items() if each.jar is not None and _compiles(each.jar)
+        each.path: None for each in reader.looked_into if each.jar is not None and _compiles(each.jar)
     }
     homes = java_homes(paths, reader.compilers)
-    last = {each.path: each for _, each in sorted(reader.jars.items())}  # of several copies only it is seen
+    last = {each.path: each for each in reader.looked_into}  # of several copies only it is seen
     jars = tuple(each for each in last.values() if each.path in application.jars or each.jar is None)
     files = reader.files
     places = Places(
@@ -425,6 +459,16 @@ def _with_contents(image: Image, target: str, reader: _Reader) -> Inspection:
         )
     # what is not known matters where it lies in a layer that does not change anyway
     doubt = next((why for layer, why in application.doubts if layer not in told), None)
+    if doubt is None:
+        doubt = next(
+            (
+                f"a layer writes {path} through a link"
+                for pair in files.through.items()
+                for path in pair
+                if path in application.jars or (path and path.startswith(application.classes))
+            ),
+            None,
+        )
     if not told and doubt is None:
         doubt = "no layer is known to hold the application"
     if doubt is not None:  # then nobody can say what a release changes
@@ -442,8 +486,9 @@ def _with_contents(image: Image, target: str, reader: _Reader) -> Inspection:
         {what: stored[what] for what in WHATS if what in stored},
         reader.untold,
     )
-    passwd = reader.text("/etc/passwd")
-    return _inspection(image, target, tuple(layers), contents, reader.notes, passwd)
+    found = _inspection(image, target, tuple(layers), contents, reader.notes, reader.text("/etc/passwd"))
+    why = reader.doubt("/etc/passwd")
+    return replace(found, user_untold=why) if found.root is None and why is not None else found
 
 
 def _linked(places: Places, files: Filesystem, links: Sequence[str]) -> dict[str, What]:
@@ -481,7 +526,7 @@ def _find_tools_jars(reader: _Reader, paths: Sequence[str], links: Sequence[str]
     for path in dict.fromkeys(names):
         left = reader.look_at([path], started=True)
         here = reader.jar(path)
-        found = [jar for (_, each), jar in reader.jars.items() if each == path]
+        found = [jar for jar in reader.looked_into if jar.path == path]
         for jar in found or ([here] if here is not None else []):
             if jar.jar is None:
                 left = [path]

@@ -42,7 +42,8 @@ _WITHOUT_DATA = frozenset((b"1", b"2", b"3", b"4", b"5", b"6"))
 @dataclass(slots=True)
 class Entry:
     """One file of a layer. ``path`` is absolute and clean; ``stored_bytes`` lie in the tar (a sparse file's holes do
-    not); ``bytes`` is its length when unpacked. ``outside``: the name as written led out of the image."""
+    not); ``bytes`` is its length when unpacked. ``outside``: the name as written led out of the image. ``number``: its
+    place in the tar, from 1. ``sparse``: what is stored are pieces of the file with a map, not its bytes."""
 
     path: str
     kind: Kind
@@ -50,6 +51,8 @@ class Entry:
     bytes: int
     target: str = ""
     outside: bool = False
+    number: int = 0
+    sparse: bool = False
 
     @property
     def unpacked_bytes(self) -> int:
@@ -71,7 +74,6 @@ class TarStream:
         self._rest = 0  # bytes of the current content, then of its padding
         self._padding = 0
         self._names = 0
-        self._global: dict[str, str] = {}
         self._peeked = b""
 
     def __iter__(self) -> Iterator[Entry]:
@@ -80,6 +82,7 @@ class TarStream:
             number += 1
             if number > self._most_entries:
                 raise self._failure(f"it has more than {self._most_entries:,} files", "it is no usable image")
+            entry.number = number
             yield entry
             self._skip()
         self._drain()
@@ -105,7 +108,7 @@ class TarStream:
     def _next(self) -> Entry | None:
         name: bytes | None = None
         target: bytes | None = None
-        pax: dict[str, str] = dict(self._global)
+        pax: dict[str, str] = {}
         while True:
             header = self._header()
             if header is None:
@@ -119,11 +122,15 @@ class TarStream:
                 elif kind == b"K":
                     target = data.split(b"\0", 1)[0]
                 elif kind == b"g":
-                    self._global.update(self._records(data))
-                    pax = {**self._global, **pax}
+                    self._records(data)  # engines take nothing from a header that is every file's
+                elif pax:
+                    raise self._failure("a file in it has two PAX headers", "build or save the image again")
                 else:
-                    pax.update(self._records(data))
+                    # an empty value takes a record back
+                    pax = {key: value for key, value in self._records(data).items() if value}
                 continue
+            if (name and "path" in pax) or (target and "linkpath" in pax):
+                raise self._failure("a file in it has two names", "build or save the image again")
             return self._entry(header, kind, size, name, target, pax)
 
     def _entry(
@@ -149,7 +156,12 @@ class TarStream:
             if key in pax:
                 length = self._decimal(pax[key])
                 break
-        written = pax.get("GNU.sparse.name") or pax.get("path")
+        # as Go's archive/tar, by which engines unpack: without its version a sparse file's name is none
+        version = pax.get("GNU.sparse.major", ""), pax.get("GNU.sparse.minor", "")
+        mapped = version in (("1", "0"), ("0", "1"), ("0", "0")) or (
+            version == ("", "") and "GNU.sparse.map" in pax
+        )
+        written = (pax.get("GNU.sparse.name") if mapped else None) or pax.get("path")
         if written is None:
             raw = name if name is not None else _ustar_name(header)
             written = raw.decode("utf-8", "surrogateescape")
@@ -168,7 +180,8 @@ class TarStream:
         if sort == "file" and written.endswith("/") and kind != b"7":
             sort = "directory"  # as tars before POSIX told them
         path = clean(written)
-        return Entry(path, sort, size, length, link, leads_out(written))
+        sparse = kind == b"S" or any(key.startswith(("GNU.sparse.", "SCHILY.realsize")) for key in pax)
+        return Entry(path, sort, size, length, link, leads_out(written), sparse=sparse)
 
     def _header(self) -> bytes | None:
         """The next header; None at the end, which is two empty blocks or nothing more."""

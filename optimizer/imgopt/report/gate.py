@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from imgopt.errors import ConfigError
 from imgopt.gate.budgets import Growth
 from imgopt.report.caveats import notes_of, of_verdict
 from imgopt.report.figures import amount, plural
@@ -25,7 +26,8 @@ def outcome(passed: bool | None) -> str:
 
 def headline(report: GateReport) -> str:
     broken = sum(bool(each.broken) for each in report.verdicts)
-    unknown = sum(bool(each.unmeasured) for each in report.verdicts) + len(report.errors)
+    mistakes = sum(isinstance(each, ConfigError) for each in report.errors)
+    unknown = sum(bool(each.unmeasured) for each in report.verdicts) + len(report.errors) - mistakes
     if report.passed:
         return f"the gate holds: {plural(len(report.verdicts), 'image')} within budget"
     parts = []
@@ -33,6 +35,8 @@ def headline(report: GateReport) -> str:
         parts.append(f"{plural(broken, 'image')} over budget")
     if unknown:
         parts.append(f"{unknown} not measured")
+    if mistakes:
+        parts.append(f"{plural(mistakes, 'mistake')} in the configuration")
     return f"the gate fails: {', '.join(parts) or 'nothing was looked at'}"
 
 

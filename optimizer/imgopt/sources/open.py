@@ -13,7 +13,7 @@ from typing import IO, Any, BinaryIO, cast
 
 from imgopt.errors import InputError, MeasureError
 from imgopt.images import documents as doc
-from imgopt.images.layout import Found, find_manifest, find_manifests, images_of, matches
+from imgopt.images.layout import Found, find_manifest, find_manifests, fitting, images_of
 from imgopt.images.model import Descriptor, Family, Image, OpenImage
 from imgopt.images.spool import write_spool
 from imgopt.images.stores import Directory, Store, Tar
@@ -317,7 +317,8 @@ def _images_of_archive(store: Store, choice: _Choice) -> list[StoredImage]:
     wanted = choice.platform
     if wanted is not None:
         several = Family("", platforms) if len(platforms) > 1 else Family()
-        found = [each.of(several) for each in found if matches(each.image.platform, wanted)]
+        fit = fitting(platforms, wanted)
+        found = [each.of(several) for each in found if each.image.platform in fit]
         if not found:
             raise InputError(f"it holds an image for {', '.join(platforms)}, not {wanted}", path=store.name)
     elif len(found) > 1:
