@@ -267,6 +267,24 @@ def test_the_started_jar_is_never_left_out(
 
 
 @pytest.mark.parametrize(
+    ("files", "config"),
+    [
+        ({"run.sh": b'#!/bin/sh\nJAVA_OPTS="-Xmx512m $JAVA_OPTS"\nexec java $JAVA_OPTS -jar /opt/lib/app.jar\n'},
+         {"Entrypoint": ["/run.sh"]}),
+        ({}, {"Env": ['A=x "$A" y'], "Entrypoint": ["sh", "-c", 'echo "$A"; java -jar /opt/lib/app.jar']}),
+        ({}, {"Env": ["CMD=java -jar /opt/lib/app.jar"], "Entrypoint": ["sh", "-c", "exec $CMD"]}),
+        ({"run.sh": b'#!/bin/sh\nexec sh -c "$*"\n'},
+         {"Entrypoint": ["/run.sh"], "Cmd": ["java -jar /opt/lib/app.jar"]}),
+    ],
+)  # fmt: skip
+def test_variables_of_a_start_script_are_filled_in_once(
+    imgopt: Imgopt, tmp_path: Path, boot: bytes, files: Files, config: dict[str, Any]
+) -> None:
+    found = next_push(imgopt, tmp_path, [DECOY, files, {"opt/lib/app.jar": boot}], **config)
+    assert found["passed"] is False and found["actual"] > 1_200_000, found
+
+
+@pytest.mark.parametrize(
     ("layers", "config"),
     [
         # a start that nobody can follow, and a jar that may be the application

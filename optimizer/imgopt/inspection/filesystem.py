@@ -6,7 +6,7 @@ layer's tar. A hard link shares its target's bytes: they are waste only when the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from imgopt.inspection.tarstream import Entry
@@ -113,8 +113,11 @@ class Filesystem:
             node = node.children.get(part)
         return node
 
-    def resolve(self, path: str) -> tuple[str, Node] | None:
-        """Where a path leads in a container, links followed, and what lies there; None where that is nothing."""
+    def resolve(self, path: str, spend: Callable[[int], None] | None = None) -> tuple[str, Node] | None:
+        """Where a path leads in a container, links followed, and what lies there; None where that is nothing.
+
+        ``spend`` is told the length of each link that is followed.
+        """
         waiting = path.split("/")[::-1]
         parts: list[str] = []
         nodes = [self.root]
@@ -136,6 +139,8 @@ class Filesystem:
                 links += 1
                 if links > MOST_LINKS:
                     return None
+                if spend is not None:
+                    spend(len(node.target))
                 waiting += node.target.split("/")[::-1]
                 if node.target.startswith("/"):
                     parts, nodes = [], [self.root]
