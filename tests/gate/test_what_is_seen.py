@@ -225,9 +225,11 @@ def boot(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-def next_push(imgopt: Imgopt, tmp_path: Path, layers: Sequence[Files], **config: Any) -> dict[str, Any]:
+def next_push(
+    imgopt: Imgopt, tmp_path: Path, layers: Sequence[Files], limit: str = "1MB", **config: Any
+) -> dict[str, Any]:
     image = docker_archive(tmp_path / "image.tar", [layer(each) for each in layers], **config)
-    run = imgopt("gate", image, "--max-next-push", "1MB", "--format", "json")
+    run = imgopt("gate", image, "--max-next-push", limit, "--format", "json")
     (budget,) = run.json["targets"][0]["budgets"]
     assert run.code == {True: 0, False: 1, None: 3}[budget["passed"] if budget["measured"] else None]
     found: dict[str, Any] = budget
@@ -314,7 +316,7 @@ def test_variables_of_a_start_script_are_filled_in_once(
 def test_what_may_be_the_application_is_not_measured(
     imgopt: Imgopt, tmp_path: Path, layers: Sequence[Files], config: dict[str, Any]
 ) -> None:
-    found = next_push(imgopt, tmp_path, [DECOY, *layers], **config)
+    found = next_push(imgopt, tmp_path, [DECOY, *layers], "1B", **config)
     assert found["measured"] is False and "nobody can say what a release changes" in found["message"], found
 
 
@@ -352,3 +354,20 @@ def test_a_hundred_libraries_beside_a_started_jar_pass(imgopt: Imgopt, tmp_path:
     start = {"app/app.jar": plain_jar(1, "com/acme/Main.class", manifest="Main-Class: com.acme.Main")}
     found = next_push(imgopt, tmp_path, [libraries, start], Entrypoint=["java", "-jar", "/app/app.jar"])
     assert found["passed"] is True and found["actual"] < 200_000
+
+
+@pytest.mark.parametrize(
+    "config", [{}, {"Entrypoint": ["nginx"]}, {"Entrypoint": ["java", "-jar", "/x.jar"]}]
+)
+@pytest.mark.parametrize("limit", ["1MB", "5s at 1MB/s"])
+def test_a_release_sends_no_more_than_all_layers(
+    imgopt: Imgopt, tmp_path: Path, config: dict[str, Any], limit: str
+) -> None:
+    found = next_push(imgopt, tmp_path, [{"usr/sbin/nginx": BIG}, {"srv/index.html": b"x"}], limit, **config)
+    assert found["passed"] is True and found["basis"] == "predicted", found
+    assert found["message"].startswith("at most ") and "nobody can say what a release changes" in str(found)
+
+
+def test_all_layers_over_the_limit_say_nothing_of_a_release(imgopt: Imgopt, tmp_path: Path) -> None:
+    found = next_push(imgopt, tmp_path, [{"usr/sbin/nginx": BIG}], "100kB", Entrypoint=["nginx"])
+    assert found["measured"] is False and "nobody can say what a release changes" in found["message"]
