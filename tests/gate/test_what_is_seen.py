@@ -319,9 +319,11 @@ def boot(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-def next_push(imgopt: Imgopt, tmp_path: Path, layers: Sequence[Files], **config: Any) -> dict[str, Any]:
+def next_push(
+    imgopt: Imgopt, tmp_path: Path, layers: Sequence[Files], limit: str = "1MB", **config: Any
+) -> dict[str, Any]:
     image = docker_archive(tmp_path / "image.tar", [layer(each) for each in layers], **config)
-    run = imgopt("gate", image, "--max-next-push", "1MB", "--format", "json")
+    run = imgopt("gate", image, "--max-next-push", limit, "--format", "json")
     (budget,) = run.json["targets"][0]["budgets"]
     assert run.code == {True: 0, False: 1, None: 3}[budget["passed"] if budget["measured"] else None]
     found: dict[str, Any] = budget
@@ -361,6 +363,24 @@ def test_the_started_jar_is_never_left_out(
 
 
 @pytest.mark.parametrize(
+    ("files", "config"),
+    [
+        ({"run.sh": b'#!/bin/sh\nJAVA_OPTS="-Xmx512m $JAVA_OPTS"\nexec java $JAVA_OPTS -jar /opt/lib/app.jar\n'},
+         {"Entrypoint": ["/run.sh"]}),
+        ({}, {"Env": ['A=x "$A" y'], "Entrypoint": ["sh", "-c", 'echo "$A"; java -jar /opt/lib/app.jar']}),
+        ({}, {"Env": ["CMD=java -jar /opt/lib/app.jar"], "Entrypoint": ["sh", "-c", "exec $CMD"]}),
+        ({"run.sh": b'#!/bin/sh\nexec sh -c "$*"\n'},
+         {"Entrypoint": ["/run.sh"], "Cmd": ["java -jar /opt/lib/app.jar"]}),
+    ],
+)  # fmt: skip
+def test_variables_of_a_start_script_are_filled_in_once(
+    imgopt: Imgopt, tmp_path: Path, boot: bytes, files: Files, config: dict[str, Any]
+) -> None:
+    found = next_push(imgopt, tmp_path, [DECOY, files, {"opt/lib/app.jar": boot}], **config)
+    assert found["passed"] is False and found["actual"] > 1_200_000, found
+
+
+@pytest.mark.parametrize(
     ("layers", "config"),
     [
         # a start that nobody can follow, and a jar that may be the application
@@ -393,7 +413,7 @@ def test_the_started_jar_is_never_left_out(
 def test_what_may_be_the_application_is_not_measured(
     imgopt: Imgopt, tmp_path: Path, layers: Sequence[Files], config: dict[str, Any]
 ) -> None:
-    found = next_push(imgopt, tmp_path, [DECOY, *layers], **config)
+    found = next_push(imgopt, tmp_path, [DECOY, *layers], "1B", **config)
     assert found["measured"] is False and "nobody can say what a release changes" in found["message"], found
 
 
@@ -431,3 +451,20 @@ def test_a_hundred_libraries_beside_a_started_jar_pass(imgopt: Imgopt, tmp_path:
     start = {"app/app.jar": plain_jar(1, "com/acme/Main.class", manifest="Main-Class: com.acme.Main")}
     found = next_push(imgopt, tmp_path, [libraries, start], Entrypoint=["java", "-jar", "/app/app.jar"])
     assert found["passed"] is True and found["actual"] < 200_000
+
+
+@pytest.mark.parametrize(
+    "config", [{}, {"Entrypoint": ["nginx"]}, {"Entrypoint": ["java", "-jar", "/x.jar"]}]
+)
+@pytest.mark.parametrize("limit", ["1MB", "5s at 1MB/s"])
+def test_a_release_sends_no_more_than_all_layers(
+    imgopt: Imgopt, tmp_path: Path, config: dict[str, Any], limit: str
+) -> None:
+    found = next_push(imgopt, tmp_path, [{"usr/sbin/nginx": BIG}, {"srv/index.html": b"x"}], limit, **config)
+    assert found["passed"] is True and found["basis"] == "predicted", found
+    assert found["message"].startswith("at most ") and "nobody can say what a release changes" in str(found)
+
+
+def test_all_layers_over_the_limit_say_nothing_of_a_release(imgopt: Imgopt, tmp_path: Path) -> None:
+    found = next_push(imgopt, tmp_path, [{"usr/sbin/nginx": BIG}], "100kB", Entrypoint=["nginx"])
+    assert found["measured"] is False and "nobody can say what a release changes" in found["message"]

@@ -126,6 +126,7 @@ def _next_push(pushed: Pushed, limit: Limit) -> Judged:
     subjects = [subject for subject, _ in pushed]
     attached = attestations(subjects)
     new: list[Layer] = []
+    untold: list[str] = []
     recorded = all(entry is not None and entry.layers and not subject.predicted for subject, entry in pushed)
     for subject, entry in pushed:
         if recorded:
@@ -136,13 +137,10 @@ def _next_push(pushed: Pushed, limit: Limit) -> Judged:
         changing = subject.changing
         if changing is None:
             why = subject.untold.get("next-push", "no layer is known to hold the application")
-            return _unknown(
-                limit,
-                f"nobody can say what a release changes: {why}"
-                + (f" ({subject.platform})" if subject.several else ""),
-                "record the release before with --baseline FILE --update-baseline",
-            )
-        new += changing
+            untold.append(why + (f" ({subject.platform})" if subject.several else ""))
+        new += subject.layers if changing is None else changing
+    if untold:
+        return _at_most(limit, sent_once([*new, *attached]), pushed, untold[0])
     layers = sent_once([*new, *attached])
     have = len(sent_once(layer for subject in subjects for layer in subject.layers)) - (
         len(layers) - len(attached)
@@ -161,6 +159,16 @@ def _next_push(pushed: Pushed, limit: Limit) -> Judged:
     judged = _amount(limit, found, f"on the next push{_of_platforms(pushed)}", layers, have)
     largest = _largest([layer for layer in layers if layer.command != ATTESTATION])
     return replace(judged, details=(*largest, *_beside(attached), counted))
+
+
+def _at_most(limit: Limit, layers: Sequence[Layer], pushed: Pushed, why: str) -> Judged:
+    """Where nobody can say what a release changes: it changes no more than ``layers``, which may be within the limit."""
+    why = f"nobody can say what a release changes: {why}"
+    whole = _amount(limit, _sum(layers), f"on the next push{_of_platforms(pushed)}", layers)
+    if not layers or not whole.passed:
+        return _unknown(limit, why, "record the release before with --baseline FILE --update-baseline")
+    counted = "counted: every layer that a release may change"
+    return replace(whole, basis="predicted", message=f"at most {whole.message}", details=(why, counted))
 
 
 def _sum(layers: Sequence[Layer]) -> Sum:

@@ -10,7 +10,7 @@ are remembered, and what is read there is not sure (`Filesystem.unsure`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from imgopt.inspection.tarstream import Entry, clean
@@ -157,9 +157,13 @@ class Filesystem:
             if node is None and not self._followed:
                 return
 
-    def resolve(self, path: str, passed: list[str] | None = None) -> tuple[str, Node] | None:
+    def resolve(
+        self, path: str, passed: list[str] | None = None, *, spend: Callable[[int], None] | None = None
+    ) -> tuple[str, Node] | None:
         """Where a path leads in a container, links followed, and what lies there; None where that is nothing.
-        ``passed`` takes all paths on the way."""
+
+        ``passed`` takes all paths on the way; ``spend`` is told the length of each link that is followed.
+        """
         waiting = path.split("/")[::-1]
         parts: list[str] = []
         nodes = [self.root]
@@ -183,6 +187,8 @@ class Filesystem:
                 links += 1
                 if links > MOST_LINKS:
                     return None
+                if spend is not None:
+                    spend(len(node.target))
                 waiting += node.target.split("/")[::-1]
                 if node.target.startswith("/"):
                     parts, nodes = [], [self.root]

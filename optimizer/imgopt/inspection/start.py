@@ -10,19 +10,30 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from imgopt.inspection.filesystem import Filesystem
+    from imgopt.inspection.filesystem import Filesystem, Node
 
 ARCHIVES = (".jar", ".war", ".ear")
 MOST_SCRIPTS = 20
-_MOST_WORDS = 20_000
+#: Characters that are read, expanded and looked up on the way of one image; what comes after them is not seen.
+MOST_STEPS = 5_000_000
+#: Of what one look into the image costs, whatever the length of the path.
+_LOOK = 50
+#: Scripts within scripts, and defaults within defaults of a variable.
+_MOST_DEPTH = 20
+_MOST_DEFAULTS = 8
+_MOST_WORD = 32_768
 #: What a start command goes through on its way.
 _SHELLS = frozenset(("sh", "bash", "ash", "dash", "ksh", "busybox"))
 _PASS_ON = frozenset(
     "tini dumb-init catatonit exec env nice gosu su-exec setpriv stdbuf time docker-init chroot nohup".split()
 )
+#: Their `-c` is followed by a script too.
+_RUN_SCRIPTS = _SHELLS | {"su", "runuser"}
+_STARTERS = _SHELLS | _PASS_ON
 _BEFORE_A_USER = frozenset(("gosu", "su-exec", "chroot"))
 #: What Cloud Native Buildpacks start: Spring Boot's launcher, in /workspace.
 _BUILDPACKS = "/cnb/lifecycle/launcher"
@@ -33,7 +44,12 @@ _MODULE_PATH = frozenset(("-p", "--module-path"))
 _AGENTS = ("-javaagent:", "-Xbootclasspath", "-agentpath:")
 _WORD = re.compile(r"""(?:[^\s;&|()<>"'`]|"[^"\n]*"|'[^'\n]*'|\$\([^)\n]*\))+""")
 _CLASS = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+")
-_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?[-=?+]([^}]*))?\})")
+_NAME = re.compile(r"\w+")
+_ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
+_BRACE = re.compile(r"[{}]")
+#: `-c`, and together with others as in `bash -lc`.
+_DASH_C = re.compile(r"-[a-z]*c")
+_OPERATOR = re.compile(r":?[-=?+]")
 _ASSIGNMENT = re.compile(
     r"""(?:^|[\s;&|])(?:export\s+|local\s+|readonly\s+)?([A-Za-z_]\w*)=("[^"\n]*"|'[^'\n]*'|[^\s;&|]*)"""
 )
@@ -62,6 +78,10 @@ def find_start(config: Any, files: Filesystem, read: Callable[[str], bytes | Non
     return _Follower(config if isinstance(config, dict) else {}, files, read).run()
 
 
+class _SpentError(Exception):
+    """More was to be followed than anybody would write."""
+
+
 class _Follower:
     def __init__(
         self, config: Mapping[str, Any], files: Filesystem, read: Callable[[str], bytes | None]
@@ -75,21 +95,47 @@ class _Follower:
             self.variables[name] = value
         self.words = [*_list(config.get("Entrypoint")), *_list(config.get("Cmd"))]
         self._seen: set[str] = set()
+        self._scripts: set[str] = set()
+        self._left = MOST_STEPS
+        self._depth = 0
+        self._resolved: dict[str, tuple[str, Node] | None] = {}
+        self._by_name: dict[str, list[str]] | None = None
 
     def run(self) -> Start:
         if not self.words:
             self.start.unseen.append("it has no start command")
             return self.start
+        try:
+            self._follow()
+        except _SpentError:
+            self.start.unseen.append("its start scripts are too long to be followed to their end")
+        if not self.start.java and not self.start.jars:
+            self.start.unseen.append(f"what {self.words[0][:80]} starts cannot be followed")
+        return self.start
+
+    def _follow(self) -> None:
         if "CLASSPATH" in self.variables:
             self._class_path(self.variables["CLASSPATH"])
         self._first_program()
         self._take(self.words)
+        for each in self.words[1:]:
+            if any(blank in each for blank in " \n\t;") and each not in self._scripts:
+                self._script(each)  # what a script of the image may evaluate
         for name in ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"):
             if name in self.variables:
-                self._take(["java", *self.variables[name].split()])
-        if not self.start.java and not self.start.jars:
-            self.start.unseen.append(f"what {self.words[0][:80]} starts cannot be followed")
-        return self.start
+                self._take(["java", *self.variables[name].split()], literal=True)
+
+    def _spend(self, steps: int) -> None:
+        self._left -= steps
+        if self._left < 0:
+            raise _SpentError
+
+    def _resolve(self, path: str) -> tuple[str, Node] | None:
+        self._spend(len(path))
+        if path not in self._resolved:
+            self._spend(_LOOK)
+            self._resolved[path] = self.files.resolve(path, spend=self._spend)
+        return self._resolved[path]
 
     def _first_program(self) -> None:
         """Whether what the container starts with is understood at all."""
@@ -104,32 +150,47 @@ class _Follower:
             return
         places = [word] if "/" in word else [f"{each}/{word}" for each in self._path()]
         for place in places:
-            found = self.files.resolve(self._absolute(place))
+            found = self._resolve(self._absolute(place))
             if found is None:
                 continue
             if found[0] == _BUILDPACKS:
                 self.start.java = self.start.boot = True
                 return
-            data = self._read(found[0]) if found[1].content is not None else None
-            if data is not None and data.startswith(b"#!") and _SCRIPT.match(data):
+            if found[1].content is None:
+                continue
+            data = self._read(found[0])
+            if data is not None and _SCRIPT.match(data):
                 return
+            break
         self.start.unseen.append(f"what {word[:80]} starts cannot be followed")
         for each in words[at:]:
-            found = self.files.resolve(self._absolute(each)) if len(each) < 4096 else None
+            found = self._resolve(self._absolute(each)) if len(each) < 4096 else None
             if found is not None and found[1].content is not None:
                 self.start.strangers[found[0]] = None
 
-    def _take(self, words: list[str]) -> None:
-        """One command, as words."""
+    def _take(self, words: list[str], *, literal: bool = False) -> None:
+        """One command, as its words are written; ``literal``: they come out of an expansion, and stand as they are."""
         expecting = ""
-        for at, written in enumerate(words[:_MOST_WORDS]):
-            word = self._expand(written)
-            if expecting == "jar":
+        before = ""
+        shell = False
+        pairs = [(word, written) for written in words for word in self._fields(written, literal=literal)]
+        for at, (word, written) in enumerate(pairs):
+            first = at == 0
+            last, before = before, word
+            if expecting == "script":
+                self._run(written, word, literal=literal)
+                expecting = ""
+            elif expecting == "jar":
                 self._jar(word)
                 expecting = ""
             elif expecting:
                 self._class_path(word, modules=expecting == "modules")
                 expecting = ""
+            elif shell and not self.start.java and _DASH_C.fullmatch(word):
+                expecting = "script"
+            elif word == "eval" and first:
+                self._run(" ".join(words[1:]), " ".join(each for each, _ in pairs[1:]), literal=literal)
+                return
             elif word == "-jar":
                 self.start.java, expecting = True, "jar"
             elif word in _CLASS_PATH:
@@ -146,24 +207,33 @@ class _Follower:
                 if found is None:
                     self.start.unseen.append(f"the argument file {word[1:80]} cannot be read")
                 else:
-                    self._take(["java", *found.split()])
+                    self._spend(len(found))
+                    self._take(["java", *found.split()], literal=True)
             elif "org.springframework.boot.loader" in word:
                 self.start.java = self.start.boot = True
             elif word.rpartition("/")[2] in ("java", "java.exe"):
                 self.start.java = True
-            elif any(blank in word for blank in " \n\t;") and at:
-                self._script(word)  # sh -c TEXT
+            elif any(blank in word for blank in " \n\t;"):
+                continue
             elif word.lower().endswith(ARCHIVES):
                 self._jar(word)
             elif self.start.java and _CLASS.fullmatch(_base(word)):
                 self.start.mains[_base(word)] = None
-            elif (
-                "/" in word or at == 0 or words[at - 1] == "--" or _base(words[at - 1]) in _SHELLS | _PASS_ON
-            ):
+            elif _base(word) in _RUN_SCRIPTS:
+                shell = True
+            elif "/" in word or first or last == "--" or _base(last) in _STARTERS:
                 self._program(word)
 
+    def _run(self, written: str, expanded: str, *, literal: bool) -> None:
+        """The argument of `sh -c`: its variables are those of the script that it is, unless it is one variable."""
+        text = _unquoted(written)
+        if literal or not any(blank in text for blank in " \n\t;"):
+            self._script(expanded, literal=True)
+        else:
+            self._script(text)
+
     def _program(self, word: str) -> None:
-        if _base(word) in _SHELLS or _base(word) in _PASS_ON:
+        if _base(word) in _STARTERS:
             return
         places = [word] if "/" in word else [f"{each}/{word}" for each in self._path()]
         for place in places:
@@ -173,13 +243,13 @@ class _Follower:
                 return
 
     def _path(self) -> list[str]:
-        return (
-            self.variables.get("PATH") or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        ).split(":")
+        path = self.variables.get("PATH") or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        self._spend(len(path))
+        return path.split(":")
 
     def _text(self, path: str) -> str | None:
         """A script's text, each once; None where there is none, or what is no text."""
-        found = self.files.resolve(self._absolute(path))
+        found = self._resolve(self._absolute(path))
         if found is None or found[1].content is None or found[0] in self._seen:
             return None
         self._seen.add(found[0])
@@ -191,19 +261,30 @@ class _Follower:
             return None
         return data.decode("utf-8", "replace")
 
-    def _script(self, text: str) -> None:
+    def _script(self, text: str, *, literal: bool = False) -> None:
+        self._scripts.add(text)
+        self._spend(len(text))
+        if self._depth >= _MOST_DEPTH:
+            self.start.unseen.append("its scripts start too many others")
+            return
+        self._depth += 1
+        try:
+            self._commands(text, literal=literal)
+        finally:
+            self._depth -= 1
+
+    def _commands(self, text: str, *, literal: bool) -> None:
         text = re.sub(r"\\\r?\n", " ", text)
-        text = re.sub(r"(?m)^\s*#.*$", "", text)
+        text = re.sub(r"(?m)^[^\S\n]*#.*$", "", text)
         for name, value in _ASSIGNMENT.findall(text):
             if name not in self.variables:
-                self.variables[name] = self._expand(value)
+                self.variables[name] = self._expand(value, literal=literal)
         for line in text.splitlines():
             for part in re.split(r"&&|\|\||[;|&]", line):
                 words = [match[0] for match in _WORD.finditer(part)]
-                while words and re.fullmatch(r"[A-Za-z_]\w*=.*", words[0]):
-                    words = words[1:]
+                words = list(dropwhile(_ASSIGNED.match, words))
                 if words:
-                    self._take(words)
+                    self._take(words, literal=literal)
 
     def _jar(self, word: str) -> None:
         found = self._matching(word)
@@ -223,17 +304,18 @@ class _Follower:
             if not each or each == "$CLASSPATH":
                 continue
             if each.endswith("/*") or each == "*":
-                directory = self.files.resolve(self._absolute(each[:-1] or "."))
+                directory = self._resolve(self._absolute(each[:-1] or "."))
+                self._spend(len(directory[1].children or ()) if directory else 0)
                 for name, node in (directory[1].children or {}).items() if directory else ():
                     if name.lower().endswith(".jar") and (node.content or node.target):
-                        found = self.files.resolve(f"{directory[0]}/{name}" if directory else name)
+                        found = self._resolve(f"{directory[0]}/{name}" if directory else name)
                         if found is not None:
                             self.start.libraries[found[0]] = None
             elif each.lower().endswith(ARCHIVES):
                 for path in self._matching(each):
                     self.start.libraries[path] = None
             else:
-                found = self.files.resolve(self._absolute(each))
+                found = self._resolve(self._absolute(each))
                 if found is not None and found[1].children is not None:
                     self.start.classes[found[0]] = None
                 elif "$" in each or "`" in each:
@@ -244,33 +326,102 @@ class _Follower:
         path = self._absolute(word)
         if "$" not in word and "`" not in word:
             if not any(mark in word for mark in "*?["):
-                found = self.files.resolve(path)
+                found = self._resolve(path)
                 return [found[0]] if found is not None and found[1].content is not None else []
             directory, _, pattern = path.rpartition("/")
-            inside = self.files.resolve(directory or "/")
+            inside = self._resolve(directory or "/")
             if inside is None or inside[1].children is None:
                 return []
+            self._spend(10 * (len(pattern) + len(inside[1].children) * (1 + pattern.count("*"))))
             names = [name for name in inside[1].children if fnmatchcase(name, pattern)]
-            each = [self.files.resolve(f"{inside[0]}/{name}") for name in names]
+            each = [self._resolve(f"{inside[0]}/{name}") for name in names]
             return [one[0] for one in each if one is not None and one[1].content is not None]
         last = word.rpartition("/")[2]
         if "$" in last or "`" in last or last.startswith("."):
             return []
-        return [path for path, node in self.files.files() if path.endswith(f"/{last}") and node.content]
+        if self._by_name is None:
+            self._by_name = {}
+            for place, node in self.files.files():
+                if node.content is not None:
+                    self._by_name.setdefault(_base(place), []).append(place)
+        found_by_name = self._by_name.get(last, [])
+        self._spend(_LOOK + len(found_by_name))
+        return found_by_name
 
     def _absolute(self, path: str) -> str:
         return path if path.startswith("/") else f"{self.workdir}/{path}"
 
-    def _expand(self, word: str) -> str:
+    def _fields(self, written: str, *, literal: bool) -> list[str]:
+        """The words that one written word becomes: a variable outside quotes may hold several."""
+        if literal or "$" not in written or any(mark in written for mark in "\"'`("):
+            return [self._expand(written, literal=literal)]
+        return self._expand(written).split() or [""]
+
+    def _expand(self, word: str, *, literal: bool = False) -> str:
+        self._spend(len(word) + 1)
         if len(word) > 1 and word[0] == word[-1] == "'":
             return word[1:-1]
-        word = word.replace('"', "").replace("'", "") if not re.search(r"\s", word) else word.strip("\"'")
+        word = _unquoted(word)
+        if literal or "$" not in word:
+            return word
+        if len(word) > _MOST_WORD:
+            self.start.unseen.append("a word of its start scripts is too long to be followed")
+            return word
+        return self._values(word, 0)
 
-        def value(match: re.Match[str]) -> str:
-            known = self.variables.get(match[1] or match[2])
-            return known if known else match[3] if match[3] is not None else match[0]
+    def _values(self, word: str, depth: int) -> str:
+        """With what is known of its variables, read once from left to right; values stand as they are."""
+        self._spend(len(word))
+        parts: list[str] = []
+        size = at = 0
+        while True:
+            dollar = word.find("$", at)
+            if dollar < 0:
+                break
+            parts.append(word[at:dollar])
+            value, at = self._value(word, dollar, depth)
+            parts.append(value)
+            size += len(parts[-1]) + len(parts[-2])
+            self._spend(len(value))
+            if size > _MOST_WORD:
+                self.start.unseen.append("a word of its start scripts is too long to be followed")
+                return word
+        return "".join(parts) + word[at:]
 
-        return _VARIABLE.sub(value, word)
+    def _value(self, word: str, dollar: int, depth: int) -> tuple[str, int]:
+        """What stands for the variable at ``dollar``, and where it ends."""
+        braced = word.startswith("{", dollar + 1)
+        name = _NAME.match(word, dollar + 1 + braced)
+        if name is None:
+            return "$", dollar + 1
+        known = self.variables.get(name[0])
+        if not braced:
+            return known or word[dollar : name.end()], name.end()
+        end = _closing(word, name.end())
+        if end < 0:
+            return word[dollar:], len(word)
+        if known:
+            return known, end + 1
+        operator = _OPERATOR.match(word, name.end())
+        if operator is None or depth >= _MOST_DEFAULTS:
+            return word[dollar : end + 1], end + 1
+        return self._values(word[operator.end() : end], depth + 1), end + 1
+
+
+def _closing(word: str, at: int) -> int:
+    """Where the brace ends that is open at ``at``; -1 where it does not."""
+    depth = 1
+    for mark in _BRACE.finditer(word, at):
+        depth += 1 if mark[0] == "{" else -1
+        if depth == 0:
+            return mark.start()
+    return -1
+
+
+def _unquoted(word: str) -> str:
+    if re.search(r"\s", word):
+        return word.strip("\"'")
+    return word.replace('"', "").replace("'", "")
 
 
 def _base(word: str) -> str:
