@@ -25,6 +25,7 @@ from imgopt.pipelines.groovy_values import (
     with_env,
 )
 from imgopt.pipelines.jenkins_agents import agent_of, container, pod_of
+from imgopt.pipelines.jenkins_conditions import conditions_of
 from imgopt.pipelines.jenkins_survey import MAX_VARIABLES, Reading, compares, constants, survey
 from imgopt.pipelines.model import Action, Branch, ImageUse, Place, Step, Text
 from imgopt.pipelines.tokens import Token, element_name, tokens
@@ -34,6 +35,8 @@ _LOOPS = frozenset({"each", "collect", "collectEntries", "eachWithIndex", "eachP
 _SECTIONS = frozenset(
     "options environment agent parameters triggers tools when input axes excludes libraries axis exclude".split()
 )
+#: They end a case of a switch.
+_LEAVES = ("break", "return", "throw", "error")
 _MAX_DEPTH = 60
 _LOOK_BACK = 400  # tokens in front of a call
 _MAX_STEPS = 3_000
@@ -69,6 +72,27 @@ def _line(token: Token, offset: int) -> int:
 
 
 @dataclass
+class _Cases:
+    """The branches of a ``switch``: a case that does not leave it goes on with the next one's."""
+
+    which: int
+    around: tuple[tuple[int, int], ...]
+    branch: int = 0
+    left: bool = False
+
+    def entered(self, statement: list[Item]) -> tuple[tuple[int, int], ...]:
+        """The choices around a statement of the block."""
+        first = statement[0]
+        if self.left and (is_name(first, "case") or is_name(first, "default")):
+            self.branch += 1
+            self.left = False
+        behind = max((at for at, item in enumerate(statement) if is_punct(item, ":")), default=-1) + 1
+        if behind < len(statement) and any(is_name(statement[behind], word) for word in _LEAVES):
+            self.left = True
+        return (*self.around, (self.which, self.branch))
+
+
+@dataclass
 class _Walk:
     reading: Reading
     ifs: dict[int, tuple[int, int]] = field(
@@ -85,7 +109,10 @@ class _Walk:
             return
         branches = block.name == "parallel"
         group = self.reading.group() if branches else 0
+        case = _Cases(self.reading.group(), place.choices) if block.name == "switch" else None
         for statement in block.statements:
+            if case is not None:
+                place = replace(place, choices=case.entered(statement))
             place = self._statement(statement, place, depth, group)
 
     def _sections(self, block: Block, place: Place) -> Place:
@@ -101,8 +128,7 @@ class _Walk:
             elif section is None:
                 continue
             elif name == "when":
-                condition = " ".join((place.condition, *_texts(section))).strip()
-                place = replace(place, condition=condition)
+                place = replace(place, conditions=(*place.conditions, *conditions_of(section)))
             elif name == "environment":
                 place = replace(place, variables={**place.variables, **self._environment(section, place)})
             elif name == "options":
@@ -441,20 +467,6 @@ class _Walk:
                 if called and not (at and isinstance(statement[at - 1], Block)):
                     name = f"plugin/{one.text}"
                     self._add(Action(("docker", "push", name), ((one.line, two.line),), place))
-
-
-def _texts(block: Block) -> list[str]:
-    """The words of a block and of those in it."""
-    found: list[str] = []
-    todo: list[Item] = [block]
-    while todo and len(found) < 100:
-        item = todo.pop()
-        if isinstance(item, Block):
-            found.append(item.name)
-            todo += [each for statement in item.statements[::-1] for each in statement[::-1]]
-        else:
-            found.append(item.text)
-    return found
 
 
 def _counted(words: list[Token]) -> tuple[Token, Token] | None:
