@@ -113,11 +113,11 @@ def _block(statement: list[Item], line: int) -> Block:
         block.label = _label(statement[at - 1]) if at else ""
         return block
     if is_punct(statement[at], ")"):
-        opening = _opening(statement, at)
-        if opening is None:
+        opens = opening(statement, at)
+        if opens is None:
             return block
-        block.args = statement[opening + 1 : at]
-        at = opening - 1
+        block.args = statement[opens + 1 : at]
+        at = opens - 1
     elif is_punct(statement[at], ",") or is_punct(statement[at], "("):
         block.label = ""
         return block
@@ -130,7 +130,8 @@ def _label(item: Item) -> str:
     return item.text if isinstance(item, Token) else ""
 
 
-def _opening(header: list[Item], closing: int) -> int | None:
+def opening(header: list[Item], closing: int) -> int | None:
+    """Where the parenthesis or bracket that closes at ``closing`` opens."""
     depth = 0
     for index in range(closing, max(-1, closing - _LOOK_BACK), -1):
         item = header[index]

@@ -8,11 +8,11 @@ Docker plugin's ``docker.build`` and ``push``. What cannot be told (a list that 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
-from imgopt.pipelines.blocks import Block, Item, arguments, blocks, call_arguments, is_name, is_punct
+from imgopt.pipelines.blocks import Block, Item, arguments, blocks, call_arguments, is_name, is_punct, opening
 from imgopt.pipelines.groovy_values import (
     Values,
     filled,
@@ -25,6 +25,7 @@ from imgopt.pipelines.groovy_values import (
     with_env,
 )
 from imgopt.pipelines.jenkins_agents import agent_of, container, pod_of
+from imgopt.pipelines.jenkins_conditions import conditions_of
 from imgopt.pipelines.jenkins_survey import MAX_VARIABLES, Reading, compares, constants, survey
 from imgopt.pipelines.model import Action, Branch, ImageUse, Place, Step, Text
 from imgopt.pipelines.tokens import Token, element_name, tokens
@@ -34,7 +35,10 @@ _LOOPS = frozenset({"each", "collect", "collectEntries", "eachWithIndex", "eachP
 _SECTIONS = frozenset(
     "options environment agent parameters triggers tools when input axes excludes libraries axis exclude".split()
 )
+#: They end a case of a switch.
+_LEAVES = ("break", "return", "throw", "error")
 _MAX_DEPTH = 60
+_LOOK_BACK = 400  # tokens in front of a call
 _MAX_STEPS = 3_000
 _MAX_VALUES = 64
 _MAX_CALLS = 50  # of sh in one statement
@@ -68,6 +72,27 @@ def _line(token: Token, offset: int) -> int:
 
 
 @dataclass
+class _Cases:
+    """The branches of a ``switch``: a case that does not leave it goes on with the next one's."""
+
+    which: int
+    around: tuple[tuple[int, int], ...]
+    branch: int = 0
+    left: bool = False
+
+    def entered(self, statement: list[Item]) -> tuple[tuple[int, int], ...]:
+        """The choices around a statement of the block."""
+        first = statement[0]
+        if self.left and (is_name(first, "case") or is_name(first, "default")):
+            self.branch += 1
+            self.left = False
+        behind = max((at for at, item in enumerate(statement) if is_punct(item, ":")), default=-1) + 1
+        if behind < len(statement) and any(is_name(statement[behind], word) for word in _LEAVES):
+            self.left = True
+        return (*self.around, (self.which, self.branch))
+
+
+@dataclass
 class _Walk:
     reading: Reading
     ifs: dict[int, tuple[int, int]] = field(
@@ -84,7 +109,10 @@ class _Walk:
             return
         branches = block.name == "parallel"
         group = self.reading.group() if branches else 0
+        case = _Cases(self.reading.group(), place.choices) if block.name == "switch" else None
         for statement in block.statements:
+            if case is not None:
+                place = replace(place, choices=case.entered(statement))
             place = self._statement(statement, place, depth, group)
 
     def _sections(self, block: Block, place: Place) -> Place:
@@ -100,8 +128,7 @@ class _Walk:
             elif section is None:
                 continue
             elif name == "when":
-                condition = " ".join((place.condition, *_texts(section))).strip()
-                place = replace(place, condition=condition)
+                place = replace(place, conditions=(*place.conditions, *conditions_of(section)))
             elif name == "environment":
                 place = replace(place, variables={**place.variables, **self._environment(section, place)})
             elif name == "options":
@@ -141,7 +168,7 @@ class _Walk:
                 if calls <= _MAX_CALLS:
                     self._shell(statement, at, place)
             elif item.kind == "name" and at + 1 < len(statement) and is_punct(statement[at + 1], "("):
-                self._call(statement, at, place, depth)
+                self._call(statement, at, place, depth, parallel)
         self._docker_plugin(statement, place)
         return self._assigned(statement, place)
 
@@ -165,9 +192,7 @@ class _Walk:
         if group and block.name == "stage":
             place = replace(place, branches=(*place.branches, Branch(group, first_string(block.args))))
         elif parallel and _is_branch(block):
-            unknown = "?" in place.variables
-            name = f"{filled(_branch_name(block), place.variables)} {place.job}"
-            place = replace(place, branches=(*place.branches, Branch(parallel, name, unknown)))
+            place = self._branch(place, parallel, block.header)
         place = self._chosen(block, self._entered(block, place), depth)
         values = self._loop(block)
         if values is None:
@@ -183,6 +208,14 @@ class _Walk:
             if parallel and number >= 0:
                 inside = replace(inside, job=f"{place.job}#{number}")
             self._walk(block, inside, depth, parallel)
+
+    def _branch(self, place: Place, group: int, before: list[Item]) -> Place:
+        """Inside the value of a map for `parallel`; ``before`` stands in front of it. One whose key is not known is
+        a branch of its own each time."""
+        name = _key(before, place.variables) or f"?{self.reading.group()}"
+        return replace(
+            place, branches=(*place.branches, Branch(group, name, of_unknown="?" in place.variables))
+        )
 
     def _chosen(self, block: Block, place: Place, depth: int) -> Place:
         """Which branch of an ``if`` a block is."""
@@ -210,6 +243,10 @@ class _Walk:
             for item in statement:
                 if isinstance(item, Block) and not is_branch:
                     self._nested(item, statement, place, depth + 1, 0, parallel)
+            if not is_branch:
+                for at in range(len(statement) - 1):
+                    if is_name(statement[at]) and is_punct(statement[at + 1], "("):
+                        self._call(statement, at, place, depth, parallel)
             if is_branch:
                 place = self._statement(statement, place, depth + 1, 0)
             else:
@@ -234,8 +271,7 @@ class _Walk:
                 ):
                     return 0
                 return self.reading.group()
-            assigns = at < 3 and at + 1 < len(statement) and _is_one_of(statement[at + 1], "[", "=")
-            if assigns and item.text in self.reading.branched:
+            if at < 3 and item.text in self.reading.branched and _adds(statement, at + 1):
                 return self.reading.branched[item.text]
         return 0
 
@@ -387,8 +423,8 @@ class _Walk:
         if self.reading.walked < _MAX_STEPS:
             self.reading.steps.append(step)
 
-    def _call(self, statement: list[Item], at: int, place: Place, depth: int) -> None:
-        """A method of the file: its body runs here."""
+    def _call(self, statement: list[Item], at: int, place: Place, depth: int, parallel: int) -> None:
+        """A method of the file: its body runs here, or as a branch where it gives `parallel` a closure."""
         name = statement[at]
         assert isinstance(name, Token)
         method = self.reading.methods.get(name.text)
@@ -399,6 +435,8 @@ class _Walk:
         bound: dict[str, str | None] = dict.fromkeys(method.params)
         for param, part in zip(method.params, positional, strict=False):
             bound[param] = value_of(part, place.variables)
+        if parallel and _gives_closure(method):
+            place = self._branch(place, parallel, statement[max(0, at - _LOOK_BACK) : at])
         self.block(method, replace(place, variables={**place.variables, **bound}), depth + 1)
 
     def _docker_plugin(self, statement: list[Item], place: Place) -> None:
@@ -431,20 +469,6 @@ class _Walk:
                     self._add(Action(("docker", "push", name), ((one.line, two.line),), place))
 
 
-def _texts(block: Block) -> list[str]:
-    """The words of a block and of those in it."""
-    found: list[str] = []
-    todo: list[Item] = [block]
-    while todo and len(found) < 100:
-        item = todo.pop()
-        if isinstance(item, Block):
-            found.append(item.name)
-            todo += [each for statement in item.statements[::-1] for each in statement[::-1]]
-        else:
-            found.append(item.text)
-    return found
-
-
 def _counted(words: list[Token]) -> tuple[Token, Token] | None:
     """The list and the index of ``int i = 0; i < modules.size(); i++``."""
     for at in range(len(words) - 4):
@@ -466,11 +490,51 @@ def _is_branch(block: Block) -> bool:
     return block.label is not None or bool(block.header and is_punct(block.header[-1], "="))
 
 
-def _branch_name(block: Block) -> str:
-    if block.label:
-        return block.label
-    words = [item.text for item in block.header[-6:] if isinstance(item, Token) and item.kind != "punct"]
-    return words[-1] if words else str(block.line)
+def _key(before: list[Item], variables: Mapping[str, str | None]) -> str | None:
+    """The key of a value of a map, where it is known: ``name:``, ``(name):``, ``map[name] =``, ``put(name,``."""
+    if len(before) < 2:
+        return None
+    last, key = before[-1], before[-2]
+    if is_punct(last, ","):
+        return value_of(_argument(before[:-1]), variables)
+    if is_punct(key, "]") or is_punct(key, ")"):
+        opens = opening(before, len(before) - 2)
+        return None if opens is None else value_of(before[opens + 1 : -2], variables)
+    if isinstance(key, Block) or key.kind not in ("name", "string"):
+        return None
+    name = filled(key.text, variables)  # a name in front of a colon is a text
+    return None if "$" in name else name
+
+
+def _argument(before: list[Item]) -> list[Item]:
+    """The last argument, or entry of a list, in a call or list that is still open behind it."""
+    depth = 0
+    for at in range(len(before) - 1, -1, -1):
+        item = before[at]
+        depth += _is_one_of(item, ")", "]") - _is_one_of(item, "(", "[")
+        if depth < 0 or (not depth and is_punct(item, ",")):
+            return before[at + 1 :]
+    return []
+
+
+def _adds(statement: list[Item], at: int) -> bool:
+    """Whether what stands behind the name of a map puts something into it: ``[…] =``, ``=``, ``+=``, ``<<``, ``.put(``."""
+    words = [item.text for item in statement[at : at + 2] if isinstance(item, Token)]
+    return words[:1] in (["["], ["="]) or words in (
+        ["+", "="],
+        ["<", "<"],
+        [".", "put"],
+        [".", "putAll"],
+        [".", "putAt"],
+    )
+
+
+def _gives_closure(method: Block) -> bool:
+    """Whether what a method returns is a closure: its last statement, or a ``return {…}``."""
+    for statement in method.statements:
+        if len(statement) == 2 and is_name(statement[0], "return") and isinstance(statement[1], Block):
+            return True
+    return bool(method.statements) and isinstance(method.statements[-1][0], Block)
 
 
 def _is_one_of(item: Item, *texts: str) -> bool:

@@ -75,7 +75,10 @@ def _survey_statement(reading: Reading, statement: list[Item]) -> None:
         reading.said[item.text] = statement[at + 2 : at + 2 + _KEPT]
     last = statement[-1]
     names = [item.text for item in statement[:2] if isinstance(item, Token) and item.kind == "name"]
-    if isinstance(last, Block) and last.name and names[:1] in (["def"], ["void"], ["private"], ["String"]):
+    declares = names[:1] in (["def"], ["void"], ["private"], ["String"]) and not any(
+        is_punct(item, "=") for item in statement[:3]
+    )  # and no variable: def m = list.collectEntries {…}
+    if isinstance(last, Block) and last.name and declares:
         positional, _ = arguments(last.args)
         params = tuple(part[-1].text for part in positional if part and isinstance(part[-1], Token))
         defaults = tuple(_parameter(part) for part in positional)

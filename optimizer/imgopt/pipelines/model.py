@@ -42,6 +42,21 @@ class Branch:
 
 
 @dataclass(frozen=True)
+class Condition:
+    """What has to hold for a stage: that ``subject`` is ``value``, or, ``negated``, that it is not."""
+
+    subject: str
+    value: str
+    negated: bool = False
+
+    def excludes(self, other: Condition) -> bool:
+        """Whether the two never hold at once."""
+        if self.subject != other.subject or (self.negated and other.negated):
+            return False
+        return (self.value == other.value) == (self.negated or other.negated)
+
+
+@dataclass(frozen=True)
 class Agent:
     """Where a step runs. ``fresh``: nothing of an earlier build is left there, with the reason; None when the file
     does not tell. ``docker``: the same for the Docker Engine that the step talks to."""
@@ -68,19 +83,18 @@ class Place:
     repeated: bool = False  # in a loop, inside of that container, over what is not known here
     background: bool = False  # what comes after it does not wait
     choices: tuple[tuple[int, int], ...] = ()  # of each if around it: which, and its how-manieth branch
-    condition: str = ""  # of the stages around it: Jenkins' when
+    conditions: tuple[Condition, ...] = ()  # of the stages around it, Jenkins' when: all of them hold
 
     def instead_of(self, other: Place) -> bool:
-        """Whether only one of the two runs, as far as the file tells."""
+        """Whether it is shown that only one of the two runs."""
         mine = dict(self.choices)
         if any(mine.get(which, branch) != branch for which, branch in other.choices):
             return True
-        conditions = {self.condition, other.condition}
-        return (
-            len(conditions) == 2
-            and "" not in conditions
-            and not any(re.search(r"\bparams\b|changeset|changelog", each) for each in conditions)
-        )
+        return any(one.excludes(two) for one in self.conditions for two in other.conditions)
+
+    def implies(self, other: Place) -> bool:
+        """Whether the other one runs whenever this one does, as far as choices and conditions go."""
+        return {*other.choices} <= {*self.choices} and {*other.conditions} <= {*self.conditions}
 
 
 @dataclass(frozen=True)
