@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -205,26 +205,15 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
     for copy in copies:
         if re.search(r"[*?\[]", copy.source):
             raise _No("{} names the layer by a pattern", copy.instruction)
-    _require_sh(stage, call.instruction)
     names = [copy.layer for copy in copies]
     if len(set(names)) < len(names):
         raise _No("a layer is copied twice")
+    _require_sh(stage)
     if picture.base_of(stage).user not in (None, "root", "0") or stage.last("USER") is not None:
         raise _No("stage {} does not unpack as root, which making /layers takes", stage.name)
     if call.conditional:
         raise _No("{} unpacks the jar under a condition", call.instruction)
-    others = [
-        instruction
-        for other in picture.stages
-        for instruction in other.stage.instructions
-        if instruction not in [copy.instruction for copy in copies]
-        and (
-            instruction.flag("from") is not None
-            and re.search(rf"(?:^|[/\s])(?:{'|'.join(map(re.escape, names))})/?(?:\s|$)", instruction.text)
-        )
-    ]
-    if others:
-        raise _No("{} copies a layer as well", others[0])
+    _require_unshared(picture, stage, [copy.source for copy in copies], [copy.instruction for copy in copies])
     for instruction in picture.final.stage.instructions:
         if (
             target != "/"
@@ -241,7 +230,7 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
 
     fixed = [copy.layer for copy in copies if copy.layer != "application"]
     parent = posixpath.dirname(target).strip("/")
-    own = _own_place(picture, copies[0].instruction, stage, call.instruction)
+    own = _own_place(picture, copies[0].instruction, stage)
     steps = []
     for copy in copies:
         source, into = quoted(copy.source), f"/{copy.layer}/{parent}".rstrip("/")
@@ -253,16 +242,18 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
             steps.append(f"mkdir -p {with_variables(own.path, into)} && mv {source} {there}")
     trees = [with_variables(own.path, f"/{name}") for name in fixed]
     steps.append(stamp_command(trees, has_find=_has_find(picture, stage)))
-    edits = [_run_behind(picture, call.instruction, steps)]
+    edits = [_run_at_the_end(picture, stage, steps)]
     for copy in copies:
         edits += _tree_copy(copy.instruction, own.path, f"/{copy.layer}/")
     return (*_declared(picture, own, copies[0].instruction), *edits)
 
 
-def _own_place(picture: Picture, copy: Instruction, stage: StagePicture, run: Instruction) -> OwnPath:
-    """Where a stage of the author's own keeps the trees behind ``run``: a path that no other module has."""
+def _own_place(picture: Picture, copy: Instruction, stage: StagePicture) -> OwnPath:
+    """Where a stage of the author's own keeps the trees at its end: a path that no other module has."""
     own = own_path(picture, copy)
-    if argument_lines(picture, own, run, lower=False):  # the stage does not know its arguments there
+    if argument_lines(
+        picture, own, stage.stage.instructions[-1], lower=False
+    ):  # the stage does not know its arguments there
         own = OwnPath(own.place, own.place)
     return replace(own, path=f"/layers/{own.path}/out")
 
@@ -276,14 +267,10 @@ def _declared(picture: Picture, own: OwnPath, copy: Instruction) -> tuple[Edit, 
     return (Edit(at(start), "".join(line + document.newline for line in lines)),) if lines else ()
 
 
-def _require_sh(stage: StagePicture, behind: Instruction) -> None:
-    """The RUN that is added behind this instruction is read by a shell that knows sh's words."""
-    language = "/bin/sh"
-    for each in stage.instructions():
-        if each.keyword == "SHELL" and each.json:
-            language = each.json[0]
-        if each is behind:
-            break
+def _require_sh(stage: StagePicture) -> None:
+    """The RUN that is added at the end of the stage is read by a shell that knows sh's words."""
+    shell = stage.last("SHELL")
+    language = shell.json[0] if shell is not None and shell.json else "/bin/sh"
     if not is_sh(language):
         raise _No(
             "{} reads the RUN lines of stage {}, and what would be added is written for sh",
@@ -292,15 +279,54 @@ def _require_sh(stage: StagePicture, behind: Instruction) -> None:
         )
 
 
-def _run_behind(picture: Picture, instruction: Instruction, steps: list[str]) -> Edit:
-    """The edit that adds a RUN with these steps right behind an instruction."""
+def _require_unshared(
+    picture: Picture, stage: StagePicture, moved: Sequence[str], by: Sequence[Instruction]
+) -> None:
+    """Nothing but the COPY lines at hand takes what is moved away from its place."""
+    for other in picture.stages:
+        if other.parent is stage:
+            raise _No("stage {} is built on {}", other.name, stage.name)
+        for instruction in other.stage.instructions:
+            if instruction in by:
+                continue
+            for flag in instruction.flags:
+                named = flag.value or ""
+                if flag.name == "mount":
+                    named = next((each[5:] for each in named.split(",") if each.startswith("from=")), "")
+                    paths = ["/"]
+                elif flag.name == "from":
+                    words = [word.text for word in instruction.words[:-1]]
+                    paths = [join("/", picture.expand(instruction, word) or "/") for word in words]
+                else:
+                    continue
+                name = picture.expand(instruction, named)
+                if name is not None and _stage_named(picture, name) is not stage:
+                    continue
+                # up to a wildcard, as far as names go
+                paths = [re.split(r"/[^/]*[*?\[]", path)[0] or "/" for path in paths]
+                if any(_overlap(path, each) for path in paths for each in moved):
+                    raise _No("{} takes what is unpacked as well", instruction)
+    for instruction in stage.instructions():
+        if instruction.keyword == "RUN" and re.search(r"\bln\s", instruction.text):
+            raise _No("{} makes a link, which may lead to what would be moved", instruction)
+
+
+def _overlap(one: str, other: str) -> bool:
+    one, other = (f"{path.rstrip('/')}/" for path in (one, other))
+    return one.startswith(other) or other.startswith(one)
+
+
+def _run_at_the_end(picture: Picture, stage: StagePicture, steps: list[str]) -> Edit:
+    """The edit that adds a RUN with these steps behind everything that a stage does with what it unpacked: lines
+    below the unpacking may remove files of it, or add some, at the paths they know."""
     document = picture.document
-    keyword = "run" if document.text[instruction.keyword_span.start].islower() else "RUN"
+    last = stage.stage.instructions[-1]
+    keyword = "run" if document.text[last.keyword_span.start].islower() else "RUN"
     lines = [
         f"# One tree per layer, at a fixed time (@{FIXED_TIME}): what does not change keeps its digest",
         *writing.run(keyword, steps, document.escape),
     ]
-    end = instruction.span.end
+    end = last.span.end
     return Edit(Span(end, end), document.newline + document.newline.join(lines))
 
 
@@ -331,11 +357,10 @@ def _of_libraries(picture: Picture) -> Iterator[SteadyingPlan]:
                 source = join("/", words[0])
                 if stage is None or not re.search(r"/(?:BOOT|WEB)-INF/lib$", source):
                     continue
-                unpacking = _unpacking(stage)
-                if unpacking is None:
+                if not _unpacks(stage):
                     continue
                 target = _library_target(picture, instruction, words[1])
-                edits = _from_stage(picture, stage, unpacking, instruction, source, target)
+                edits = _from_stage(picture, stage, instruction, source, target)
             elif _is_library_directory(layer):
                 target = _library_target(picture, instruction, words[1])
                 edits = _from_context(picture, layer, instruction, target)
@@ -355,16 +380,14 @@ def _stage_named(picture: Picture, name: str) -> StagePicture | None:
     )
 
 
-def _unpacking(stage: StagePicture) -> Instruction | None:
-    """The last RUN of a stage that unpacks an archive by `jar xf` or `unzip`."""
-    found = [
-        instruction
-        for instruction in stage.stage.instructions
-        if instruction.keyword == "RUN"
+def _unpacks(stage: StagePicture) -> bool:
+    """Whether a RUN of the stage unpacks an archive by `jar xf` or `unzip`."""
+    return any(
+        instruction.keyword == "RUN"
         and not instruction.heredocs
         and re.search(r"\bjar\s+-?-?x|\bunzip\b", instruction.text)
-    ]
-    return found[-1] if found else None
+        for instruction in stage.stage.instructions
+    )
 
 
 def _is_library_directory(layer: Layer) -> bool:
@@ -383,7 +406,7 @@ def _library_target(picture: Picture, instruction: Instruction, target: str) -> 
     """Where the directory's content goes, as an absolute path whose parents a tree may bring again."""
     path = picture.target_of(instruction)
     if path is None:
-        raise _No(f"where {target} is cannot be told: a WORKDIR above it has a variable without a value")
+        raise _No("where {} is cannot be told: a WORKDIR above it has a variable without a value", target)
     before: list[Instruction] = []
     for other in picture.final.instructions():
         if other is instruction:
@@ -416,7 +439,6 @@ def _library_target(picture: Picture, instruction: Instruction, target: str) -> 
 def _from_stage(
     picture: Picture,
     stage: StagePicture,
-    unpacking: Instruction,
     copy: Instruction,
     source: str,
     target: str,
@@ -425,30 +447,10 @@ def _from_stage(
         raise _No("stage {} does not unpack as root, which making /layers takes", stage.name)
     if re.search(r"[*?\[]", source):
         raise _No("its COPY names the libraries by a pattern")
-    _require_sh(stage, unpacking)
-    after = False
-    for instruction in stage.stage.instructions:
-        if after and instruction.keyword == "RUN" and "INF" in instruction.text:
-            raise _No("{} uses the unpacked libraries as well", instruction)
-        after = after or instruction is unpacking
-    for other in picture.stages:
-        for instruction in other.stage.instructions:
-            flag = instruction.flag("from")
-            if instruction is copy or flag is None or _stage_named(picture, flag.value or "") is not stage:
-                continue
-            for word in instruction.words[:-1]:
-                path = join("/", picture.expand(instruction, word.text) or "/")
-                if (
-                    path == "/"
-                    or source.startswith(path + "/")
-                    or path == source
-                    or path.startswith(source + "/")
-                ):
-                    raise _No("{} copies the libraries as well", instruction)
-    if any(other.parent is stage for other in picture.stages):
-        raise _No("another stage is built on {}", stage.name)
+    _require_sh(stage)
+    _require_unshared(picture, stage, [source], [copy])
     name = posixpath.basename(target) or "lib"
-    own = _own_place(picture, copy, stage, unpacking)
+    own = _own_place(picture, copy, stage)
     above = f"/{name}{posixpath.dirname(target)}".rstrip("/")
     there = with_variables(own.path, f"/{name}{target}")
     steps = [
@@ -457,7 +459,7 @@ def _from_stage(
     ]
     return (
         *_declared(picture, own, copy),
-        _run_behind(picture, unpacking, steps),
+        _run_at_the_end(picture, stage, steps),
         *_tree_copy(copy, own.path, f"/{name}/"),
     )
 
