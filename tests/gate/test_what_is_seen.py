@@ -271,6 +271,53 @@ def test_the_started_jar_is_never_left_out(
 @pytest.mark.parametrize(
     ("files", "config"),
     [
+        ({}, {"Entrypoint": ["sh", "-c", "cd /opt/lib && java -jar app.jar"]}),
+        ({"run.sh": b"#!/bin/sh\ncd /opt/lib || exit 1\nexec java -jar app.jar\n"}, {"Entrypoint": ["/run.sh"]}),
+        ({"run.sh": b"#!/bin/sh\ncd /opt/lib\n(cd /etc && ls)\nexec java -jar app.jar\n", "etc": None},
+         {"Entrypoint": ["/run.sh"]}),
+        ({"opt/run.sh": b'#!/bin/sh\ncd "$(dirname "$0")"\nexec java -jar ${APP_JAR:-lib/app.jar}\n'},
+         {"Entrypoint": ["/opt/run.sh"]}),
+        ({"opt/bin/run.sh": b'#!/bin/bash\nD=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)\n'
+                            b'exec java -jar "$D/lib/app.jar"\n'}, {"Entrypoint": ["/opt/bin/run.sh"]}),
+        ({"opt/run.sh": b'#!/bin/bash\nexec java -jar "$(dirname "$(readlink -f "$0")")"/lib/app.jar\n'},
+         {"Entrypoint": ["/opt/run.sh"]}),
+        ({}, {"Entrypoint": ["sh", "-c", 'if [ -f /agents/dd.jar ]; then A="-javaagent:/agents/dd.jar"; fi; '
+                                         "exec java $A -jar /opt/lib/app.jar"]}),
+        ({"run.sh": b"#!/bin/sh\nif [ -f /ext/o.jar ]; then exec java -jar /ext/o.jar; fi\n"
+                    b"exec java -jar /opt/lib/app.jar\n"}, {"Entrypoint": ["/run.sh"]}),
+        ({"run.sh": b'#!/bin/sh\necho "usage: run.sh shop-x.jar"\necho shop.jar\nexec java -jar /opt/lib/app.jar\n'},
+         {"Entrypoint": ["/run.sh"]}),
+        ({"run.sh": b'#!/bin/sh\nAPP=$(find /opt/lib -name "*.jar")\nexec java -jar $APP\n'},
+         {"Entrypoint": ["/run.sh"]}),
+        ({"start.py": b"#!/usr/bin/env python3\nimport os\n"}, {"Entrypoint": ["/start.py"]}),
+        ({"init": b"#!/command/execlineb -S0\n"}, {"Entrypoint": ["/init"]}),
+        ({"usr/bin/supervisord": b"#!/usr/bin/python3\n", "etc/s.conf": b"[program:app]\n"},
+         {"Cmd": ["/usr/bin/supervisord", "-c", "/etc/s.conf"]}),
+    ],
+)  # fmt: skip
+def test_an_ordinary_start_is_measured(
+    imgopt: Imgopt, tmp_path: Path, boot: bytes, files: Files, config: dict[str, Any]
+) -> None:
+    found = next_push(imgopt, tmp_path, [DECOY, files, {"opt/lib/app.jar": boot}], **config)
+    assert found["passed"] is False and found["actual"] > 1_200_000, found
+
+
+def test_the_application_of_quarkus_is_known_by_its_runner(imgopt: Imgopt, tmp_path: Path) -> None:
+    runner = plain_jar(1, "io/quarkus/bootstrap/runner/QuarkusEntryPoint.class", size=9,
+                       manifest="Main-Class: io.quarkus.bootstrap.runner.QuarkusEntryPoint")  # fmt: skip
+    fast = {
+        "d/quarkus-run.jar": runner,
+        "d/quarkus/quarkus-application.dat": b"x",
+        "run.sh": b"#!/bin/sh\njava -cp $CP\n",
+    }
+    app = {"d/app/service.jar": plain_jar(2, size=1_500_000)}
+    found = next_push(imgopt, tmp_path, [fast, app], Entrypoint=["/run.sh"])
+    assert found["passed"] is False and found["actual"] > 1_500_000, found
+
+
+@pytest.mark.parametrize(
+    ("files", "config"),
+    [
         ({"run.sh": b'#!/bin/sh\nJAVA_OPTS="-Xmx512m $JAVA_OPTS"\nexec java $JAVA_OPTS -jar /opt/lib/app.jar\n'},
          {"Entrypoint": ["/run.sh"]}),
         ({}, {"Env": ['A=x "$A" y'], "Entrypoint": ["sh", "-c", 'echo "$A"; java -jar /opt/lib/app.jar']}),

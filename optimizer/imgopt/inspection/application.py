@@ -67,11 +67,6 @@ def find_application(config: Any, image: Jars, homes: Sequence[JavaHome]) -> App
         for path in start.jars
     )
     by_class_path = not own and not classes and not start.boot and bool(start.libraries)
-    doubts += [(-1, why) for why in start.missing]
-    doubts += [
-        (_layer(files, path), f"{start.unseen[0]}, and {path} may be the application")
-        for path in start.strangers
-    ]
     if start.unseen:
         doubts += [
             (node.layer, f"{start.unseen[0]}, and {path} may hold the application")
@@ -88,6 +83,7 @@ def find_application(config: Any, image: Jars, homes: Sequence[JavaHome]) -> App
     others = [path for path in visible if path not in worth] if start.unseen else []
     others = [path for path in others if not any(place in path for place in _OF_APPLICATIONS)]
     _look(image, [*worth, *others], doubts)
+    unknown: list[str] = []
     for path in (*worth, *others):
         found = image.jar(path)
         if found is None or path in start.jars:
@@ -99,21 +95,34 @@ def find_application(config: Any, image: Jars, homes: Sequence[JavaHome]) -> App
         elif found.jar.kind in _KINDS:
             named[found.path] = None
         elif start.unseen:
-            doubts.append((found.layer, f"{start.unseen[0]}, and {path} may be the application"))
+            unknown.append(path)
     # as it is called in layers that only store it; and what lower layers store under the name of a started one
     named |= {
         path: None
         for (_, path), each in image.jars.items()
         if path.rpartition("/")[2] in _names(start.jars) or (each.jar is not None and each.jar.kind in _KINDS)
     }
-    for path in start.jars:
+    for path in dict.fromkeys((*start.jars, *named)):
         found = image.jar(path)
         if found is not None and found.jar is not None and found.jar.kind == "quarkus-fast":
             directory = path.rpartition("/")[0]
             classes += [f"{directory}/app/", f"{directory}/quarkus/"]
             named |= {each: None for each in visible if each.startswith(tuple(classes[-2:]))}
+    doubts += [
+        (_layer(files, path), f"{start.unseen[0]}, and {path} may be the application")
+        for path in unknown
+        if path not in named
+    ]
     if by_class_path:
         doubts += _of_the_class_path(start, image, named)
+    found_one = bool(named or classes)
+    if not found_one:  # else a start that is only possible, as of a jar that may be mounted
+        doubts += [(-1, why) for why in start.missing]
+    doubts += [
+        (_layer(files, path), f"{start.unseen[0]}, and {path} may be the application")
+        for path in start.strangers
+        if not found_one or _size(files, path) >= _LEAST_BYTES  # a small one starts what was found
+    ]
     return Application(frozenset(named), tuple(classes), tuple(doubts))
 
 
