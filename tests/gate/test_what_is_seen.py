@@ -310,6 +310,7 @@ def test_the_application_of_quarkus_is_known_by_its_runner(imgopt: Imgopt, tmp_p
         "d/quarkus/quarkus-application.dat": b"x",
         "run.sh": b"#!/bin/sh\njava -cp $CP\n",
     }
+    fast["d/lib/main/core.jar"] = plain_jar(3)
     app = {"d/app/service.jar": plain_jar(2, size=1_500_000)}
     found = next_push(imgopt, tmp_path, [fast, app], Entrypoint=["/run.sh"])
     assert found["passed"] is False and found["actual"] > 1_500_000, found
@@ -353,8 +354,8 @@ def test_variables_of_a_start_script_are_filled_in_once(
         ([{"app/server.groovy": b"x"}], {"Entrypoint": ["groovy", "/app/server.groovy"]}),
         ([{"opt/app.zip": plain_jar(1)}], {"Entrypoint": ["/app/server"]}),
         # a jar without classes stands for several others
-        ([{"p.jar": plain_jar(1, size=9, manifest="Class-Path: a.jar b.jar")}, {"a.jar": plain_jar(2)},
-          {"b.jar": plain_jar(3)}], {"Entrypoint": ["java", "-jar", "/p.jar"]}),
+        ([{"p.jar": plain_jar(1, size=9, manifest="Class-Path: a.jar b.jar")}, {"a.jar": plain_jar(2, size=9_000)},
+          {"b.jar": plain_jar(3, size=9_000)}], {"Entrypoint": ["java", "-jar", "/p.jar"]}),
         # more jars than are looked into
         ([{f"opt/{number:03}.jar": plain_jar(number) for number in range(201)}],
          {"Entrypoint": ["java", "-cp", "/decoy/BOOT-INF/classes", "A"]}),
@@ -418,3 +419,51 @@ def test_a_release_sends_no_more_than_all_layers(
 def test_all_layers_over_the_limit_say_nothing_of_a_release(imgopt: Imgopt, tmp_path: Path) -> None:
     found = next_push(imgopt, tmp_path, [{"usr/sbin/nginx": BIG}], "100kB", Entrypoint=["nginx"])
     assert found["measured"] is False and "nobody can say what a release changes" in found["message"]
+
+
+SHOP = plain_jar(5, "com/acme/Shop.class", size=1_500_000)
+LAUNCHER = ("l/Main.class",)
+
+
+@pytest.mark.parametrize(
+    ("layers", "config"),
+    [
+        ([{"a/l.jar": plain_jar(1, *LAUNCHER, size=9)}, {"a/shop.jar": SHOP}],
+         {"Entrypoint": ["java", "-cp", "/a/l.jar:/a/shop.jar", "l.Main"]}),
+        ([{"a/l.jar": plain_jar(1, *LAUNCHER, size=9)}, {"a/shop.jar": SHOP}],
+         {"Entrypoint": ["java", "-cp", "/a/*", "l.Main"]}),
+        ([{"a/l.jar": plain_jar(1, *LAUNCHER, size=9)}, {"a/shop.jar": SHOP}],
+         {"Env": ["CLASSPATH=/a/l.jar:/a/shop.jar"], "Entrypoint": ["java", "l.Main"]}),
+        ([{"a/l.jar": plain_jar(1, *LAUNCHER, size=9, manifest="Main-Class: l.Main\r\nClass-Path: shop.jar")},
+          {"a/shop.jar": SHOP}], {"Entrypoint": ["java", "-jar", "/a/l.jar"]}),
+        ([{"a/l.jar": plain_jar(1, *LAUNCHER, size=9, manifest="Class-Path: shop.jar")},
+          {"a/shop.jar": SHOP}], {"Entrypoint": ["java", "-cp", "/a/l.jar", "l.Main"]}),
+        ([{"a/l.jar": plain_jar(1, *LAUNCHER, size=9, manifest="Main-Class: l.Main\r\nClass-Path: two.jar"),
+           "a/two.jar": plain_jar(2, size=9, manifest="Class-Path: shop.jar")}, {"a/shop.jar": SHOP}],
+         {"Entrypoint": ["java", "-jar", "/a/l.jar"]}),
+        ([{"classes/l/Main.class": b"x"}, {"a/shop.jar": SHOP}],
+         {"Entrypoint": ["java", "-cp", "/classes:/a/shop.jar", "l.Main"]}),
+    ],
+)  # fmt: skip
+def test_jars_that_a_class_path_names_beside_the_started_one_count(
+    imgopt: Imgopt, tmp_path: Path, layers: Sequence[Files], config: dict[str, Any]
+) -> None:
+    found = next_push(imgopt, tmp_path, layers, **config)
+    assert found["passed"] is False and found["actual"] > 1_500_000, found
+
+
+def test_a_jar_beside_a_launcher_may_be_the_application(imgopt: Imgopt, tmp_path: Path) -> None:
+    launcher = {"a/l.jar": plain_jar(1, *LAUNCHER, size=9, manifest="Main-Class: l.Main")}
+    found = next_push(
+        imgopt, tmp_path, [launcher, {"a/modules/shop.jar": SHOP}], Entrypoint=["java", "-jar", "/a/l.jar"]
+    )
+    assert found["measured"] is False and "/a/modules/shop.jar may be the application" in found["message"]
+
+
+def test_an_agent_beside_a_started_jar_is_none(imgopt: Imgopt, tmp_path: Path) -> None:
+    app = {"a/app.jar": plain_jar(1, *LAUNCHER, size=9, manifest="Main-Class: l.Main")}
+    found = next_push(
+        imgopt, tmp_path, [{"opt/agent.jar": SHOP}, app],
+        Entrypoint=["java", "-javaagent:/opt/agent.jar=a=b", "-jar", "/a/app.jar"],
+    )  # fmt: skip
+    assert found["passed"] is True and found["actual"] < 10_000

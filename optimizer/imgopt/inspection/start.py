@@ -69,7 +69,7 @@ class Start:
     """``jars``: of those that are started, the paths as they lie in the image. ``classes``: directories on a class
     path; ``libraries``: jars on one; ``mains``: names that may be of main classes. ``boot``: Spring Boot's launcher is started from directories. ``unseen``: why it
     was not followed to its end; ``missing``: what is started and not in the image; ``strangers``: files of a start
-    command that is neither Java nor a script."""
+    command that is neither Java nor a script; ``agents``: jars that are loaded beside the application."""
 
     jars: dict[str, None] = field(default_factory=dict)
     classes: dict[str, None] = field(default_factory=dict)
@@ -80,6 +80,7 @@ class Start:
     unseen: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     strangers: dict[str, None] = field(default_factory=dict)
+    agents: dict[str, None] = field(default_factory=dict)
 
 
 def find_start(config: Any, files: Filesystem, read: Callable[[str], bytes | None]) -> Start:
@@ -217,7 +218,8 @@ class _Follower:
                 self.start.java = True
                 self._class_path(word.partition("=")[2], modules=word.startswith("--module"))
             elif word.startswith(_AGENTS):
-                continue
+                agent = word.partition(":")[2].partition("=")[0]
+                self.start.agents |= dict.fromkeys(self._matching(agent))
             elif word.startswith("@") and len(word) > 1 and self.start.java:
                 found = self._text(word[1:])
                 if found is None:
