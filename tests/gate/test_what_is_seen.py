@@ -365,6 +365,54 @@ def test_the_started_jar_is_never_left_out(
 @pytest.mark.parametrize(
     ("files", "config"),
     [
+        ({}, {"Entrypoint": ["sh", "-c", "cd /opt/lib && java -jar app.jar"]}),
+        ({"run.sh": b"#!/bin/sh\ncd /opt/lib || exit 1\nexec java -jar app.jar\n"}, {"Entrypoint": ["/run.sh"]}),
+        ({"run.sh": b"#!/bin/sh\ncd /opt/lib\n(cd /etc && ls)\nexec java -jar app.jar\n", "etc": None},
+         {"Entrypoint": ["/run.sh"]}),
+        ({"opt/run.sh": b'#!/bin/sh\ncd "$(dirname "$0")"\nexec java -jar ${APP_JAR:-lib/app.jar}\n'},
+         {"Entrypoint": ["/opt/run.sh"]}),
+        ({"opt/bin/run.sh": b'#!/bin/bash\nD=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)\n'
+                            b'exec java -jar "$D/lib/app.jar"\n'}, {"Entrypoint": ["/opt/bin/run.sh"]}),
+        ({"opt/run.sh": b'#!/bin/bash\nexec java -jar "$(dirname "$(readlink -f "$0")")"/lib/app.jar\n'},
+         {"Entrypoint": ["/opt/run.sh"]}),
+        ({}, {"Entrypoint": ["sh", "-c", 'if [ -f /agents/dd.jar ]; then A="-javaagent:/agents/dd.jar"; fi; '
+                                         "exec java $A -jar /opt/lib/app.jar"]}),
+        ({"run.sh": b"#!/bin/sh\nif [ -f /ext/o.jar ]; then exec java -jar /ext/o.jar; fi\n"
+                    b"exec java -jar /opt/lib/app.jar\n"}, {"Entrypoint": ["/run.sh"]}),
+        ({"run.sh": b'#!/bin/sh\necho "usage: run.sh shop-x.jar"\necho shop.jar\nexec java -jar /opt/lib/app.jar\n'},
+         {"Entrypoint": ["/run.sh"]}),
+        ({"run.sh": b'#!/bin/sh\nAPP=$(find /opt/lib -name "*.jar")\nexec java -jar $APP\n'},
+         {"Entrypoint": ["/run.sh"]}),
+        ({"start.py": b"#!/usr/bin/env python3\nimport os\n"}, {"Entrypoint": ["/start.py"]}),
+        ({"init": b"#!/command/execlineb -S0\n"}, {"Entrypoint": ["/init"]}),
+        ({"usr/bin/supervisord": b"#!/usr/bin/python3\n", "etc/s.conf": b"[program:app]\n"},
+         {"Cmd": ["/usr/bin/supervisord", "-c", "/etc/s.conf"]}),
+    ],
+)  # fmt: skip
+def test_an_ordinary_start_is_measured(
+    imgopt: Imgopt, tmp_path: Path, boot: bytes, files: Files, config: dict[str, Any]
+) -> None:
+    found = next_push(imgopt, tmp_path, [DECOY, files, {"opt/lib/app.jar": boot}], **config)
+    assert found["passed"] is False and found["actual"] > 1_200_000, found
+
+
+def test_the_application_of_quarkus_is_known_by_its_runner(imgopt: Imgopt, tmp_path: Path) -> None:
+    runner = plain_jar(1, "io/quarkus/bootstrap/runner/QuarkusEntryPoint.class", size=9,
+                       manifest="Main-Class: io.quarkus.bootstrap.runner.QuarkusEntryPoint")  # fmt: skip
+    fast = {
+        "d/quarkus-run.jar": runner,
+        "d/quarkus/quarkus-application.dat": b"x",
+        "run.sh": b"#!/bin/sh\njava -cp $CP\n",
+    }
+    fast["d/lib/main/core.jar"] = plain_jar(3)
+    app = {"d/app/service.jar": plain_jar(2, size=1_500_000)}
+    found = next_push(imgopt, tmp_path, [fast, app], Entrypoint=["/run.sh"])
+    assert found["passed"] is False and found["actual"] > 1_500_000, found
+
+
+@pytest.mark.parametrize(
+    ("files", "config"),
+    [
         ({"run.sh": b'#!/bin/sh\nJAVA_OPTS="-Xmx512m $JAVA_OPTS"\nexec java $JAVA_OPTS -jar /opt/lib/app.jar\n'},
          {"Entrypoint": ["/run.sh"]}),
         ({}, {"Env": ['A=x "$A" y'], "Entrypoint": ["sh", "-c", 'echo "$A"; java -jar /opt/lib/app.jar']}),
@@ -400,8 +448,8 @@ def test_variables_of_a_start_script_are_filled_in_once(
         ([{"app/server.groovy": b"x"}], {"Entrypoint": ["groovy", "/app/server.groovy"]}),
         ([{"opt/app.zip": plain_jar(1)}], {"Entrypoint": ["/app/server"]}),
         # a jar without classes stands for several others
-        ([{"p.jar": plain_jar(1, size=9, manifest="Class-Path: a.jar b.jar")}, {"a.jar": plain_jar(2)},
-          {"b.jar": plain_jar(3)}], {"Entrypoint": ["java", "-jar", "/p.jar"]}),
+        ([{"p.jar": plain_jar(1, size=9, manifest="Class-Path: a.jar b.jar")}, {"a.jar": plain_jar(2, size=9_000)},
+          {"b.jar": plain_jar(3, size=9_000)}], {"Entrypoint": ["java", "-jar", "/p.jar"]}),
         # written through a link
         ([{"opt/app.jar": plain_jar(1), "lnk": link("opt", SYMBOLIC)}, {"lnk/app.jar": plain_jar(2, size=1_500_000)}],
          {"Entrypoint": ["java", "-jar", "/opt/app.jar"]}),
@@ -468,3 +516,51 @@ def test_a_release_sends_no_more_than_all_layers(
 def test_all_layers_over_the_limit_say_nothing_of_a_release(imgopt: Imgopt, tmp_path: Path) -> None:
     found = next_push(imgopt, tmp_path, [{"usr/sbin/nginx": BIG}], "100kB", Entrypoint=["nginx"])
     assert found["measured"] is False and "nobody can say what a release changes" in found["message"]
+
+
+SHOP = plain_jar(5, "com/acme/Shop.class", size=1_500_000)
+LAUNCHER = ("l/Main.class",)
+
+
+@pytest.mark.parametrize(
+    ("layers", "config"),
+    [
+        ([{"a/l.jar": plain_jar(1, *LAUNCHER, size=9)}, {"a/shop.jar": SHOP}],
+         {"Entrypoint": ["java", "-cp", "/a/l.jar:/a/shop.jar", "l.Main"]}),
+        ([{"a/l.jar": plain_jar(1, *LAUNCHER, size=9)}, {"a/shop.jar": SHOP}],
+         {"Entrypoint": ["java", "-cp", "/a/*", "l.Main"]}),
+        ([{"a/l.jar": plain_jar(1, *LAUNCHER, size=9)}, {"a/shop.jar": SHOP}],
+         {"Env": ["CLASSPATH=/a/l.jar:/a/shop.jar"], "Entrypoint": ["java", "l.Main"]}),
+        ([{"a/l.jar": plain_jar(1, *LAUNCHER, size=9, manifest="Main-Class: l.Main\r\nClass-Path: shop.jar")},
+          {"a/shop.jar": SHOP}], {"Entrypoint": ["java", "-jar", "/a/l.jar"]}),
+        ([{"a/l.jar": plain_jar(1, *LAUNCHER, size=9, manifest="Class-Path: shop.jar")},
+          {"a/shop.jar": SHOP}], {"Entrypoint": ["java", "-cp", "/a/l.jar", "l.Main"]}),
+        ([{"a/l.jar": plain_jar(1, *LAUNCHER, size=9, manifest="Main-Class: l.Main\r\nClass-Path: two.jar"),
+           "a/two.jar": plain_jar(2, size=9, manifest="Class-Path: shop.jar")}, {"a/shop.jar": SHOP}],
+         {"Entrypoint": ["java", "-jar", "/a/l.jar"]}),
+        ([{"classes/l/Main.class": b"x"}, {"a/shop.jar": SHOP}],
+         {"Entrypoint": ["java", "-cp", "/classes:/a/shop.jar", "l.Main"]}),
+    ],
+)  # fmt: skip
+def test_jars_that_a_class_path_names_beside_the_started_one_count(
+    imgopt: Imgopt, tmp_path: Path, layers: Sequence[Files], config: dict[str, Any]
+) -> None:
+    found = next_push(imgopt, tmp_path, layers, **config)
+    assert found["passed"] is False and found["actual"] > 1_500_000, found
+
+
+def test_a_jar_beside_a_launcher_may_be_the_application(imgopt: Imgopt, tmp_path: Path) -> None:
+    launcher = {"a/l.jar": plain_jar(1, *LAUNCHER, size=9, manifest="Main-Class: l.Main")}
+    found = next_push(
+        imgopt, tmp_path, [launcher, {"a/modules/shop.jar": SHOP}], Entrypoint=["java", "-jar", "/a/l.jar"]
+    )
+    assert found["measured"] is False and "/a/modules/shop.jar may be the application" in found["message"]
+
+
+def test_an_agent_beside_a_started_jar_is_none(imgopt: Imgopt, tmp_path: Path) -> None:
+    app = {"a/app.jar": plain_jar(1, *LAUNCHER, size=9, manifest="Main-Class: l.Main")}
+    found = next_push(
+        imgopt, tmp_path, [{"opt/agent.jar": SHOP}, app],
+        Entrypoint=["java", "-javaagent:/opt/agent.jar=a=b", "-jar", "/a/app.jar"],
+    )  # fmt: skip
+    assert found["passed"] is True and found["actual"] < 10_000

@@ -25,6 +25,7 @@ _LOOK = 50
 #: Scripts within scripts, and defaults within defaults of a variable.
 _MOST_DEPTH = 20
 _MOST_DEFAULTS = 8
+_MOST_DIRECTORIES = 20
 _MOST_WORD = 32_768
 #: What a start command goes through on its way.
 _SHELLS = frozenset(("sh", "bash", "ash", "dash", "ksh", "busybox"))
@@ -46,6 +47,14 @@ _WORD = re.compile(r"""(?:[^\s;&|()<>"'`]|"[^"\n]*"|'[^'\n]*'|\$\([^)\n]*\))+"""
 _CLASS = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+")
 _NAME = re.compile(r"\w+")
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
+_OWN_SCRIPT = r"""[ \t]{1,9}(?:--[ \t]{1,9})?"?\$(?:0|\{0\}|\{?BASH_SOURCE(?:\[0\])?\}?)"?"""
+_OWN_DIRECTORY = re.compile(
+    rf"\$\([ \t]{{0,9}}dirname{_OWN_SCRIPT}[ \t]{{0,9}}\)|`dirname{_OWN_SCRIPT}`|\$\{{0%/\*\}}|"
+    rf"""\$\([ \t]{{0,9}}dirname[ \t]{{1,9}}(?:--[ \t]{{1,9}})?"?\$\((?:readlink|realpath)(?:[ \t]-\w{{1,9}})?{_OWN_SCRIPT}\)"?\)"""
+)
+_CD_PWD = re.compile(
+    r"""\$\([ \t]{0,9}cd[ \t]{1,9}(?:(?:--|-P)[ \t]{1,9})?"?([\w./@+-]{1,4096})"?(?:[ \t]{1,9}&?>[ \t]?/dev/null)?[ \t]{0,9}(?:&&|;)[ \t]{0,9}pwd(?:[ \t]-P)?[ \t]{0,9}\)"""
+)
 _BRACE = re.compile(r"[{}]")
 #: `-c`, and together with others as in `bash -lc`.
 _DASH_C = re.compile(r"-[a-z]*c")
@@ -60,7 +69,7 @@ class Start:
     """``jars``: of those that are started, the paths as they lie in the image. ``classes``: directories on a class
     path; ``libraries``: jars on one; ``mains``: names that may be of main classes. ``boot``: Spring Boot's launcher is started from directories. ``unseen``: why it
     was not followed to its end; ``missing``: what is started and not in the image; ``strangers``: files of a start
-    command that is neither Java nor a script."""
+    command that is neither Java nor a script; ``agents``: jars that are loaded beside the application."""
 
     jars: dict[str, None] = field(default_factory=dict)
     classes: dict[str, None] = field(default_factory=dict)
@@ -71,6 +80,7 @@ class Start:
     unseen: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     strangers: dict[str, None] = field(default_factory=dict)
+    agents: dict[str, None] = field(default_factory=dict)
 
 
 def find_start(config: Any, files: Filesystem, read: Callable[[str], bytes | None]) -> Start:
@@ -98,6 +108,7 @@ class _Follower:
         self._scripts: set[str] = set()
         self._left = MOST_STEPS
         self._depth = 0
+        self._directories = [self.workdir]
         self._resolved: dict[str, tuple[str, Node] | None] = {}
         self._by_name: dict[str, list[str]] | None = None
 
@@ -150,7 +161,7 @@ class _Follower:
             return
         places = [word] if "/" in word else [f"{each}/{word}" for each in self._path()]
         for place in places:
-            found = self._resolve(self._absolute(place))
+            found = self._real(place)
             if found is None:
                 continue
             if found[0] == _BUILDPACKS:
@@ -164,7 +175,7 @@ class _Follower:
             break
         self.start.unseen.append(f"what {word[:80]} starts cannot be followed")
         for each in words[at:]:
-            found = self._resolve(self._absolute(each)) if len(each) < 4096 else None
+            found = self._real(each) if len(each) < 4096 else None
             if found is not None and found[1].content is not None:
                 self.start.strangers[found[0]] = None
 
@@ -181,13 +192,19 @@ class _Follower:
                 self._run(written, word, literal=literal)
                 expecting = ""
             elif expecting == "jar":
-                self._jar(word)
+                self._jar(word, started=True)
                 expecting = ""
+            elif expecting == "directory":
+                if not word.startswith("-"):
+                    self._enter(word)
+                    expecting = ""
             elif expecting:
                 self._class_path(word, modules=expecting == "modules")
                 expecting = ""
             elif shell and not self.start.java and _DASH_C.fullmatch(word):
                 expecting = "script"
+            elif word == "cd" and not self.start.java:
+                expecting = "directory"
             elif word == "eval" and first:
                 self._run(" ".join(words[1:]), " ".join(each for each, _ in pairs[1:]), literal=literal)
                 return
@@ -201,7 +218,8 @@ class _Follower:
                 self.start.java = True
                 self._class_path(word.partition("=")[2], modules=word.startswith("--module"))
             elif word.startswith(_AGENTS):
-                continue
+                agent = word.partition(":")[2].partition("=")[0]
+                self.start.agents |= dict.fromkeys(self._matching(agent))
             elif word.startswith("@") and len(word) > 1 and self.start.java:
                 found = self._text(word[1:])
                 if found is None:
@@ -216,7 +234,7 @@ class _Follower:
             elif any(blank in word for blank in " \n\t;"):
                 continue
             elif word.lower().endswith(ARCHIVES):
-                self._jar(word)
+                self._jar(word, started=first or _base(last) in _STARTERS)
             elif self.start.java and _CLASS.fullmatch(_base(word)):
                 self.start.mains[_base(word)] = None
             elif _base(word) in _RUN_SCRIPTS:
@@ -239,7 +257,7 @@ class _Follower:
         for place in places:
             text = self._text(place)
             if text is not None:
-                self._script(text)
+                self._script(_where(text, place if place.startswith("/") else self._absolutes(place)[0]))
                 return
 
     def _path(self) -> list[str]:
@@ -249,7 +267,7 @@ class _Follower:
 
     def _text(self, path: str) -> str | None:
         """A script's text, each once; None where there is none, or what is no text."""
-        found = self._resolve(self._absolute(path))
+        found = self._real(path)
         if found is None or found[1].content is None or found[0] in self._seen:
             return None
         self._seen.add(found[0])
@@ -286,15 +304,32 @@ class _Follower:
                 if words:
                     self._take(words, literal=literal)
 
-    def _jar(self, word: str) -> None:
+    def _jar(self, word: str, *, started: bool) -> None:
+        """``started``: else it is only named, as what a script tests for, lists or prints."""
         found = self._matching(word)
-        if not found:
+        if not found and started:
             why = f"{word[:120]} is started, and no file of the image is that"
             self.start.unseen.append(why)
             if "$" not in word and "`" not in word:
                 self.start.missing.append(why)
         for path in found:
             self.start.jars[path] = None
+
+    def _enter(self, directory: str) -> None:
+        """Of ``cd``, which may be in a branch or a subshell: the directories before it stay possible."""
+        found = self._real(directory)
+        if found is None or found[1].children is None or found[0] in self._directories:
+            return
+        if len(self._directories) > _MOST_DIRECTORIES:
+            self.start.unseen.append("its scripts change their directory too often")
+            return
+        self._directories.insert(0, found[0])
+
+    def _real(self, path: str) -> tuple[str, Node] | None:
+        """What a path means, from the directory that was entered last and has it."""
+        return next(
+            (found for each in self._absolutes(path) if (found := self._resolve(each)) is not None), None
+        )
 
     def _class_path(self, text: str, *, modules: bool = False) -> None:
         for each in re.split(r"[:;]", text):
@@ -304,7 +339,7 @@ class _Follower:
             if not each or each == "$CLASSPATH":
                 continue
             if each.endswith("/*") or each == "*":
-                directory = self._resolve(self._absolute(each[:-1] or "."))
+                directory = self._real(each[:-1] or ".")
                 self._spend(len(directory[1].children or ()) if directory else 0)
                 for name, node in (directory[1].children or {}).items() if directory else ():
                     if name.lower().endswith(".jar") and (node.content or node.target):
@@ -315,7 +350,7 @@ class _Follower:
                 for path in self._matching(each):
                     self.start.libraries[path] = None
             else:
-                found = self._resolve(self._absolute(each))
+                found = self._real(each)
                 if found is not None and found[1].children is not None:
                     self.start.classes[found[0]] = None
                 elif "$" in each or "`" in each:
@@ -323,19 +358,8 @@ class _Follower:
 
     def _matching(self, word: str) -> list[str]:
         """The files that a path or a glob means; one of the same name where a variable hides the directory."""
-        path = self._absolute(word)
         if "$" not in word and "`" not in word:
-            if not any(mark in word for mark in "*?["):
-                found = self._resolve(path)
-                return [found[0]] if found is not None and found[1].content is not None else []
-            directory, _, pattern = path.rpartition("/")
-            inside = self._resolve(directory or "/")
-            if inside is None or inside[1].children is None:
-                return []
-            self._spend(10 * (len(pattern) + len(inside[1].children) * (1 + pattern.count("*"))))
-            names = [name for name in inside[1].children if fnmatchcase(name, pattern)]
-            each = [self._resolve(f"{inside[0]}/{name}") for name in names]
-            return [one[0] for one in each if one is not None and one[1].content is not None]
+            return list(dict.fromkeys(each for path in self._absolutes(word) for each in self._at(path)))
         last = word.rpartition("/")[2]
         if "$" in last or "`" in last or last.startswith("."):
             return []
@@ -348,8 +372,24 @@ class _Follower:
         self._spend(_LOOK + len(found_by_name))
         return found_by_name
 
-    def _absolute(self, path: str) -> str:
-        return path if path.startswith("/") else f"{self.workdir}/{path}"
+    def _at(self, path: str) -> list[str]:
+        """The files of an absolute path, which may be a glob."""
+        if not any(mark in path for mark in "*?["):
+            found = self._resolve(path)
+            return [found[0]] if found is not None and found[1].content is not None else []
+        directory, _, pattern = path.rpartition("/")
+        inside = self._resolve(directory or "/")
+        if inside is None or inside[1].children is None:
+            return []
+        self._spend(10 * (len(pattern) + len(inside[1].children) * (1 + pattern.count("*"))))
+        names = [name for name in inside[1].children if fnmatchcase(name, pattern)]
+        each = [self._resolve(f"{inside[0]}/{name}") for name in names]
+        return [one[0] for one in each if one is not None and one[1].content is not None]
+
+    def _absolutes(self, path: str) -> list[str]:
+        if path.startswith("/"):
+            return [path]
+        return [f"{directory}/{path}" for directory in self._directories]
 
     def _fields(self, written: str, *, literal: bool) -> list[str]:
         """The words that one written word becomes: a variable outside quotes may hold several."""
@@ -406,6 +446,14 @@ class _Follower:
         if operator is None or depth >= _MOST_DEFAULTS:
             return word[dollar : end + 1], end + 1
         return self._values(word[operator.end() : end], depth + 1), end + 1
+
+
+def _where(text: str, script: str) -> str:
+    """A script with its own directory where it asks for that: ``$(dirname "$0")``, and ``$(cd … && pwd)``."""
+    directory = script.rpartition("/")[0] or "/"
+    if not re.fullmatch(r"[\w./@+-]+", directory):
+        return text
+    return _CD_PWD.sub(r"\1", _OWN_DIRECTORY.sub(directory, text))
 
 
 def _closing(word: str, at: int) -> int:
