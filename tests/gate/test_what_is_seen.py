@@ -70,12 +70,11 @@ def forbid(imgopt: Imgopt, tmp_path: Path, what: str, layers: Sequence[Files], *
         [{"opt/data.bin": TOOLS}, {"opt/java8/lib/tools.jar": link("opt/data.bin")}],
         [{"opt/data.bin": TOOLS, "opt/java8/lib/tools.jar": link("../../data.bin", SYMBOLIC)}],
         [{"opt/data/tools.jar": TOOLS, "opt/java8/lib": link("../data", SYMBOLIC)}],
-        [{"opt/java/lib/ct.sym": b"PK"}],
+        [{"opt/j/bin/jc": JAVAC + b"-m\0jdk.compiler/com.sun.tools.javac.Main\0"}],
+        [{"opt/java/lib/modules": runtime("java.base", "jdk.compiler"), "opt/java/jmods/java.base.jmod": b"JM"}],
+        [{"opt/java/lib/modules": runtime("java.base", "jdk.compiler")}, {"usr/bin/javac": JAVAC}],
         [{"opt/java/jmods/jdk.compiler.jmod": b"JM"}],
         [{"usr/jmods/java.base.jmod": b"JM"}],
-        [{"opt/java/lib/modules": runtime("java.base", "jdk.compiler")}],
-        [{"lib/modules": runtime("java.base", "jdk.compiler")}],
-        [{"data/blob": runtime("java.base", "jdk.compiler"), "opt/java/lib/modules": link("data/blob")}],
         [{"d/c": JAVAC, "d/s": link("/d/c", SYMBOLIC), "usr/bin/javac": link("d/s")}],
         [{"bin": link("usr/bin", SYMBOLIC), "usr/bin/x": JAVAC, "usr/local/bin/javac": link("bin/x")}],
         [{"opt/OpenJDK17U-jdk_x64_linux_hotspot_17.0.9_9.tar.gz": JAVAC}],
@@ -107,6 +106,28 @@ def test_a_jdk_is_found(imgopt: Imgopt, tmp_path: Path, layers: Sequence[Files])
 def test_what_is_no_jdk_is_none(imgopt: Imgopt, tmp_path: Path, layers: Sequence[Files]) -> None:
     run = forbid(imgopt, tmp_path, "jdk", [*layers, APP])
     assert run.code == 0, run.text
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        # openjdk-17-jre-headless of Debian, and of distroless and UBI, has them
+        [{"usr/lib/jvm/j/lib/modules": runtime("java.base", "jdk.compiler"), "usr/lib/jvm/j/lib/ct.sym": b"PK",
+          "usr/lib/jvm/j/bin/java": JAVAC, "usr/lib/jvm/j/bin/jpackage": JAVAC,
+          "usr/lib/jvm/j/lib/libjli.so": JAVAC + b"jdk.compiler/com.sun.tools.javac.launcher.Main\0"}],
+        [{"lib/modules": runtime("java.base", "jdk.compiler")}],
+        [{"data/blob": runtime("java.base", "jdk.compiler"), "opt/java/lib/modules": link("data/blob")}],
+        [{"usr/lib/jvm/j/lib/modules": runtime("jdk.compiler"), "opt/lib": link("/usr/lib/jvm/j/lib", SYMBOLIC),
+          "usr/lib/jvm/j/lib/ct.sym": b"PK"}],
+    ],
+)  # fmt: skip
+def test_a_jre_with_the_compiler_s_module_is_no_jdk(
+    imgopt: Imgopt, tmp_path: Path, layers: Sequence[Files]
+) -> None:
+    run = forbid(imgopt, tmp_path, "jdk", [*layers, APP])
+    (budget,) = run.json["targets"][0]["budgets"]
+    assert run.code == 0, run.text
+    assert "its runtime holds the compiler's module" in budget["details"][0]
 
 
 @pytest.mark.parametrize(

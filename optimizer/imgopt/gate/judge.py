@@ -265,7 +265,8 @@ def _forbid(subject: Subject, limit: Limit, _: object) -> Judged:
             f"whether it has {', '.join(unknown)} cannot be told" + (f": {reasons}" if reasons else ""),
             hint,
         )
-    return Judged(limit, (), True, basis, f"it has no {', '.join(names)}")
+    beside = tuple(f"{name}: {subject.beside[name]}" for name in names if name in subject.beside)
+    return Judged(limit, (), True, basis, f"it has no {', '.join(names)}", beside)
 
 
 def _growth(subject: Subject, limit: Limit, baseline: Entry | None) -> Judged:

@@ -63,7 +63,7 @@ class Advice:
 class Subject:
     """``name`` is its key in the baseline; ``names`` is what globs are held against. ``forbidden`` has, of what can
     be told, a sentence for what is there and None for what is not; ``untold`` why something cannot be told: of those
-    names, and of ``next-push``. ``parts``: the largest files (and libraries in
+    names, and of ``next-push``; ``beside`` what is there that is not forbidden, and near to it. ``parts``: the largest files (and libraries in
     jars) with their bytes. ``path``: a Dockerfile, where it is predicted, and ``file`` what was said of it. ``several``: the target has more platforms;
     ``attached``: digests and bytes of the attestations that are pushed with it."""
 
@@ -88,6 +88,7 @@ class Subject:
     platform: str = ""
     several: bool = False
     attached: tuple[tuple[str, int | None], ...] = ()
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def bare(self) -> str:
@@ -213,6 +214,7 @@ def of_image(found: Inspection, name: str | None) -> Subject:
         platform=found.platform,
         several=bool(found.family.platforms),
         attached=found.family.attached,
+        beside=_beside(contents),
     )
 
 
@@ -240,6 +242,16 @@ def _jdk(contents: Contents, layers: tuple[InspectedLayer, ...]) -> str | None:
     removed = "; a later layer removes it, and it is pushed all the same" if gone else ""
     amount = f" ({megabytes(size)})" if size else ""
     return f"a JDK{amount} lies in {shown}{where} (by {homes[0].sign}){removed}"
+
+
+def _beside(contents: Contents | None) -> dict[str, str]:
+    if contents is None or not contents.compiling:
+        return {}
+    first, *more = contents.compiling
+    others = f" and {len(more)} more" if more else ""
+    return {
+        "jdk": f"its runtime holds the compiler's module ({first}{others}), as that of many a JRE does, and there is no javac"
+    }
 
 
 def _root(user: str) -> str:

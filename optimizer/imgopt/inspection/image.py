@@ -77,6 +77,8 @@ class Contents:
     stored: Mapping[What, int] = field(default_factory=dict)
     untold: Mapping[What, str] = field(default_factory=dict)
     """Why it cannot be told whether the image has it, or all of it."""
+    compiling: tuple[str, ...] = ()
+    """Java runtime images (``lib/modules``) that hold the compiler's module, as many a JRE does."""
 
     @property
     def homes(self) -> tuple[JavaHome, ...]:

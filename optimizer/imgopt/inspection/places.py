@@ -71,14 +71,15 @@ _LIBRARY_PLACES = (
     "/lib-provided/",
     "/plugins/",
 )
-#: What only a Java home has, and whether a JRE has none of it.
+#: What only a Java home has, and whether a JRE has none of it. Of the compiler's module and its ct.sym that cannot be
+#: said: Debian's and Red Hat's headless JREs have both, and no javac.
 _HOME_SIGNS = (
     (re.compile(r"(.*)/jre/lib/rt\.jar"), False),
     (re.compile(r"(.*)/lib/rt\.jar"), False),
     (re.compile(r"(.*)/lib/modules"), False),
     (re.compile(r"(.*?)(?:/jmods)?/(?:java|jdk)\.[\w.]+\.jmod"), True),
     (re.compile(r"(.*)/bin/javac(?:\.exe)?"), True),
-    (re.compile(r"(.*)/lib/ct\.sym"), True),
+    (re.compile(r"(.*)/lib/ct\.sym"), False),
 )
 SIGN_ENDS = ("/rt.jar", "/lib/modules", ".jmod", "/javac", "/javac.exe", "/ct.sym")
 #: Directories that hold much else: of a Java there only its own files are its.
@@ -102,7 +103,7 @@ _JAVAS_OWN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class JavaHome:
-    """Where a Java lies; ``jdk``: with a compiler or modules to link from, known by the file ``sign``."""
+    """Where a Java lies; ``jdk``: with a compiler that can be called or modules to link from, known by ``sign``."""
 
     path: str
     jdk: bool
@@ -147,10 +148,13 @@ class Places:
         return "other"
 
 
-def java_homes(paths: Iterable[str], compilers: Iterable[str] = ()) -> tuple[JavaHome, ...]:
+def java_homes(
+    paths: Iterable[str], compilers: Iterable[str] = (), runtimes: Iterable[str] = ()
+) -> tuple[JavaHome, ...]:
     """The homes that the paths of files show, the longest first so that the innermost one counts.
 
-    ``compilers``: files that were seen to be, or to hold, Java's compiler, whatever they are called.
+    ``compilers``: files that were seen to be, or to hold, Java's compiler, whatever they are called; ``runtimes``:
+    runtime images.
     """
     found: dict[str, tuple[bool, str]] = {}
 
@@ -168,6 +172,9 @@ def java_homes(paths: Iterable[str], compilers: Iterable[str] = ()) -> tuple[Jav
                 if jdk or match[1]:  # /lib/modules is the kernel's, unless it is seen to be Java's
                     add(match[1], path, jdk=jdk)
                 break
+    for path in runtimes:
+        if path.endswith("/lib/modules"):
+            add(path.removesuffix("/lib/modules"), path, jdk=False)
     for path in compilers:
         directory = path.rpartition("/")[0]
         add(re.sub(r"/(?:lib|bin|jmods)$", "", directory), path, jdk=True)

@@ -58,11 +58,16 @@ MOST_KEPT_TOGETHER = 8 << 20
 MOST_TEXT_BYTES = 1 << 20
 #: The index at the front of a Java runtime's ``lib/modules``, which names its modules.
 LEAST_RUNTIME_BYTES = 1024
+#: A launcher of a JDK has some ten thousand bytes.
+MOST_LAUNCHER_BYTES = 256 * 1024
 MOST_INDEX_BYTES = 64 << 20
 
 SPARSE = "stored as a sparse file, which is not read"
 TOOLS_JAR = "/lib/tools.jar"
 _COMPILER = "com/sun/tools/javac/Main.class"
+#: What javac's launcher starts; the runtime's own libraries name other classes of that module.
+_LAUNCHES = b"jdk.compiler/com.sun.tools.javac.Main"
+_PROGRAMS = (b"\x7fELF", b"MZ")
 #: Of a Java runtime image, little and big endian.
 _RUNTIME_MAGICS = (b"\xda\xda\xfe\xca", b"\xca\xfe\xda\xda")
 
@@ -152,6 +157,7 @@ class _Reader:
         self._jars: dict[tuple[int, int], InspectedJar] = {}
         self.notes: list[str] = []
         self.compilers: dict[str, None] = {}
+        self.runtimes: dict[str, None] = {}  # those with the compiler's module
         self.untold: dict[What, str] = {}
         # by layer and by number in its tar: a layer may have one name twice
         self._kept: dict[tuple[int, int], bytes] = {}
@@ -307,6 +313,9 @@ class _Reader:
             self._runtime(entry, stream)
         elif name in ("javac", "javac.exe") and size and not stream.peek(512).isascii():
             self.compilers[entry.path] = None
+        elif size <= MOST_LAUNCHER_BYTES and stream.peek(4).startswith(_PROGRAMS):
+            if _LAUNCHES in stream.peek(size):  # whatever it is called
+                self.compilers[entry.path] = None
         elif 0 < size <= min(MOST_KEPT_BYTES, MOST_KEPT_TOGETHER - self._kept_bytes) and (
             name == "passwd" or stream.peek(2) == b"#!"
         ):
@@ -324,7 +333,7 @@ class _Reader:
         if end > min(MOST_INDEX_BYTES, entry.stored_bytes):
             self.untold.setdefault("jdk", f"the modules of {entry.path} cannot be read")
         elif b"\0jdk.compiler\0" in stream.peek(end):
-            self.compilers[entry.path] = None
+            self.runtimes[entry.path] = None
 
     def find_linked_compilers(self, links: Sequence[str]) -> None:
         """A compiler may have its name by a link only, or lie behind a linked directory."""
@@ -332,15 +341,13 @@ class _Reader:
             names = [path] if path.endswith(SIGN_ENDS) else []
             if _name(path) == "bin":
                 names = [f"{path}/javac", f"{path}/javac.exe"]
-            elif _name(path) == "lib":
-                names = [f"{path}/ct.sym"]
             for name in names:
                 found = self.files.resolve(name)
                 content = found[1].content if found is not None else None
                 if content is not None and content.sparse and name.endswith(("/lib/modules", "/javac")):
                     self.untold.setdefault("jdk", f"{name} is {SPARSE}")
                     continue
-                if content is None or name.endswith(("/lib/modules", "/rt.jar")):
+                if content is None or name.endswith(("/lib/modules", "/rt.jar", "/ct.sym")):
                     continue
                 if not java_homes([content.path]):  # else it is known by its own name
                     self.compilers[name] = None
@@ -420,11 +427,11 @@ def _with_contents(image: Image, target: str, reader: _Reader) -> Inspection:
     _find_tools_jars(reader, paths, links)
     reader.compilers |= dict.fromkeys(path for path in paths if _packed_jdk(path))
     config = image.config.get("config")
-    application = find_application(config, reader, java_homes(paths, reader.compilers))
+    application = find_application(config, reader, java_homes(paths, reader.compilers, reader.runtimes))
     reader.compilers |= {  # whatever it is called
         each.path: None for each in reader.looked_into if each.jar is not None and _compiles(each.jar)
     }
-    homes = java_homes(paths, reader.compilers)
+    homes = java_homes(paths, reader.compilers, reader.runtimes)
     last = {each.path: each for each in reader.looked_into}  # of several copies only it is seen
     jars = tuple(each for each in last.values() if each.path in application.jars or each.jar is None)
     files = reader.files
@@ -485,6 +492,7 @@ def _with_contents(image: Image, target: str, reader: _Reader) -> Inspection:
         jars,
         {what: stored[what] for what in WHATS if what in stored},
         reader.untold,
+        tuple(reader.runtimes),
     )
     found = _inspection(image, target, tuple(layers), contents, reader.notes, reader.text("/etc/passwd"))
     why = reader.doubt("/etc/passwd")
