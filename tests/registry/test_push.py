@@ -293,6 +293,78 @@ def test_an_image_stays_when_its_other_tags_cannot_be_seen(
     pulled(proxy.name, repository, "theirs")
 
 
+NEXT = '<?n=1000&last=mine>; rel="next"'
+MINE = b'{"tags": ["mine"]}'
+
+
+@pytest.mark.parametrize(
+    ("link", "first", "second"),
+    [
+        (NEXT, MINE, Trouble("GET", "last=", times=None, status=403)),
+        (NEXT, MINE, Trouble("GET", "last=", times=None, status=404)),
+        (
+            NEXT,
+            MINE,
+            Trouble("GET", "last=", times=None, status=200, body=b'{"tags": []}', headers={"Link": NEXT}),
+        ),
+        (NEXT, MINE, Trouble("GET", "last=", times=None, status=200, body=b'{"tags": ["a", 1]}')),
+        (NEXT, MINE, Trouble("GET", "last=", times=None, status=200, body=b'{"tags": "theirs"}')),
+        (
+            NEXT,
+            MINE,
+            Trouble(
+                "GET", "last=", times=None, status=200, body=b'{"tags": ["mine"]}', headers={"Link": NEXT}
+            ),
+        ),
+        ('<http://[>; rel="next"', MINE, None),
+        ("<?n=1000&last=mine>; rel='next'", MINE, None),
+        (NEXT, b'{"tags": ["mine", null]}', None),
+    ],
+    ids=["forbidden", "gone", "empty", "numbers", "text", "circle", "no address", "single quotes", "null"],
+)
+def test_an_image_stays_when_not_all_tags_were_named(
+    link: str,
+    first: bytes,
+    second: Trouble | None,
+    release: Release,
+    imgopt: Command,
+    proxy: Proxy,
+    repository: str,
+) -> None:
+    """A page of them says nothing about those that come after it."""
+    from imgopt.registry.push import delete_tag
+
+    for tag in ("mine", "theirs"):
+        assert imgopt("push", str(release(1)), f"{proxy.name}/{repository}:{tag}").code == 0
+    page = Trouble("GET", "/tags/list?n=1000", status=200, headers={"Link": link}, body=first)
+    proxy.troubles = [page, *([second] if second else [])]
+    assert delete_tag(f"{proxy.name}/{repository}:mine") is False
+    proxy.troubles = []
+    pulled(proxy.name, repository, "theirs")
+
+
+def test_an_image_stays_that_an_index_names(
+    release: Release, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    from imgopt.registry.push import delete_tag
+
+    kinds = "application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.index.v1+json"
+    assert imgopt("push", str(release(1)), f"{proxy.name}/{repository}:mine").code == 0
+    with urllib.request.urlopen(
+        urllib.request.Request(
+            f"http://{proxy.name}/v2/{repository}/manifests/mine",
+            headers={"Accept": ", ".join((*kinds, "application/vnd.docker.distribution.manifest.v2+json"))},
+        )
+    ) as answer:
+        data, kind = answer.read(), answer.headers["Content-Type"]
+    entry = {"mediaType": kind, "size": len(data), "digest": f"sha256:{hashlib.sha256(data).hexdigest()}"}
+    entry["platform"] = {"os": "linux", "architecture": "amd64"}
+    index = json.dumps({"schemaVersion": 2, "mediaType": kinds[1], "manifests": [entry]}).encode()
+    request("PUT", f"{proxy.name}/v2/{repository}/manifests/all", index, kinds[1])
+    assert delete_tag(f"{proxy.name}/{repository}:mine") is False
+    pulled(proxy.name, repository, "mine")
+
+
 @pytest.mark.parametrize("config", [b"no JSON", b'{"rootfs": null}', b'{"rootfs": {"diff_ids": 3}}', b"[]"])
 def test_a_repository_may_hold_other_things_than_images(
     config: bytes, release: Release, imgopt: Command, shared_registry: Registry, repository: str

@@ -38,11 +38,14 @@ if TYPE_CHECKING:
     import requests
 
 USER_AGENT = f"imgopt/{__version__}"
+INDEXES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
 MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
+    *INDEXES,
 )
 MOST_JSON_BYTES = 16 * 1024 * 1024
 #: Manifests and configs are some kilobytes: who takes longer to say one sends a byte now and then.
@@ -89,6 +92,14 @@ class Manifest:
     digest: str
     document: Mapping[str, Any]
     data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """``whole``: the registry has named all that there are; else it refused, or there was more than was asked for."""
+
+    names: tuple[str, ...]
+    whole: bool
 
 
 class Client:
@@ -204,21 +215,27 @@ class Client:
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip()
         return Manifest(media_type, digest, _object(answer.body), answer.body)
 
-    def tags(self, repository: str) -> list[str]:
+    def tags(self, repository: str) -> Tags:
         """Names of tags, as many pages as the registry gives of them; none when it does not say."""
         found: list[str] = []
+        whole = False
         place = f"/v2/{repository}/tags/list?n=1000"
         for _ in range(MOST_TAG_PAGES):
             answer = self.request("GET", place, scopes=pull(repository))
             if answer.status != 200 or self._is_page(answer):
                 break
             tags = _object(answer.body).get("tags")
-            found += [each for each in tags if isinstance(each, str)] if isinstance(tags, list) else []
+            names = [each for each in tags if isinstance(each, str)] if isinstance(tags, list) else []
+            found += names
             following = self._next_page(answer)
             if following is None or not tags:
+                # null is what registries say of none
+                whole = names == (tags or []) and "next" not in answer.headers.get("link", "").lower()
+                break
+            if len(names) != len(tags):
                 break
             place = following
-        return found
+        return Tags(tuple(found), whole)
 
     def _next_page(self, answer: Answer) -> str | None:
         """Of its Link header. A registry behind a proxy may call itself by another name there: the place counts only."""

@@ -35,7 +35,7 @@ from imgopt.bases.reference import parse_reference
 from imgopt.errors import InputError, MeasureError, UsageError
 from imgopt.images.documents import DIGEST
 from imgopt.images.model import Descriptor, Image, ImageLayer, OpenImage
-from imgopt.registry.client import Access, Client, connected, push
+from imgopt.registry.client import INDEXES, Access, Client, Manifest, connected, push, stored
 from imgopt.registry.comparing import compared
 from imgopt.registry.errors import RegistryError
 from imgopt.registry.manifests import (
@@ -148,8 +148,8 @@ def check_push(reference: str, access: Access | None = None) -> None:
 
 
 def delete_tag(reference: str, access: Access | None = None) -> bool:
-    """Removes an image from the registry; False where the registry does not allow it, or where another tag names the
-    same manifest, which many registries would remove with it."""
+    """Removes an image from the registry; False where the registry does not allow it, or where another tag may name the
+    same manifest, alone or among those of an index: many registries would remove it for that one too."""
     target = parse_target(reference, default_tag="latest")
     assert target.tag is not None
     with connected(target, access) as client:
@@ -160,14 +160,25 @@ def delete_tag(reference: str, access: Access | None = None) -> bool:
             return client.manifest(target.repository, target.tag) is None
         tags = client.tags(target.repository)
         # by its digest it goes with every tag that names it: only when all of them could be looked at
-        if target.tag not in tags or len(tags) > _MOST_LOOKED_AT:
+        if not tags.whole or target.tag not in tags.names or len(tags.names) > _MOST_LOOKED_AT:
             return False
-        for tag in tags:
+        for tag in tags.names:
             if tag != target.tag:
                 other = client.manifest(target.repository, tag)
-                if other is not None and other.digest == manifest.digest:
+                if other is not None and (other.digest == manifest.digest or _lists(other, manifest.digest)):
                     return False
         return client.delete_manifest(target.repository, manifest.digest)
+
+
+def _lists(manifest: Manifest, digest: str) -> bool:
+    """Whether an index names this digest, or an index in which it may be."""
+    entries = manifest.document.get("manifests")
+    if not isinstance(entries, list):
+        return entries is not None
+    return any(
+        not isinstance(each, dict) or each.get("digest") == digest or each.get("mediaType") in INDEXES
+        for each in entries
+    )
 
 
 def _source(text: str, target: Target) -> str:
@@ -342,7 +353,7 @@ class _Push:
                 if repository == self._target.repository:
                     known.insert(0, self._target.tag or "latest")
                 try:
-                    tags = newest(self._client.tags(repository))
+                    tags = newest(self._client.tags(repository).names)
                 except MeasureError:
                     tags = []
                 self._claimed[repository] = claims(
@@ -589,7 +600,7 @@ class _Push:
             media_type, data = manifest_for(self._image, [self._blob(each) for each in self._layers])
             answer = self._client.request(
                 "PUT",
-                f"/v2/{repository}/manifests/{tag}",
+                stored(repository, "manifests", tag or "latest"),
                 scopes=push(repository),
                 headers={"Content-Type": media_type},
                 data=data,
@@ -631,8 +642,8 @@ class _Push:
                     f"{self._target.name} does not have the layer {blob.digest[:19]}… that was pushed",
                     "push again",
                 )
-        stored = self._client.manifest(repository, digest)
-        if stored is None or stored.digest != digest:
+        there = self._client.manifest(repository, digest)
+        if there is None or there.digest != digest:
             raise RegistryError(f"{self._target.name} does not have the image under its digest", "push again")
 
 
