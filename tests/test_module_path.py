@@ -183,16 +183,47 @@ def test_a_name_is_the_same_on_a_mac(repository: Path, imgopt: Imgopt) -> None:
         ),
         (
             "FROM eclipse-temurin:17-jre\nARG VERSION=orders\nCOPY $VERSION/target/app.jar /app.jar\n",
-            "/extract/root",
+            "/extract/root/${VERSION}",
         ),
         (
-            "FROM eclipse-temurin:17-jre\nARG JAR_FILE=orders/target/*.jar\nCOPY $JAR_FILE /app.jar\n",
-            "/extract/root",
+            "FROM eclipse-temurin:17-jre\nARG MODULE=orders\nARG TAG=app\nCOPY $MODULE/target/$TAG.jar /app.jar\n",
+            "/extract/root/${MODULE}",
+        ),
+        (
+            "FROM eclipse-temurin:17-jre\nARG JAR_FILE=orders/target/app.jar\nCOPY $JAR_FILE /app.jar\n",
+            "/extract/root/${JAR_FILE}",
+        ),
+        (
+            "FROM eclipse-temurin:17-jre\nARG JAR_FILE=/orders/target/app.jar\nCOPY $JAR_FILE /app.jar\n",
+            "/extract/root/${JAR_FILE}",
+        ),
+        (
+            "FROM eclipse-temurin:17-jre\nARG NAME=app\nCOPY orders/target/$NAME.jar /app.jar\n",
+            "/extract/root/${NAME}",
+        ),
+        (
+            "FROM maven:3.9-eclipse-temurin-17 AS build\nARG MODULE=orders\nCOPY . /src\n"
+            "RUN cd /src && mvn -pl $MODULE package && mv /src/$MODULE/target/app.jar /app.jar\n"
+            "FROM busybox AS pick\nCOPY --from=build /app.jar /out/app.jar\n"
+            "FROM eclipse-temurin:17-jre\nCOPY --from=pick /out/app.jar /app.jar\n",
+            "/extract/root/${MODULE}",
+        ),
+        (
+            "FROM maven:3.9-eclipse-temurin-17 AS build\nARG MODULE=orders\nCOPY . /src\n"
+            "RUN cd /src && mvn -pl $MODULE package && mv /src/$MODULE/target/app.jar /app.jar\n"
+            "FROM busybox AS pick\nRUN --mount=type=bind,from=build,target=/b cp /b/app.jar /app.jar\n"
+            "FROM eclipse-temurin:17-jre\nCOPY --from=pick /app.jar /app.jar\n",
+            "/extract/root/${MODULE}",
         ),
         ("FROM eclipse-temurin:17-jre\nENV NAME=orders\nCOPY $NAME/target/app.jar /app.jar\n", "/extract/root"),
         (
             "FROM maven:3.9-eclipse-temurin-17 AS build\nARG MODULE=orders\nARG OPTIONS=-q\nCOPY . /src\n"
             "RUN cd /src && mvn $OPTIONS -pl $MODULE package && mv /src/$MODULE/target/app.jar /app.jar\n"
+            "FROM eclipse-temurin:17-jre\nCOPY --from=build /app.jar /app.jar\n",
+            "/extract/root/${MODULE}",
+        ),
+        (
+            "ARG MODULE=orders\nFROM registry.example.com/built/${MODULE}:1 AS build\n"
             "FROM eclipse-temurin:17-jre\nCOPY --from=build /app.jar /app.jar\n",
             "/extract/root/${MODULE}",
         ),
@@ -208,22 +239,94 @@ def test_a_dockerfile_that_several_modules_share_by_an_argument(
     assert place(after) == expected
     if "$" not in expected:
         return
+    name = expected.partition("${")[2].rstrip("}")
     for part in after.split("\nFROM ")[-2:]:  # both stages know the argument where they use it
-        assert re.search(r"^ARG MODULE\b", part, re.MULTILINE), after
-        assert part.index("\nARG MODULE") < part.index("/extract/")
+        assert re.search(rf"^ARG {name}\b", part, re.MULTILINE), after
+        assert part.index(f"\nARG {name}") < part.index("/extract/")
     file.write_text(after)
     assert rewritten(imgopt, file, "--spring-boot", "3.3.5") == after
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # several files: what the one image has under the name, the other has as well
+        "ARG JAR_FILE=orders/target/*.jar\nCOPY $JAR_FILE /app.jar\n",
+        "ARG FILE=orders/../orders/target/app.jar\nCOPY $FILE /app.jar\n",
+        # no path that all stages know
+        "ARG MODULE=orders\nCOPY --from=build /$MODULE.jar /app.jar\n",
+    ],
+)
+def test_an_argument_that_cannot_stand_in_the_path_is_a_risk(
+    repository: Path, imgopt: Imgopt, text: str
+) -> None:
+    module(repository / "orders")
+    file = repository / "Dockerfile"
+    build = "FROM busybox AS build\nARG MODULE=billing\nCOPY $MODULE/target/app.jar /$MODULE.jar\n"
+    before = (
+        (build if "=build" in text else "")
+        + f"FROM eclipse-temurin:17-jre\n{text}"
+        + 'ENTRYPOINT ["java", "-jar", "/app.jar"]\n'
+    )
+    file.write_text(before)
+    options = ("--spring-boot", "3.3.5", "--select", "fat-jar-layer")
+    run = imgopt("rewrite", file, *options)
+    assert run.text == before
+    told = imgopt("suggest", file, *options)
+    assert "may choose another module" in " ".join(told.text.split()), told
+    assert place(rewritten(imgopt, file, *options, "--unsafe")) == "/extract/root"
+
+
+@pytest.mark.parametrize("value", ["target/*.jar", "target/app.jar"])
+@pytest.mark.parametrize("below", ["", "orders"])
+def test_an_argument_that_names_the_one_module_s_own_archive(
+    repository: Path, imgopt: Imgopt, value: str, below: str
+) -> None:
+    """Of a Dockerfile in the module's directory, whether that or the repository is the context."""
+    home = repository / below
+    source = f"{below}/{value}" if below else value
+    file = module(
+        home,
+        FAT.replace("COPY target/app.jar", f"ARG JAR_FILE={source}\nCOPY $JAR_FILE"),
+        jar="target/app.jar",
+    )
+    if below:
+        module(repository / "billing")
+    after = rewritten(imgopt, file, "--context", repository)
+    assert place(after) == f"/extract/{below or 'root'}"
 
 
 def test_a_dockerfile_beside_its_contexts(
     repository: Path, imgopt: Imgopt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(repository)
-    file = module(repository / "docker")
+    (repository / "docker").mkdir()
+    file = repository / "docker" / "Dockerfile"
+    file.write_text(FAT)
+    module(repository / "orders")
+    assert place(rewritten(imgopt, file, "--context", "orders")) == "/extract/docker/context/orders"
+    module(repository / "billing")
     for name in ("orders", "billing"):
-        module(repository / name)
-        text = rewritten(imgopt, file, "--context", name)
+        run = imgopt("rewrite", file, "--context", name, "--select", "fat-jar-layer")
+        assert run.text == FAT  # both would write their own path into the one file
+        told = imgopt("suggest", file, "--context", name, "--select", "fat-jar-layer")
+        assert "another context may use it" in " ".join(told.text.split()), told
+        text = rewritten(imgopt, file, "--context", name, "--unsafe")
         assert place(text) == f"/extract/docker/context/{name}"
+
+
+def test_contexts_that_hold_nothing_but_an_archive(repository: Path, imgopt: Imgopt) -> None:
+    text = FAT.replace("target/app.jar", "app.jar")
+    file = repository / "docker" / "Dockerfile"
+    file.parent.mkdir()
+    file.write_text(text)
+    for name in ("orders", "billing"):
+        home = repository / "deploy" / name
+        home.mkdir(parents=True)
+        boot_jar(home / "app.jar", libraries={"big-1.0.jar": library(size=1_200_000)})
+    options = ("--context", repository / "deploy" / "orders", "--select", "fat-jar-layer")
+    assert imgopt("rewrite", file, *options).text == text
+    assert place(rewritten(imgopt, file, *options, "--unsafe")) == "/extract/docker/context/deploy/orders"
 
 
 OLD = """\
@@ -296,6 +399,24 @@ def test_layers_that_the_author_unpacks(repository: Path, imgopt: Imgopt, target
     assert rewritten(imgopt, file, "--select", "unstable-layers") == after
 
 
+def test_arguments_of_a_stage_below_the_one_that_unpacks(repository: Path, imgopt: Imgopt) -> None:
+    """The stages that use the path get to know them."""
+    module(repository / "orders")
+    file = repository / "Dockerfile"
+    build = "FROM busybox AS build\nARG MODULE=orders\nCOPY ${MODULE}/target/app.jar /out/app.jar\n\n"
+    text = MANUAL.replace("ARG MODULE=orders\n", "").replace(
+        "COPY ${MODULE}/target/app.jar", "COPY --from=build /out/app.jar"
+    )
+    file.write_text(build + text)
+    after = rewritten(imgopt, file, "--select", "unstable-layers")
+    own = "/layers/root/${MODULE}/out"
+    assert after.count(f"COPY --from=builder {own}/") == 4
+    for part in after.split("\nFROM ")[-2:]:
+        assert part.index("\nARG MODULE=orders\n") < part.index(own)
+    file.write_text(after)
+    assert rewritten(imgopt, file, "--select", "unstable-layers") == after
+
+
 BUILT = """\
 FROM maven:3.9-eclipse-temurin-17
 WORKDIR /app
@@ -338,3 +459,43 @@ def test_directories_that_a_split_takes_whole(repository: Path, imgopt: Imgopt, 
     assert [token for token in punctuation if set(token) <= set("();<>|&")] == ["&&"]
     file.write_text(after)
     assert rewritten(imgopt, file, "--select", "build-tools", "--unsafe") == after
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("", "another context may use it"),
+        ("ARG MODULE=orders\nRUN mvn -q -pl $MODULE package\n", "MODULE may choose another module"),
+    ],
+)
+def test_a_split_of_a_dockerfile_that_modules_share_is_a_risk(
+    repository: Path, imgopt: Imgopt, line: str, why: str
+) -> None:
+    """Its directories are handed on at the Dockerfile's own place, which has no arguments in it."""
+    home = repository / "orders"
+    pom = (
+        "<project><parent><groupId>org.springframework.boot</groupId>"
+        "<artifactId>spring-boot-starter-parent</artifactId><version>3.3.5</version></parent>"
+        "<artifactId>app</artifactId><version>1</version><build><finalName>app</finalName><plugins><plugin>"
+        "<groupId>org.springframework.boot</groupId><artifactId>spring-boot-maven-plugin</artifactId>"
+        "</plugin></plugins></build></project>"
+    )
+    for name in ("config", "src/main/java", "more" if line else "../billing"):
+        (home / name).mkdir(parents=True)
+    (home / "pom.xml").write_text(pom)
+    (home / "config" / "application.yml").write_text("a: 1\n")
+    (home / "src" / "main" / "java" / "App.java").write_text("class App {}\n")
+    text = BUILT.replace("RUN mvn -q package\n", line or "RUN mvn -q package\n")
+    own = home / "Dockerfile"
+    own.write_text(text)
+    options = ("--select", "build-tools")
+    assert "needs --unsafe" not in imgopt("suggest", own, *options).text
+    (home / "more" if line else repository / "billing").joinpath("pom.xml").write_text(pom)
+    file = own
+    if not line:
+        file = repository / "docker" / "Dockerfile"
+        file.parent.mkdir()
+        file.write_text(text)
+    told = imgopt("suggest", file, "--context", home, *options)
+    assert why in " ".join(told.text.split()), told
+    assert imgopt("rewrite", file, "--context", home, *options).text == text

@@ -7,14 +7,15 @@ measured with Docker's classic builder, BuildKit, buildah and kaniko. The older 
 does the same, and so does a `lib/` directory beside a thin jar. The layering gains nothing there.
 
 ## What it does
-Arranges each layer as a whole tree in the extracting stage, or in an added one for a directory of the build context,
+Arranges each layer as a whole tree at the end of the extracting stage, or in an added one for a directory of the build context,
 fixes the times of all but the application's own, and copies each tree to `/`. The files, their places and the start
 command stay the same. The trees lie below the module's own path in the repository, because kaniko, building several
 modules in one container, mixes what their stages hand on under the same path.
 
 ## Fix safety
 Safe when the layers are copied unchanged into one directory that the base image does not have; directories that the
-file prepares itself (owner, mode) are left alone, and `not_applied` says so.
+file prepares itself (owner, mode) are left alone, and so are layers that another stage uses or a link may lead to;
+`not_applied` says so. Unsafe where other modules may share the Dockerfile and the path cannot tell them apart.
 
 ## Example
     COPY --from=builder /builder/extracted/dependencies/ ./

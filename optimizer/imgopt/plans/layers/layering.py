@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_used, writing
-from imgopt.finding import Reason, Refused, because, reason_of
+from imgopt.finding import Reason, Refused, because, reason_of, told
 from imgopt.picture import Artifact, Picture, StagePicture, once
 from imgopt.picture.module_path import argument_lines, own_path
 from imgopt.plans.base import installed_java
@@ -490,7 +490,8 @@ def _risk(picture: Picture, artifact: Artifact) -> Reason | None:
         )
     if not artifact.started:
         return because("not-known", "nothing in the Dockerfile shows that `java -jar` starts this jar")
-    return None
+    shared = own_path(picture, artifact.instruction).risk
+    return told("not-known", shared) if shared is not None else None
 
 
 def _require_untouched(picture: Picture, artifact: Artifact) -> None:
@@ -633,7 +634,7 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
     indent = _indent(document.text, where)
     what = f"The layers of the jar, in /{tree}; {pointer} is a small jar that starts them"
     copies.insert(0, writing.comment(what))
-    copies[:0] = argument_lines(picture, own, first, lower)
+    copies[:0] = argument_lines(own, picture.final.stage, first, lower)
     edits.append(Edit(at(where), "".join(indent + copy + newline for copy in copies)))
     # a release changes these: above a RUN they would make every build run it again, cache or not
     if facts.modules is not None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imgopt.dockerfile import Edit, Instruction, Span, writing
-from imgopt.finding import Reason, Refused, because, reason_of
+from imgopt.finding import Reason, Refused, because, reason_of, told
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.module_path import OwnPath, argument_lines, own_path
 from imgopt.picture.paths import join
@@ -84,7 +84,7 @@ def _of_jarmode(picture: Picture) -> SteadyingPlan:
         try:
             edits = _edits(picture, call, stage, copies)
             edits += _workdir_behind(picture, instructions, edits)
-            risk = _risk(copies)
+            risk = _risk(picture, copies)
             level = Applicability.UNSAFE if risk else Applicability.SAFE
             return SteadyingPlan(instructions, edits, level, risk)
         except (_No, Unwritable) as error:
@@ -128,7 +128,7 @@ def _workdir_behind(
     return (picture.removal(workdir), Edit(at(last.span.end), document.newline + text))
 
 
-def _risk(copies: list[_Copy]) -> Reason | None:
+def _risk(picture: Picture, copies: list[_Copy]) -> Reason | None:
     for copy in copies:
         owner = copy.instruction.flag("chown")
         if owner is not None:
@@ -138,7 +138,8 @@ def _risk(copies: list[_Copy]) -> Reason | None:
                 copy.target,
                 str(owner.value),
             )
-    return None
+    shared = own_path(picture, copies[0].instruction).risk
+    return told("not-known", shared) if shared is not None else None
 
 
 def _is_steady(picture: Picture, copy: _Copy) -> bool:
@@ -230,7 +231,7 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
 
     fixed = [copy.layer for copy in copies if copy.layer != "application"]
     parent = posixpath.dirname(target).strip("/")
-    own = _own_place(picture, copies[0].instruction, stage)
+    own = _own_place(picture, copies[0].instruction)
     steps = []
     for copy in copies:
         source, into = quoted(copy.source), f"/{copy.layer}/{parent}".rstrip("/")
@@ -242,19 +243,15 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
             steps.append(f"mkdir -p {with_variables(own.path, into)} && mv {source} {there}")
     trees = [with_variables(own.path, f"/{name}") for name in fixed]
     steps.append(stamp_command(trees, has_find=_has_find(picture, stage)))
-    edits = [_run_at_the_end(picture, stage, steps)]
+    edits = [_run_at_the_end(picture, stage, own, steps)]
     for copy in copies:
         edits += _tree_copy(copy.instruction, own.path, f"/{copy.layer}/")
     return (*_declared(picture, own, copies[0].instruction), *edits)
 
 
-def _own_place(picture: Picture, copy: Instruction, stage: StagePicture) -> OwnPath:
-    """Where a stage of the author's own keeps the trees at its end: a path that no other module has."""
+def _own_place(picture: Picture, copy: Instruction) -> OwnPath:
+    """Where a stage of the author's own keeps the trees: a path that no other module has."""
     own = own_path(picture, copy)
-    if argument_lines(
-        picture, own, stage.stage.instructions[-1], lower=False
-    ):  # the stage does not know its arguments there
-        own = OwnPath(own.place, own.place)
     return replace(own, path=f"/layers/{own.path}/out")
 
 
@@ -263,7 +260,7 @@ def _declared(picture: Picture, own: OwnPath, copy: Instruction) -> tuple[Edit, 
     document = picture.document
     start = document.text.rfind("\n", 0, copy.span.start) + 1
     lower = document.text[copy.keyword_span.start].islower()
-    lines = argument_lines(picture, own, copy, lower)
+    lines = argument_lines(own, picture.final.stage, copy, lower)
     return (Edit(at(start), "".join(line + document.newline for line in lines)),) if lines else ()
 
 
@@ -316,15 +313,16 @@ def _overlap(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-def _run_at_the_end(picture: Picture, stage: StagePicture, steps: list[str]) -> Edit:
+def _run_at_the_end(picture: Picture, stage: StagePicture, own: OwnPath, steps: list[str]) -> Edit:
     """The edit that adds a RUN with these steps behind everything that a stage does with what it unpacked: lines
     below the unpacking may remove files of it, or add some, at the paths they know."""
     document = picture.document
     last = stage.stage.instructions[-1]
-    keyword = "run" if document.text[last.keyword_span.start].islower() else "RUN"
+    lower = document.text[last.keyword_span.start].islower()
     lines = [
+        *argument_lines(own, stage.stage, None, lower),
         f"# One tree per layer, at a fixed time (@{FIXED_TIME}): what does not change keeps its digest",
-        *writing.run(keyword, steps, document.escape),
+        *writing.run(word_in("RUN", lower), steps, document.escape),
     ]
     end = last.span.end
     return Edit(Span(end, end), document.newline + document.newline.join(lines))
@@ -369,7 +367,7 @@ def _of_libraries(picture: Picture) -> Iterator[SteadyingPlan]:
         except (_No, Unwritable) as error:
             yield SteadyingPlan((instruction,), why_not=reason_of(error))
             continue
-        risk = _risk([_Copy(instruction, words[0], "lib", target)])
+        risk = _risk(picture, [_Copy(instruction, words[0], "lib", target)])
         level = Applicability.UNSAFE if risk else Applicability.SAFE
         yield SteadyingPlan((instruction,), edits, level, risk)
 
@@ -450,7 +448,7 @@ def _from_stage(
     _require_sh(stage)
     _require_unshared(picture, stage, [source], [copy])
     name = posixpath.basename(target) or "lib"
-    own = _own_place(picture, copy, stage)
+    own = _own_place(picture, copy)
     above = f"/{name}{posixpath.dirname(target)}".rstrip("/")
     there = with_variables(own.path, f"/{name}{target}")
     steps = [
@@ -459,7 +457,7 @@ def _from_stage(
     ]
     return (
         *_declared(picture, own, copy),
-        _run_at_the_end(picture, stage, steps),
+        _run_at_the_end(picture, stage, own, steps),
         *_tree_copy(copy, own.path, f"/{name}/"),
     )
 

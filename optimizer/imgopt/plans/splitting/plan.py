@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from imgopt.dockerfile import Edit, Instruction, apply_edits, parse
 from imgopt.dockerfile.faults import check_stages
 from imgopt.errors import DockerfileError
-from imgopt.finding import Reason, because, reason_of
+from imgopt.finding import Reason, because, reason_of, told
 from imgopt.java import building
 from imgopt.picture import Picture, once
+from imgopt.picture.module_path import risk_of_place
 from imgopt.plans.splitting import effects
 from imgopt.plans.splitting.container import (
     Obstacle,
@@ -170,6 +171,9 @@ def _split(picture: Picture, blank: SplittingPlan) -> SplittingPlan:
     edits = tuple(split_edits(picture, project, stage, name, image))
     left = _left(picture, project, edits)
     what = risk(project, stage) or mirror_risk(picture, target)
+    if stage.handed_on:
+        shared = risk_of_place(picture)
+        what = what or (told("not-known", shared) if shared is not None else None)
     return _with_risk(replace(blank, image=image, edits=edits, left=left), what)
 
 
