@@ -315,6 +315,20 @@ def test_a_dockerfile_beside_its_contexts(
         assert place(text) == f"/extract/docker/context/{name}"
 
 
+def test_modules_of_gradle_need_no_build_file(repository: Path, imgopt: Imgopt) -> None:
+    (repository / "settings.gradle").write_text("include 'orders', 'billing'\n")
+    (repository / "build.gradle").write_text("subprojects { apply plugin: 'java' }\n")
+    for name in ("orders", "billing"):
+        (repository / name / "src" / "main" / "java").mkdir(parents=True)
+    file = repository / "Dockerfile"
+    file.write_text(
+        "FROM gradle:8-jdk17 AS build\nARG MODULE=orders\nCOPY . /src\n"
+        "RUN cd /src && gradle :$MODULE:bootJar && mv $MODULE/build/libs/app.jar /app.jar\n"
+        + FAT.replace("target/app.jar", "--from=build /app.jar")
+    )
+    assert place(rewritten(imgopt, file, "--spring-boot", "3.3.5")).endswith("/${MODULE}")
+
+
 def test_contexts_that_hold_nothing_but_an_archive(repository: Path, imgopt: Imgopt) -> None:
     text = FAT.replace("target/app.jar", "app.jar")
     file = repository / "docker" / "Dockerfile"

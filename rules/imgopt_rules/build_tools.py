@@ -20,8 +20,8 @@ and not images, and it resolves dependencies in another way than the build that 
 Safe when the sources are at hand and show that the application reads nothing of the project around it: no path into
 src/, target/ or to a build file, no user.dir, no other program started. Files beside the sources that no build needs
 (config/, keystores, scripts) go along. Unsafe when the sources are not there to be read, when the application runs
-as a user who may own what the build left, or when the jar may need files beside it. Not done when a command is not
-understood, when which jar starts cannot be told, or when the container runs the build tool itself
+as a user who may own what the build left, when the jar may need files beside it, or when whole directories go along
+and other modules may share the Dockerfile. Not done when a command is not understood, when which jar starts cannot be told, or when the container runs the build tool itself
 (`spring-boot:run`, `bootRun`).
 
 A COPY that takes a whole project or its output directory out of a build stage is reported with the jar to copy.

@@ -23,7 +23,8 @@ what helps there.
 ## Fix safety
 Safe for executable Spring Boot archives that `java -jar` starts, unpacked by their own jarmode where it works and
 by path otherwise; the class path keeps its order. Unsafe when the application asks for its own location
-(ApplicationHome, CodeSource). Not done when anything looks into the jar (unzip, -javaagent), for shaded jars, for
+(ApplicationHome, CodeSource), or when other modules may share the Dockerfile and the path of the trees cannot tell
+them apart. Not done when anything looks into the jar (unzip, -javaagent), for shaded jars, for
 layers with names that are no plain ones, for names beyond ASCII where no UTF-8 locale is set, or when neither the
 jar nor a build file tells the Spring Boot version.
 

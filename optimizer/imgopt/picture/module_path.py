@@ -217,7 +217,7 @@ def _risk_of_context(picture: Picture) -> str | None:
 
 
 def _modules_in(picture: Picture, root: Path) -> set[Path] | None:
-    """The directories with a build file or with what a build made; None where there is too much to look at."""
+    """The directories with a build file, with sources or with what a build made; None where there is too much to look at."""
     key = (_modules_in, root)
     if key not in picture.found:
         picture.found[key] = _look_for_modules(root)
@@ -232,6 +232,7 @@ def _look_for_modules(root: Path) -> set[Path] | None:
         directory = Path(name)
         is_module = (
             any(file in files for file in _BUILD_FILES)
+            or ("src" in directories and (directory / "src" / "main").is_dir())  # Gradle needs no file there
             or ("target" in directories and _has_archive(directory / "target"))
             or ("build" in directories and _has_archive(directory / "build" / "libs"))
             or (directory == root and sum(file.endswith((".jar", ".war")) for file in files) == 1)
