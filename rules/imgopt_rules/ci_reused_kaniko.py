@@ -20,6 +20,9 @@ at the same time. (By its release notes; not measured.)
 Executors in the same container of the same pod or job: one after the other, in loops over modules, and in the branches
 of `parallel`. A branch or a stage with an agent or a pod of its own has a container of its own, and so has each
 `docker run`. Where the Dockerfiles are at hand and nothing that is handed on can mix, nothing is said.
+A line that empties /kaniko counts where it surely runs in between: in the body of a loop, not in front of it, and not
+under a condition that the builds do not stand under. Of two stages or branches only one runs where their conditions
+show it: `branch 'main'` and `not { branch 'main' }`, not two different variables.
 
 ## Fix safety
 Advice only. The line removes only what kaniko left; do not remove `/kaniko` itself, which holds the executor.
@@ -110,7 +113,7 @@ def _after(pipeline: Pipeline, build: Build) -> Finding | None:
         takes = [] if cleaned else _takes(build, other)
         if takes != [] or dirty:
             return _found(pipeline, build, takes, dirty, f"that built {_name(other)} in line {other.line}")
-    if build.place.repeated and not build.earlier and build.container not in pipeline.emptied:
+    if build.place.repeated and not build.earlier and build not in pipeline.emptied:
         takes = None if not cleaned and build.recipe.handed_on != () else []
         if takes is None or dirty:
             return _found(
@@ -164,7 +167,17 @@ def _found(
 
 def _same(build: Build, other: Build) -> bool:
     """The same build once more, as a second try or for another output."""
-    ways = ("destination", "tar-path", "tarPath", "no-push", "digest-file", "cleanup")
+    ways = (
+        "destination",
+        "tar-path",
+        "tarPath",
+        "no-push",
+        "digest-file",
+        "cleanup",
+        "cache",
+        "cache-repo",
+        "cache-ttl",
+    )
     one, two = (
         {name: values for name, values in each.flags.items() if name not in ways} for each in (build, other)
     )
