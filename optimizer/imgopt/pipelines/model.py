@@ -157,7 +157,7 @@ class Recipe:
 
     ``rewritten``: a rewrite is proposed, so that before and after differ. ``unused_stages``: those that the image does
     not need, None when it is not known; ``runs``: how many RUN instructions there are; ``handed_on``: what its stages
-    give each other, None when it is not known.
+    give each other, None when it is not known; ``handed_on_then``: the same of the rewrite, where one is proposed.
     """
 
     path: str | None
@@ -167,6 +167,7 @@ class Recipe:
     unused_stages: tuple[str, ...] | None = None
     runs: int | None = None
     handed_on: tuple[HandedOn, ...] | None = None
+    handed_on_then: tuple[HandedOn, ...] | None = None
 
 
 Tool = Literal["kaniko", "docker", "buildx", "buildctl", "buildah", "podman", "skopeo"]
