@@ -11,6 +11,7 @@ other, both end with exit code 0, and no line of the script mends that.
 
 The Dockerfiles that imgopt writes hand on below a path of the module's own, so that two modules do not mix. Two builds
 of the same module still do: libraries of the older version stay beside those of the newer. Only emptying helps there.
+Where a rewrite is proposed, its text is judged too, so that this is said before the rewrite is applied.
 
 The maintained fork (github.com/osscontainertools/kaniko) removes what stages handed on before it writes there again, and
 from 1.27 on `--cleanup` empties `/kaniko` as well; it is only named here where `--cleanup` is missing, or builds run
@@ -20,6 +21,9 @@ at the same time. (By its release notes; not measured.)
 Executors in the same container of the same pod or job: one after the other, in loops over modules, and in the branches
 of `parallel`. A branch or a stage with an agent or a pod of its own has a container of its own, and so has each
 `docker run`. Where the Dockerfiles are at hand and nothing that is handed on can mix, nothing is said.
+A line that empties /kaniko counts where it surely runs in between: in the body of a loop, not in front of it, and not
+under a condition that the builds do not stand under. Of two stages or branches only one runs where their conditions
+show it: `branch 'main'` and `not { branch 'main' }`, not two different variables.
 
 ## Fix safety
 Advice only. The line removes only what kaniko left; do not remove `/kaniko` itself, which holds the executor.
@@ -107,21 +111,30 @@ def _after(pipeline: Pipeline, build: Build) -> Finding | None:
     for other in build.earlier:
         if _same(build, other):
             continue
-        takes = [] if cleaned else _takes(build, other)
-        if takes != [] or dirty:
-            return _found(pipeline, build, takes, dirty, f"that built {_name(other)} in line {other.line}")
-    if build.place.repeated and not build.earlier and build.container not in pipeline.emptied:
-        takes = None if not cleaned and build.recipe.handed_on != () else []
-        if takes is None or dirty:
+        takes = [] if cleaned else _takes(build.recipe.handed_on, other.recipe.handed_on)
+        where = f"that built {_name(other)} in line {other.line}"
+        brought = _takes(_then(build), _then(other)) if takes == [] and not cleaned else []
+        if takes != [] or brought != [] or dirty:
             return _found(
-                pipeline, build, takes, dirty, "that built the one before, as the line runs several times"
+                pipeline, build, takes if brought == [] else brought, dirty, where, then=brought != []
             )
+    if build.place.repeated and not build.earlier and build not in pipeline.emptied:
+        takes = None if not cleaned and build.recipe.handed_on != () else []
+        where = "that built the one before, as the line runs several times"
+        brought = _takes(_then(build), _then(build)) if takes == [] and not cleaned else []
+        if takes is None or brought or dirty:
+            return _found(pipeline, build, brought or takes, dirty, where, then=bool(brought))
     return None
 
 
-def _takes(build: Build, other: Build) -> list[HandedOn] | None:
+def _then(build: Build) -> tuple[HandedOn, ...] | None:
+    """What its stages hand on when the rewrite that is proposed, if there is one, is in place."""
+    recipe = build.recipe
+    return recipe.handed_on_then if recipe.handed_on_then is not None else recipe.handed_on
+
+
+def _takes(mine: tuple[HandedOn, ...] | None, its: tuple[HandedOn, ...] | None) -> list[HandedOn] | None:
     """What an image would take of what the other one's build left; None where it is not known."""
-    mine, its = build.recipe.handed_on, other.recipe.handed_on
     if mine is not None and not any(each.whole for each in mine):
         return []
     if mine is None or its is None:
@@ -130,18 +143,28 @@ def _takes(build: Build, other: Build) -> list[HandedOn] | None:
 
 
 def _found(
-    pipeline: Pipeline, build: Build, takes: list[HandedOn] | None, dirty: bool, where: str
+    pipeline: Pipeline,
+    build: Build,
+    takes: list[HandedOn] | None,
+    dirty: bool,
+    where: str,
+    *,
+    then: bool = False,
 ) -> Finding:
+    """``then``: only with the rewrite that is proposed, whose lines `takes` counts."""
     message = f"kaniko builds {_name(build)} in the container {where}"
+    if then:
+        message += "; what stages hand on does not mix yet, but after the rewrite that imgopt proposes it"
     if takes:
         first = takes[0]
+        file = f"the rewritten {build.recipe.path}" if then else build.recipe.path
         message += (
-            f": what stages handed on stays in /kaniko/{first.stage}, with --cleanup too, and line {first.line} of "
-            f"{build.recipe.path} takes all of {first.path}, so that the image gets files of the other one as well"
+            f"{'' if then else ': what stages handed on'} stays in /kaniko/{first.stage}, with --cleanup too, and line "
+            f"{first.line} of {file} takes all of {first.path}, so that the image gets files of the other one as well"
         )
     elif takes is None:
         message += (
-            ": what stages hand on stays in /kaniko/0, /kaniko/1 and so on, with --cleanup too, and gets into this image "
+            f"{'' if then else ': what stages hand on'} stays in /kaniko/0, /kaniko/1 and so on, with --cleanup too, and gets into this image "
             "where a COPY --from takes a directory or a pattern of the same path"
         )
     if dirty:
@@ -151,6 +174,8 @@ def _found(
         )
     line = f"put `{EMPTY}` in front of the executor in line {build.line}"
     flag = "add --cleanup to each executor"
+    if then:
+        line = f"before the rewrite is applied, {line}"
     steps = [flag] if dirty and takes == [] else [line, flag] if dirty else [line]
     return Finding(
         ID,
@@ -164,7 +189,17 @@ def _found(
 
 def _same(build: Build, other: Build) -> bool:
     """The same build once more, as a second try or for another output."""
-    ways = ("destination", "tar-path", "tarPath", "no-push", "digest-file", "cleanup")
+    ways = (
+        "destination",
+        "tar-path",
+        "tarPath",
+        "no-push",
+        "digest-file",
+        "cleanup",
+        "cache",
+        "cache-repo",
+        "cache-ttl",
+    )
     one, two = (
         {name: values for name, values in each.flags.items() if name not in ways} for each in (build, other)
     )

@@ -32,9 +32,11 @@ from imgopt.pipelines.tools import (
 MAX_COMMANDS = 4_000  # of a pipeline, each run of a loop counted
 _MAX_FOUND = 300  # builds, and pushes
 _NO_REGISTRY = ("oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "dir:", "containers-storage:")
-_MOST_IN_CONTAINER = 20
+_MOST_IN_CONTAINER = 40
 #: Where kaniko keeps what stages hand on: /kaniko/0, /kaniko/1 …; /kaniko/deps in the maintained fork.
-_LEFT_BEHIND = re.compile(r"(?:/kaniko|\$\{?KANIKO_DIR\}?)/?(?:\*?\[0-9\]|\d|deps\b|\*|$)")
+_LEFT_BEHIND = re.compile(r"(?:/kaniko|\$\{?KANIKO_DIR\}?)(?:/(?:\*?\[0-9\][^/]*|\d+|deps|\*|\?)?)?(?:/\*?)?")
+_RECURSIVE = re.compile(r"-[a-zA-Z]*[rR][a-zA-Z]*|--recursive")
+_FIND_REMOVES = frozenset({"-delete", "-exec", "-execdir", "-print0"})
 _BUILDERS = frozenset({"docker", "podman", "nerdctl"})
 
 
@@ -69,8 +71,10 @@ class Reading:
     pushes: list[Push] = field(default_factory=list)
     named: dict[str, Build] = field(default_factory=dict)  # by image name and by repository
     pulled: set[tuple[str, str]] = field(default_factory=set)  # (job, repository)
-    in_container: dict[str, list[Build]] = field(default_factory=dict)  # kaniko's, since it was emptied
-    emptied: set[str] = field(default_factory=set)
+    #: By container: kaniko's builds since it was emptied, and where it is emptied under a condition.
+    in_container: dict[str, list[Build | Place]] = field(default_factory=dict)
+    #: The same in one round of a loop over what is not known, by container and loop.
+    rounds: dict[tuple[str, int], list[Build | Place]] = field(default_factory=dict)
     scripts: int = 0  # read so far
     left: int = MAX_COMMANDS
     cut: bool = False  # something was too long
@@ -93,11 +97,10 @@ def read_command(
     program = words[0].value
     name = program.rsplit("/", 1)[-1]
     if name in ("rm", "find"):
-        if any(_LEFT_BEHIND.match(word.known) for word in words[1:]):
-            reading.emptied.add(at.container)
-            reading.in_container.pop(at.container, None)
+        if _empties(name, words[1:]):
+            at.emptied()
         return
-    if is_kaniko(program):
+    if is_kaniko(words):
         at.kaniko(flags(words[1:], kaniko=True), place.agent.image)
         return
     command = next((word.value for word in words[1:] if not word.text.startswith("-")), None)
@@ -114,6 +117,32 @@ def read_command(
         at.buildctl(flags(behind))
     elif name == "docker-compose" and command == "push":
         at.push("docker", ())
+
+
+def _empties(name: str, words: Sequence[Arg]) -> bool:
+    """Whether an ``rm`` or ``find`` removes what kaniko's stages left, and not only something that lies in it."""
+    if not any(_LEFT_BEHIND.fullmatch(word.known) for word in words):
+        return False
+    if name == "rm":
+        return any(_RECURSIVE.fullmatch(word.known) for word in words)
+    return any(word.known in _FIND_REMOVES for word in words)
+
+
+def emptied(reading: Reading) -> frozenset[Build]:
+    """The builds in loops that find nothing of the round before."""
+    found: set[Build] = set()
+    for entries in reading.rounds.values():
+        builds = [(at, entry) for at, entry in enumerate(entries) if isinstance(entry, Build)]
+        behind = all(_emptied_by(entries[at + 1 :], build.place) for at, build in builds)
+        found |= {build for at, build in builds if behind or _emptied_by(entries[:at], build.place)}
+    return frozenset(found)
+
+
+def _emptied_by(entries: Sequence[Build | Place], *places: Place) -> bool:
+    """Whether a container is emptied in between, whenever what stands in one of the places runs."""
+    return any(
+        isinstance(entry, Place) and any(place.implies(entry) for place in places) for entry in entries
+    )
 
 
 def _behind(words: list[Arg], command: str | None) -> list[Arg]:
@@ -134,6 +163,20 @@ class _At:
     @property
     def container(self) -> str:
         return self.place.container or f"job {self.place.job}"
+
+    def emptied(self) -> None:
+        there = self.reading.in_container.setdefault(self.container, [])
+        if not self.place.choices and not self.place.conditions:
+            there.clear()
+        elif len(there) < _MOST_IN_CONTAINER:
+            there.append(self.place)
+        self._in_round(self.place)
+
+    def _in_round(self, entry: Build | Place) -> None:
+        if self.place.loop:
+            entries = self.reading.rounds.setdefault((self.container, self.place.loop), [])
+            if len(entries) < _MOST_IN_CONTAINER:
+                entries.append(entry)
 
     def kaniko(self, parsed: Parsed, image: str | None, *, own: bool = False) -> None:
         if not parsed.flags:
@@ -262,8 +305,16 @@ class _At:
             parsed.open,
             keeps_base,
             container,
-            tuple(other for other in there if not self.place.instead_of(other.place)),
+            tuple(
+                other
+                for at, other in enumerate(there)
+                if isinstance(other, Build)
+                and not self.place.instead_of(other.place)
+                and not _emptied_by(there[at + 1 :], self.place, other.place)
+            ),
         )
+        if container is not None:
+            self._in_round(build)
         if len(there) < _MOST_IN_CONTAINER:
             there.append(build)
         self.reading.builds.append(build)

@@ -137,7 +137,7 @@ class _Walk:
         return place
 
     def _other_container(self, place: Place) -> Place:
-        return replace(place, container=f"agent {self.reading.group()}", repeated=False)
+        return replace(place, container=f"agent {self.reading.group()}", loop=0)
 
     def _environment(self, section: Block, place: Place) -> dict[str, str | None]:
         known: dict[str, str | None] = {}
@@ -204,7 +204,7 @@ class _Walk:
             bound.update(zip(names, value, strict=False))
             inside = replace(place, variables={**place.variables, **bound, **({} if value else {"?": None})})
             if not value:
-                inside = replace(inside, repeated=True)
+                inside = replace(inside, loop=self.reading.group())
             if parallel and number >= 0:
                 inside = replace(inside, job=f"{place.job}#{number}")
             self._walk(block, inside, depth, parallel)

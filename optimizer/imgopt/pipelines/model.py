@@ -80,10 +80,14 @@ class Place:
     variables: Mapping[str, str | None] = field(default_factory=dict)
     directory: str | None = ""  # below the repository; None when it is not known
     container: str = ""  # tells the container that it runs in from others; "": the job's
-    repeated: bool = False  # in a loop, inside of that container, over what is not known here
+    loop: int = 0  # inside of that container, the innermost one over what is not known here; 0: none
     background: bool = False  # what comes after it does not wait
     choices: tuple[tuple[int, int], ...] = ()  # of each if around it: which, and its how-manieth branch
     conditions: tuple[Condition, ...] = ()  # of the stages around it, Jenkins' when: all of them hold
+
+    @property
+    def repeated(self) -> bool:
+        return self.loop != 0
 
     def instead_of(self, other: Place) -> bool:
         """Whether it is shown that only one of the two runs."""
@@ -153,7 +157,7 @@ class Recipe:
 
     ``rewritten``: a rewrite is proposed, so that before and after differ. ``unused_stages``: those that the image does
     not need, None when it is not known; ``runs``: how many RUN instructions there are; ``handed_on``: what its stages
-    give each other, None when it is not known.
+    give each other, None when it is not known; ``handed_on_then``: the same of the rewrite, where one is proposed.
     """
 
     path: str | None
@@ -163,6 +167,7 @@ class Recipe:
     unused_stages: tuple[str, ...] | None = None
     runs: int | None = None
     handed_on: tuple[HandedOn, ...] | None = None
+    handed_on_then: tuple[HandedOn, ...] | None = None
 
 
 Tool = Literal["kaniko", "docker", "buildx", "buildctl", "buildah", "podman", "skopeo"]
@@ -240,7 +245,7 @@ class Pipeline:
     silences: tuple[Silence, ...] = ()
     ignored: str | None = None
     cut: bool = False  # there is more than was looked at
-    emptied: frozenset[str] = frozenset()  # containers in which a command removes what kaniko left
+    emptied: frozenset[Build] = frozenset()  # in loops: what a round leaves is removed before the next one's
 
     @property
     def judged(self) -> bool:

@@ -124,6 +124,10 @@ class Recipes:
             data = self.read(file)
             report = self.weigh(str(file), data, options)
             document = parse(data, str(file))
+            then = None
+            if report.rewrite.changed:
+                rewritten = parse(report.rewrite.text.encode("utf-8", "surrogateescape"), str(file))
+                then = handed_on(rewritten, options.build_args)
         except ImgoptError as error:
             where = f"{shown}:{error.line}" if error.line else shown
             return Recipe(shown, None, why=f"{where} cannot be weighed: {error.message}")
@@ -140,6 +144,7 @@ class Recipes:
             unused(document, options.target),
             runs,
             handed_on(document, options.build_args),
+            then,
         )
 
 

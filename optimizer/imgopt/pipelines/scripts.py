@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from imgopt import shell
-from imgopt.pipelines.commands import Reading, Repository, limit_of, read_command
+from imgopt.pipelines.commands import Reading, Repository, emptied, limit_of, read_command
 from imgopt.pipelines.model import Action, Build, Place, Push, Step, Text
 from imgopt.pipelines.tools import HERE, ROOT, ROOTS, Arg, Line, is_kaniko, unwrapped
 
@@ -19,14 +19,18 @@ _LOOKED_BACK = 20_000  # characters
 _BRANCHES = re.compile(r"(?<![\w$/.\-])(if|elif|else|fi|case|esac)(?![\w=/.\-])|;;")
 #: A loop over lines; the beginning of a function.
 _FUNCTION = re.compile(r"(?m)(?:^|[;&|])[ \t]*(?:function[ \t]+)?([A-Za-z_][\w-]*)[ \t]*\(\)\s*\{")
+#: A test for what kaniko leaves.
+_LOOKS_THERE = re.compile(r"/kaniko/?[\d*?\[\s\]\"')]")
+_IDS = 10_000_000  # numbers for choices and loops of one script
 _READING = re.compile(r"(?:^|[\s;|&])while\s+(?:IFS=\S*\s+)?read\b")
 
 
 def find(
     steps: Sequence[Step | Action], repository_: Repository, *, keeps_base: bool = False
-) -> tuple[tuple[Build, ...], tuple[Push, ...], frozenset[str], bool]:
-    """All builds and pushes, in order, the containers that are emptied, and whether there was more than could be looked at. ``keeps_base``: what makes
-    kaniko leave the base alone is set for the whole file."""
+) -> tuple[tuple[Build, ...], tuple[Push, ...], frozenset[Build], bool]:
+    """All builds and pushes, in order, the builds in loops whose container is emptied for each round, and whether
+    there was more than could be looked at. ``keeps_base``: what makes kaniko leave the base alone is set for the whole
+    file."""
     reading = Reading(repository_, keeps_base)
     for step in steps:
         if reading.left <= 0:
@@ -44,7 +48,7 @@ def find(
         else:
             _script(reading, step.script, step.place, 0)
     cut = reading.cut or reading.left <= 0
-    return tuple(reading.builds), _matched(reading), frozenset(reading.emptied), cut
+    return tuple(reading.builds), _matched(reading), emptied(reading), cut
 
 
 def _matched(reading: Reading) -> tuple[Push, ...]:
@@ -101,6 +105,10 @@ class _Run:
     number: int  # of the script
     offset: int = 0
     before: list[tuple[int, str | None]] = field(default_factory=list)  # directories around subshells
+    loops: int = 0
+    chain: int = 0  # of commands joined by && and ||, where it stands on a test: its number
+    chains: int = 0
+    tested: bool = False  # the last command is one that asks
     calls: dict[str, int] = field(default_factory=dict)  # of the functions of the script
 
     def nodes(self, nodes: Sequence[shell.Command | shell.Loop]) -> None:
@@ -117,7 +125,8 @@ class _Run:
                 listed += value.split() if value is not None else [None]
             outside, place = self.variables.get(node.variable), self.place
             if None in (listed or [None]):
-                self.place = replace(place, repeated=True)
+                self.loops += 1
+                self.place = replace(place, loop=-(self.number * _IDS + self.loops))
             for value in listed[:_MAX_LOOP] or [None]:
                 self.variables[node.variable] = value
                 self.nodes(node.body)
@@ -151,32 +160,50 @@ class _Run:
         end = max(start, self.script.line(self.offset + max(command.start, command.end - 1)))
         if line.words and self._script_called(line, start):
             return
-        program = line.words[0].value or "" if line.words else ""
-        place = self._place_of(command) if is_kaniko(program) else self.place
+        program = (line.words[0].value or "").rsplit("/", 1)[-1] if line.words else ""
+        self._chained(command, program)
+        matters = program in ("rm", "find") or is_kaniko(line.words)
+        place = self._place_of(command, emptying=program in ("rm", "find")) if matters else self.place
         read_command(self.reading, line, (start, end), place, self.directory)
 
-    def _place_of(self, command: shell.Command) -> Place:
+    def _chained(self, command: shell.Command, program: str) -> None:
+        """Keeps in mind whether a command runs only when another one says so: ``[ … ] && rm``, ``… || rm``."""
+        if command.operator not in ("&&", "||"):
+            self.chain = 0
+        elif not self.chain and (self.tested or command.operator == "||"):
+            self.chains += 1
+            self.chain = self.chains
+        text = self.script.text[self.offset + command.start : self.offset + command.end]
+        self.tested = program in ("[", "[[", "test", "grep", "git") and not _LOOKS_THERE.search(text)
+
+    def _place_of(self, command: shell.Command, *, emptying: bool) -> Place:
         """What the shell text around a command says of when it runs."""
         place = self.place
         if command.follows == "&":
             place = replace(place, background=True)
+        if self.chain:
+            choice = (-(self.number * _IDS + 2_000_000 + self.chain), 0)
+            place = replace(place, choices=(*place.choices, choice))
         if command.depth:
             before = self.script.text[: self.offset + command.start]
-            place = replace(place, choices=(*place.choices, *_choices(before, self.number)))
-            if _READING.search(before, max(0, len(before) - _LOOKED_BACK)) or self._called_again(before):
-                place = replace(place, repeated=True)
+            place = replace(place, choices=(*place.choices, *_choices(before, self.number, emptying)))
+            start = max(0, len(before) - _LOOKED_BACK)
+            begins = [match.start() for match in _READING.finditer(before, start)]
+            begins += self._called_again(before)
+            if begins:
+                place = replace(place, loop=-(self.number * _IDS + 1_000_000 + max(begins)))
         return place
 
-    def _called_again(self, before: str) -> bool:
-        """Whether the last function that begins there is called more than once: its text is read once."""
-        defined = _FUNCTION.findall(before, max(0, len(before) - _LOOKED_BACK))
+    def _called_again(self, before: str) -> list[int]:
+        """Where the last function begins there, if it is called more than once: its text is read once."""
+        defined = list(_FUNCTION.finditer(before, max(0, len(before) - _LOOKED_BACK)))
         if not defined:
-            return False
-        name = defined[-1]
+            return []
+        name = defined[-1][1]
         if name not in self.calls:
             called = re.compile(rf"(?m)(?:^|[;&|]|\bdo\b|\bthen\b)[ \t]*{re.escape(name)}(?![\w(-])(?!\s*\()")
             self.calls[name] = len(called.findall(self.script.text))
-        return self.calls[name] > 1
+        return [defined[-1].start()] if self.calls[name] > 1 else []
 
     def _assign(self, word: shell.Word) -> None:
         key, equals, _ = word.text.partition("=")
@@ -209,17 +236,22 @@ class _Run:
         return True
 
 
-def _choices(before: str, script: int) -> list[tuple[int, int]]:
-    """The branches of `if` and `case` that are open behind a text: which of them, and its how-manieth branch."""
+def _choices(before: str, script: int, emptying: bool) -> list[tuple[int, int]]:
+    """The branches of `if` and `case` that are open behind a text: which of them, and its how-manieth branch.
+    ``emptying``: without an `if` that asks whether there is something to remove."""
     opened: list[tuple[int, int]] = []
+    asking: set[int] = set()
     for number, word in enumerate(_BRANCHES.finditer(before)):
         if word[0] in ("if", "case"):
-            opened.append((-(script * 1_000_000 + number), 0))  # Groovy's are positive
+            opened.append((-(script * _IDS + number), 0))  # Groovy's are positive
+            condition = re.compile(r"[^\n;]*").match(before, word.end())
+            if emptying and condition and _LOOKS_THERE.search(condition[0]):
+                asking.add(opened[-1][0])
         elif opened and word[0] in ("fi", "esac"):
             opened.pop()
         elif opened:
             opened[-1] = (opened[-1][0], opened[-1][1] + 1)
-    return opened
+    return [choice for choice in opened if choice[0] not in asking]
 
 
 def _entered(directory: str | None, word: Arg | None) -> str | None:

@@ -157,7 +157,15 @@ def flags(words: Sequence[Arg], *, kaniko: bool = False) -> Parsed:
     return Parsed({name: tuple(values) for name, values in found.items()}, tuple(rest), unsure)
 
 
-def is_kaniko(program: str) -> bool:
+_KANIKOS_OWN = re.compile(r"[\"']?--(?:destination|no-push|tar-path|tarPath|context|dockerfile)\b")
+
+
+def is_kaniko(words: Sequence[Arg]) -> bool:
+    """Whether a command is kaniko's executor. Its images have /kaniko on the path: a bare ``executor`` is it as well
+    where flags of its own follow."""
+    program = (words[0].value or "") if words else ""
+    if program == "executor":
+        return any(_KANIKOS_OWN.match(word.text) for word in words[1:])
     return program.endswith("kaniko/executor") or program.rsplit("/", 1)[-1] == "kaniko-executor"
 
 
