@@ -121,6 +121,7 @@ def test_case(folder: Path, tmp_path: Path, request: pytest.FixtureRequest) -> N
             changed.write_bytes(after)
         else:
             changed.unlink(missing_ok=True)
+    assert expected.exists(), "write it with --update-cases, and read it"
     assert got == json.loads(expected.read_text())
     assert after == (changed.read_bytes() if changed.exists() else before)
 
@@ -159,7 +160,16 @@ def test_every_rule_has_a_hit_and_a_near_miss() -> None:
         seen[folder.parent.name].add(
             any(finding["rule"] == folder.parent.name for finding in expected["findings"])
         )
-    assert {rule: seen[rule] for rule in RULES} == {rule: {True, False} for rule in RULES}
+    for rule in RULES:
+        assert True in seen[rule], f"{rule} has no hit: a folder of fixtures/cases/{rule} with a finding of it"
+        assert False in seen[rule], f"{rule} has no near miss: a folder of fixtures/cases/{rule} without one"
+
+
+def test_every_folder_is_a_case_of_a_rule() -> None:
+    kinds = {*RULES, "all", "hazards", "refusals", "starts"}
+    assert {path.name for path in CASES.iterdir() if path.is_dir()} <= kinds, "a rule that is not in ALL_RULES?"
+    folders = {path for path in CASES.glob("*/*") if path.is_dir()}
+    assert folders == set(FOLDERS), "a case without before.Dockerfile"
 
 
 def test_the_readme_lists_every_rule() -> None:
@@ -172,5 +182,5 @@ def test_rules_document_themselves() -> None:
     for rule in ALL_RULES:
         documentation = rule.documentation
         assert rule.summary.endswith("."), rule.id
-        for heading in ("## Why it costs", "## Fix safety", "## Example"):
+        for heading in ("## Why it costs", "## What it does", "## Fix safety", "## Example"):
             assert heading in documentation, f"{rule.id} lacks {heading}"
