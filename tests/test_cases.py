@@ -161,13 +161,17 @@ def test_every_rule_has_a_hit_and_a_near_miss() -> None:
             any(finding["rule"] == folder.parent.name for finding in expected["findings"])
         )
     for rule in RULES:
-        assert True in seen[rule], f"{rule} has no hit: a folder of fixtures/cases/{rule} with a finding of it"
+        assert True in seen[rule], (
+            f"{rule} has no hit: a folder of fixtures/cases/{rule} with a finding of it"
+        )
         assert False in seen[rule], f"{rule} has no near miss: a folder of fixtures/cases/{rule} without one"
 
 
 def test_every_folder_is_a_case_of_a_rule() -> None:
     kinds = {*RULES, "all", "hazards", "refusals", "starts"}
-    assert {path.name for path in CASES.iterdir() if path.is_dir()} <= kinds, "a rule that is not in ALL_RULES?"
+    assert {path.name for path in CASES.iterdir() if path.is_dir()} <= kinds, (
+        "a rule that is not in ALL_RULES?"
+    )
     folders = {path for path in CASES.glob("*/*") if path.is_dir()}
     assert folders == set(FOLDERS), "a case without before.Dockerfile"
 

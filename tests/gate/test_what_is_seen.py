@@ -319,6 +319,17 @@ def test_tools_and_caches_are_found(
     assert run.code == 1 and run.json["targets"][0]["budgets"][0]["actual"] == [what], run.text
 
 
+@pytest.mark.parametrize(
+    "name", ["ash", "ascii", "ldd", "ldconfig", "antiword", "makemap", "gitty", "asterisk", "ccache"]
+)
+def test_a_program_whose_name_begins_like_a_tool_s_is_none(imgopt: Imgopt, tmp_path: Path, name: str) -> None:
+    """On Alpine every shell is a link to busybox, /bin/ash among them."""
+    layers: list[Files] = [
+        {"bin/busybox": BIG, f"bin/{name}": link("/bin/busybox", SYMBOLIC), f"sbin/{name}": BIG}
+    ]
+    assert forbid(imgopt, tmp_path, "build-tools", layers).code == 0
+
+
 # the application
 
 

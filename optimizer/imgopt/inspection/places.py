@@ -43,7 +43,7 @@ _TOOLS = re.compile(
     r"/(?:opt|usr/share|usr/local|usr/local/share)/(?:[\w.-]+/)*?(?:apache-)?(?:maven|gradle|ant)(?:-[\w.-]+)?/.|"
     r".*/(?:lib|lib64|libexec)/(?:gcc|git-core)(?:-cross)?/.|.*/share/(?:git-core|cmake[^/]*|autoconf|automake[^/]*)/.|"
     r".*/\.(?:m2|gradle|sdkman|nvm|npm)/.|.*/node_modules/(?:npm|yarn|pnpm)/.|"
-    rf".*/s?bin/{_TOOL_NAMES}"
+    rf".*/s?bin/{_TOOL_NAMES}\Z"
 )
 #: A file by which a tool is known wherever it lies: what is beside it, and above, is the tool's.
 _TOOL_HOMES = re.compile(
