@@ -31,7 +31,7 @@ from imgopt.sources.remote import open_remote
 Release = Callable[..., Path]
 USER, PASSWORD = "deployer", "pa55-s3cret"
 BASIC = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-RUNS = 25
+RUNS = 40
 STATUSES = (
     200,
     200,
