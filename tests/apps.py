@@ -15,6 +15,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from alone import one_at_a_time
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "fixtures" / "apps"
 CACHE = ROOT / ".cache" / "apps"
@@ -44,6 +46,7 @@ def missing() -> str | None:
     return None
 
 
+@one_at_a_time
 def build(spring_boot: str, layout: str = "jar", options: tuple[str, ...] = ()) -> Path:
     """The executable jar (or war) for a Spring Boot version, from the cache or built now (10 to 40 s).
 
@@ -90,6 +93,7 @@ def _source_key() -> str:
     return digest.hexdigest()[:16]
 
 
+@one_at_a_time
 def maven(directory: Path, *arguments: str) -> None:
     command = ["mvn", "--quiet", "--batch-mode", f"-Dmaven.repo.local={MAVEN_REPOSITORY}", *arguments]
     for attempt in ("--offline", "--no-transfer-progress"):  # offline first: no look for newer snapshots

@@ -28,6 +28,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from alone import one_at_a_time
 from private_docker import Engine
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -187,6 +188,7 @@ def _import(engine: Engine, kind: str, local: str) -> None:
     )
 
 
+@one_at_a_time
 def rootfs(kind: str) -> Path:
     """The root file system of `jdk`, `jre` or `alpine-jre` as a tar, from the cache or made now (about a minute)."""
     path = _rootfs_path(kind)
