@@ -17,14 +17,13 @@ from imgopt.picture.scripts import SH, ShellText, script_of
 if TYPE_CHECKING:
     from imgopt.picture.picture import StagePicture
 
-_SHELLS = frozenset({"sh", "bash", "ash", "dash"})
 #: Where an image keeps its own programs; a RUN that calls something elsewhere runs a file that was brought along.
 _PROGRAMS = frozenset({"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"})
 
 
 def is_sh(program: str) -> bool:
     """Whether a program reads what is written for sh."""
-    return posixpath.basename(program) in _SHELLS
+    return posixpath.basename(program) in shell.SHELLS
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def script_called(run: Run, command: shell.Command) -> tuple[str, str | None] | 
     if not words:
         return None
     name = posixpath.basename(words[0])
-    if name in _SHELLS | {".", "source"}:
+    if name in shell.SHELLS | {".", "source"}:
         if "-c" in words:
             return None
         path = next((word for word in words[1:] if not word.startswith("-")), None)

@@ -32,8 +32,7 @@ SETTING_UP = frozenset(
     "useradd groupadd usermod groupmod adduser addgroup passwd chpasswd update-ca-certificates update-ca-trust "
     "locale-gen localedef update-locale dpkg-reconfigure fc-cache keytool ldconfig timedatectl setcap".split()
 )
-_SHELLS = frozenset({"sh", "bash", "ash", "dash"})
-_WRAPPERS = _SHELLS | {"exec", "nohup", "time", "sudo", "env"}
+_WRAPPERS = shell.SHELLS | {"exec", "nohup", "time", "sudo", "env"}
 
 
 class Unclear(Refused):
@@ -90,7 +89,7 @@ def calls(text: str, cwd: str, home: str, variables: Mapping[str, str | None]) -
         program = building.program_of(command)
         if program is None:
             raise Unclear("runs `{}`, a command that only the build knows", shown(command))
-        if program in _SHELLS and (len(command.words) < 3 or command.words[-1].literal is None):
+        if program in shell.SHELLS and (len(command.words) < 3 or command.words[-1].literal is None):
             raise Unclear("runs `{}`, whose text is not here to be read", shown(command))
         if program in _WRAPPERS:
             continue  # what it runs comes next
