@@ -151,8 +151,12 @@ class Waste:
     """Compressed bytes that a finding knows of itself, where weighing its fix cannot tell them (what a RUN
     downloads, say). None where nothing was measured or published; ``source`` is said in the finding's message.
 
-    ``files`` are of the picture and pushed for nothing: they are weighed as layers are, and the bytes given here
-    count no more. ``each_release``: their layer travels with the next push as well.
+    ``files`` are of the picture and pushed for nothing, in the layer of ``stored_by``: they are weighed as layers are,
+    and the bytes given here count no more. Who stores them has to be said, because only so can it be seen that two
+    rules speak of the same bytes (`imgopt.suggest.attribution`). ``each_release``: their layer travels with the next
+    push as well.
+
+    Raises ValueError for files without the instruction that stores them.
     """
 
     first_push_bytes: int | None
@@ -161,6 +165,11 @@ class Waste:
     source: str
     files: tuple[File, ...] = ()
     each_release: bool = True
+    stored_by: Instruction | None = None
+
+    def __post_init__(self) -> None:
+        if self.files and self.stored_by is None:
+            raise ValueError("files without the instruction that stores them")
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,11 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
                 frozenset({archive.path}),
             ),
             waste=Waste(
-                None, None, "unknown", "the archive in the context", (file,) if file is not None else ()
+                None,
+                None,
+                "unknown",
+                "the archive in the context",
+                (file,) if file is not None else (),
+                stored_by=archive.brought,
             ),
         )

@@ -54,6 +54,12 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             ),
             fix=Fix(removals.advice(picture, removal), Applicability.MANUAL),
             waste=Waste(
-                None, None, "unknown", "the layer that stores them", removal.files, not removal.steady
+                None,
+                None,
+                "unknown",
+                "the layer that stores them",
+                removal.files,
+                not removal.steady,
+                removal.stored_by,
             ),
         )

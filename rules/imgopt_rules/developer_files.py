@@ -55,5 +55,5 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             end_line=found.instruction.end_line,
             message=f"this line ships {found.what}{what}, which only developers need",
             fix=Fix(found.description, found.applicability, found.edits, leaves_out=found.leaves_out),
-            waste=Waste(known, known, basis, found.source, found.files),
+            waste=Waste(known, known, basis, found.source, found.files, stored_by=found.instruction),
         )

@@ -21,10 +21,11 @@ loses its second line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from imgopt.finding import Declined, Finding, Fix
+from imgopt.finding import Declined, Finding, Fix, Waste
 from imgopt.picture import Picture
+from imgopt.picture.contents import File
 from imgopt.plans.layers import layering
 from imgopt.plans.waste import ownership
 from imgopt.rule import rule
@@ -59,13 +60,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             stored >= SMALLEST_BYTES or unread or (only_touches and picture.artifact is not None and not jars)
         ):
             continue
-        name = (
-            jars[0].path
-            if jars
-            else picture.artifact.path
-            if picture.artifact and picture.artifact.path
-            else "the jar"
-        )
+        name = _named(picture, jars)
         size = f" ({stored / 1e6:.1f} MB)" if stored else ""
         if only_touches:
             fix = Fix(
@@ -89,4 +84,14 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             message=f"this RUN writes {name} a second time{size}: both copies are pushed",
             fix=fix,
             solved_by=None if fix.applies else "fat-jar-layer",
+            waste=Waste(
+                None, None, "unknown", "what the RUN stores again", tuple(jars), stored_by=instruction
+            ),
         )
+
+
+def _named(picture: Picture, jars: Sequence[File]) -> str:
+    if jars:
+        return jars[0].path if len(jars) == 1 else f"{jars[0].path} and {len(jars) - 1} more"
+    artifact = picture.artifact
+    return artifact.path if artifact is not None and artifact.path else "the jar"

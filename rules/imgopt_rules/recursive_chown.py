@@ -59,5 +59,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             end_line=found.instruction.end_line,
             message=f"`{found.command}` stores a second time what was copied ({amount}): both copies are pushed",
             fix=fix,
-            waste=Waste(None, None, "unknown", "what the RUN stores again", found.files),
+            waste=Waste(
+                None, None, "unknown", "what the RUN stores again", found.files, stored_by=found.instruction
+            ),
         )

@@ -58,5 +58,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             end_line=copy.instruction.end_line,
             message=f"{idle / 1e6:.1f} of the {copy.total_bytes / 1e6:.1f} MB copied here are nothing that runs: {shown}",
             fix=Fix(advice, Applicability.MANUAL),
-            waste=Waste(None, None, "unknown", "files of the build context", copy.files),
+            waste=Waste(
+                None, None, "unknown", "files of the build context", copy.files, stored_by=copy.instruction
+            ),
         )

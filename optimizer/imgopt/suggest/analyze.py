@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from imgopt.finding import Declined, Finding
 from imgopt.picture import Picture
 from imgopt.rule import Rule
+from imgopt.suggest.attribution import told_once
 
 
 def analyze(picture: Picture, rules: Iterable[Rule]) -> tuple[Finding | Declined, ...]:
-    """What the rules say about the picture, in the rules' order, silenced and deselected ones left out."""
+    """What the rules say about the picture, in the rules' order, silenced and deselected ones left out; no bytes are
+    told by two of them."""
     if picture.ignored is not None:
         return ()
     said: list[Finding | Declined] = []
@@ -20,7 +22,7 @@ def analyze(picture: Picture, rules: Iterable[Rule]) -> tuple[Finding | Declined
         for entry in rule(picture):
             if picture.active(entry.rule, entry.line) and entry not in said:
                 said.append(entry)
-    return tuple(said)
+    return told_once(said)
 
 
 def findings(said: Iterable[Finding | Declined]) -> tuple[Finding, ...]:
