@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command_line import Imgopt, imgopt
 
 from imgopt.build_context.tree import open_context
 from imgopt.dockerfile import parse
@@ -16,7 +17,6 @@ from imgopt.picture import Picture, take_picture
 from imgopt.rule import Rule
 from imgopt.scales import Applicability, Severity
 from imgopt.suggest.analyze import analyze, findings
-from tests.command_line import Imgopt, imgopt
 
 __all__ = ["imgopt"]
 
