@@ -9,13 +9,16 @@ does the same, and so does a `lib/` directory beside a thin jar. The layering ga
 ## What it does
 Arranges each layer as a whole tree at the end of the extracting stage, or in an added one for a directory of the build context,
 fixes the times of all but the application's own, and copies each tree to `/`. The files, their places and the start
-command stay the same. The trees lie below the module's own path in the repository, because kaniko, building several
+command stay the same. A tree brings the directory that it fills, as root's: where that was another user's (a WORKDIR below
+USER, which BuildKit gives to the user), one more COPY gives the empty directory back, and never a jar. The trees lie below the module's own path in the repository, because kaniko, building several
 modules in one container, mixes what their stages hand on under the same path.
 
 ## Fix safety
-Safe when the layers are copied unchanged into one directory that the base image does not have; directories that the
-file prepares itself (owner, mode) are left alone, and so are layers that another stage uses or a link may lead to;
-`not_applied` says so. Unsafe where other modules may share the Dockerfile and the path cannot tell them apart.
+Safe when the layers are copied unchanged into one directory that the base image does not have; directories that a RUN
+prepares (owner, mode) are left alone, and so are layers that another stage uses or a link may lead to; `not_applied`
+says so. Unsafe where the base image is not known, whose user may own the directory, and where other modules may share
+the Dockerfile and the path cannot tell them apart. The classic builder and Podman give to root what a WORKDIR below
+USER makes: built by them, the user may write there after the rewrite, as BuildKit lets it before.
 
 ## Example
     COPY --from=builder /builder/extracted/dependencies/ ./

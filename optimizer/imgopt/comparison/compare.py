@@ -253,6 +253,7 @@ def compare(
     Raises InputError when there is nothing to compare, MeasureError when it cannot be built or measured.
     """
     from imgopt.comparison.release_difference import compare_images
+    from imgopt.comparison.working_directory import compare_directories, working_directory
     from imgopt.picture import Jars, take_picture
     from imgopt.suggest.dockerfile import open_context_of, report_file
     from imgopt.weigh.layers import Weigher
@@ -295,6 +296,9 @@ def compare(
                 release = next_release(shop, context, dockerfiles, pictures, measured, opened, later, stack)
                 measured = {which: with_changes(measured[which], later, which) for which in measured}
             behaviour, not_run = behaving(shop, built, opened)
+            tell("looking at the working directories")
+            places = [working_directory(opened[which]) for which in (BEFORE, AFTER)]
+            behaviour = replace(behaviour, checks=(*behaviour.checks, compare_directories(*places)))
             pushed, push_error = None, None
             if settings.push_to:
                 try:

@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imgopt.dockerfile import Edit, Instruction, Span, writing
-from imgopt.finding import Reason, Refused, because, reason_of, told
+from imgopt.finding import Reason, Refused, reason_of, told
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.module_path import OwnPath, argument_lines, own_path
 from imgopt.picture.paths import join
+from imgopt.picture.reach import contains
 from imgopt.picture.runs import is_sh
 from imgopt.plans.base.runtime import choose
+from imgopt.plans.layers.directories import ROOT, Owner, chown_for, owner_given_by, unknown_owner
 from imgopt.plans.layers.jarmode import JarmodeCall, extractions
 from imgopt.plans.layers.layering import (
     FIXED_TIME,
@@ -82,12 +84,12 @@ def _of_jarmode(picture: Picture) -> SteadyingPlan:
             continue
         instructions = tuple(copy.instruction for copy in copies)
         try:
-            edits = _edits(picture, call, stage, copies)
-            edits += _workdir_behind(picture, instructions, edits)
+            edits, behind = _edits(picture, call, stage, copies)
+            edits += _behind(picture, instructions, edits, behind)
             risk = _risk(picture, copies)
             level = Applicability.UNSAFE if risk else Applicability.SAFE
             return SteadyingPlan(instructions, edits, level, risk)
-        except (_No, Unwritable) as error:
+        except (Refused, Unwritable) as error:
             return SteadyingPlan(instructions, why_not=reason_of(error))
     return SteadyingPlan()
 
@@ -96,10 +98,20 @@ def _of_jarmode(picture: Picture) -> SteadyingPlan:
 _BLIND = frozenset({"ENV", "LABEL", "EXPOSE", "ARG", "STOPSIGNAL", "CMD", "ENTRYPOINT", "MAINTAINER"})
 
 
+def _behind(
+    picture: Picture, copies: tuple[Instruction, ...], edits: tuple[Edit, ...], lines: tuple[str, ...]
+) -> tuple[Edit, ...]:
+    """Adds ``lines`` behind the trees, and the WORKDIR that can go there."""
+    workdir, removal = _workdir_behind(picture, copies, edits)
+    newline = picture.document.newline
+    added = "".join(newline + line for line in (*lines, *workdir))
+    return (*removal, Edit(at(copies[-1].span.end), added)) if added else ()
+
+
 def _workdir_behind(
     picture: Picture, copies: tuple[Instruction, ...], edits: tuple[Edit, ...]
-) -> tuple[Edit, ...]:
-    """Moves a WORKDIR from before the trees to behind them, where nothing in between needs it.
+) -> tuple[tuple[str, ...], tuple[Edit, ...]]:
+    """A WORKDIR from before the trees to stand behind them, where nothing in between needs it, and its removal.
 
     It makes a layer of one directory entry, with the time of the build: a hundred bytes for a push, but a Docker node
     finds layers by their chain and fetches all above a changed one again.
@@ -116,28 +128,26 @@ def _workdir_behind(
     document = picture.document
     edited = {(edit.span.start, edit.span.end) for edit in edits}
     if workdir is None or (last.span.end, last.span.end) in edited:
-        return ()
+        return (), ()
     for copy in copies:
         destination = copy.words[-1]
         if (destination.span.start, destination.span.end) not in edited:
-            return ()  # it goes where the directory says
+            return (), ()  # it goes where the directory says
     above = document.text[: workdir.span.start].splitlines()
     if above and above[-1].lstrip().startswith("#"):
-        return ()  # the comment may be about it
+        return (), ()  # the comment may be about it
     text = document.text[workdir.span.start : workdir.span.end].rstrip("\r\n")
-    return (picture.removal(workdir), Edit(at(last.span.end), document.newline + text))
+    return (text,), (picture.removal(workdir),)
 
 
 def _risk(picture: Picture, copies: list[_Copy]) -> Reason | None:
-    for copy in copies:
-        owner = copy.instruction.flag("chown")
-        if owner is not None:
-            return because(
-                "certain",
-                "{} itself would belong to {}, not only the files in it",
-                copy.target,
-                str(owner.value),
-            )
+    target = copies[0].target
+    instructions = [copy.instruction for copy in copies]
+    if target != "/":
+        owner = owner_given_by(picture, target, instructions)
+        unknown = unknown_owner(picture, target, owner)
+        if unknown is not None:
+            return unknown
     shared = own_path(picture, copies[0].instruction).risk
     return told("not-known", shared) if shared is not None else None
 
@@ -190,7 +200,10 @@ def _copies(picture: Picture, call: JarmodeCall, stage: StagePicture) -> list[_C
     return found
 
 
-def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: list[_Copy]) -> tuple[Edit, ...]:
+def _edits(
+    picture: Picture, call: JarmodeCall, stage: StagePicture, copies: list[_Copy]
+) -> tuple[tuple[Edit, ...], tuple[str, ...]]:
+    """The edits, and the lines that go behind the last COPY."""
     if call.instruction not in stage.stage.instructions:
         raise _No("the stage that unpacks the jar is built on another one that does")
     if any(copy.instruction not in picture.final.stage.instructions for copy in copies):
@@ -210,21 +223,14 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
     if len(set(names)) < len(names):
         raise _No("a layer is copied twice")
     _require_sh(stage)
-    if picture.base_of(stage).user not in (None, "root", "0") or stage.last("USER") is not None:
-        raise _No("stage {} does not unpack as root, which making /layers takes", stage.name)
     if call.conditional:
         raise _No("{} unpacks the jar under a condition", call.instruction)
     _require_unshared(picture, stage, [copy.source for copy in copies], [copy.instruction for copy in copies])
     for instruction in picture.final.stage.instructions:
-        if (
-            target != "/"
-            and instruction.keyword in ("RUN", "COPY", "ADD")
-            and instruction.line < copies[0].instruction.line
-            and re.search(
-                rf"{re.escape(target)}(?![\w-])|{re.escape(posixpath.basename(target))}(?![\w.-])",
-                instruction.text,
-            )
-        ):
+        if instruction is copies[0].instruction:
+            break
+        place = picture.target_of(instruction) if instruction.keyword in ("COPY", "ADD") else None
+        if target != "/" and place is not None and contains(target, place):
             raise _No(
                 "{} prepares {}, whose owner or mode copying whole trees would change", instruction, target
             )
@@ -232,21 +238,95 @@ def _edits(picture: Picture, call: JarmodeCall, stage: StagePicture, copies: lis
     fixed = [copy.layer for copy in copies if copy.layer != "application"]
     parent = posixpath.dirname(target).strip("/")
     own = _own_place(picture, copies[0].instruction)
-    steps = []
+    steps: list[str] = []
+    moved: list[str] = []
     for copy in copies:
         source, into = quoted(copy.source), f"/{copy.layer}/{parent}".rstrip("/")
         if target == "/":
             tree = with_variables(own.path, f"/{copy.layer}")
             steps.append(f"mkdir -p {with_variables(own.path)} && mv {source} {tree}")
+            moved.append(tree)
         else:
             there = with_variables(own.path, f"{into}/{posixpath.basename(target)}")
             steps.append(f"mkdir -p {with_variables(own.path, into)} && mv {source} {there}")
+            moved.append(there)
+    steps += _given_to_root(picture, stage, moved)
+    back = None
+    if target != "/":
+        back = _given_back(picture, stage.name, [copy.instruction for copy in copies], (target,), own.path)
+    if back is not None:
+        steps.append(f"mkdir -p {back.directory}")
+        fixed.append(back.tree)
     trees = [with_variables(own.path, f"/{name}") for name in fixed]
     steps.append(stamp_command(trees, has_find=_has_find(picture, stage)))
     edits = [_run_at_the_end(picture, stage, own, steps)]
     for copy in copies:
         edits += _tree_copy(copy.instruction, own.path, f"/{copy.layer}/")
-    return (*_declared(picture, own, copies[0].instruction), *edits)
+    declared = _declared(picture, own, copies[0].instruction)
+    return (*declared, *edits), back.lines if back is not None else ()
+
+
+@dataclass(frozen=True)
+class _Back:
+    """A tree of empty directories and the lines that copy it: ``tree`` is its name beside the other trees,
+    ``directory`` what there is to make, as a shell reads it."""
+
+    tree: str
+    directory: str
+    lines: tuple[str, ...]
+
+
+def _given_back(
+    picture: Picture,
+    stage: str,
+    copies: Sequence[Instruction],
+    directories: tuple[str, ...],
+    place: str,
+) -> _Back | None:
+    """What gives ``directories``, which the trees of ``copies`` bring, to the owners that they have today; None where
+    the trees leave them so. The outermost directory comes first. ``place``: where the stage keeps the trees."""
+    flag = copies[-1].flag("chown")
+    given = Owner((flag.value or "") if flag is not None else "")
+    owners = [owner_given_by(picture, directory, copies) for directory in directories]
+    others = [at for at, owner in enumerate(owners) if not owner.is_like(given.chown)]
+    if not others:
+        outside = posixpath.dirname(directories[0])
+        if not given.is_root and outside != "/":
+            raise _No("{} itself would belong to {}, not only the files in it", outside, given.chown)
+        return None
+    chowns = {chown_for(picture, owners[at], copies[-1]) for at in others}
+    chown = min(chowns)
+    top = directories[others[0]]
+    # the copied tree may hold none but those directories, and ones that are root's as well
+    into = "/" if chown == ROOT else posixpath.dirname(top)
+    if (
+        len(chowns) > 1
+        or others != list(range(others[0], others[-1] + 1))
+        or (
+            not given.is_root
+            and (chown != ROOT or others[0] != 0)
+            and posixpath.dirname(directories[0]) != "/"
+        )
+    ):
+        raise _No(
+            "{} has another owner than the directories around it, which copying whole trees would change",
+            directories[-1],
+        )
+    last = directories[others[-1]]
+    inside = last if into == "/" else last[len(into) :]
+    lower = picture.document.text[copies[-1].keyword_span.start].islower()
+    who = "root" if chown == ROOT else chown
+    tree = "directory"
+    words = (f"{place}{writing.word(f'/{tree}/')}", into if into == "/" else writing.word(f"{into}/"))
+    flags = (f"--from={stage}", f"--chown={chown}")
+    return _Back(
+        tree,
+        with_variables(place, f"/{tree}{inside}"),
+        (
+            writing.comment(f"{last} itself belongs to {who}, as before; what is in it keeps its own owner"),
+            writing.copy(word_in("COPY", lower), flags, words),
+        ),
+    )
 
 
 def _own_place(picture: Picture, copy: Instruction) -> OwnPath:
@@ -313,6 +393,18 @@ def _overlap(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
+def _is_root(picture: Picture, stage: StagePicture) -> bool:
+    """Whether what is added at the end of a stage is done as root, which making /layers takes."""
+    user = stage.last("USER")
+    name = user.text.strip() if user is not None else picture.base_of(stage).user
+    return (name or "root").partition(":")[0] in ("root", "0")
+
+
+def _given_to_root(picture: Picture, stage: StagePicture, moved: Sequence[str]) -> list[str]:
+    """Directories that another user made, whose content a COPY put into one of root's: the trees' own are that now."""
+    return [] if _is_root(picture, stage) else [f"chown 0:0 {' '.join(moved)}"]
+
+
 def _run_at_the_end(picture: Picture, stage: StagePicture, own: OwnPath, steps: list[str]) -> Edit:
     """The edit that adds a RUN with these steps behind everything that a stage does with what it unpacked: lines
     below the unpacking may remove files of it, or add some, at the paths they know."""
@@ -321,6 +413,7 @@ def _run_at_the_end(picture: Picture, stage: StagePicture, own: OwnPath, steps: 
     lower = document.text[last.keyword_span.start].islower()
     lines = [
         *argument_lines(own, stage.stage, None, lower),
+        *([] if _is_root(picture, stage) else [f"{word_in('USER', lower)} root"]),
         f"# One tree per layer, at a fixed time (@{FIXED_TIME}): what does not change keeps its digest",
         *writing.run(word_in("RUN", lower), steps, document.escape),
     ]
@@ -357,14 +450,14 @@ def _of_libraries(picture: Picture) -> Iterator[SteadyingPlan]:
                     continue
                 if not _unpacks(stage):
                     continue
-                target = _library_target(picture, instruction, words[1])
-                edits = _from_stage(picture, stage, instruction, source, target)
+                target, above = _library_target(picture, instruction, words[1])
+                edits = _from_stage(picture, stage, instruction, source, above)
             elif _is_library_directory(layer):
-                target = _library_target(picture, instruction, words[1])
-                edits = _from_context(picture, layer, instruction, target)
+                target, above = _library_target(picture, instruction, words[1])
+                edits = _from_context(picture, layer, instruction, above)
             else:
                 continue
-        except (_No, Unwritable) as error:
+        except (Refused, Unwritable) as error:
             yield SteadyingPlan((instruction,), why_not=reason_of(error))
             continue
         risk = _risk(picture, [_Copy(instruction, words[0], "lib", target)])
@@ -400,16 +493,12 @@ def _is_library_directory(layer: Layer) -> bool:
     )
 
 
-def _library_target(picture: Picture, instruction: Instruction, target: str) -> str:
-    """Where the directory's content goes, as an absolute path whose parents a tree may bring again."""
+def _library_target(picture: Picture, instruction: Instruction, target: str) -> tuple[str, tuple[str, ...]]:
+    """Where the directory's content goes, as an absolute path whose parents a tree may bring again; and of those and
+    itself the directories that not every image has, the outermost first."""
     path = picture.target_of(instruction)
     if path is None:
         raise _No("where {} is cannot be told: a WORKDIR above it has a variable without a value", target)
-    before: list[Instruction] = []
-    for other in picture.final.instructions():
-        if other is instruction:
-            break
-        before.append(other)
     parents = [path]
     while parents[-1] != "/":
         parents.append(posixpath.dirname(parents[-1]))
@@ -421,17 +510,9 @@ def _library_target(picture: Picture, instruction: Instruction, target: str) -> 
             "{} may lie below a directory with an owner or mode of its own, which copying a whole tree would change",
             path,
         )
-    for other in before:
-        if other.keyword != "RUN":
-            continue
-        for parent in own:
-            if re.search(rf"{re.escape(parent)}(?![\w.-])", other.text):
-                raise _No(
-                    "{} prepares {}, whose owner or mode copying a whole tree would change", other, parent
-                )
     if picture.final.root is not picture.final:
         raise _No("the stage is built on another one of the file, which may have prepared the directory")
-    return path
+    return path, tuple(reversed(own))
 
 
 def _from_stage(
@@ -439,34 +520,41 @@ def _from_stage(
     stage: StagePicture,
     copy: Instruction,
     source: str,
-    target: str,
+    directories: tuple[str, ...],
 ) -> tuple[Edit, ...]:
-    if picture.base_of(stage).user not in (None, "root", "0") or stage.last("USER") is not None:
-        raise _No("stage {} does not unpack as root, which making /layers takes", stage.name)
     if re.search(r"[*?\[]", source):
         raise _No("its COPY names the libraries by a pattern")
     _require_sh(stage)
     _require_unshared(picture, stage, [source], [copy])
+    target = directories[-1]
     name = posixpath.basename(target) or "lib"
     own = _own_place(picture, copy)
     above = f"/{name}{posixpath.dirname(target)}".rstrip("/")
     there = with_variables(own.path, f"/{name}{target}")
-    steps = [
-        f"mkdir -p {with_variables(own.path, above)} && mv {quoted(source)} {there}",
-        stamp_command([with_variables(own.path, f"/{name}")], has_find=_has_find(picture, stage)),
-    ]
+    back = _given_back(picture, stage.name, (copy,), directories, own.path)
+    steps = [f"mkdir -p {with_variables(own.path, above)} && mv {quoted(source)} {there}"]
+    steps += _given_to_root(picture, stage, [there])
+    trees = [with_variables(own.path, f"/{name}")]
+    if back is not None:
+        steps.append(f"mkdir -p {back.directory}")
+        trees.append(with_variables(own.path, f"/{back.tree}"))
+    steps.append(stamp_command(trees, has_find=_has_find(picture, stage)))
     return (
         *_declared(picture, own, copy),
         _run_at_the_end(picture, stage, own, steps),
         *_tree_copy(copy, own.path, f"/{name}/"),
+        *_behind(picture, (copy,), (), back.lines if back is not None else ()),
     )
 
 
-def _from_context(picture: Picture, layer: Layer, copy: Instruction, target: str) -> tuple[Edit, ...]:
+def _from_context(
+    picture: Picture, layer: Layer, copy: Instruction, directories: tuple[str, ...]
+) -> tuple[Edit, ...]:
     """An added stage gives the libraries fixed times and sets snapshots apart, which change with each build; the
     final stage copies the trees from there."""
     if {flag.name for flag in copy.flags} - {"chown", "link"}:
         raise _No("its COPY has --{}, which the tree would have to follow", copy.flags[0].name)
+    target = directories[-1]
     document = picture.document
     base = picture.base
     runtime = choose(picture)
@@ -493,7 +581,12 @@ def _from_context(picture: Picture, layer: Layer, copy: Instruction, target: str
     own = own_path(picture, copy).path
     released, changing = f"/layers/{own}/out", f"/snapshots/{own}/out"
     lines.append(writing.copy(word_in("COPY", lower), (), (source, released + writing.word(f"{target}/"))))
-    steps = [stamp_command([with_variables(released)], has_find="find" in base.has)]
+    back = _given_back(picture, name, (copy,), directories, f"/directories/{own}/out")
+    trees = [with_variables(released)]
+    made = [f"mkdir -p {back.directory}"] if back is not None else []
+    if back is not None:
+        trees.append(with_variables(f"/directories/{own}/out", f"/{back.tree}"))
+    steps = [*made, stamp_command(trees, has_find="find" in base.has)]
     snapshots = any(file.releases for file in layer.files)
     if snapshots:
         libraries, apart = (with_variables(each, target) for each in (released, changing))
@@ -506,11 +599,14 @@ def _from_context(picture: Picture, layer: Layer, copy: Instruction, target: str
     if copy.keyword == "ADD":
         edits.append(Edit(copy.keyword_span, "copy" if keyword.islower() else "COPY"))
     edits.append(Edit(at(copy.keyword_span.end), f" --from={name}"))
+    more: list[str] = []
     if snapshots:
         owner = copy.flag("chown")
         flags = [f"--from={name}", *([document.text[owner.span.start : owner.span.end]] if owner else [])]
-        more = writing.copy("copy" if keyword.islower() else "COPY", flags, (f"{changing}/", "/"))
-        edits.append(Edit(at(copy.span.end), document.newline + more))
+        more.append(writing.copy("copy" if keyword.islower() else "COPY", flags, (f"{changing}/", "/")))
+    more += back.lines if back is not None else ()
+    if more:
+        edits.append(Edit(at(copy.span.end), "".join(document.newline + line for line in more)))
     return (*edits, *_tree_copy(copy, released, "/"))
 
 

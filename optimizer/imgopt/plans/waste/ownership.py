@@ -35,6 +35,7 @@ SMALLEST_BYTES = 100_000
 _JARS = (".jar", ".war")
 _CHANGES = re.compile(r"\bch(own|grp|mod)\b")
 _PROGRAMS = ("chown", "chgrp", "chmod")
+_USER_TOOLS = ("useradd", "adduser", "groupadd", "addgroup", "usermod", "groupmod", "passwd", "chpasswd")
 #: What a build writes: of unknown size before it, but not small.
 _BUILT = re.compile(r"(?:^|/)(?:target|build|dist|out|libs?|dependency|dependencies|node_modules)(?:/|$)")
 #: Directories that every image has.
@@ -125,6 +126,40 @@ def stored_again_by(picture: Picture, directory: str) -> Instruction | None:
                 ):
                     return instruction
     return None
+
+
+def reowned_by(picture: Picture, run: Instruction, directory: str) -> bool:
+    """Whether a RUN may change owner or mode of the directory itself."""
+    if not _CHANGES.search(picture.script_of(run).text):
+        return False
+    return any(
+        target is None
+        or fnmatchcase(directory, target)
+        or (command.parsed.recursive and contains(target, directory))
+        for command in _commands(picture, run)
+        for target in command.targets
+    )
+
+
+def names_directory(picture: Picture, run: Instruction, directory: str) -> bool:
+    """Whether a RUN names the directory, or by its last name something that may be it; users and groups are none."""
+    read = picture.script_of(run)
+    wanted = re.compile(
+        rf"{re.escape(directory)}(?![\w-])|(?<![\w.-]){re.escape(posixpath.basename(directory))}(?![\w.-])"
+    )
+    if read.unread is not None or read.script.broken or not read.script.nodes:
+        return wanted.search(run.text) is not None
+    for node in read.script.commands:
+        words = [word.text for word in (*node.words[1:], *node.assignments)]
+        words += [target.text for _, target in node.redirects]
+        if node.program in _USER_TOOLS:
+            words = [word for word in words if "/" in word]
+        elif node.program in ("chown", "chgrp"):
+            plain = next((word for word in words if not word.startswith("-")), "")
+            words = [word for word in words if word != plain]
+        if any(wanted.search(word) for word in words):
+            return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -635,7 +670,7 @@ def _require_names(
     user, _, group = value.partition(":")
     named = {
         name
-        for name, makes in ((user, _makes_user), (group, _makes_group))
+        for name, makes in ((user, _makes_user), (group, makes_group))
         if name
         and not name.isdigit()
         and name != "root"
@@ -669,7 +704,7 @@ def _makes_user(picture: Picture, run: Instruction, name: str) -> bool:
     )
 
 
-def _makes_group(picture: Picture, run: Instruction, name: str) -> bool:
+def makes_group(picture: Picture, run: Instruction, name: str) -> bool:
     """A group of its own, or the one that comes with a user: not with a system user of `adduser`."""
     for node in picture.script_of(run).script.commands:
         words = [word.literal for word in node.args]
@@ -683,6 +718,28 @@ def _makes_group(picture: Picture, run: Instruction, name: str) -> bool:
         if node.program in ("useradd", "adduser") and (("--group" in options) or not (other or system)):
             return True
     return False
+
+
+def group_of(picture: Picture, run: Instruction, user: str) -> str | None:
+    """The group that a RUN gives to a user whom it makes without one of the same name; None where it cannot be told."""
+    for node in picture.script_of(run).script.commands:
+        words = [word.literal for word in node.args]
+        if node.program not in ("useradd", "adduser") or not words or words[-1] != user:
+            continue
+        options = "g" if node.program == "useradd" else "G"
+        named = rf"(?:-\w*{options}|--(?:gid|ingroup))"
+        for at, word in enumerate(words[:-2]):
+            if word is not None and re.fullmatch(named, word):
+                return words[at + 1]
+        for word in words:
+            match = re.fullmatch(rf"(?:--(?:gid|ingroup)=|-{options})([\w-]+)", word or "")
+            if match:
+                return match[1]
+        if node.program == "adduser" and any(
+            re.fullmatch(r"-\w*S\w*|--system", word or "") for word in words
+        ):
+            return "nogroup"
+    return None
 
 
 def _shorter(
