@@ -33,6 +33,7 @@ from imgopt.plans.layers.layering import (
     stamp_command,
     word_in,
 )
+from imgopt.plans.tied import times_stay
 from imgopt.scales import Applicability
 from imgopt.text.quoting import Unwritable, quoted, with_variables
 
@@ -82,6 +83,7 @@ def _of_jarmode(picture: Picture) -> SteadyingPlan:
             continue
         instructions = tuple(copy.instruction for copy in copies)
         try:
+            _require_no_archive(picture)
             edits = _edits(picture, call, stage, copies)
             edits += _workdir_behind(picture, instructions, edits)
             risk = _risk(picture, copies)
@@ -90,6 +92,12 @@ def _of_jarmode(picture: Picture) -> SteadyingPlan:
         except (_No, Unwritable) as error:
             return SteadyingPlan(instructions, why_not=reason_of(error))
     return SteadyingPlan()
+
+
+def _require_no_archive(picture: Picture) -> None:
+    stays = times_stay(picture)
+    if stays is not None:
+        raise _No("{}", stays, kind=stays.kind)
 
 
 #: What may stand between a WORKDIR and the COPY lines behind which it goes: nothing that looks at the directory.
@@ -357,9 +365,11 @@ def _of_libraries(picture: Picture) -> Iterator[SteadyingPlan]:
                     continue
                 if not _unpacks(stage):
                     continue
+                _require_no_archive(picture)
                 target = _library_target(picture, instruction, words[1])
                 edits = _from_stage(picture, stage, instruction, source, target)
             elif _is_library_directory(layer):
+                _require_no_archive(picture)
                 target = _library_target(picture, instruction, words[1])
                 edits = _from_context(picture, layer, instruction, target)
             else:
