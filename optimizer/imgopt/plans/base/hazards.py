@@ -19,8 +19,10 @@ from imgopt.finding import Reason, Sentence, because, say
 from imgopt.java.building import BUILD_TOOLS, JAVA_TOOLS
 from imgopt.java.command import is_java
 from imgopt.os_packages.commands import MANAGERS, commands_of, package_with
+from imgopt.picture.class_archives import brings_archives_alone
 from imgopt.picture.scripts import command_text
 from imgopt.plans.base.adapting import first_number
+from imgopt.plans.tied import lacks_archive_of_the_jdk
 from imgopt.shell import all_commands
 
 if TYPE_CHECKING:
@@ -143,11 +145,13 @@ _VENDOR_FLAGS = {
 DOUBTS = ("unseen", "not-known")
 
 
-def jdk_needs(picture: Picture, *, keeps_jre_directory: bool = False) -> Iterator[Reason]:
+def jdk_needs(
+    picture: Picture, *, keeps_jre_directory: bool = False, starts: bool = True
+) -> Iterator[Reason]:
     """Why the final stage needs a JDK. Empty: a JRE of the same vendor line runs it just the same.
 
     ``keeps_jre_directory``: the JRE lies where the JDK has it, below ``jre/`` for Java 8, as in packages; JRE images
-    and archives have no such directory.
+    and archives have no such directory. ``starts``: False for a stage that no container is started from.
     """
     for instruction, text in picture.commands():
         for command in all_commands(text):
@@ -212,7 +216,8 @@ def jdk_needs(picture: Picture, *, keeps_jre_directory: bool = False) -> Iterato
                     "the jar carries {}, which compiles Java while it runs and needs the JDK for that",
                     library.file,
                 )
-    yield from _unread_start(picture)
+    if starts:
+        yield from _unread_start(picture)
 
 
 #: Libraries that attach an agent to the JVM they run in (their documentation asks for a JDK) ...
@@ -361,6 +366,9 @@ def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterat
     yield from _start_needs(picture, base, target)
     yield from _path_needs(picture, base, target)
     yield from _flag_needs(picture, base, target)
+    lacking = lacks_archive_of_the_jdk(picture, target)
+    if lacking is not None:
+        yield lacking
     if not same_system:
         check = _Commands(base, target, adaptation)
         for instruction, text in picture.commands():
@@ -865,6 +873,7 @@ def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Itera
     for jar in picture.application_jars:
         yield from _native_needs(picture, jar, target, adaptation)
     copied = {artifact.instruction.number for artifact in picture.artifacts}
+    copied |= {instruction.number for instruction in brings_archives_alone(picture)}
     for layer in picture.layers:
         instruction = layer.instruction
         if instruction.keyword in ("COPY", "ADD") and not layer.complete and instruction.number not in copied:

@@ -29,6 +29,7 @@ from imgopt.os_packages.commands import PackageCommand, read
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.paths import normal, seen_from
 from imgopt.plans.base.hazards import DOUBTS, installed_jdk_needs
+from imgopt.plans.tied import java_stays
 from imgopt.scales import Applicability
 from imgopt.text.quoting import Unwritable
 
@@ -311,7 +312,12 @@ def jre_instead(picture: Picture) -> JreInstead:
         gone.append(re.escape(target.rstrip("/")) + r"/(?:jre|include|jmods)(?![\w.-])")
     needs = list(installed_jdk_needs(picture, "|".join(gone) or None, package=bool(packages)))
     certain = next((need for need in needs if need.kind not in DOUBTS), None)
-    why = certain or _used_elsewhere(picture, packages + copied) or _named_elsewhere(picture, packages)
+    why = (
+        certain
+        or java_stays(picture)
+        or _used_elsewhere(picture, packages + copied)
+        or _named_elsewhere(picture, packages)
+    )
     if why is not None:
         return JreInstead(jdk, why_not=why)
     risk = because(needs[0].kind, "{}, so what it needs is not known", needs[0]) if needs else None

@@ -7,21 +7,27 @@ their fixes never contradict each other. The Java version never changes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from imgopt.dockerfile import Edit, Span, assignments, variables_used, writing
+from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_used, writing
 from imgopt.finding import Declined, Reason, because, reason_of
 from imgopt.picture import Picture, once
+from imgopt.plans.base.adapting import Adaptation, adapt
 from imgopt.plans.base.hazards import DOUBTS, base_needs, jdk_needs
+from imgopt.plans.base.together import (
+    companions,
+    jdk_needs_of_companions,
+    need_of_companions,
+    why_not_together,
+)
 from imgopt.plans.splitting import splits_first
 from imgopt.scales import Applicability
 from imgopt.text.quoting import Unwritable, quoted
 
 if TYPE_CHECKING:
     from imgopt.bases import Base
-    from imgopt.plans.base.adapting import Adaptation
 
 JDK, GLIBC, RETIRED = "jdk-runtime", "glibc-runtime", "retired-base"
 
@@ -66,7 +72,7 @@ def choose(picture: Picture) -> RuntimeChoice:
             None, declined=tuple(Declined(rule, line, obstacle) for rule in wanted), obstacle=obstacle
         )
 
-    needs = list(jdk_needs(picture)) if JDK in wanted else []
+    needs = [*jdk_needs(picture), *jdk_needs_of_companions(picture)] if JDK in wanted else []
     certain = next((need for need in needs if need.kind not in DOUBTS), None)
     doubt = next((need for need in needs if need.kind in DOUBTS), None)
     musl = _may_use_musl(picture, base, line)
@@ -123,8 +129,8 @@ def _chosen(
         declined = [*declined, Declined(RETIRED, line, reasons["base"])]
     if GLIBC in reasons and target.libc == "glibc":
         declined = [*declined, Declined(GLIBC, line, reasons[GLIBC])]
-    from_edit = _from_edit(picture, target)
-    if from_edit is None:
+    from_edits = _from_edits(picture, target)
+    if not from_edits:
         text = picture.final.root.stage.image.text
         obstacle = because(
             "certain",
@@ -139,7 +145,8 @@ def _chosen(
     level = Applicability.UNSAFE if risk else Applicability.SAFE
     try:
         writing.image(target.name)
-        edits = (from_edit, *_edits(picture, base, target, pick), *pick.adaptation.edits)
+        edits = (*from_edits, *_edits(picture, base, target, pick), *pick.adaptation.edits)
+        edits += tuple(edit for companion in companions(picture) for edit in adapt(companion, target).edits)
     except Unwritable as error:
         against = reason_of(error)
         wanted = [rule for rule in _wanted(picture, base) if picture.active(rule, line)]
@@ -189,7 +196,7 @@ def _obstacle(picture: Picture, base: Base) -> Reason | None:
     others = picture.used_elsewhere(root) if root is not picture.final else ()
     if others:
         return because("certain", "stage {} is also the base of stage {}", root.name, ", ".join(others))
-    return None
+    return why_not_together(picture)
 
 
 def _may_use_musl(picture: Picture, base: Base, line: int) -> bool:
@@ -214,7 +221,6 @@ def _first_safe(picture: Picture, base: Base, kind: str, *, musl: bool, doubts: 
     """The first counterpart without a hazard, smallest libc first. With ``doubts``, what could not be seen does not
     count as one."""
     from imgopt.bases import counterparts, on_mirror
-    from imgopt.plans.base.adapting import Adaptation, adapt
 
     reasons: dict[str, Reason] = {}
     none = _Pick(None, Adaptation(None), (), None, reasons)
@@ -249,6 +255,7 @@ def _first_safe(picture: Picture, base: Base, kind: str, *, musl: bool, doubts: 
                 return _Pick(candidate, Adaptation(None), (), None, reasons)
             adaptation = adapt(picture, candidate)
             hazard, packages, doubt = _hazard(picture, candidate, adaptation, doubts=doubts)
+            hazard = hazard or need_of_companions(picture, candidate)
             if hazard is None:
                 target = on_mirror(candidate, base) if base.mirror is not None else candidate
                 return _Pick(target, adaptation, packages, doubt, reasons)
@@ -341,7 +348,16 @@ def _risk(base: Base, target: Base, written: str) -> Reason | None:
     return None
 
 
-def _from_edit(picture: Picture, target: Base) -> Edit | None:
+def _from_edits(picture: Picture, target: Base) -> tuple[Edit, ...]:
+    """The edits that put the new image behind FROM, here and where a stage moves along; () where one cannot be made."""
+    moving = (picture, *companions(picture))
+    froms = [each.final.root.stage.from_ for each in moving]
+    edits = [_from_edit(each, target, froms) for each in moving]
+    found = tuple(dict.fromkeys(edit for edit in edits if edit is not None))
+    return found if None not in edits else ()
+
+
+def _from_edit(picture: Picture, target: Base, froms: Sequence[Instruction]) -> Edit | None:
     """The edit that puts the new image behind FROM. A variable in the tag stays where the new tag begins with its value
     (`eclipse-temurin:${JAVA}-jdk`); otherwise the default of its ARG changes, when nothing else uses it."""
     image = picture.final.root.stage.image
@@ -355,7 +371,7 @@ def _from_edit(picture: Picture, target: Base) -> Edit | None:
     tag = target.reference.tag or ""
     if value and before.endswith(":") and re.match(re.escape(value) + r"(?![\w.])", tag):
         return Edit(image.span, f"{target.name.removesuffix(tag)}{written}{tag[len(value) :]}")
-    if name in picture.options.build_args or _used_elsewhere(picture, name):
+    if name in picture.options.build_args or _used_elsewhere(picture, name, froms):
         return None
     default = next(
         (a for argument in picture.document.global_args for a in assignments(argument) if a.name == name),
@@ -370,11 +386,10 @@ def _from_edit(picture: Picture, target: Base) -> Edit | None:
     return None
 
 
-def _used_elsewhere(picture: Picture, name: str) -> bool:
-    """Whether a variable of the global scope means something to more than the final stage's FROM."""
-    root = picture.final.root.stage.from_
+def _used_elsewhere(picture: Picture, name: str, froms: Sequence[Instruction]) -> bool:
+    """Whether a variable of the global scope means something to more than the FROM lines that change."""
     for instruction in picture.document.instructions:
-        if instruction is root:
+        if instruction in froms:
             continue
         if instruction.keyword == "ARG" and instruction not in picture.document.global_args:
             if any(assignment.name == name for assignment in assignments(instruction)):

@@ -20,9 +20,11 @@ from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_used, writing
 from imgopt.finding import Reason, Refused, because, reason_of, told
 from imgopt.picture import Artifact, Picture, StagePicture, once
+from imgopt.picture.java_options import options_of
 from imgopt.picture.module_path import argument_lines, own_path
 from imgopt.plans.base import installed_java
 from imgopt.plans.base.installed_java import unpacking_image
+from imgopt.plans.tied import class_path_stays
 from imgopt.plans.waste.ownership import stored_again_by
 from imgopt.scales import Applicability
 from imgopt.text.quoting import Unwritable, quoted, quoted_path, require_visible
@@ -501,16 +503,15 @@ def _require_untouched(picture: Picture, artifact: Artifact) -> None:
             "where the jar stands in the image cannot be told from its COPY", kind="not-known"
         )
     name = posixpath.basename(artifact.path)
-    for call in picture.calls:
-        if any(
-            option.startswith("-javaagent:") and option.partition(":")[2].endswith(name)
-            for option in call.options
-        ):
-            raise LayeringRefused("{} is loaded as a Java agent, from the jar itself", name)
-        if call.has_option("-XX:SharedArchiveFile") or call.has_option("-XX:AOTCache"):
-            raise LayeringRefused(
-                "the start command uses a CDS or AOT archive that was made for this very class path"
-            )
+    if any(
+        option.text.startswith("-javaagent:")
+        and option.text.partition(":")[2].partition("=")[0].endswith(name)
+        for option in options_of(picture, picture.final)
+    ):
+        raise LayeringRefused("{} is loaded as a Java agent, from the jar itself", name)
+    stays = class_path_stays(picture)
+    if stays is not None:
+        raise LayeringRefused("{}", stays, kind=stays.kind)
     after = [
         instruction
         for instruction in picture.final.instructions()

@@ -35,6 +35,7 @@ from imgopt.plans.layers.layering import (
     stamp_command,
     word_in,
 )
+from imgopt.plans.tied import times_stay
 from imgopt.scales import Applicability
 from imgopt.text.quoting import Unwritable, quoted, with_variables
 
@@ -84,6 +85,7 @@ def _of_jarmode(picture: Picture) -> SteadyingPlan:
             continue
         instructions = tuple(copy.instruction for copy in copies)
         try:
+            _require_no_archive(picture)
             edits, behind = _edits(picture, call, stage, copies)
             edits += _behind(picture, instructions, edits, behind)
             risk = _risk(picture, copies)
@@ -92,6 +94,12 @@ def _of_jarmode(picture: Picture) -> SteadyingPlan:
         except (Refused, Unwritable) as error:
             return SteadyingPlan(instructions, why_not=reason_of(error))
     return SteadyingPlan()
+
+
+def _require_no_archive(picture: Picture) -> None:
+    stays = times_stay(picture)
+    if stays is not None:
+        raise _No("{}", stays, kind=stays.kind)
 
 
 #: What may stand between a WORKDIR and the COPY lines behind which it goes: nothing that looks at the directory.
@@ -450,9 +458,11 @@ def _of_libraries(picture: Picture) -> Iterator[SteadyingPlan]:
                     continue
                 if not _unpacks(stage):
                     continue
+                _require_no_archive(picture)
                 target, above = _library_target(picture, instruction, words[1])
                 edits = _from_stage(picture, stage, instruction, source, above)
             elif _is_library_directory(layer):
+                _require_no_archive(picture)
                 target, above = _library_target(picture, instruction, words[1])
                 edits = _from_context(picture, layer, instruction, above)
             else:

@@ -29,6 +29,7 @@ from imgopt.plans.splitting.project import Project, below
 from imgopt.plans.splitting.risks import risk
 from imgopt.plans.splitting.stage import new_stage
 from imgopt.plans.splitting.text import build_stage_name, split_edits
+from imgopt.plans.tied import java_stays
 from imgopt.scales import Applicability
 from imgopt.shell import all_commands
 from imgopt.text.quoting import Unwritable
@@ -81,6 +82,9 @@ def plan(picture: Picture) -> SplittingPlan:
     )
     try:
         require_plain(picture)
+        stays = java_stays(picture)
+        if stays is not None:
+            raise Obstacle("{}", stays, kind=stays.kind)
         return _split(picture, blank) if builds else _swap(picture, blank)
     except (Obstacle, Unwritable) as error:
         return replace(blank, why_not=reason_of(error))
