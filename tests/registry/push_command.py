@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -21,6 +22,17 @@ class Run:
     @property
     def push(self) -> dict[str, object]:
         found: dict[str, object] = json.loads(self.out)["push"]
+        return found
+
+    @property
+    def document(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+    @property
+    def pushes(self) -> list[dict[str, Any]]:
+        """Of ``--all``."""
+        found: list[dict[str, Any]] = self.document["pushes"]
         return found
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +12,10 @@ import typer
 from imgopt.cli import arguments as a
 
 if TYPE_CHECKING:
-    from imgopt.registry.result import PushResult
+    from imgopt.errors import ImgoptError
+    from imgopt.registry.push import PushOptions
+    from imgopt.registry.result import PushedAll, PushResult
+    from imgopt.report.layout import Line
 
 Tries = Annotated[
     int,
@@ -19,18 +24,23 @@ Tries = Annotated[
 
 
 def push(
-    image: Annotated[
-        str,
+    places: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="IMAGE",
+            metavar="IMAGE REGISTRY/REPO:TAG",
             help="A daemon's image (NAME or docker:NAME), a tar (docker save, kaniko, OCI), an OCI layout"
-            " (DIR or oci:DIR:TAG).",
+            " (DIR or oci:DIR:TAG); and where it goes. With --all: lists, archives or directories.",
             show_default=False,
         ),
-    ],
-    target: Annotated[
-        str, typer.Argument(metavar="REGISTRY/REPO:TAG", help="Where it goes.", show_default=False)
-    ],
+    ] = None,
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Several images: FILE or DIR instead of IMAGE. A list has a line IMAGE REGISTRY/REPO:TAG for each (# begins a"
+            " comment, - is standard input); an archive goes where its own name says; a directory holds archives.",
+        ),
+    ] = False,
     platform: Annotated[
         str | None,
         typer.Option("--platform", metavar="OS/ARCH", help="Of several.  [default: this machine's]"),
@@ -98,55 +108,151 @@ def push(
     the registry's blobs, or --trust-tags takes the tags' word.
     Run it again after a cut, a timeout or Ctrl-C: what was sent is not sent again.
     """
-    from imgopt.cli.output import emit, emit_lines
     from imgopt.errors import UsageError
     from imgopt.options import platform_name
-    from imgopt.registry.client import Access
-    from imgopt.registry.outlive import outliving
-    from imgopt.registry.push import PushOptions, check_parallel, push_image
-    from imgopt.registry.target import parse_target
-    from imgopt.report.progress import shown
+    from imgopt.registry.push import check_parallel
     from imgopt.units import parse_size
 
+    given = places or []
+    if every and not given:
+        raise UsageError(
+            "--all names no image", "give a list (IMAGE REGISTRY/REPO:TAG a line), archives or a directory"
+        )
+    if not every and len(given) != 2:
+        raise UsageError(
+            f"push takes an image and its target, not {len(given)} arguments",
+            "imgopt push IMAGE REGISTRY/REPO:TAG; --all pushes several images",
+        )
     chunk_bytes = parse_size(chunk_size) if chunk_size is not None else None
     if chunk_bytes is not None and chunk_bytes < 100_000:
         raise UsageError(f"--chunk-size {chunk_size} is too small", "100kB at least")
-    parse_target(target)
     wanted = platform_name(platform) if platform is not None else None
     check_parallel(parallel)
     if verify and trust_tags:
         raise UsageError("--verify and --trust-tags contradict each other", "give one of them")
 
-    def work(stopped: Callable[[], bool]) -> PushResult:
-        from imgopt.sources import open_image
+    def options(stopped: Callable[[], bool]) -> PushOptions:
+        from imgopt.registry.client import Access
+        from imgopt.registry.push import PushOptions
 
-        access = Access(plain_http=plain_http, insecure=insecure, tries=tries, stopped=stopped)
-        options = PushOptions(
+        return PushOptions(
             known=tuple(known or ()),
             mount_from=tuple(mount_from or ()),
             chunk_bytes=chunk_bytes,
             parallel=parallel,
-            access=access,
+            access=Access(plain_http=plain_http, insecure=insecure, tries=tries, stopped=stopped),
             verify=verify,
             trust_tags=trust_tags,
             base=base,
         )
-        with shown(quiet=quiet, no_color=no_color) as progress:
+
+    shown = Shown(format, output_file, no_color, quiet)
+    if every:
+        return _push_all(given, wanted, options, shown)
+    return _push_one(given[0], given[1], wanted, options, shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How the result is shown."""
+
+    format: str
+    output_file: str | None
+    no_color: bool
+    quiet: bool
+
+
+def _push_one(
+    image: str,
+    target: str,
+    platform: str | None,
+    options: Callable[[Callable[[], bool]], PushOptions],
+    shown: Shown,
+) -> int:
+    from imgopt.registry.outlive import outliving
+    from imgopt.registry.target import parse_target
+
+    parse_target(target)
+
+    def work(stopped: Callable[[], bool]) -> PushResult:
+        from imgopt.registry.push import push_image
+        from imgopt.report.progress import shown as showing
+        from imgopt.sources import open_image
+
+        with showing(quiet=shown.quiet, no_color=shown.no_color) as progress:
             progress.doing("reading the image")
-            with open_image(image, wanted) as opened:
-                return push_image(opened, target, options, progress)
+            with open_image(image, platform) as opened:
+                return push_image(opened, target, options(stopped), progress)
 
     result = outliving(work)
     from imgopt.report import push as report
 
-    if format == "json":
+    _emit(
+        shown,
+        lambda: ((), {"push": report.push_object(result)}),
+        lambda: report.markdown(result),
+        lambda width: report.text(result, width=width, quiet=shown.quiet),
+    )
+    return 0
+
+
+def _push_all(
+    places: Sequence[str],
+    platform: str | None,
+    options: Callable[[Callable[[], bool]], PushOptions],
+    shown: Shown,
+) -> int:
+    from imgopt.cli.failure import print_errors
+    from imgopt.registry.outlive import outliving
+    from imgopt.sources.wanted import MOST_LIST_BYTES, WrongLines, wanted
+
+    data = a.read_standard_input(MOST_LIST_BYTES) if "-" in places else None
+    try:
+        images = wanted(places, data)
+    except WrongLines as wrong:
+        errors = wrong.errors
+        print_errors(errors)
+        if shown.format == "json":
+            _emit(shown, lambda: (errors, {}), str, lambda width: [])
+        return wrong.exit_code
+
+    def work(stopped: Callable[[], bool]) -> PushedAll:
+        from imgopt.registry.several import Order, push_all
+        from imgopt.report.progress import shown as showing
+
+        orders = [Order(each.image, each.target, partial(each.open, platform), each.place) for each in images]
+        with showing(quiet=shown.quiet, no_color=shown.no_color) as progress:
+            return push_all(orders, options(stopped), progress)
+
+    found = outliving(work)
+    from imgopt.report import push_all as report
+
+    _emit(
+        shown,
+        lambda: (found.errors, report.all_object(found)),
+        lambda: report.markdown(found),
+        lambda width: report.text(found, width=width, quiet=shown.quiet),
+    )
+    print_errors(found.errors)
+    return found.exit_code
+
+
+def _emit(
+    shown: Shown,
+    document: Callable[[], tuple[Sequence[ImgoptError], dict[str, object]]],
+    markdown: Callable[[], str],
+    text: Callable[[int], list[Line]],
+) -> None:
+    from imgopt.cli.output import emit, emit_lines
+
+    if shown.format == "json":
         from imgopt.report import json
 
-        emit(json.rendered(json.envelope((), push=report.push_object(result))), output_file)
-    elif format == "markdown":
-        emit(report.markdown(result).encode("utf-8", "replace"), output_file)
+        errors, content = document()
+        emit(json.rendered(json.envelope(errors, **content)), shown.output_file)
+    elif shown.format == "markdown":
+        emit(markdown().encode("utf-8", "replace"), shown.output_file)
     else:
         from imgopt.report.terminal import width
 
-        emit_lines(report.text(result, width=width(), quiet=quiet), output_file, no_color=no_color)
-    return 0
+        emit_lines(text(width()), shown.output_file, no_color=shown.no_color)

@@ -123,6 +123,13 @@ def images_of(store: Store) -> list[Found]:
     return [_read(store, each) for each in {each.descriptor.digest: each for each in present}.values()]
 
 
+def names_of(store: Store) -> list[tuple[str, ...]]:
+    """What the index calls its images: the names of each, () of one without; of several platforms once."""
+    _, present = _present(store, None)
+    named = {each.names: None for each in present if each.names}
+    return [*named] or [()]
+
+
 def _present(store: Store, tag: str | None) -> tuple[list[Candidate], list[Candidate]]:
     """What the tag leads to, and the images among it that are there."""
     label = f"{store.name} (index.json)"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from imgopt.errors import ImgoptError
+
 How = Literal["sent", "mounted", "present"]
 #: What shows that a blob is the layer: it was compressed here; the image's source holds it; the manifest of the pinned
 #: base names it; it was read and compared; or nothing but a tag of the registry says so (``--trust-tags``).
@@ -73,6 +75,55 @@ class PushResult:
         if self.sent_bytes < 100_000 or self.sending_s <= 0:
             return None
         return round(self.sent_bytes / self.sending_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One image of several: its ``result``, or why it is not in the registry (``error``)."""
+
+    source: str
+    target: str
+    result: PushResult | None = None
+    error: ImgoptError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PushedAll:
+    """Several images of one call, in its order. ``seconds``: of all together."""
+
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+
+    @property
+    def results(self) -> tuple[PushResult, ...]:
+        return tuple(each.result for each in self.outcomes if each.result is not None)
+
+    @property
+    def errors(self) -> tuple[ImgoptError, ...]:
+        return tuple(each.error for each in self.outcomes if each.error is not None)
+
+    @property
+    def exit_code(self) -> int:
+        return max((each.exit_code for each in self.errors), default=0)
+
+    @property
+    def size(self) -> int:
+        return sum(each.size for each in self.results)
+
+    @property
+    def sent_bytes(self) -> int:
+        return sum(each.sent_bytes for each in self.results)
+
+    def bytes_of(self, how: How) -> int:
+        return sum(each.bytes_of(how) for each in self.results)
+
+    @property
+    def packed_bytes(self) -> int:
+        return sum(each.packed_bytes for each in self.results)
+
+    @property
+    def packed_s(self) -> float:
+        return sum(each.packed_s for each in self.results)
 
 
 @dataclass(frozen=True, slots=True)

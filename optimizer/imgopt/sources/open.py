@@ -13,7 +13,7 @@ from typing import IO, Any, BinaryIO, cast
 
 from imgopt.errors import InputError, MeasureError
 from imgopt.images import documents as doc
-from imgopt.images.layout import Found, find_manifest, find_manifests, fitting, images_of
+from imgopt.images.layout import Found, find_manifest, find_manifests, fitting, images_of, names_of
 from imgopt.images.model import Descriptor, Family, Image, OpenImage
 from imgopt.images.spool import write_spool
 from imgopt.images.stores import Directory, Store, Tar
@@ -114,6 +114,51 @@ def open_images(spec: str, platform: str | None = None) -> Iterator[list[OpenIma
             each.close()
 
 
+@contextlib.contextmanager
+def open_named(path: str, name: str, platform: str | None = None) -> Iterator[OpenImage]:
+    """The image of that very name, one of those of `names_in`."""
+    (opened,) = _of_file(path, _Choice(name, platform))
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def names_in(path: str) -> list[tuple[str, ...]]:
+    """What an archive or a layout calls its images: the names of each, () of one without.
+
+    InputError when it is none, or damaged.
+    """
+    store = _store(path)
+    with contextlib.closing(store):
+        if _is_layout(store):
+            return names_of(store)
+        entries: dict[str, list[str]] = {}
+        for entry in _listed(store, f"{store.name} (manifest.json)"):
+            names = entries.setdefault(str(entry.get("Config")), [])
+            names += [str(each) for each in entry.get("RepoTags") or ()]
+        return [tuple(dict.fromkeys(names)) for names in entries.values()]
+
+
+def _store(path: str) -> Store:
+    """An archive, or a directory that is a layout, opened."""
+    try:
+        if Path(path).is_dir():
+            return Directory(Path(path))
+        return _tar(Path(path).open("rb"), path)
+    except OSError as error:
+        raise InputError(f"it cannot be read: {error.strerror or error}", path=path) from error
+
+
+def _of_file(path: str, choice: _Choice) -> list[StoredImage]:
+    try:
+        if Path(path).is_dir():
+            return _from_directory(Path(path), choice)
+        return _from_archive(Path(path).open("rb"), path, choice)
+    except OSError as error:
+        raise InputError(f"it cannot be read: {error.strerror or error}", path=path) from error
+
+
 @dataclass(frozen=True, slots=True)
 class _Choice:
     """Which image of a store is wanted; ``reference``: what it is called whatever it says. ``every``: all platforms."""
@@ -183,25 +228,39 @@ def from_archive(
     return _from_archive(file, name, _Choice(tag, platform, reference))[0]
 
 
-def _from_archive(file: IO[bytes], name: str, choice: _Choice) -> list[StoredImage]:
-    store: Store | None = None
+def _tar(file: IO[bytes], name: str) -> Tar:
+    store: Tar | None = None
     try:
         store = Tar(_plain(file, name), name)
     finally:
         if store is None:
             file.close()
-    with _closed_on_failure(store):
-        if store.find("index.json") is not None and store.find("oci-layout") is not None:
-            if store.find("manifest.json") is not None:
-                _check_agreement(store)
-            return _images_of_layout(store, choice)
-        if store.find("manifest.json") is not None:
-            return _images_of_archive(store, choice)
+    return store
+
+
+def _is_layout(store: Store) -> bool:
+    """Whether what lies in an archive or a directory is read by its ``index.json``; InputError when it holds no image."""
+    if isinstance(store, Directory) or (
+        store.find("index.json") is not None and store.find("oci-layout") is not None
+    ):
+        return True
+    if store.find("manifest.json") is None:
         raise InputError(
             "it holds no image (neither manifest.json nor index.json)",
             "give what docker save, kaniko's --tar-path or an OCI export wrote",
-            path=name,
+            path=store.name,
         )
+    return False
+
+
+def _from_archive(file: IO[bytes], name: str, choice: _Choice) -> list[StoredImage]:
+    store = _tar(file, name)
+    with _closed_on_failure(store):
+        if _is_layout(store):
+            if store.find("manifest.json") is not None:
+                _check_agreement(store)
+            return _images_of_layout(store, choice)
+        return _images_of_archive(store, choice)
 
 
 def _check_agreement(store: Store) -> None:
