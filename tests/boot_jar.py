@@ -86,6 +86,7 @@ def boot_jar(
     modules: Sequence[str] = (),
     application: str = "application",
     extra: Mapping[str, bytes] | None = None,
+    launcher_major: int = 52,
 ) -> None:
     """Writes an executable archive. ``libraries``: file name -> bytes, in the order they shall have. ``extra``: further
     entries, which layers.idx does not name.
@@ -139,7 +140,10 @@ def boot_jar(
             "META-INF/MANIFEST.MF",
             "".join(f"{key}: {value}\r\n" for key, value in attributes.items()).encode() + b"\r\n",
         )
-        put(launcher.replace(".", "/") + ".class", class_file(launcher.replace(".", "/"), major=52))
+        put(
+            launcher.replace(".", "/") + ".class",
+            class_file(launcher.replace(".", "/"), major=launcher_major),
+        )
         if parts >= (2, 3):
             put(
                 "org/springframework/boot/loader/jarmode/JarModeLauncher.class",

@@ -113,6 +113,15 @@ def test_archives_and_copied_trees(text: str, expected: tuple[str, str, str, int
         ("FROM debian\nRUN apt-get install -y default-jre\n", None),
         ("FROM ubuntu:22.04\nRUN apt-get install -y openjdk-8-jre openjdk-17-jre\n", None),
         ("FROM eclipse-temurin:21\nRUN apt-get install -y openjdk-17-jre\n", 21),
+        (
+            "FROM eclipse-temurin:21\nCOPY --from=eclipse-temurin:17 /opt/java/openjdk /opt/java/17\n"
+            "ENV JAVA_HOME=/opt/java/17 PATH=/opt/java/17/bin:$PATH\n",
+            None,
+        ),
+        (
+            "FROM eclipse-temurin:latest\nCOPY --from=eclipse-temurin:17 /opt/java/openjdk /opt/java/17\n",
+            None,
+        ),
     ],
 )
 def test_the_java_version_of_the_final_stage(text: str, major: int | None) -> None:

@@ -53,6 +53,8 @@ def test_the_contracts_fields() -> None:
         "spring_boot": "3.5.4",
         "start_class": "com.example.order.OrderApplication",
         "source": "jar",
+        "runs": None,
+        "needs": None,
     }
     finding = file["findings"][0]
     assert finding["fix"]["applicability"] == "safe"

@@ -147,6 +147,8 @@ class _Xray:
         layers_index, classpath_index = self.indexes(attribute, by_name) if boot else (None, None)
         own = _own_classes(kind, classes_prefix, main_class, entries) if self.wants_classes else []
         java_major, references = self.classes(own)
+        launcher = by_name.get(f"{(main_class or '').replace('.', '/')}.class") if boot else None
+        launcher_java = self.level_of(launcher) if launcher is not None and self.wants_classes else None
         found = self.natives(suspects)
         return Jar(
             path=self.name,
@@ -164,6 +166,7 @@ class _Xray:
             classpath_index=classpath_index,
             jarmode=spring_boot.jarmode_in(libraries, entries) if boot else None,
             java_major=java_major,
+            launcher_java=launcher_java,
             java_hint=_java_hint(attribute),
             multi_release=attribute.get("multi-release", "").lower() == "true",
             entries=tuple(entries),
@@ -413,6 +416,17 @@ class _Xray:
         if damaged > 1:
             self.problem(f"{damaged} classes of the application are damaged")
         return highest, frozenset(references)
+
+    def level_of(self, entry: Entry) -> int | None:
+        """The Java version that a class needs; None where it is damaged."""
+        if entry.bytes > self.budget:
+            return None
+        self.budget -= entry.bytes
+        try:
+            return classfile.class_level(archive.content(self.source, entry, _MAX_CLASS_BYTES, self.name))
+        except JarError as error:
+            self.problem(error.message)
+            return None
 
     def natives(self, suspects: list[_Suspect]) -> tuple[NativeLibrary, ...]:
         beside: dict[tuple[int, str], set[str]] = {}

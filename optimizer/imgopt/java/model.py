@@ -62,6 +62,8 @@ class Jar:
     """The jar mode this jar answers to; `spring_boot.extraction` says what it can do."""
     java_major: int | None
     """Highest Java version a class of the application itself needs."""
+    launcher_java: int | None
+    """Java version that the class of Spring Boot's launcher needs; None for other archives."""
     java_hint: int | None
     """Java version the manifest says it was built with or for: not what it needs, only a hint."""
     multi_release: bool

@@ -74,10 +74,17 @@ def java_range(version: str) -> tuple[int, int] | None:
     return _JAVA_RANGES.get(parsed[:2])
 
 
-def java_needed(jar: Jar) -> int:
-    """The oldest Java version that runs the jar: its own classes' level and what its Spring Boot line asks for."""
+def java_needed(jar: Jar) -> tuple[int, str] | None:
+    """The oldest Java version that runs the jar, and what says so: the level of its own classes, that of its launcher,
+    or what its Spring Boot line asks for. None where nothing tells."""
     oldest = java_range(jar.spring_boot or "")
-    return max(jar.java_major or 0, oldest[0] if oldest else 0)
+    asked = [
+        (jar.java_major or 0, "its classes"),
+        (jar.launcher_java or 0, "its launcher"),
+        (oldest[0] if oldest else 0, f"Spring Boot {jar.spring_boot}"),
+    ]
+    major, source = max(asked, key=lambda each: each[0])
+    return (major, source) if major else None
 
 
 def jarmode_in(

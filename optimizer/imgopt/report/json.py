@@ -19,6 +19,7 @@ from imgopt.weigh.weights import ImageWeight, Prediction, Saving
 
 if TYPE_CHECKING:
     from imgopt.java.model import Jar
+    from imgopt.plans.base.java_version import JavaVersion
     from imgopt.rule import Documented
 
 Object = dict[str, Any]
@@ -123,7 +124,13 @@ def _java(java: JavaInfo) -> Object:
         "spring_boot": java.spring_boot,
         "start_class": java.start_class,
         "source": java.source,
+        "runs": _version(java.runs),
+        "needs": _version(java.needs),
     }
+
+
+def _version(version: JavaVersion | None) -> Object | None:
+    return None if version is None else {"major": version.major, "source": version.source}
 
 
 def _reason(reason: Reason) -> Object:

@@ -155,8 +155,7 @@ def _java(java: JavaInfo | None) -> str:
         )
     elif java.kind:
         facts.append(_KINDS.get(java.kind, java.kind))
-    if java.major:
-        facts.append(f"Java {java.major}")
+    facts += _versions(java)
     if java.start_class:
         facts.append(java.start_class)
     if java.artifact:
@@ -167,6 +166,17 @@ def _java(java: JavaInfo | None) -> str:
     if java.source and java.source.startswith(("pom.xml", "build.gradle")):
         source = f"from {java.source}, no jar is built yet"
     return f"{', '.join(facts)}{f' ({source})' if source else ''}"
+
+
+def _versions(java: JavaInfo) -> list[str]:
+    """The Java that runs and, where that is another matter, the one that is needed, each with its source."""
+    runs, needs = java.runs, java.needs
+    if runs is None and needs is None:
+        return [f"Java {java.major}"] if java.major else []
+    said = [f"Java {runs.major} (of {runs.source})"] if runs is not None else []
+    if needs is not None and (runs is None or needs.major > runs.major):
+        said.append(f"needs Java {needs.major} ({needs.source})")
+    return said
 
 
 def _stages(file: FileReport, view: View) -> list[Line]:

@@ -24,6 +24,7 @@ from imgopt.finding import (
 from imgopt.picture import Jars, Picture, take_picture
 from imgopt.picture.paths import normal
 from imgopt.plans.base import installed_java
+from imgopt.plans.base.java_version import java_needed, java_running, too_old
 from imgopt.plans.layers import layering
 from imgopt.plans.layers.jarmode import layered_jar
 from imgopt.rule import Rule
@@ -351,35 +352,44 @@ def _difference(before: Sum, after: Sum) -> int | None:
 
 def _java(picture: Picture) -> JavaInfo | None:
     artifact = picture.artifact
-    major = installed_java.java_major(picture)
-    runtime = (
-        "base image" if picture.base.java_major else installed_java.find(picture)[0].how if major else None
-    )
+    runs, needs = java_running(picture), java_needed(picture)
+    info = JavaInfo(None, None, None, None, None, None, runs=runs, needs=needs)
+    known = runs or needs
+    info = replace(info, major=known.major if known is not None else None)
+    if runs is not None:
+        info = replace(info, source="base image" if picture.base.java_major else _how(picture))
     if artifact is None:
         layered = layered_jar(picture)
-        if major is None and layered is None:
+        if runs is None and layered is None:
             return None
         version = layered.spring_boot if layered else None
-        source = layered.source if layered else runtime
-        return JavaInfo(major, None, "spring-boot" if version else None, version, None, source)
-    name = " ".join(artifact.sources)
+        source = layered.source if layered else info.source
+        return replace(info, kind="spring-boot" if version else None, spring_boot=version, source=source)
+    info = replace(info, artifact=" ".join(artifact.sources))
     jar = artifact.jar
     if jar is not None:
-        return JavaInfo(major or jar.java_major, name, jar.kind, jar.spring_boot, jar.start_class, "jar")
+        return replace(
+            info, kind=jar.kind, spring_boot=jar.spring_boot, start_class=jar.start_class, source="jar"
+        )
     version = picture.options.spring_boot
     if version is not None:
-        return JavaInfo(major, name, "spring-boot", version, None, "option")
+        return replace(info, kind="spring-boot", spring_boot=version, source="option")
     facts = None if layering.plan(picture).layered else picture.build_facts
     if facts is not None:
         kind = "spring-boot" if facts.spring_boot else None
-        return JavaInfo(major or facts.java_major, name, kind, facts.spring_boot, None, Path(facts.path).name)
-    return JavaInfo(major, name, None, None, None, runtime)
+        return replace(info, kind=kind, spring_boot=facts.spring_boot, source=Path(facts.path).name)
+    return info
+
+
+def _how(picture: Picture) -> str:
+    return installed_java.find(picture)[0].how
 
 
 def _warnings(picture: Picture) -> Iterable[str]:
-    from imgopt.java.spring_boot import java_needed
-
     yield from _start_warnings(picture)
+    old = too_old(picture)
+    if old is not None:
+        yield sentence(old)
     artifact = picture.artifact
     if artifact is not None and artifact.file is not None:
         problem = picture.jars.problem(artifact.file)
@@ -387,10 +397,6 @@ def _warnings(picture: Picture) -> Iterable[str]:
             yield str(problem)
         if artifact.jar is not None:
             yield from (f"{artifact.file}: {text}" for text in artifact.jar.problems)
-            major = installed_java.java_major(picture)
-            needed = java_needed(artifact.jar)
-            if major and needed > major:
-                yield f"{artifact.file} needs Java {needed}, and {installed_java.java_name(picture)} runs Java {major}: it will not start"
 
 
 def _start_warnings(picture: Picture) -> Iterable[str]:

@@ -16,6 +16,7 @@ from imgopt.weigh.weights import Prediction, Saving
 
 if TYPE_CHECKING:
     from imgopt.bases.base import Base
+    from imgopt.plans.base.java_version import JavaVersion
     from imgopt.suggest.foreseen import Foreseen
 
 
@@ -28,7 +29,7 @@ class StageInfo:
 
 @dataclass(frozen=True)
 class JavaInfo:
-    """``source``: where it was read ("jar", "pom.xml", "build.gradle", "option", "base image", or how the stage
+    """``major``: of the Java that runs it, else of the oldest that can. ``source``: where it was read ("jar", "pom.xml", "build.gradle", "option", "base image", or how the stage
     brings its Java: "package", "archive", "copied")."""
 
     major: int | None
@@ -37,6 +38,8 @@ class JavaInfo:
     spring_boot: str | None
     start_class: str | None
     source: str | None
+    runs: JavaVersion | None = None
+    needs: JavaVersion | None = None
 
 
 @dataclass(frozen=True)

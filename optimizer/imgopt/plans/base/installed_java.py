@@ -64,19 +64,25 @@ class InstalledJava:
 @once
 def find(picture: Picture) -> tuple[InstalledJava, ...]:
     """Every Java that the final stage brings itself, in the file's order; () when its base has one."""
-    base = picture.base
-    if base.kind not in ("os", "other", "unknown") or base.java_major is not None or base.vm is not None:
-        return ()
-    if base.os == "windows":
+    if _has_java(picture.base) or picture.base.os == "windows":
         return ()
     return brought(picture)
 
 
+def _has_java(base: Base) -> bool:
+    return base.kind not in ("os", "other", "unknown") or base.java_major is not None or base.vm is not None
+
+
 @once
 def java_major(picture: Picture) -> int | None:
-    """The Java version of the final stage: the base image's, or that of the only Java it brings itself."""
-    majors = {java.major for java in find(picture)}
-    return picture.base.java_major or (majors.pop() if len(majors) == 1 else None)
+    """The Java version of the final stage: the base image's, or that of the only Java it brings itself. None where it
+    copies another one than the base has, and the PATH decides; packages lie behind the base's own on it."""
+    base = picture.base
+    if not _has_java(base):
+        majors = {java.major for java in find(picture)}
+    else:
+        majors = {base.java_major} | {java.major for java in brought(picture) if java.how != "package"}
+    return majors.pop() if len(majors) == 1 else None
 
 
 def java_name(picture: Picture) -> str:

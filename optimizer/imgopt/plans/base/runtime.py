@@ -16,6 +16,7 @@ from imgopt.finding import Declined, Reason, because, reason_of
 from imgopt.picture import Picture, once
 from imgopt.plans.base.adapting import Adaptation, adapt
 from imgopt.plans.base.hazards import DOUBTS, base_needs, jdk_needs
+from imgopt.plans.base.java_version import too_old
 from imgopt.plans.base.together import (
     companions,
     jdk_needs_of_companions,
@@ -196,7 +197,7 @@ def _obstacle(picture: Picture, base: Base) -> Reason | None:
     others = picture.used_elsewhere(root) if root is not picture.final else ()
     if others:
         return because("certain", "stage {} is also the base of stage {}", root.name, ", ".join(others))
-    return why_not_together(picture)
+    return too_old(picture) or why_not_together(picture)
 
 
 def _may_use_musl(picture: Picture, base: Base, line: int) -> bool:

@@ -24,6 +24,7 @@ from imgopt.picture.java_options import options_of
 from imgopt.picture.module_path import argument_lines, own_path
 from imgopt.plans.base import installed_java
 from imgopt.plans.base.installed_java import unpacking_image
+from imgopt.plans.base.java_version import too_old
 from imgopt.plans.tied import class_path_stays
 from imgopt.plans.waste.ownership import stored_again_by
 from imgopt.scales import Applicability
@@ -159,6 +160,9 @@ def plan(picture: Picture) -> LayeringPlan:
         facts = _facts(picture, artifact)
         if facts is None:
             return LayeringPlan(instruction.line, instruction.end_line)
+        old = too_old(picture)
+        if old is not None:
+            raise LayeringRefused("{}", old, kind=old.kind)
         risk = _risk(picture, artifact)
         _require_untouched(picture, artifact)
         edits = _edits(picture, artifact, facts)
@@ -227,7 +231,6 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
     from imgopt.java.spring_boot import (
         extraction,
         is_known_launcher,
-        java_needed,
         keeps_library_order,
         layered,
     )
@@ -247,12 +250,6 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
         raise LayeringRefused("the jar's manifest has a Class-Path of its own, which would have to be merged")
     if sum(library.bytes for library in jar.libraries) < SMALLEST_LIBRARIES:
         return None
-    major = installed_java.java_major(picture)
-    needed = java_needed(jar)
-    if major is not None and needed > major:
-        raise LayeringRefused(
-            "the jar needs Java {}, and {} runs Java {}", needed, installed_java.java_name(picture), major
-        )
     if jar.unsafe_names:
         raise LayeringRefused("the jar has entries that lead out of it ({})", jar.unsafe_names[0])
     can = extraction(jar)
