@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from imgopt.suggest.result import FileReport, Report
 
 if TYPE_CHECKING:
     from imgopt.options import Options
+    from imgopt.pipelines.platforms import Commands
     from imgopt.pipelines.rule import PipelineRule
     from imgopt.weigh.layers import Weigher
 
@@ -33,6 +35,7 @@ def report_on(
     """
     from imgopt.bases import catalogue_date
     from imgopt.discover import discover
+    from imgopt.pipelines.platforms import Commands
     from imgopt.weigh.layers import Weigher
 
     reports: list[FileReport] = []
@@ -57,15 +60,20 @@ def report_on(
                 empty.append((path, ci))
         except ImgoptError as error:
             errors.append(error)
+    commands = Commands([Path(name) for name, named in pipelines.items() if named])
     for name in dict.fromkeys([*names, *pipelines]):
         if options.progress is not None:
             options.progress(name)
         try:
             data = (stdin or b"") if name == "-" else read_dockerfile(Path(name))
             if name not in pipelines:
-                reports.append(report_file(name, data, options, rules, jars, weigher))
+                file = Path("Dockerfile" if name == "-" else name)
+                asked = replace(options, built_for=commands.built_for(file, options.context))
+                reports.append(report_file(name, data, asked, rules, jars, weigher))
                 continue
-            report = _pipeline(name, data, options, rules, pipeline_rules, jars, weigher, pipelines[name])
+            report = _pipeline(
+                name, data, options, rules, pipeline_rules, jars, weigher, commands, pipelines[name]
+            )
             reports += [report] if report is not None else []
         except ImgoptError as error:
             if pipelines.get(name, True):
@@ -108,6 +116,7 @@ def _pipeline(
     pipeline_rules: Sequence[PipelineRule],
     jars: Jars,
     weigher: Weigher,
+    commands: Commands,
     named: bool,
 ) -> FileReport | None:
     if not pipeline_rules:
@@ -120,5 +129,5 @@ def _pipeline(
     system = system_of_given(Path(name), data)
     assert system is not None
     return report_pipeline(
-        Path(name), data, system, options, pipeline_rules, rules, jars, weigher, named=named
+        Path(name), data, system, options, pipeline_rules, rules, jars, weigher, commands, named=named
     )

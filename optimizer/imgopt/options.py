@@ -58,8 +58,23 @@ class DeclaredBase:
 
 
 @dataclass(frozen=True, slots=True)
+class BuiltFor:
+    """The platforms that build commands name for a Dockerfile, and the commands as people find them
+    (".github/workflows/image.yml:14"). ``unknown``: commands whose platforms are variables that nobody knows here."""
+
+    platforms: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+NOBODY = BuiltFor()
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
-    """``bandwidths`` are bytes a second. ``platform`` None: what the file says, else linux/amd64. An empty ``select`` means every rule.
+    """``bandwidths`` are bytes a second. ``platform`` None: what the build commands or the file say, else linux/amd64.
+    An empty ``select`` means every rule. ``built_for``: the platforms that the build commands at hand name, all of
+    which a base image must have; ``pushed``: those of them that one push sends together, () for all.
 
     ``progress`` is told the path that is being worked on; it must not raise.
     """
@@ -68,6 +83,8 @@ class Options:
     build_args: Mapping[str, str] = field(default_factory=dict)
     target: str | None = None
     platform: str | None = None
+    built_for: BuiltFor = NOBODY
+    pushed: tuple[str, ...] = ()
     runtime: Runtime = "auto"
     spring_boot: str | None = None
     unsafe: bool = False
@@ -95,6 +112,44 @@ def platform_name(text: str) -> str:
     if not re.fullmatch(r"(linux|windows)(\([a-z0-9._-]+\))?/[a-z0-9_]+(/v[0-9]+)?", name):
         raise UsageError(f"{text!r} is not a platform", "write linux/amd64 or linux/arm64")
     return name
+
+
+def platform_names(text: str) -> tuple[str, ...]:
+    """``linux/amd64,linux/arm64`` as engines take it, each once, in their order. UsageError for what is none."""
+    return tuple(dict.fromkeys(map(platform_name, text.split(","))))
+
+
+def named_platforms(text: str | None) -> tuple[tuple[str, ...], bool]:
+    """The platforms of a command's words, and whether there are more that are not known. What is none (``local``, a
+    mistake) is none."""
+    found: list[str] = []
+    unknown = False
+    for each in re.split(r"[\s,]+", text or ""):
+        if "$" in each:
+            unknown = True
+        elif each and each != "local":
+            try:
+                found.append(platform_name(each))
+            except UsageError:
+                continue
+    return tuple(dict.fromkeys(found)), unknown
+
+
+#: What an architecture's images are listed under where a name says more, or less, than that.
+_SAME_IMAGE = {
+    "arm64/v8": "arm64",
+    "amd64/v1": "amd64",
+    "amd64/v2": "amd64",
+    "amd64/v3": "amd64",
+    "arm": "arm/v7",
+}
+
+
+def image_platform(platform: str) -> str:
+    """The platform under which an index has the image that an engine takes for ``platform`` (linux/arm64/v8 is
+    linux/arm64, linux/amd64/v3 runs what linux/amd64 has)."""
+    system, _, machine = platform.partition("/")
+    return f"{system}/{_SAME_IMAGE.get(machine, machine)}"
 
 
 _ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "i386": "386"}

@@ -14,7 +14,7 @@ import typer
 from imgopt.bandwidths import DEFAULT_PROFILE, bandwidth
 from imgopt.config import Config, load
 from imgopt.errors import ConfigError, UsageError
-from imgopt.options import DEFAULT_BANDWIDTH_SOURCE, Options, Runtime, platform_name, spring_boot_version
+from imgopt.options import DEFAULT_BANDWIDTH_SOURCE, Options, Runtime, platform_names, spring_boot_version
 from imgopt.scales import Severity
 from imgopt.text.spelling import choose_from
 
@@ -46,7 +46,9 @@ Target = Annotated[
 Platform = Annotated[
     str | None,
     typer.Option(
-        "--platform", metavar="OS/ARCH", help="[default: what FROM --platform says, else linux/amd64]"
+        "--platform",
+        metavar="OS/ARCH,...",
+        help="[default: those of the build commands at hand, else what FROM --platform says, else linux/amd64]",
     ),
 ]
 RuntimeOption = Annotated[
@@ -158,11 +160,13 @@ def options(paths: Sequence[str], given: Given) -> Options:
     rates, source = _bandwidths(given, config)
     unsafe = given.unsafe if given.unsafe is not None else config.unsafe
     fail_on = Severity(given.fail_on) if given.fail_on is not None else config.fail_on
+    platforms = platform_names(given.platform) if given.platform is not None else ()
     return Options(
         context=_directory(given.context),
         build_args={**config.build_args, **_build_args(given.build_arg or ())},
         target=given.target,
-        platform=platform_name(given.platform) if given.platform is not None else config.platform,
+        platform=platforms[0] if platforms else config.platform,
+        pushed=platforms if len(platforms) > 1 else (),
         runtime=given.runtime or config.runtime or "auto",
         spring_boot=spring_boot_version(given.spring_boot)
         if given.spring_boot is not None

@@ -168,6 +168,11 @@ def gate(
     )
     accepted = _accepted(accept, reason, file, predict=predict, update=update_baseline)
     record = update_baseline or bool(accepted)
+    if len(options.pushed) > 1 and not predict:
+        raise UsageError(
+            f"{', '.join(options.pushed)} is more than one platform",
+            "leave --platform away to judge all that an image has",
+        )
     if predict:
         report = _predicted(target, options, rules, quiet=quiet)
     else:

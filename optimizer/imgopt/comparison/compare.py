@@ -255,6 +255,7 @@ def compare(
     from imgopt.comparison.release_difference import compare_images
     from imgopt.comparison.working_directory import compare_directories, working_directory
     from imgopt.picture import Jars, take_picture
+    from imgopt.pipelines.platforms import at_hand
     from imgopt.suggest.dockerfile import open_context_of, report_file
     from imgopt.weigh.layers import Weigher
     from imgopt.weigh.push import push_times
@@ -262,7 +263,7 @@ def compare(
     jars = Jars()
     data = read_dockerfile(path)
     options = replace(
-        options, engine=engine.gzip
+        at_hand(Path(path), options), engine=engine.gzip
     )  # its prediction is what is measured here, so of the same gzip
     file = report_file(path, data, options, rules, jars, Weigher(jars, options.engine))
     if not file.rewrite.changed:

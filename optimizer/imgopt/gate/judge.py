@@ -117,7 +117,7 @@ def _unpacked(subject: Subject, limit: Limit, _: object) -> Judged:
 
 def _first_push(pushed: Pushed, limit: Limit) -> Judged:
     attached = attestations(subject for subject, _ in pushed)
-    layers = sent_once([*(layer for subject, _ in pushed for layer in subject.layers), *attached])
+    layers = sent_once([*(layer for subject, _ in pushed for layer in subject.pushed), *attached])
     found = _amount(limit, _sum(layers), f"on the first push{_of_platforms(pushed)}", layers)
     return replace(found, details=_beside(attached))
 
@@ -138,11 +138,11 @@ def _next_push(pushed: Pushed, limit: Limit) -> Judged:
         if changing is None:
             why = subject.untold.get("next-push", "no layer is known to hold the application")
             untold.append(why + (f" ({subject.platform})" if subject.several else ""))
-        new += subject.layers if changing is None else changing
+        new += subject.pushed if changing is None else changing
     if untold:
         return _at_most(limit, sent_once([*new, *attached]), pushed, untold[0])
     layers = sent_once([*new, *attached])
-    have = len(sent_once(layer for subject in subjects for layer in subject.layers)) - (
+    have = len(sent_once(layer for subject in subjects for layer in subject.pushed)) - (
         len(layers) - len(attached)
     )
     found = _sum(layers)
@@ -176,7 +176,8 @@ def _sum(layers: Sequence[Layer]) -> Sum:
 
 
 def _of_platforms(pushed: Pushed) -> str:
-    return f" of {len(pushed)} platforms" if len(pushed) > 1 else ""
+    count = sum(subject.together for subject, _ in pushed)
+    return f" of {count} platforms" if count > 1 else ""
 
 
 def _beside(attached: Sequence[Layer]) -> tuple[str, ...]:
@@ -409,7 +410,8 @@ def _predicted_remedies(subject: Subject, broken: Judged) -> list[str]:
     if subject.rewritten is not None and name in _OF_WEIGHT:
         after = _OF_WEIGHT[name](subject.rewritten)
         if after.value is not None:
-            layers = subject.rewritten.layers
+            weight = subject.rewritten
+            layers = weight.pushed if name in _PUSHES else weight.layers
             sent = [layer for layer in layers if layer.changes_each_release or name != "max-next-push"]
             holds = _amount(broken.limit, after, "", sent, len(layers) - len(sent)).passed
             fits = {True: ", within the budget", False: ", still over the budget", None: ""}[holds]

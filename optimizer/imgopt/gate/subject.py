@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from imgopt.users import name_of
 if TYPE_CHECKING:
     from imgopt.inspection.image import Contents, InspectedLayer, Inspection
     from imgopt.suggest.result import FileReport
-    from imgopt.weigh.weights import ImageWeight
+    from imgopt.weigh.weights import ImageWeight, LayerWeight
 
 #: The parts of an image that are remembered to say what grew; smaller ones are not worth a name.
 LEAST_PART_BYTES = 100_000
@@ -65,7 +65,8 @@ class Subject:
     be told, a sentence for what is there and None for what is not; ``untold`` why something cannot be told: of those
     names, and of ``next-push``; ``beside`` what is there that is not forbidden, and near to it. ``parts``: the largest files (and libraries in
     jars) with their bytes. ``path``: a Dockerfile, where it is predicted, and ``file`` what was said of it. ``several``: the target has more platforms;
-    ``attached``: digests and bytes of the attestations that are pushed with it."""
+    ``attached``: digests and bytes of the attestations that are pushed with it. Of a prediction ``elsewhere`` are the
+    layers that further platforms add to the push, ``together`` how many platforms that one is of."""
 
     target: str
     name: str
@@ -89,6 +90,13 @@ class Subject:
     several: bool = False
     attached: tuple[tuple[str, int | None], ...] = ()
     beside: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: tuple[Layer, ...] = ()
+    together: int = 1
+
+    @property
+    def pushed(self) -> tuple[Layer, ...]:
+        """What a push of it sends."""
+        return (*self.layers, *self.elsewhere)
 
     @property
     def bare(self) -> str:
@@ -107,9 +115,9 @@ class Subject:
     @property
     def changing(self) -> tuple[Layer, ...] | None:
         """The layers that a release changes, by what they hold; None where it cannot be told."""
-        if any(layer.changes_each_release is None for layer in self.layers):
+        if any(layer.changes_each_release is None for layer in self.pushed):
             return None
-        return tuple(layer for layer in self.layers if layer.changes_each_release) or None
+        return tuple(layer for layer in self.pushed if layer.changes_each_release) or None
 
 
 def sent_once(layers: Iterable[Layer]) -> list[Layer]:
@@ -350,21 +358,7 @@ def of_dockerfile(report: FileReport, name: str | None) -> Subject:
         report.path,
         key,
         tuple(dict.fromkeys((key, report.path))),
-        tuple(
-            Layer(
-                number,
-                layer.instruction,
-                None,
-                None,
-                layer.compressed_bytes,
-                layer.uncompressed_bytes,
-                layer.basis,
-                layer.changes_each_release,
-                layer.line,
-                layer.base_layers if layer.from_base else (),
-            )
-            for number, layer in enumerate(layers, 1)
-        ),
+        _layers_of(layers),
         weight.compressed if weight is not None else unknown,
         weight.uncompressed if weight is not None else unknown,
         forbidden=forbidden,
@@ -374,4 +368,24 @@ def of_dockerfile(report: FileReport, name: str | None) -> Subject:
         rewritten=prediction.after if prediction is not None and report.rewrite.changed else None,
         file=report,
         platform=report.platform,
+        elsewhere=_layers_of(weight.elsewhere if weight is not None else ()),
+        together=len(report.platforms) or 1,
+    )
+
+
+def _layers_of(layers: Sequence[LayerWeight]) -> tuple[Layer, ...]:
+    return tuple(
+        Layer(
+            number,
+            layer.instruction,
+            None,
+            None,
+            layer.compressed_bytes,
+            layer.uncompressed_bytes,
+            layer.basis,
+            layer.changes_each_release,
+            layer.line,
+            layer.base_layers if layer.from_base else (),
+        )
+        for number, layer in enumerate(layers, 1)
     )

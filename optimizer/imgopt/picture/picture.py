@@ -20,6 +20,7 @@ from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
 from imgopt.picture.contents import File, Layer, StageContent, stage_contents
 from imgopt.picture.paths import join, normal
 from imgopt.picture.placing import fills_directory, target_of
+from imgopt.picture.platforms import built_for, predicted_for, pushed_together
 from imgopt.picture.scripts import ShellText, command_text, script_of, shell_text
 from imgopt.picture.settings import Setting, settings
 
@@ -150,24 +151,17 @@ class Picture:
     @cached_property
     def platform(self) -> str:
         """The platform the image is predicted for."""
-        if self.options.platform:
-            return self.options.platform
-        for stage in reversed(self.document.stages):
-            flag = stage.platform
-            if flag is not None and flag.value and flag.value.startswith("linux/") and "$" not in flag.value:
-                return flag.value
-        return "linux/amd64"
+        return predicted_for(self.document, self.options)
 
     @cached_property
     def platforms(self) -> tuple[str, ...]:
-        """Every platform the file is evidently built for."""
-        if self.options.platform:
-            return (self.options.platform,)
-        if re.search(
-            r"\$\{?(TARGET(PLATFORM|ARCH)|BUILDPLATFORM)|ARG +TARGET(PLATFORM|ARCH)", self.document.text
-        ):
-            return ("linux/amd64", "linux/arm64")
-        return (self.platform,)
+        """Every platform the file is evidently built for: a base image must have all of them."""
+        return built_for(self.document, self.options)
+
+    @cached_property
+    def pushed(self) -> tuple[str, ...]:
+        """The platforms whose images one push sends, `platform` first."""
+        return pushed_together(self.document, self.options)
 
     @cached_property
     def settings(self) -> tuple[Setting, ...]:

@@ -38,12 +38,15 @@ _LEFT_BEHIND = re.compile(r"(?:/kaniko|\$\{?KANIKO_DIR\}?)(?:/(?:\*?\[0-9\][^/]*
 _RECURSIVE = re.compile(r"-[a-zA-Z]*[rR][a-zA-Z]*|--recursive")
 _FIND_REMOVES = frozenset({"-delete", "-exec", "-execdir", "-print0"})
 _BUILDERS = frozenset({"docker", "podman", "nerdctl"})
+#: Those of docker, podman and buildah, and kaniko's in the spellings that its versions take.
+_PLATFORM_FLAGS = ("platform", "custom-platform", "customPlatform")
 
 
 @dataclass(frozen=True)
 class Request:
     """What a command says about the Dockerfile it builds. Paths are as written, with `HERE` and `ROOT` in them;
-    None where they depend on what is not known, "" where nothing is said."""
+    None where they depend on what is not known, "" where nothing is said. ``platform``: one or several, joined by
+    commas."""
 
     dockerfile: str | None
     context: str | None
@@ -274,10 +277,25 @@ class _At:
             self.directory,
             tuple((name, value) for name, equals, value in args if equals and "$" not in value),
             None if target is None or "$" in target else target,
-            parsed.last("custom-platform", "customPlatform", "platform"),
+            self._platform(parsed),
             kaniko,
         )
         return self.reading.repository(request)
+
+    def _platform(self, parsed: Parsed) -> str | None:
+        """For which platforms it builds, joined by commas, with a ``$`` in what is not known; None where it does not
+        say and the machine is taken to be the usual one."""
+        named = [value for name in _PLATFORM_FLAGS for value in parsed.flags.get(name, ())]
+        options = [value.partition("=")[::2] for value in parsed.flags.get("opt", ())]
+        named += [value for name, value in options if name == "platform"]
+        for architecture in parsed.flags.get("arch", ()):
+            variant = parsed.last("variant")
+            named.append(f"linux/{architecture}" + (f"/{variant}" if variant else ""))
+        if not any(named):
+            named = [self.variables.get("DOCKER_DEFAULT_PLATFORM") or ""]
+        if not any(named) and self.place.agent.architecture is not None:
+            named = [f"linux/{self.place.agent.architecture}"]
+        return ",".join(filter(None, named)) or None
 
     def _built(
         self,

@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 from itertools import islice, product
 
 from imgopt.pipelines.gitlab import MAX_TEXT, images_in, script_of
-from imgopt.pipelines.model import Action, Agent, Branch, ImageUse, Place, Step, Text, Timeout
+from imgopt.pipelines.model import (
+    Action,
+    Agent,
+    Branch,
+    ImageUse,
+    Place,
+    Step,
+    Text,
+    Timeout,
+    architecture_of,
+)
 from imgopt.pipelines.yaml_tree import Node, documents
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(.{0,300}?)\s*\}\}", re.DOTALL)
@@ -111,7 +121,7 @@ class _Job:
             tuple(limit for limit in limits if limit is not None),
             branches,
             "" if at_once else self.name,
-            Agent(image, {}, fresh, fresh),
+            Agent(image, {}, fresh, fresh, architecture=architecture_of(labels)),
             variables,
             directory,
         )
@@ -208,6 +218,9 @@ def _build_push(with_: Node, row: Values) -> tuple[str, ...]:
     for name in re.split(r"[\n,]", given("tags"))[:20]:
         if name.strip():
             words += ["--tag", name.strip()]
+    for name in re.split(r"[\s,]+", given("platforms"))[:20]:
+        if name:
+            words += ["--platform", name]
     for value in given("build-args").split("\n")[:50]:
         if value.strip():
             words += ["--build-arg", value.strip()]

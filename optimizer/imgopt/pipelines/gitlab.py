@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice, product
 
-from imgopt.pipelines.model import Action, Agent, Branch, ImageUse, Place, Step, Text, Timeout
+from imgopt.pipelines.model import (
+    Action,
+    Agent,
+    Branch,
+    ImageUse,
+    Place,
+    Step,
+    Text,
+    Timeout,
+    architecture_of,
+)
 from imgopt.pipelines.yaml_tree import Node, documents, scalars
 
 #: Keys of the outermost level that are no jobs.
@@ -186,7 +196,9 @@ class _File:
         dind = any("dind" in each for each in names)
         fresh = "each job gets a container of its own" if image else None
         docker = "the job's Docker Engine (docker:dind) starts empty" if dind else None
-        return Agent(image, {}, fresh, docker)
+        tags = self._setting(job, "tags")
+        labels = [each.value for each in tags.items] if tags is not None else []
+        return Agent(image, {}, fresh, docker, architecture=architecture_of(labels))
 
     def _matrix(self, job: Node) -> list[dict[str, str | None]] | None:
         parallel = self._found(job, "parallel")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -66,6 +66,7 @@ class Agent:
     fresh: str | None = None
     docker: str | None = None
     keeps_docker: bool = False  # the host's own Engine is mounted
+    architecture: str | None = None  # of the machine, where its label says that it is none of amd64
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,19 @@ class Recipe:
     runs: int | None = None
     handed_on: tuple[HandedOn, ...] | None = None
     handed_on_then: tuple[HandedOn, ...] | None = None
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """Those whose images one push sends; () where that is not known."""
+        return self.prediction.before.platforms if self.prediction is not None else ()
+
+
+_ARM = re.compile(r"(?:^|[-_.])(?:arm|arm64|aarch64)(?:v8)?(?:$|[-_.])", re.IGNORECASE)
+
+
+def architecture_of(labels: Iterable[str]) -> str | None:
+    """What the labels of a runner say of its machine: ``ubuntu-24.04-arm``, ``saas-linux-small-arm64``, ``ARM64``."""
+    return "arm64" if any(_ARM.search(label) for label in labels) else None
 
 
 Tool = Literal["kaniko", "docker", "buildx", "buildctl", "buildah", "podman", "skopeo"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from imgopt.dockerfile import Dockerfile, expand, parse, scopes
 from imgopt.errors import ImgoptError
-from imgopt.options import Options
+from imgopt.options import NOBODY, BuiltFor, Options, named_platforms
 from imgopt.pipelines.commands import Request
 from imgopt.pipelines.model import HandedOn, Recipe
 from imgopt.pipelines.tools import HERE, ROOT
@@ -53,6 +53,7 @@ class Recipes:
     options: Options
     read: Callable[[Path], bytes]
     weigh: Weigh
+    built_for: Callable[[Path], BuiltFor] | None = None  # what all build commands at hand say of a Dockerfile
     known: dict[object, Recipe] = field(default_factory=dict)
 
     def __call__(self, request: Request) -> Recipe:
@@ -78,7 +79,7 @@ class Recipes:
             return Recipe(None, None, why="the Dockerfile's path is a variable that is not known here")
         if _UNLIKELY.match(request.context or "") and not (request.context or "").startswith("dir://"):
             return Recipe(None, None, why="the build context is elsewhere")
-        tried = self._paths(request)
+        tried = paths_of(request)
         for path in tried:
             file = self._inside(path)
             if file is not None:
@@ -86,19 +87,6 @@ class Recipes:
         if not tried:
             return Recipe(None, None, why="the directory of the build is not known here")
         return Recipe(None, None, why=f"there is no {tried[0]} in this repository")
-
-    def _paths(self, request: Request) -> list[str]:
-        """Where the tool would look, in its order."""
-        context = _context(request)
-        file = request.dockerfile or ""
-        if not file:
-            return [] if context is None else [_join(context, "Dockerfile")]
-        found = []
-        if (plain := _resolved(file, request.directory)) is not None:
-            found.append(plain)
-        if context is not None and not file.startswith(("/", HERE, ROOT)):
-            found.append(_join(context, file))
-        return list(dict.fromkeys(found))
 
     def _inside(self, path: str) -> Path | None:
         """The file, when it lies in the repository and is a file."""
@@ -120,6 +108,8 @@ class Recipes:
             options = replace(options, context=folder)
         args = {**dict(request.build_args), **options.build_args}
         options = replace(options, build_args=args, target=options.target or request.target, progress=None)
+        at_hand = self.built_for(file) if self.built_for is not None else NOBODY
+        options = _for_platforms(options, request, at_hand)
         try:
             data = self.read(file)
             report = self.weigh(str(file), data, options)
@@ -146,6 +136,34 @@ class Recipes:
             handed_on(document, options.build_args),
             then,
         )
+
+
+def paths_of(request: Request) -> list[str]:
+    """Where the tool would look for the Dockerfile, in its order."""
+    context = _context(request)
+    file = request.dockerfile or ""
+    if not file:
+        return [] if context is None else [_join(context, "Dockerfile")]
+    found = []
+    if (plain := _resolved(file, request.directory)) is not None:
+        found.append(plain)
+    if context is not None and not file.startswith(("/", HERE, ROOT)):
+        found.append(_join(context, file))
+    return list(dict.fromkeys(found))
+
+
+def _for_platforms(options: Options, request: Request, at_hand: BuiltFor) -> Options:
+    """What this command sends is its own platforms; what the base must have, those of every command."""
+    own, unknown = named_platforms(request.platform)
+    asked = (options.platform,) if options.platform else ()
+    known = dict.fromkeys((*at_hand.platforms, *own, *asked))
+    said = at_hand.unknown or (("its own command",) if unknown else ())
+    built_for = replace(at_hand, platforms=tuple(known), unknown=said)
+    if not own:
+        # built for the machine's own platform, which is taken to be the usual one, whatever others build it for
+        platform = options.platform or ("linux/amd64" if known else None)
+        return replace(options, built_for=built_for, platform=platform)
+    return replace(options, built_for=built_for, platform=None, pushed=own)
 
 
 def _context(request: Request) -> str | None:

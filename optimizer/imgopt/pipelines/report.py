@@ -21,6 +21,7 @@ from imgopt.weigh.weights import Saving
 
 if TYPE_CHECKING:
     from imgopt.picture import Jars
+    from imgopt.pipelines.platforms import Commands
     from imgopt.pipelines.rule import PipelineRule
     from imgopt.weigh.layers import Weigher
 
@@ -37,6 +38,7 @@ def report_pipeline(
     dockerfile_rules: Sequence[Rule],
     jars: Jars,
     weigher: Weigher,
+    commands: Commands,
     *,
     named: bool,
 ) -> FileReport | None:
@@ -53,7 +55,7 @@ def report_pipeline(
     weighing = replace(
         options, select=(), ignore=tuple(i for i in options.ignore if i not in {r.id for r in rules})
     )
-    recipes = Recipes(repository_of(path), weighing, read_dockerfile, weigh)
+    recipes = Recipes(repository_of(path), weighing, read_dockerfile, weigh, commands.built_for)
     pipeline = read_pipeline(path, data, system, recipes, options.bandwidths)
     if not pipeline.judged and not named:
         return None
@@ -172,6 +174,7 @@ def _summary(pipeline: Pipeline) -> PipelineSummary:
                 next_push=following,
                 timeout_s=min(limits) if limits else None,
                 at_once=sum(beside(push.place, other.place) for other in pipeline.pushes),
+                platforms=push.recipe.platforms,
             )
         )
     return PipelineSummary(SYSTEM_NAMES[pipeline.system], tuple(pushes))

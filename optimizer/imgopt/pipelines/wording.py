@@ -68,7 +68,9 @@ def images(pushes: Sequence[Push]) -> str:
     paths = list(dict.fromkeys(push.recipe.path for push in pushes if push.recipe.path))
     if len(pushes) > 2 or len(paths) > 2:
         return f"{len(pushes)} images"
-    return " and ".join(paths) if paths else "the image"
+    named = " and ".join(paths) if paths else "the image"
+    platforms = list(dict.fromkeys(each for push in pushes for each in push.recipe.platforms))
+    return f"{named} for {' and '.join(platforms)}" if len(platforms) > 1 else named
 
 
 def unknown(push: Push) -> str:

@@ -49,9 +49,27 @@ def saved(
     return Saved(difference, before.value, "at least" if gone - new else "")
 
 
+def built_for(file: FileReport) -> str:
+    """The platforms that figures are told for, and who says that the image is built for them."""
+    told = file.platforms or (file.platform,)
+    others = [each for each in file.built_for.platforms if each not in told]
+    said = ", ".join(told) + (f", also built for {', '.join(others)}" if others else "")
+    sources = file.built_for.sources
+    if sources:
+        more = f" and {len(sources) - 2} more" if len(sources) > 2 else ""
+        said += f" ({', '.join(sources[:2])}{more})"
+    return said
+
+
 def first_push_saved(prediction: Prediction) -> Saved | None:
     before, after = prediction.before, prediction.after
-    return saved(before.first_push, after.first_push, _unknown(before.layers), _unknown(after.layers))
+    return saved(before.first_push, after.first_push, _unknown(before.pushed), _unknown(after.pushed))
+
+
+def size_saved(prediction: Prediction) -> Saved | None:
+    """Of the one image that is predicted; a push may send those of further platforms with it."""
+    before, after = prediction.before, prediction.after
+    return saved(before.compressed, after.compressed, _unknown(before.layers), _unknown(after.layers))
 
 
 def next_push_saved(prediction: Prediction) -> Saved | None:
@@ -73,12 +91,12 @@ def _unknown(layers: Iterable[LayerWeight]) -> list[str]:
 
 
 def changing(image: ImageWeight) -> list[LayerWeight]:
-    return [layer for layer in image.layers if layer.changes_each_release]
+    return [layer for layer in image.pushed if layer.changes_each_release]
 
 
 def unknown_layers(prediction: Prediction) -> list[LayerWeight]:
     """The layers that make a sum incomplete, each once; with its line in the original when it is there."""
-    layers = (*prediction.after.layers, *prediction.before.layers)
+    layers = (*prediction.after.pushed, *prediction.before.pushed)
     found = {layer.instruction: layer for layer in layers if layer.compressed_bytes is None}
     return sorted(found.values(), key=lambda layer: layer.line)
 

@@ -15,7 +15,7 @@ from imgopt.scales import Sum
 from imgopt.suggest.result import FileReport, JavaInfo, PipelineSummary, Report
 from imgopt.suggest.sentence import line_of, sentence
 from imgopt.text.foreign import in_json
-from imgopt.weigh.weights import ImageWeight, Prediction, Saving
+from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, Saving
 
 if TYPE_CHECKING:
     from imgopt.java.model import Jar
@@ -70,6 +70,12 @@ def file_object(file: FileReport) -> Object:
         "context": file.context,
         "context_note": file.context_note,
         "platform": file.platform,
+        "platforms": list(file.platforms or (file.platform,)),
+        "built_for": {
+            "platforms": list(file.built_for.platforms),
+            "sources": list(file.built_for.sources),
+            "unknown": list(file.built_for.unknown),
+        },
         "stages": [{"name": stage.name, "base": stage.base, "final": stage.final} for stage in file.stages],
         "java": None if file.java is None else _java(file.java),
         "findings": [_finding(finding, saving) for finding, saving in file.findings],
@@ -110,6 +116,7 @@ def _pipeline(pipeline: PipelineSummary) -> Object:
                 "next_push_bytes": _sums(push.next_push.before, push.next_push.after),
                 "timeout_s": push.timeout_s,
                 "at_once": push.at_once,
+                "platforms": list(push.platforms),
             }
             for push in pipeline.pushes
         ],
@@ -173,6 +180,7 @@ def _finding(finding: Finding, saving: Saving | None) -> Object:
             "first_push_bytes": saving.first_push_bytes,
             "next_push_bytes": saving.next_push_bytes,
             "basis": saving.basis,
+            **({"platforms": list(saving.platforms)} if saving.platforms else {}),
         },
     }
 
@@ -209,19 +217,21 @@ def _image(image: ImageWeight) -> Object:
         "basis": compressed.basis,
         "uncompressed_complete": uncompressed.complete,
         "uncompressed_basis": uncompressed.basis,
-        "layers": [
-            {
-                "instruction": layer.instruction,
-                "line": layer.line,
-                "compressed_bytes": layer.compressed_bytes,
-                "uncompressed_bytes": layer.uncompressed_bytes,
-                "changes_each_release": layer.changes_each_release,
-                "basis": layer.basis,
-                "from_base": layer.from_base,
-                "note": layer.note,
-            }
-            for layer in image.layers
-        ],
+        "layers": [_layer(layer) for layer in image.layers],
+        "elsewhere": [_layer(layer) for layer in image.elsewhere],
+    }
+
+
+def _layer(layer: LayerWeight) -> Object:
+    return {
+        "instruction": layer.instruction,
+        "line": layer.line,
+        "compressed_bytes": layer.compressed_bytes,
+        "uncompressed_bytes": layer.uncompressed_bytes,
+        "changes_each_release": layer.changes_each_release,
+        "basis": layer.basis,
+        "from_base": layer.from_base,
+        "note": layer.note,
     }
 
 

@@ -13,11 +13,13 @@ from imgopt.report.figures import (
     added,
     amount,
     at_least,
+    built_for,
     first_push_saved,
     held_back,
     next_push_saved,
     plural,
     seconds_together,
+    size_saved,
     sums_of,
     sums_together,
     told_apart,
@@ -88,16 +90,20 @@ def _overview(report: Report) -> str:
     file, prediction = weighed[0]
     before, after = prediction.before, prediction.after
     changed = file.rewrite.changed
-    rows = [["image size", *_sums(before.first_push, after.first_push), _less(first_push_saved(prediction))]]
+    rows = [["image size", *_sums(before.compressed, after.compressed), _less(size_saved(prediction))]]
     if before.uncompressed.value is not None or after.uncompressed.value is not None:
         less = _less(unpacked_saved(prediction))
         rows.append(["unpacked", *_sums(before.uncompressed, after.uncompressed), less])
+    if before.elsewhere:
+        less = _less(first_push_saved(prediction))
+        rows.append(["first push", *_sums(before.first_push, after.first_push), less])
     rows += _times(prediction, first=True)
     rows.append(["next push", *_sums(before.next_push, after.next_push), _less(next_push_saved(prediction))])
     rows += _times(prediction, first=False)
+    name = f"{code(file.path)} {escaped(built_for(file))}" if before.elsewhere else code(file.path)
     if not changed:
-        return markdown_table([code(file.path), "now"], [row[:2] for row in rows])
-    return markdown_table([code(file.path), "before", "after", "saved"], rows)
+        return markdown_table([name, "now"], [row[:2] for row in rows])
+    return markdown_table([name, "before", "after", "saved"], rows)
 
 
 def _several(weighed: Sequence[tuple[FileReport, Prediction]]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from imgopt.report.caveats import Caveat, of_file
 from imgopt.report.diff import unified
-from imgopt.report.figures import amount, plural
+from imgopt.report.figures import amount, built_for, plural
 from imgopt.report.inspect_html import bars, document, rows
 from imgopt.report.layout import visible
 from imgopt.suggest.result import FileReport, Report
@@ -34,6 +34,8 @@ def _file(file: FileReport, report: Report) -> list[str]:
     parts = [f"<h2>{_text(file.path)}</h2>"]
     if file.skipped is not None:
         return [*parts, f'<p class="dim">skipped: {_text(file.skipped)}</p>']
+    if file.pipeline is None:
+        parts.append(f'<p class="dim">{_text(built_for(file))}</p>')
     if file.prediction is not None:
         parts += _sizes(file, file.prediction)
     lines = [

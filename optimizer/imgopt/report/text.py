@@ -12,11 +12,13 @@ from imgopt.report.figures import (
     amount,
     at_least,
     bases_used,
+    built_for,
     first_push_saved,
     held_back,
     next_push_saved,
     plural,
     seconds_together,
+    size_saved,
     sums_of,
     sums_together,
     told_apart,
@@ -95,8 +97,8 @@ def _name(file: FileReport) -> str:
 
 def _file(file: FileReport, view: View, report: Report) -> list[Line]:
     footnotes = _footnotes([file], report, view) if len(report.files) == 1 else []
-    about = file.platform if file.pipeline is None else file.pipeline.system
-    lines = [line((_name(file), "strong"), (f"  {visible(about)}", "dim"))]
+    about = visible(file.pipeline.system) if file.pipeline is not None else built_for(file)
+    lines = wrapped(about, view.width, first=line((_name(file), "strong"), "  "), indent=2, style="dim")
     if file.skipped is not None:
         return [*lines, *wrapped(skipped(file.skipped), view.width)]
     said = _java(file.java) if file.pipeline is None else pushes(file.pipeline)
@@ -229,7 +231,8 @@ def _saves(saving: Saving | None) -> str:
         if count:
             parts.append(f"{megabytes(count)} {when}" if count > 0 else f"costs {megabytes(-count)} {when}")
     if parts:
-        return f"{', '.join(parts)} ({saving.basis})"
+        of = f", of {', '.join(saving.platforms)} alone" if saving.platforms else ""
+        return f"{', '.join(parts)} ({saving.basis}{of})"
     return "an amount that cannot be told here" if saving.first_push_bytes is None else ""
 
 
@@ -277,9 +280,11 @@ def _figures_table(file: FileReport, prediction: Prediction, bound: str) -> list
         less = _seconds_saved(difference, seconds)
         rows.append((f"  {label} at {rate(bandwidth)}", then, now, less, ()))
 
-    sizes("image size", (before.compressed, after.compressed), first)
+    sizes("image size", (before.compressed, after.compressed), size_saved(prediction))
     if before.uncompressed.value is not None or after.uncompressed.value is not None:
         sizes("  unpacked", (before.uncompressed, after.uncompressed), unpacked_saved(prediction))
+    if before.elsewhere:
+        sizes("sent by the first push", (before.first_push, after.first_push), first)
     for push in prediction.push:
         pair = (before.first_push, after.first_push)
         times("first push", push.bandwidth_bytes_per_s, push.first_push_s, pair, first)
@@ -346,6 +351,13 @@ def _footnotes(files: Sequence[FileReport], report: Report, view: View) -> list[
     unknown = [layer for prediction in predictions for layer in unknown_layers(prediction)]
     if unknown:
         notes.append(_at_least(unknown, one_file=len(files) == 1))
+    together = dict.fromkeys(
+        prediction.before.platforms for prediction in predictions if prediction.before.elsewhere
+    )
+    notes += [
+        f"a push sends {' and '.join(platforms)}, what they have in common once; the image is that of {platforms[0]}"
+        for platforms in together
+    ]
     notes.append("next push: the last release is in the registry, only classes changed")
     if len(files) > 1:
         notes.append("together: one image after the other; layers they share count each time")

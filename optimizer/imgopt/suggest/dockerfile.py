@@ -87,6 +87,8 @@ def report_file(
         context=str(context.root) if context is not None else str(options.context or "."),
         context_note=note,
         platform=picture.platform,
+        platforms=picture.pushed,
+        built_for=options.built_for,
         stages=tuple(
             StageInfo(stage.stage.name, stage.image or stage.stage.image.text, stage is final)
             for stage in picture.stages
@@ -307,8 +309,15 @@ def _picture_of(picture: Picture, text: str) -> Picture:
 
 
 def saving(before: ImageWeight, after: ImageWeight) -> Saving:
-    """What a change saves, over the layers that differ: layers equal on both sides cancel out, known or not."""
-    one, other = _differing(before, after)
+    """What a change saves, over the layers that differ: layers equal on both sides cancel out, known or not. Of several
+    platforms that a push sends all, or the first where not all can be told."""
+    whole = _saving(*_differing(before.pushed, after.pushed))
+    if not before.elsewhere or whole.first_push_bytes is not None:
+        return whole
+    return replace(_saving(*_differing(before.layers, after.layers)), platforms=before.platforms[:1])
+
+
+def _saving(one: list[LayerWeight], other: list[LayerWeight]) -> Saving:
     first = _difference(_sum(one, releases=False), _sum(other, releases=False))
     following = _difference(_sum(one, releases=True), _sum(other, releases=True))
     bases = [layer.basis for layer in (*one, *other) if layer.compressed_bytes is not None]
@@ -316,13 +325,15 @@ def saving(before: ImageWeight, after: ImageWeight) -> Saving:
     return Saving(first, following, basis)
 
 
-def _differing(before: ImageWeight, after: ImageWeight) -> tuple[list[LayerWeight], list[LayerWeight]]:
+def _differing(
+    before: Sequence[LayerWeight], after: Sequence[LayerWeight]
+) -> tuple[list[LayerWeight], list[LayerWeight]]:
     def key(layer: LayerWeight) -> tuple[object, ...]:
         return (layer.instruction, layer.compressed_bytes, layer.changes_each_release)
 
-    rest = list(after.layers)
+    rest = list(after)
     one: list[LayerWeight] = []
-    for layer in before.layers:
+    for layer in before:
         twin = next((other for other in rest if key(other) == key(layer)), None)
         if twin is None:
             one.append(layer)
@@ -386,6 +397,9 @@ def _how(picture: Picture) -> str:
 
 
 def _warnings(picture: Picture) -> Iterable[str]:
+    for source in picture.options.built_for.unknown:
+        taken = " and ".join(picture.platforms)
+        yield f"{source} builds it for platforms that are not known here, so {taken} are taken; --platform says which"
     yield from _start_warnings(picture)
     old = too_old(picture)
     if old is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from imgopt.dockerfile import Edit
 from imgopt.errors import ImgoptError
 from imgopt.finding import Declined, Finding
+from imgopt.options import NOBODY, BuiltFor
 from imgopt.scales import Sum
 from imgopt.weigh.weights import Prediction, Saving
 
@@ -77,6 +78,7 @@ class PipelinePush:
     next_push: BeforeAfter
     timeout_s: float | None
     at_once: int
+    platforms: tuple[str, ...] = ()  # whose images it sends; () where that is not known
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ class PipelineSummary:
 @dataclass(frozen=True)
 class FileReport:
     """All of one Dockerfile's answer, or a CI file's. ``original`` is the text as read (surrogate-escaped UTF-8).
+    Image sizes are those of ``platform``; ``platforms`` are all that one push sends, ``built_for`` what the build
+    commands at hand said.
 
     A CI file has a ``pipeline``, no stages and no prediction of its own, and is never rewritten.
     """
@@ -110,6 +114,8 @@ class FileReport:
     pipeline: PipelineSummary | None = None
     base: Base | None = None  # the final image's
     foreseen: Foreseen | None = None
+    platforms: tuple[str, ...] = ()
+    built_for: BuiltFor = NOBODY
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -52,11 +53,16 @@ class Weigher:
         self.engine = engine
 
     def weigh(self, picture: Picture) -> ImageWeight:
-        """The final image's layers, base first. Raises nothing: what cannot be read is unknown."""
-        layers = [*self._base(picture)]
+        """The final image's layers, base first, and what further platforms add to a push. Raises nothing: what cannot
+        be read is unknown."""
+        first, *others = picture.pushed
         self._prepare(picture.layers)
-        layers += [self._layer(picture, layer) for layer in picture.layers]
-        return ImageWeight(tuple(layers))
+        own = [self._layer(picture, layer) for layer in picture.layers]
+        elsewhere: list[LayerWeight] = []
+        for platform in others:
+            there = [*self._base(picture, platform), *(layer for layer in own if not layer.same_everywhere)]
+            elsewhere += [replace(layer, instruction=f"{layer.instruction} ({platform})") for layer in there]
+        return ImageWeight((*self._base(picture, first), *own), tuple(elsewhere), picture.pushed)
 
     def packed(self, files: tuple[File, ...]) -> int | None:
         """Compressed bytes of some files, as one layer of them would be; None where one is unknown."""
@@ -66,14 +72,14 @@ class Weigher:
         together = self._packed(files)
         return None if together is None else predicted_bytes(together, self.engine)
 
-    def _base(self, picture: Picture) -> Iterator[LayerWeight]:
+    def _base(self, picture: Picture, platform: str) -> Iterator[LayerWeight]:
         from imgopt.bases import size_of
 
         from_ = picture.final.root.stage.from_
         name = picture.final.root.image or picture.final.root.stage.image.text
         if name == "scratch":
             return
-        size = size_of(picture.base, picture.platform) if picture.final.root.image else None
+        size = size_of(picture.base, platform) if picture.final.root.image else None
         if size is None or size.compressed_bytes is None:
             unpacked = size.uncompressed_bytes if size else None
             basis: Basis = "catalogue" if unpacked is not None else "unknown"
@@ -108,6 +114,7 @@ class Weigher:
         text = f"{instruction.keyword} {instruction.text}".replace("\n", " ")
         text = text if len(text) <= 120 else text[:117] + "..."
         changes = self._changes(layer)
+        same = _same_everywhere(layer)
         if not layer.complete or any(file.bytes is None for file in layer.files):
             note = (
                 "files that are not there to be read"
@@ -138,6 +145,7 @@ class Weigher:
             size,
             changes,
             self.basis(layer.files),
+            same_everywhere=same,
         )
 
     def basis(self, files: Sequence[File]) -> Basis:
@@ -211,6 +219,13 @@ class Weigher:
             return total + Packed(entries=len(small))
         except (OSError, JarError):
             return None
+
+
+def _same_everywhere(layer: Layer) -> bool:
+    """Whether a layer is one blob for all platforms: its content comes from the context, and no directory in it has the
+    time of the build, which differs from platform to platform (seen with BuildKit 0.34)."""
+    copied = layer.instruction.keyword in ("COPY", "ADD") and layer.instruction.flag("from") is None
+    return layer.steady or (copied and all(file.path.count("/") == 1 for file in layer.files))
 
 
 def _honest(files: tuple[File, ...]) -> bool:

@@ -147,9 +147,9 @@ def push_times(
     """A first and a next push of both images at each rate, by `DEFAULT_CLIENT`."""
 
     def times(image: ImageWeight, link: Link) -> tuple[float | None, float | None]:
-        changing = [layer for layer in image.layers if layer.changes_each_release]
-        following = _seconds(changing, len(image.layers) - len(changing), link)
-        return _seconds(image.layers, 0, link), following
+        changing = [layer for layer in image.pushed if layer.changes_each_release]
+        following = _seconds(changing, len(image.pushed) - len(changing), link)
+        return _seconds(image.pushed, 0, link), following
 
     found = []
     for rate in rates:
@@ -160,12 +160,12 @@ def push_times(
 
 def above_base(weight: ImageWeight) -> Sum:
     """All layers that the Dockerfile itself makes."""
-    return total([(layer.compressed_bytes, layer.basis) for layer in weight.layers if not layer.from_base])
+    return total([(layer.compressed_bytes, layer.basis) for layer in weight.pushed if not layer.from_base])
 
 
 def base_of(weight: ImageWeight) -> Sum:
     """The base image's layers."""
-    return total([(layer.compressed_bytes, layer.basis) for layer in weight.layers if layer.from_base])
+    return total([(layer.compressed_bytes, layer.basis) for layer in weight.pushed if layer.from_base])
 
 
 def push_clients(before: ImageWeight, after: ImageWeight) -> tuple[PushClient, ...]:
@@ -173,7 +173,7 @@ def push_clients(before: ImageWeight, after: ImageWeight) -> tuple[PushClient, .
     round costs. Measured in November 2026 on emptied agents with docker 20.10, buildah 1.28, kaniko 1.24 and the
     maintained fork after 1.28.3, registry 2.8.2."""
     sums = above_base(before), above_base(after)
-    own, whole, base = (_price(each) for each in (sums[1], after.compressed, base_of(after)))
+    own, whole, base = (_price(each) for each in (sums[1], after.first_push, base_of(after)))
     return (
         PushClient(
             "docker push, fresh agent",

@@ -22,11 +22,22 @@ class LayerWeight:
     base_layers: tuple[int, ...] | None = (
         None  # of a base image: its layers' compressed bytes, where they are known
     )
+    same_everywhere: bool = False  # one blob for all platforms
 
 
 @dataclass(frozen=True)
 class ImageWeight:
+    """One platform's image. ``elsewhere``: the layers of further platforms that one push sends with it and that are no
+    blobs of this one; ``platforms`` names all of them, this one first."""
+
     layers: tuple[LayerWeight, ...]
+    elsewhere: tuple[LayerWeight, ...] = ()
+    platforms: tuple[str, ...] = ()
+
+    @property
+    def pushed(self) -> tuple[LayerWeight, ...]:
+        """What a push sends: the blobs of all platforms, each once."""
+        return (*self.layers, *self.elsewhere)
 
     @property
     def compressed(self) -> Sum:
@@ -39,12 +50,12 @@ class ImageWeight:
     @property
     def first_push(self) -> Sum:
         """Nothing of the image is in the registry yet."""
-        return self.compressed
+        return total([(layer.compressed_bytes, layer.basis) for layer in self.pushed])
 
     @property
     def next_push(self) -> Sum:
         """The release before is there, only classes changed, no build cache, the client asks first."""
-        changing = [layer for layer in self.layers if layer.changes_each_release]
+        changing = [layer for layer in self.pushed if layer.changes_each_release]
         return total([(layer.compressed_bytes, layer.basis) for layer in changing])
 
 
@@ -75,8 +86,10 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Saving:
-    """What one finding's fix saves alone, in bytes; None when it cannot be told."""
+    """What one finding's fix saves alone, in bytes; None when it cannot be told. ``platforms``: of whose images, where
+    that is not all that a push sends."""
 
     first_push_bytes: int | None
     next_push_bytes: int | None
     basis: Basis
+    platforms: tuple[str, ...] = ()

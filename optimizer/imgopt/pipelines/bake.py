@@ -1,0 +1,212 @@
+"""Targets of bake files (HCL or JSON) and services of compose files: which Dockerfile, for which platforms.
+
+Of HCL only what targets are made of: blocks, strings, lists, names of variables and their defaults. What needs a
+function is not known.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from imgopt.errors import ImgoptError
+from imgopt.pipelines.yaml_tree import documents
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+|\#[^\n]*|//[^\n]*|/\*.*?\*/)|(?P<string>"(?:[^"\\]|\\.)*")|(?P<name>[\w.-]+)|(?P<sign>.)""",
+    re.DOTALL,
+)
+_VARIABLE = re.compile(r"\$\{(\w+)(?:(:?-)([^{}]*))?\}")
+_MOST_TOKENS = 100_000
+_MOST_DEPTH = 20
+
+
+@dataclass(frozen=True)
+class Target:
+    """What one target builds. ``context`` and ``dockerfile`` as written, None where nothing is said; ``platforms`` as
+    written, a ``$`` in those that are not known."""
+
+    name: str
+    context: str | None
+    dockerfile: str | None
+    platforms: tuple[str, ...]
+    line: int
+
+
+@dataclass
+class _Block:
+    name: str
+    line: int
+    values: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def hcl_targets(text: str) -> list[Target]:
+    """The targets of a bake file in HCL, with what they inherit."""
+    blocks = list(_blocks(text))
+    variables = {
+        block.name: block.values["default"]
+        for kind, block in blocks
+        if kind == "variable" and "default" in block.values
+    }
+    targets = {block.name: block for kind, block in blocks if kind == "target"}
+    for block in targets.values():
+        for key, values in block.values.items():
+            block.values[key] = tuple(each for value in values for each in _filled(value, variables))
+    return [_target(block, targets) for block in targets.values()]
+
+
+def json_targets(text: str) -> list[Target]:
+    """The same of a bake file in JSON."""
+    try:
+        described = json.loads(text).get("target", {})
+        targets = {
+            str(name): _Block(str(name), 1, {key: _strings(value) for key, value in values.items()})
+            for name, values in described.items()
+        }
+    except (ValueError, AttributeError, RecursionError):
+        return []
+    return [_target(block, targets) for block in targets.values()]
+
+
+def compose_targets(text: str, path: str) -> list[Target]:
+    """What the services of a compose file build."""
+    try:
+        roots = documents(text, path)
+    except ImgoptError:
+        return []
+    found = []
+    for root in roots:
+        services = root.get("services") if root.kind == "mapping" else None
+        for name, key, service in services.entries() if services is not None else ():
+            build = service.get("build") if service.kind == "mapping" else None
+            if build is None:
+                continue
+            listed = build.get("platforms") if build.kind == "mapping" else None
+            own = service.text("platform")
+            platforms = [item.value for item in listed.items] if listed is not None else [own] if own else []
+            line = (listed or service.get("platform") or key).line
+            context = build.value if build.kind == "scalar" else build.text("context")
+            dockerfile = build.text("dockerfile") if build.kind == "mapping" else None
+            found.append(
+                Target(
+                    name,
+                    _defaulted(context),
+                    _defaulted(dockerfile),
+                    tuple(_defaulted(each) or "" for each in platforms),
+                    line,
+                )
+            )
+    return found
+
+
+def _defaulted(text: str | None) -> str | None:
+    """Compose's ``${NAME:-default}`` by its default."""
+    if text is None:
+        return None
+    return _VARIABLE.sub(lambda match: match[3] if match[2] else match[0], text)
+
+
+def _target(block: _Block, targets: dict[str, _Block]) -> Target:
+    def value(key: str) -> tuple[str, ...]:
+        """The target's own, else that of the last target that it inherits from."""
+        seen: set[str] = set()
+        todo = [block.name]
+        while todo:
+            name = todo.pop()
+            if name in seen or name not in targets:
+                continue
+            seen.add(name)
+            values = targets[name].values
+            if key in values:
+                return values[key]
+            todo += values.get("inherits", ())
+        return ()
+
+    context, dockerfile = value("context"), value("dockerfile")
+    return Target(
+        block.name,
+        context[0] if context else None,
+        dockerfile[0] if dockerfile else None,
+        value("platforms"),
+        block.line,
+    )
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    if isinstance(value, list):
+        return tuple(each for each in value if isinstance(each, str))
+    return (value,) if isinstance(value, str) else ()
+
+
+def _filled(text: str, variables: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """A value with variables by their defaults. A list of strings is one of them; what is not known keeps its ``$``."""
+    for _ in range(_MOST_DEPTH):
+        whole = _VARIABLE.fullmatch(text)
+        if whole is not None and len(variables.get(whole[1], ())) != 1:
+            return variables.get(whole[1]) or (text,)
+        filled = _VARIABLE.sub(lambda match: (variables.get(match[1]) or (match[0],))[0], text)
+        if filled == text:
+            break
+        text = filled
+    return (text,)
+
+
+def _blocks(text: str) -> Iterator[tuple[str, _Block]]:
+    """``(kind, block)`` of the outermost level: ``target "name" { key = value }``."""
+    tokens: list[tuple[str, str, int]] = []
+    line = 1
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup != "space":
+            tokens.append((match.lastgroup or "", match[0], line))
+        line += match[0].count("\n")
+        if len(tokens) > _MOST_TOKENS:
+            return
+    at = 0
+    while at + 2 < len(tokens):
+        kind, name, brace = tokens[at : at + 3]
+        if kind[0] == "name" and name[0] in ("string", "name") and brace[1] == "{":
+            block = _Block(name[1].strip('"'), kind[2])
+            at = _body(tokens, at + 3, block)
+            yield kind[1], block
+        else:
+            at += 1
+
+
+def _body(tokens: list[tuple[str, str, int]], at: int, block: _Block) -> int:
+    """Reads the attributes up to the brace that closes the block; where it ends."""
+    depth = 1
+    while at < len(tokens) and depth:
+        kind, text, _ = tokens[at]
+        depth += {"{": 1, "}": -1}.get(text, 0) if kind == "sign" else 0
+        assigned = at + 1 < len(tokens) and tokens[at + 1][1] == "=" and kind in ("name", "string")
+        if depth == 1 and assigned:
+            values, at = _value(tokens, at + 2)
+            block.values[text.strip('"')] = values
+            continue
+        at += 1
+    return at
+
+
+def _value(tokens: list[tuple[str, str, int]], at: int) -> tuple[tuple[str, ...], int]:
+    """A string, a name or a list of them; a list that holds more than that is not known."""
+    if at >= len(tokens):
+        return (), at
+    if tokens[at][1] == "[":
+        end = at + 1
+        while end < len(tokens) and tokens[end][1] != "]":
+            end += 1
+        values = tuple(_word(*token[:2]) for token in tokens[at + 1 : end] if token[0] in ("string", "name"))
+        plain = all(token[0] != "sign" or token[1] == "," for token in tokens[at + 1 : end])
+        return (values if plain else ("${unknown}",)), end + 1
+    after = tokens[at + 1][1] if at + 1 < len(tokens) else ""
+    if tokens[at][0] == "sign":
+        return (), at  # an object
+    if after in ("(", "?", "[", "+", "=="):
+        return ("${unknown}",), at + 1
+    return (_word(*tokens[at][:2]),), at + 1
+
+
+def _word(kind: str, text: str) -> str:
+    return text[1:-1] if kind == "string" else f"${{{text}}}"

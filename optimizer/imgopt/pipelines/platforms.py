@@ -1,0 +1,345 @@
+"""The platforms that a repository's own build commands name for a Dockerfile: CI files, scripts, Makefiles, bake and
+compose files.
+
+An image that is built for several platforms stands on a base that has all of them; one that is missing ends the build.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgopt.errors import ImgoptError
+from imgopt.options import NOBODY, BuiltFor, Options, named_platforms
+from imgopt.pipelines.bake import Target, compose_targets, hcl_targets, json_targets
+from imgopt.pipelines.commands import Request
+from imgopt.pipelines.model import Place, Recipe, Step, Text
+from imgopt.pipelines.names import system_of, system_of_given
+from imgopt.pipelines.recipes import paths_of
+from imgopt.pipelines.scripts import find
+
+if TYPE_CHECKING:
+    from imgopt.pipelines.model import Action
+
+#: Larger files are no build files of people.
+_MAX_BYTES = 400_000
+_MOST_FILES = 300
+#: How far above a Dockerfile its repository is looked for where no checkout says where it begins.
+_MOST_UP = 6
+#: Without one of these words a file says nothing of platforms.
+_SPEAKS = re.compile(rb"platform|--arch|\barm|aarch64", re.IGNORECASE)
+#: Where repositories keep the scripts that build them.
+_FOLDERS = (
+    "",
+    "scripts",
+    "script",
+    "ci",
+    ".ci",
+    "bin",
+    "build",
+    "hack",
+    "docker",
+    "tools",
+    ".github/scripts",
+)
+_SET = re.compile(r"([\w*.-]+)\.platform=[\"']?([^\s\"'\\]+)")
+
+Resolve = Callable[[str], Path | None]
+
+
+def at_hand(dockerfile: Path, options: Options, given: Sequence[Path] = ()) -> Options:
+    """The options with what the build commands around a Dockerfile say of its platforms. ``given``: CI files besides."""
+    return replace(options, built_for=Commands(given).built_for(dockerfile, options.context))
+
+
+@dataclass(frozen=True)
+class _Said:
+    """One command's word. ``file`` is None where the Dockerfile is a variable: it may be any that no other command
+    names."""
+
+    file: Path | None
+    platforms: tuple[str, ...]
+    unknown: bool
+    source: str
+
+
+@dataclass
+class Commands:
+    """Build commands by the repository that they stand in, each read once. ``given``: CI files that are named on the
+    command line, whatever they are called."""
+
+    given: Sequence[Path] = ()
+    _known: dict[tuple[Path, tuple[Path, ...]], list[_Said]] = field(default_factory=dict)
+
+    def built_for(self, dockerfile: Path, context: Path | None = None) -> BuiltFor:
+        """What the commands at hand say. Never raises: a file that cannot be read says nothing."""
+        try:
+            file = dockerfile.resolve()
+            root = _root_of(file)
+            folders = _between(root, file.parent)
+            if context is not None and context.resolve().is_relative_to(root):
+                folders += _between(root, context.resolve())
+            key = (root, tuple(dict.fromkeys(folders)))
+            if key not in self._known:
+                self._known[key] = list(_read(root, key[1], self.given))
+        except (OSError, RuntimeError, ValueError):  # circles of links, names that no file can have
+            return NOBODY
+        said = self._known[key]
+        own = [each for each in said if each.file == file] or [each for each in said if each.file is None]
+        platforms = dict.fromkeys(name for each in own for name in each.platforms)
+        sources = dict.fromkeys(each.source for each in own if each.platforms)
+        unknown = dict.fromkeys(each.source for each in own if each.unknown)
+        return BuiltFor(tuple(platforms), tuple(sources), tuple(unknown))
+
+
+def _root_of(file: Path) -> Path:
+    """The checkout that a file lies in; without one the nearest directory that has files of a repository."""
+    above = file.parents
+    checkout = next((each for each in above if (each / ".git").exists()), None)
+    if checkout is not None:
+        return checkout
+    return next((each for each in above[:_MOST_UP] if _is_root(each)), file.parent)
+
+
+#: What lies at the root of a repository, where no checkout says that it is one.
+_AT_ROOT = (
+    ".github/workflows",
+    ".gitlab-ci.yml",
+    "Jenkinsfile",
+    "docker-bake.hcl",
+    "docker-bake.json",
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yml",
+    "docker-compose.yaml",
+)
+
+
+def _is_root(directory: Path) -> bool:
+    return any((directory / name).exists() for name in _AT_ROOT)
+
+
+def _between(root: Path, directory: Path) -> list[Path]:
+    """The directories from one down to another, and where each has its scripts."""
+    found = [root]
+    for part in directory.relative_to(root).parts:
+        found.append(found[-1] / part)
+    return found
+
+
+def _read(root: Path, folders: Sequence[Path], given: Sequence[Path]) -> Iterator[_Said]:
+    seen: set[Path] = set()
+    for path in (*given, *_candidates(root, folders)):
+        file = path.resolve()
+        if file in seen or not file.is_file():
+            continue
+        seen.add(file)
+        if len(seen) > _MOST_FILES:
+            return
+        try:
+            with file.open("rb") as stream:
+                data = stream.read(_MAX_BYTES + 1)
+        except OSError:
+            continue
+        if len(data) <= _MAX_BYTES and _SPEAKS.search(data):
+            shown = str(file.relative_to(root)) if file.is_relative_to(root) else str(path)
+            try:
+                yield from _File(root, file, shown, data.decode("utf-8", "replace")).said()
+            except (ImgoptError, RecursionError):
+                continue  # a CI file that cannot be read has its own report
+
+
+def _candidates(root: Path, folders: Sequence[Path]) -> Iterator[Path]:
+    workflows = root / ".github" / "workflows"
+    yield from _listed(workflows, lambda name: name.endswith((".yml", ".yaml")))
+    for folder in folders:
+        yield from _listed(folder, _is_build_file)
+        for name in _FOLDERS[1:]:
+            yield from _listed(folder / name, _is_build_file)
+
+
+def _listed(directory: Path, wanted: Callable[[str], bool]) -> list[Path]:
+    try:
+        return sorted(each for each in directory.iterdir() if wanted(each.name))
+    except OSError:
+        return []
+
+
+def _is_build_file(name: str) -> bool:
+    lower = name.lower()
+    if lower.endswith((".sh", ".bash", ".hcl", ".mk")) or lower in ("makefile", "gnumakefile"):
+        return True
+    if lower.endswith((".yml", ".yaml")):
+        return "compose" in lower or lower.startswith(".gitlab-ci")
+    return (lower.endswith(".json") and "bake" in lower) or system_of(Path(name)) is not None
+
+
+@dataclass
+class _Located:
+    """A `Repository` that only finds the Dockerfiles, and keeps each request with what was found."""
+
+    root: Path
+    tried: Sequence[str]  # directories below the root that a command without a known one may run in
+    requests: list[tuple[Request, Path | None, bool]] = field(default_factory=list)
+
+    def __call__(self, request: Request) -> Recipe:
+        anywhere = request.dockerfile is None or (request.context is None and not request.dockerfile)
+        found = None
+        for directory in dict.fromkeys((request.directory, *self.tried)):
+            there = [] if anywhere else paths_of(replace(request, directory=directory))
+            found = found or next(filter(None, (inside(self.root, path) for path in there)), None)
+        self.requests.append((request, found.resolve() if found is not None else None, anywhere))
+        return Recipe(None, None, why="only looked for")
+
+    def script(self, path: str, directory: str | None) -> str | None:
+        return None  # scripts of the repository are read by themselves
+
+
+def inside(root: Path, path: str) -> Path | None:
+    """A file below the repository; None for what lies elsewhere or is none."""
+    if path.startswith("..") or "\0" in path or len(path) > 1000:
+        return None
+    file = root / path
+    try:
+        if file.is_file() and file.resolve().is_relative_to(root.resolve()):
+            return file
+    except (OSError, RuntimeError, ValueError):
+        pass
+    return None
+
+
+@dataclass
+class _File:
+    root: Path
+    path: Path
+    shown: str
+    text: str
+
+    def said(self) -> Iterator[_Said]:
+        lower = self.path.name.lower()
+        system = system_of(self.path) or system_of_given(self.path, self.text.encode("utf-8", "replace"))
+        if lower.endswith(".hcl"):
+            yield from self._targets(hcl_targets(self.text))
+        elif lower.endswith(".json"):
+            yield from self._targets(json_targets(self.text))
+        elif "compose" in lower and lower.endswith((".yml", ".yaml")):
+            yield from self._targets(compose_targets(self.text, self.shown))
+        elif system is not None:
+            yield from self._commands(self._steps(system))
+        elif lower.endswith((".sh", ".bash")):
+            whole = Text(self.text, _lines_of(self.text))
+            yield from self._commands([Step(whole, (), Place(directory=self._folder))])
+        elif lower.endswith(".mk") or lower in ("makefile", "gnumakefile"):
+            recipe = _recipe_lines(self.text)
+            yield from self._commands([Step(recipe, (), Place(directory=self._folder))])
+        yield from self._set()
+
+    @property
+    def _folder(self) -> str:
+        relative = self.path.parent
+        return relative.relative_to(self.root).as_posix() if relative.is_relative_to(self.root) else ""
+
+    def _steps(self, system: str) -> Sequence[Step | Action]:
+        from imgopt.pipelines import github, gitlab, jenkins
+
+        text = self.text.removeprefix("\ufeff").replace("\r\n", "\n")
+        if system == "jenkins":
+            return jenkins.read(text, partial(_file_of, self.root))[0]
+        read = gitlab.read if system == "gitlab" else github.read
+        return read(text, self.shown)[0]
+
+    def _commands(self, steps: Sequence[Step | Action]) -> Iterator[_Said]:
+        repository = _Located(self.root, ("", self._folder))
+        builds = find(steps, repository)[0]
+        for build, (request, file, anywhere) in zip(builds, repository.requests, strict=False):
+            platforms, unknown = named_platforms(request.platform)
+            if (file is not None or anywhere) and (platforms or unknown):
+                yield _Said(file, platforms, unknown, f"{self.shown}:{build.line}")
+
+    def _targets(self, targets: Sequence[Target]) -> Iterator[_Said]:
+        for target in targets:
+            platforms, unknown = named_platforms(",".join(target.platforms))
+            file = self._built(target)
+            if platforms or unknown:
+                yield from (_Said(each, platforms, unknown, f"{self.shown}:{target.line}") for each in file)
+
+    def _built(self, target: Target) -> list[Path | None]:
+        """The Dockerfile of a target, as bake (from where it is called) and compose (beside the file) find it."""
+        context, dockerfile = target.context or ".", target.dockerfile or "Dockerfile"
+        if "$" in context + dockerfile:
+            return [None]
+        for start in (self._folder, ""):
+            for folder in (f"{start}/{context}", start):
+                found = inside(self.root, _plain(f"{folder}/{dockerfile}"))
+                if found is not None:
+                    return [found.resolve()]
+        return []
+
+    def _set(self) -> Iterator[_Said]:
+        """``docker buildx bake --set '*.platform=…'``, also as the input of Docker's action: of which target's
+        Dockerfile is not followed."""
+        if "bake" not in self.text:
+            return
+        for match in _SET.finditer(self.text):
+            platforms, unknown = named_platforms(match[2])
+            line = self.text.count("\n", 0, match.start()) + 1
+            if platforms or unknown:
+                yield _Said(None, platforms, unknown, f"{self.shown}:{line}")
+
+
+def _plain(path: str) -> str:
+    import posixpath
+
+    return posixpath.normpath(path.lstrip("/") or ".")
+
+
+def _file_of(root: Path, name: str) -> bytes | None:
+    file = inside(root, name)
+    try:
+        return file.read_bytes()[:100_000] if file is not None else None
+    except OSError:
+        return None
+
+
+def _lines_of(text: str) -> tuple[tuple[int, int], ...]:
+    starts = [0, *(match.end() for match in re.finditer("\n", text))]
+    return tuple((start, number) for number, start in enumerate(starts, 1))
+
+
+_ASSIGNED = re.compile(r"^(?:export\s+|override\s+)?([\w.-]+)\s*(?:::?=|\?=|=)\s*(.*)$")
+_MADE = re.compile(r"\$[({]([\w.-]+)[)}]")
+
+
+def _recipe_lines(text: str) -> Text:
+    """The recipes of a Makefile as shell text, make's variables by their values in the file."""
+    variables: dict[str, str] = {}
+    recipes: list[tuple[int, str]] = []
+    joined = re.sub(r"\\\n", lambda _: "\x00", text)
+    number = 1
+    for line in joined.split("\n"):
+        plain = line.replace("\x00", " ")
+        if line.startswith("\t"):
+            recipes.append((number, plain.lstrip("\t@-+ ")))
+        elif match := _ASSIGNED.match(plain.split(" #")[0]):
+            variables.setdefault(match[1], match[2].strip())
+        number += 1 + line.count("\x00")
+
+    def value(match: re.Match[str]) -> str:
+        return variables.get(match[1], f"${{{match[1].replace('.', '_').replace('-', '_')}}}")
+
+    lines, breaks, size = [], [], 0
+    for number, line in recipes:
+        for _ in range(5):
+            filled = _MADE.sub(value, line)
+            if filled == line:
+                break
+            line = filled[:10_000]
+        line = line.replace("$$", "$")
+        breaks.append((size, number))
+        lines.append(line)
+        size += len(line) + 1
+    return Text("\n".join(lines), tuple(breaks) or ((0, 1),))
