@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from imgopt.errors import ConfigError, UsageError
+from imgopt.errors import ConfigError, InputError, UsageError
 from imgopt.text.spelling import choose_from
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Config:
     build_args: Mapping[str, str] = field(default_factory=dict)
     budgets: tuple[BudgetTable, ...] = ()
     baseline: str | None = None
+    mount_from: tuple[str, ...] = ()
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def where(self, key: str) -> str:
@@ -194,11 +195,13 @@ class _Reader:
 
     def config(self, document: object) -> Config:
         top = self.table(document, ())
-        self.known(top, (), (*_TOP, "rules", "bases", "build-args", "budgets", "gate"))
+        self.known(top, (), (*_TOP, "rules", "bases", "build-args", "budgets", "gate", "push"))
         rules = self.table(top.get("rules", {}), ("rules",))
         self.known(rules, ("rules",), ("select", "ignore"))
         gate = self.table(top.get("gate", {}), ("gate",))
         self.known(gate, ("gate",), ("baseline",))
+        push = self.table(top.get("push", {}), ("push",))
+        self.known(push, ("push",), ("mount-from",))
         values: dict[str, Any] = {}
         for key, read in _TOP.items():
             if key in top:
@@ -211,6 +214,7 @@ class _Reader:
             build_args=self.build_args(self.table(top.get("build-args", {}), ("build-args",))),
             budgets=tuple(self.budgets(self.table(top.get("budgets", {}), ("budgets",)))),
             baseline=self.string(gate["baseline"], ("gate", "baseline")) if "baseline" in gate else None,
+            mount_from=self.repositories(push.get("mount-from", []), ("push", "mount-from")),
             lines={
                 ".".join(key[len(self.prefix) :]): line
                 for key, line in self.lines.items()
@@ -297,6 +301,19 @@ class _Reader:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             self.fail(key, f"{_name(key)} must be a list of strings", f'write {key[-1]} = ["...", "..."]')
         return tuple(cast("list[str]", value))
+
+    def repositories(self, value: object, key: tuple[str, ...]) -> tuple[str, ...]:
+        names = self.strings(value, key)
+        if not names:
+            return ()
+        from imgopt.bases.reference import parse_reference
+
+        for name in names:
+            try:
+                parse_reference(name)
+            except InputError as error:
+                raise ConfigError(error.message, error.hint, path=self.path, line=self.line(key)) from error
+        return names
 
     def boolean(self, value: object, key: tuple[str, ...]) -> bool:
         if not isinstance(value, bool):

@@ -148,6 +148,9 @@ class Proxy:
         self.cut_at: list[int] = []  # cuts the connection over which the so many-th byte of all bodies comes
         self.cut_all = False  # and every other with it
         self.swallows_continue = False
+        self.refuses_mounts = (
+            False  # what is asked to be mounted begins an upload, as a registry without mounts has it
+        )
         self._lock = threading.Lock()
         self._next = 0.0
         self._open: set[socket.socket] = set()
@@ -228,6 +231,8 @@ class Proxy:
             answer += "".join(f"{key}: {value}\r\n" for key, value in fields.items())
             client.sendall(answer.encode() + b"\r\n" + (b"" if method == "HEAD" else trouble.body))
             return False
+        if self.refuses_mounts and method == "POST" and "mount=" in path:
+            head = head.replace(path.encode(), path.partition("?")[0].encode(), 1)
         server.sendall(head)
         if headers.get("expect"):
             early = _head(answers)

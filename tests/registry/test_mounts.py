@@ -1,208 +1,328 @@
-"""`imgopt bandwidth` says whether the registry mounts: a real one that does, and by hand those that do not, which cannot be had
-here. What is claimed is compared with what each repository then holds."""
+"""What another repository of the registry has is mounted, without a word from the user: and it costs nothing where that is
+refused."""
 
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import registries
-from mounting_registry import mounting
+from conforming import Conforming, conforming
+from image_archives import Layout, tar_of
 from push_command import Command, Run
-from registries import Proxy, Registry, Trouble
+from registries import Proxy, Registry
+from test_push import pulled
 
-SIZE = ("--size", "100kB")
+BASE_BYTES = 600_000
+KINDS = ["docker-registry", "conforming"]
 
 
-def looked(imgopt: Command, target: str, *more: str) -> dict[str, Any]:
-    run = imgopt("bandwidth", target, *SIZE, *more, "--format", "json")
-    assert run.code == 0, run.err
-    found: dict[str, Any] = json.loads(run.out)["bandwidth"]["mounts"]
+def images(directory: Path, count: int) -> list[Path]:
+    """OCI layouts on one base; each with libraries that all have, and a class of its own."""
+    noise = random.Random(3)
+    base, libraries = (
+        tar_of({"base": noise.randbytes(BASE_BYTES)}),
+        tar_of({"lib": noise.randbytes(BASE_BYTES // 2)}),
+    )
+    found = []
+    for number in range(count):
+        layout = Layout()
+        layout.top = [layout.image([base, libraries, tar_of({"app": b"module %d" % number})])]
+        found.append(layout.write(directory / f"module-{number}"))
     return found
 
 
-def repositories(registry: Registry) -> dict[str, int]:
-    """How many layers and configs each repository of a real registry holds."""
-    root = registry.root / "docker/registry/v2/repositories"
-    links = root.glob("**/_layers/sha256/*/link")
-    names = [str(link.relative_to(root)).split("/_layers/")[0] for link in links]
-    return {name: names.count(name) for name in names}
+@contextmanager
+def served(kind: str, shared: Registry, *, mounts: bool) -> Iterator[Proxy]:
+    """A registry, and the proxy that counts before it."""
+    if kind == "docker-registry":
+        with registries.proxy(shared.port) as proxy:
+            proxy.refuses_mounts = not mounts
+            yield proxy
+    else:
+        with conforming(separate=True, mounts=mounts, page=100) as made, registries.proxy(made.port) as proxy:
+            yield proxy
 
 
-def test_a_registry_that_mounts(
-    imgopt: Command, proxy: Proxy, shared_registry: Registry, repository: str
-) -> None:
-    before = repositories(shared_registry), len(shared_registry.uploads())
-    found = looked(imgopt, f"{proxy.name}/{repository}")
-    beside = f"{repository}-imgopt-mounts"
-    assert (found["supported"], found["basis"], found["from"], found["into"]) == (
-        True,
-        "measured",
-        repository,
-        beside,
-    )
-    assert found["advice"] == []
-    # no blob stays and no upload; that the second repository's name may, is said
-    assert (repositories(shared_registry), len(shared_registry.uploads())) == before
-    assert found["left"] == [f"perhaps {beside} as an empty repository"]
-    sent = [each.body_bytes for each in proxy.seen if each.method in ("PUT", "POST")]
-    assert sum(sent) == 1000
+def pushed(imgopt: Command, layouts: list[Path], proxy: Proxy, repository: str, *more: str) -> list[Run]:
+    found = []
+    for number, layout in enumerate(layouts):
+        run = imgopt("push", str(layout), f"{proxy.name}/{repository}-{number}:1", "--format", "json", *more)
+        assert run.code == 0, run.err
+        found.append(run)
+    return found
 
 
-def test_what_cannot_be_removed_is_said(imgopt: Command, tmp_path: Path) -> None:
-    """Registries do not let blobs be removed unless they are told to."""
-    if reason := registries.missing():
-        pytest.skip(reason)
-    with registries.registry(tmp_path / "registry", delete=False) as registry:
-        found = looked(imgopt, f"{registry.name}/shop/api", "--sibling", "shop/worker")
-        assert found["supported"] is True
-        assert repositories(registry) == {"shop/api": 1, "shop/worker": 1}
-        stays = "in no image, until the registry clears up: it answers 405 to removing it"
-        assert found["left"][:2] == [f"1 kB in shop/worker, {stays}", f"1 kB in shop/api, {stays}"]
-        run = imgopt("bandwidth", f"{registry.name}/shop/api", *SIZE)
-        assert (
-            run.out.count("stays there: 1 kB in shop/api") == 2
-        )  # its own name and the second's begin alike
-        run = imgopt("bandwidth", f"{registry.name}/shop/api", *SIZE, "--no-mounts", "--format", "json")
-        assert json.loads(run.out)["bandwidth"]["mounts"] is None
-        assert sum(repositories(registry).values()) == 4
-
-
-@pytest.mark.parametrize(
-    ("ways", "supported", "why"),
-    [
-        ({}, True, "answers 201, and the blob is there"),
-        ({"mount": 202}, False, "answers 202: the blob has to be sent"),
-        ({"links": False}, False, "answers 201, but the blob is not there"),
-        ({"mount": 405}, False, "answers 405, where it takes an upload"),
-        ({"mount": 403}, False, "answers 403, where it takes an upload"),
-        ({"mount": 400}, False, "answers 400, where it takes an upload"),
-        ({"mount": 403, "starts": 403}, None, "does not let anybody without a login push to shop/api-imgopt-mounts"),
-        ({"mount": 401, "starts": 401}, None, "wants a login"),
-        ({"mount": 404, "starts": 404}, None, "has no place to push to shop/api-imgopt-mounts (said here)"),
-        ({"shows_all": True}, None, "shop/api-imgopt-mounts has it already, before anything was mounted"),
-    ],
-    ids=["mounts", "202", "lies", "405", "403", "400", "403 all", "401 all", "404 all", "shows all"],
-)  # fmt: skip
-def test_registries_after_the_specification(
-    ways: dict[str, Any], supported: bool | None, why: str, imgopt: Command
-) -> None:
-    with mounting(**ways) as registry:
-        found = looked(imgopt, f"{registry.name}/shop/api")
-        assert found["supported"] is supported and why in found["why"]
-        assert found["basis"] == ("unknown" if supported is None else "measured")
-        assert bool(found["advice"]) is (supported is False)
-        # neither a blob nor an upload that was begun
-        assert registry.held() == {} and registry.uploads == {}
-
-
-@pytest.mark.parametrize("strict", [False, True])
-@pytest.mark.parametrize(
-    ("grants", "supported"),
-    [(("shop/api", "shop/worker"), True), (("shop/api",), None)],
-    ids=["both", "not the second"],
-)
-def test_tokens(grants: tuple[str, ...], supported: bool | None, strict: bool, imgopt: Command) -> None:
-    """A token service gives less than was asked for, or refuses all of it."""
-    with mounting(tokens=True, grants=grants, strict=strict) as registry:
-        found = looked(imgopt, f"{registry.name}/shop/api", "--sibling", "shop/worker")
-        assert found["supported"] is supported, found
-        if supported is None:
-            assert "wants a login" in found["why"] or "not all of these" in found["why"]
-        assert registry.held() == {} and registry.uploads == {}
-
-
-def test_a_registry_that_lies_leaves_its_own_blob(imgopt: Command) -> None:
-    with mounting(links=False, deletes=False) as registry:
-        found = looked(imgopt, f"{registry.name}/shop/api")
-        assert registry.held() == {"shop/api": 1}
-        assert [each.partition(",")[0] for each in found["left"]] == [
-            "1 kB in shop/api",
-            "perhaps shop/api-imgopt-mounts as an empty repository",
-        ]
-
-
-def advised(run: Run) -> str:
+def pushed_together(imgopt: Command, layouts: list[Path], proxy: Proxy, repository: str, *more: str) -> Run:
+    lines = [f"{layout} {proxy.name}/{repository}-{n}:1" for n, layout in enumerate(layouts)]
+    (imgopt.home / "push.txt").write_text("\n".join(lines))
+    run = imgopt("push", "--all", "push.txt", "--format", "json", *more)
     assert run.code == 0, run.err
-    return " ".join(run.out.split())
+    return run
 
 
-def test_the_way_round_has_its_price(imgopt: Command) -> None:
-    """In text and in markdown; what is saved is known where the repository holds an image."""
-    layers = [{"digest": f"sha256:{n:064x}", "size": size} for n, size in enumerate((47_400_000, 600_000))]
-    with mounting(mount=202) as registry:
-        target = f"{registry.name}/shop/api"
-        said = advised(imgopt("bandwidth", target, *SIZE))
-        assert "mounts: no, the registry answers 202: the blob has to be sent" in said
-        assert f"one repository, the module in the tag ({target}:MODULE-1)" in said
-        assert "saves: unknown, because shop/api has no image whose layers could tell" in said
-        assert "price: one set of rights, one rule for what is kept and one quota for all modules" in said
-        manifest = json.dumps({"schemaVersion": 2, "layers": layers}).encode()
-        registry.manifests["shop/api"] = {"1.9": b"{}", "1.10": manifest}
-        assert "of all layers of shop/api:1.10 at most 48.0 MB" in advised(imgopt("bandwidth", target, *SIZE))
-        shown = imgopt("bandwidth", target, *SIZE, "--format", "markdown").out
-        assert "\n- mounts: no," in shown and "\n- price: one set of rights" in shown
-        found = looked(imgopt, target)
-        assert found["image"] == {"tag": "1.10", "compressed_bytes": 48_000_000}
-    for odd in (
-        b"[]",
-        b'{"layers": [{"size": -1}]}',
-        b'{"layers": [{"size": true}]}',
-        b'{"layers": 3}',
-        b'{"manifests": []}',
+def hows(push: dict[str, Any]) -> list[str]:
+    return [layer["how"] for layer in push["layers"]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("way", ["one by one", "together"])
+def test_what_images_have_in_common_is_sent_once(
+    way: str, kind: str, imgopt: Command, shared_registry: Registry, repository: str, tmp_path: Path
+) -> None:
+    """Three first pushes from a cache that is empty at the beginning, by the bytes that a proxy counts."""
+    layouts = images(tmp_path, 3)
+    with served(kind, shared_registry, mounts=True) as proxy:
+        if way == "one by one":
+            pushes = [dict(run.push) for run in pushed(imgopt, layouts, proxy, repository)]
+        else:
+            run = pushed_together(imgopt, layouts, proxy, repository)
+            pushes = run.pushes
+            total = run.document["total"]
+            assert total["mounted_from"].keys() <= {f"{repository}-0", f"{repository}-1"}
+            assert sum(total["mounted_from"].values()) == total["mounted_bytes"] > 2 * BASE_BYTES
+        assert hows(pushes[0]) == ["sent", "sent", "sent"]
+        for push in pushes[1:]:
+            assert hows(push) == ["mounted", "mounted", "sent"]
+            assert push["layers"][0]["mounted_from"].startswith(f"{repository}-")
+        assert BASE_BYTES * 1.5 < proxy.sent() < BASE_BYTES * 1.5 + 20_000
+        for number in range(3):
+            pulled(proxy.name, f"{repository}-{number}", "1")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("way", ["one by one", "together"])
+def test_a_refusal_costs_nothing(
+    way: str, kind: str, imgopt: Command, shared_registry: Registry, repository: str, tmp_path: Path
+) -> None:
+    """The upload that the registry begins in place of a mount takes the layer: no request more than without the question."""
+    layouts = images(tmp_path, 3)
+    with served(kind, shared_registry, mounts=False) as proxy:
+        if way == "one by one":
+            pushes = [dict(run.push) for run in pushed(imgopt, layouts, proxy, repository)]
+        else:
+            pushes = pushed_together(imgopt, layouts, proxy, repository).pushes
+        for push in pushes:
+            assert hows(push) == ["sent", "sent", "sent"]
+        assert BASE_BYTES * 4.5 < proxy.sent() < BASE_BYTES * 4.5 + 30_000
+        begun = [each for each in proxy.seen if each.method == "POST"]
+        assert len(begun) == 3 * 4  # one upload for each blob
+        assert not [each for each in proxy.seen if each.method == "DELETE"]
+        # it is asked once for each repository that could give it
+        for push in pushes[1:]:
+            (refused,) = push["refused_mounts"]
+            assert refused["repository"].startswith(f"{repository}-") and refused["began_upload"]
+            assert refused["sent_bytes"] > BASE_BYTES * 1.5 and "answers 202" in refused["why"]
+        asked = [each for each in begun if "mount=" in each.path]
+        assert len(asked) == (3 if way == "one by one" else 2)
+        for number in range(3):
+            pulled(proxy.name, f"{repository}-{number}", "1")
+
+
+@pytest.mark.parametrize("source", ["imgopt.toml", "baseline", "label", "annotation", "nothing"])
+def test_an_agent_without_a_memory_finds_what_is_there(
+    source: str, imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path
+) -> None:
+    """Of another release, under another tag: the newest is found by the names of tags."""
+    first, second = images(tmp_path, 2)
+    for tag in ("1.9", "1.10"):
+        other = Layout()
+        other.top = [other.image([tar_of({"x": tag.encode()})])]
+        layout = first if tag == "1.10" else other.write(tmp_path / "other")
+        assert imgopt("push", str(layout), f"{proxy.name}/{repository}-first:{tag}").code == 0
+    (imgopt.home / "cache").rename(imgopt.home / "thrown-away")
+    if source == "imgopt.toml":
+        (imgopt.home / "imgopt.toml").write_text(f'[push]\nmount-from = ["{repository}-first"]\n')
+    elif source == "baseline":
+        entry = {"compressed_bytes": 1, "uncompressed_bytes": 1, "layers": [], "parts": {}, "accepted": []}
+        document = {"imgopt_baseline": 1, "images": {f"{proxy.name}/{repository}-first (linux/amd64)": entry}}
+        (imgopt.home / "sizes.json").write_text(json.dumps(document))
+        (imgopt.home / "imgopt.toml").write_text('[gate]\nbaseline = "sizes.json"\n')
+    elif source in ("label", "annotation"):
+        second = with_base(tmp_path / "named", second, f"{proxy.name}/{repository}-first:1.9", source)
+    (imgopt.home / "image").symlink_to(second)
+    before = proxy.sent()
+    run = imgopt("push", "image", f"{proxy.name}/{repository}-second:1", "--format", "json")
+    assert run.code == 0, run.err
+    wanted = "sent" if source == "nothing" else "mounted"
+    assert hows(dict(run.push)) == [wanted, wanted, "sent"]
+    assert (proxy.sent() - before < 20_000) == (source != "nothing")
+    pulled(proxy.name, f"{repository}-second", "1")
+
+
+def with_base(directory: Path, layout: Path, base: str, where: str) -> Path:
+    """The same image, which says what it was built on."""
+    import hashlib
+
+    index = json.loads((layout / "index.json").read_text())
+    manifest = json.loads((layout / "blobs/sha256" / index["manifests"][0]["digest"][7:]).read_text())
+    config = json.loads((layout / "blobs/sha256" / manifest["config"]["digest"][7:]).read_text())
+    named = {"org.opencontainers.image.base.name": base}
+    if where == "label":
+        config["config"] = {**(config.get("config") or {}), "Labels": named}
+    else:
+        manifest["annotations"] = named
+    blobs = directory / "blobs/sha256"
+    blobs.mkdir(parents=True)
+
+    def put(document: Any) -> dict[str, Any]:
+        data = json.dumps(document).encode()
+        digest = hashlib.sha256(data).hexdigest()
+        (blobs / digest).write_bytes(data)
+        return {"digest": f"sha256:{digest}", "size": len(data)}
+
+    for layer in manifest["layers"]:
+        (blobs / layer["digest"][7:]).write_bytes(
+            (layout / "blobs/sha256" / layer["digest"][7:]).read_bytes()
+        )
+    manifest["config"] |= put(config)
+    index["manifests"][0] |= put(manifest)
+    (directory / "index.json").write_text(json.dumps(index))
+    (directory / "oci-layout").write_text((layout / "oci-layout").read_text())
+    return directory
+
+
+def test_the_next_release_looks_nowhere_else(
+    imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path
+) -> None:
+    """What is new is small: other repositories are not asked for it, nor is anything mounted."""
+    layouts = images(tmp_path, 3)
+    pushed_together(imgopt, layouts, proxy, repository)
+    later = []
+    for number, layout in enumerate(layouts):
+        made = Layout()
+        base, libraries, _ = layers_of(layout)
+        made.top = [made.image([base, libraries, tar_of({"app": b"module %d, next" % number})])]
+        later.append(made.write(tmp_path / f"next-{number}"))
+    proxy.seen.clear()
+    lines = [f"{layout} {proxy.name}/{repository}-{n}:2" for n, layout in enumerate(later)]
+    (imgopt.home / "push.txt").write_text("\n".join(lines))
+    run = imgopt("push", "--all", "push.txt", "--format", "json")
+    assert run.code == 0, run.err
+    assert [hows(push) for push in run.pushes] == [["present", "present", "sent"]] * 3
+    assert not [each for each in proxy.seen if "mount=" in each.path or "tags/list" in each.path]
+    assert len([each for each in proxy.seen if each.path == "/v2/"]) <= 2  # plain HTTP was found out once
+
+
+def layers_of(layout: Path) -> list[bytes]:
+    import gzip
+
+    index = json.loads((layout / "index.json").read_text())
+    manifest = json.loads((layout / "blobs/sha256" / index["manifests"][0]["digest"][7:]).read_text())
+    return [
+        gzip.decompress((layout / "blobs/sha256" / each["digest"][7:]).read_bytes())
+        for each in manifest["layers"]
+    ]
+
+
+# --- tokens ---
+
+
+@contextmanager
+def wanting_tokens(**ways: Any) -> Iterator[tuple[Conforming, Proxy]]:
+    with (
+        conforming(separate=True, mounts=True, page=100, tokens=True, **ways) as made,
+        registries.proxy(made.port) as proxy,
     ):
-        with mounting(mount=202, manifests={"shop/api": {"1": odd}}) as registry:
-            assert looked(imgopt, f"{registry.name}/shop/api")["image"] is None
+        yield made, proxy
+
+
+def test_one_token_for_a_scope(imgopt: Command, tmp_path: Path) -> None:
+    with wanting_tokens() as (registry, proxy):
+        run = pushed_together(imgopt, images(tmp_path, 3), proxy, "shop/api")
+        assert [hows(push) for push in run.pushes] == [["sent"] * 3, *[["mounted", "mounted", "sent"]] * 2]
+    assert len(registry.asked) == len(set(registry.asked)), registry.asked
+    for number in range(3):
+        own = f"repository:shop/api-{number}:pull,push"
+        assert (own,) in registry.asked
+        if number:
+            assert (own, "repository:shop/api-0:pull") in registry.asked
+
+
+@pytest.mark.parametrize("way", ["one by one", "together"])
+def test_a_token_without_the_sibling_s_scope(way: str, imgopt: Command, tmp_path: Path) -> None:
+    """The service gives what the user may, and says nothing of the rest: layers are sent, and it is asked no more."""
+    with wanting_tokens(denied={"shop/api-0:pull"}) as (registry, proxy):
+        registry.denied.clear()
+        layouts = images(tmp_path, 3)
+        pushed(imgopt, layouts[:1], proxy, "shop/api")
+        registry.denied |= {"shop/api-0:pull"}
+        (imgopt.home / "imgopt.toml").write_text('[push]\nmount-from = ["shop/api-0"]\n')
+        lines = [f"{layout} {proxy.name}/shop/api-{n}:1" for n, layout in enumerate(layouts) if n]
+        (imgopt.home / "push.txt").write_text("\n".join(lines))
+        if way == "together":
+            run = imgopt("push", "--all", "push.txt", "--format", "json", "--config", "imgopt.toml")
+            assert run.code == 0, run.err
+            assert [hows(push) for push in run.pushes] == [["sent"] * 3, ["mounted", "mounted", "sent"]]
+        else:
+            for line in lines[:1]:
+                run = imgopt("push", *line.split(), "--format", "json", "--config", "imgopt.toml")
+                assert run.code == 0 and hows(dict(run.push)) == ["sent"] * 3, run.err
+    asked = [each for each in registry.asked if any("shop/api-0:pull" in scope for scope in each)]
+    assert len(asked) <= 3, asked  # the first image's own; then once, and once again after the 401
+
+
+# --- nobody's word ---
+
+
+def test_a_note_is_a_name_and_no_more(imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path) -> None:
+    """A cache that CI hands on may have been written by anybody: other hosts, other paths, or no JSON at all."""
+    (layout,) = images(tmp_path, 1)
+    assert imgopt("push", str(layout), f"{proxy.name}/{repository}:1").code == 0
+    (note,) = (imgopt.home / "cache/imgopt/pushed").glob("*.json")
+    assert note.stat().st_mode & 0o777 == 0o600
+    evil = [
+        f"{proxy.name}/../../victim:1",
+        "evil.example/x:1",
+        f"{proxy.name}/UPPER:1",
+        7,
+        f"{proxy.name}/a/../b:1",
+        "",
+    ]
+    for number, text in enumerate((json.dumps(evil), "{", "[" * 5000, json.dumps({"a": 1}), "\0")):
+        note.write_text(text)
+        proxy.seen.clear()
+        run = imgopt("push", str(layout), f"{proxy.name}/{repository}-{number}:1", "--format", "json")
+        assert run.code == 0 and hows(dict(run.push)) == ["sent"] * 3, run.err
+        assert not [each.path for each in proxy.seen if "victim" in each.path or "evil" in each.path]
+
+
+def test_a_sibling_s_word_is_not_taken_for_what_a_layer_is(
+    imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path
+) -> None:
+    """Its newest image names a digest that it does not have, and the digest of other bytes for a layer of ours."""
+    from test_push import request
+
+    (layout,) = images(tmp_path, 1)
+    index = json.loads((layout / "index.json").read_text())
+    manifest = json.loads((layout / "blobs/sha256" / index["manifests"][0]["digest"][7:]).read_text())
+    layers = [{**each, "digest": "sha256:../../victim"} for each in manifest["layers"]]
+    layers[0] = {**layers[0], "digest": manifest["layers"][0]["digest"]}
+    data = json.dumps({**manifest, "layers": layers}).encode()
+    with conforming(separate=True, mounts=True) as made, registries.proxy(made.port) as relay:
+        request("PUT", f"{relay.name}/v2/evil/manifests/latest", data, manifest["mediaType"])
+        (imgopt.home / "imgopt.toml").write_text('[push]\nmount-from = ["evil"]\n')
+        arguments = ("--format", "json", "--config", "imgopt.toml")
+        run = imgopt("push", str(layout), f"{relay.name}/{repository}:1", *arguments)
+        assert run.code == 0 and hows(dict(run.push)) == ["sent"] * 3, run.err
+        assert not [each.path for each in relay.seen if "victim" in each.path]
+        pulled(relay.name, repository, "1")
 
 
 @pytest.mark.parametrize(
-    ("sibling", "message"),
+    ("text", "message"),
     [
-        ("shop/api", "is the repository itself"),
-        ("shop/worker:8", "names an image"),
-        ("registry.example/shop/worker", "is not in 127.0.0.1"),
-        ("Shop/../x", "is no image reference"),
+        ('[push]\nmount_from = ["a"]', "imgopt.toml:2: unknown key 'push.mount_from'"),
+        ("[push]\nmount-from = 3", "imgopt.toml:2: push.mount-from must be a list of strings"),
+        ('[push]\nmount-from = ["UPPER"]', "imgopt.toml:2: image 'UPPER' is no image reference"),
     ],
 )
-def test_a_second_repository_that_is_none(sibling: str, message: str, imgopt: Command) -> None:
-    with mounting() as registry:
-        run = imgopt("bandwidth", f"{registry.name}/shop/api", *SIZE, "--sibling", sibling)
-        assert run.code == 2 and message in run.err
-        assert registry.asked == []
-        full = f"{registry.name}/shop/worker"
-        assert looked(imgopt, f"{registry.name}/shop/api", "--sibling", full)["into"] == "shop/worker"
-
-
-def test_the_rate_is_told_also_where_mounts_cannot_be_tried(
-    imgopt: Command, proxy: Proxy, repository: str
-) -> None:
-    proxy.troubles = [Trouble("PUT", times=None, status=507)]
-    found = looked(imgopt, f"{proxy.name}/{repository}")
-    assert found["supported"] is None and "it answers 507" in found["why"] and found["left"] == []
-
-
-def test_docker_hub_gets_no_second_repository_unasked() -> None:
-    from imgopt.registry.mounts import sibling_of
-    from imgopt.registry.target import parse_target
-
-    assert sibling_of(parse_target("shop/api"), None) is None
-    assert sibling_of(parse_target("shop/api"), "shop/worker") == "shop/worker"
-    assert sibling_of(parse_target(f"r.example/{'a' * 250}"), None) is None
-
-
-def test_what_the_registry_says_commands_nobody(imgopt: Command) -> None:
-    with mounting(mount=403, starts=403, says="\x1b[2J\n::set-output name=x::y") as registry:
-        for format in ("text", "markdown"):
-            run = imgopt("bandwidth", f"{registry.name}/shop/api", *SIZE, "--format", format)
-            assert run.code == 0 and "set-output" in run.out
-            assert "\x1b" not in run.out and "\n::" not in run.out
-
-
-def test_a_token_for_one_repository_only(imgopt: Command) -> None:
-    """The registry mounts, but nobody who logs in like this gets a mount: that is what counts for a push."""
-    with mounting(tokens=True, grants=("shop/api", "shop/worker"), one=True) as registry:
-        found = looked(imgopt, f"{registry.name}/shop/api", "--sibling", "shop/worker")
-        assert found["supported"] is False and "answers 401, where it takes an upload" in found["why"]
-        assert registry.held() == {} and registry.uploads == {}
+def test_a_wrong_configuration_is_told(text: str, message: str, imgopt: Command, tmp_path: Path) -> None:
+    (imgopt.home / "imgopt.toml").write_text(text)
+    run = imgopt("push", "image.tar", "127.0.0.1:1/a:1")
+    assert run.code == 2 and message in run.err, run.err

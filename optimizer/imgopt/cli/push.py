@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from imgopt.cli import arguments as a
+from imgopt.config import Config, load
 
 if TYPE_CHECKING:
     from imgopt.errors import ImgoptError
@@ -95,6 +97,7 @@ def push(
     plain_http: a.PlainHttp = False,
     insecure: a.Insecure = False,
     tries: Tries = 7,
+    config: a.ConfigFile = None,
     format: a.Format = "text",
     output_file: a.OutputFile = None,
     no_color: a.NoColor = False,
@@ -131,6 +134,9 @@ def push(
     if verify and trust_tags:
         raise UsageError("--verify and --trust-tags contradict each other", "give one of them")
 
+    settings = load(config, given[:1])
+    siblings = (*settings.mount_from, *_of_baseline(settings))
+
     def options(stopped: Callable[[], bool]) -> PushOptions:
         from imgopt.registry.client import Access
         from imgopt.registry.push import PushOptions
@@ -138,6 +144,7 @@ def push(
         return PushOptions(
             known=tuple(known or ()),
             mount_from=tuple(mount_from or ()),
+            siblings=siblings,
             chunk_bytes=chunk_bytes,
             parallel=parallel,
             access=Access(plain_http=plain_http, insecure=insecure, tries=tries, stopped=stopped),
@@ -162,6 +169,20 @@ class Shown:
     quiet: bool
 
 
+def _of_baseline(settings: Config) -> tuple[str, ...]:
+    """The images that the baseline has, by their repositories; it is no matter of a push that it cannot be read."""
+    if settings.baseline is None or settings.path is None:
+        return ()
+    from imgopt.errors import InputError
+    from imgopt.gate.baseline import load as load_baseline
+
+    try:
+        found = load_baseline(str(Path(settings.path).parent / settings.baseline))
+    except InputError:
+        return ()
+    return tuple(dict.fromkeys(name.partition(" ")[0] for name in found))
+
+
 def _push_one(
     image: str,
     target: str,
@@ -172,17 +193,22 @@ def _push_one(
     from imgopt.registry.outlive import outliving
     from imgopt.registry.target import parse_target
 
-    parse_target(target)
+    place = parse_target(target, default_tag="latest")
 
     def work(stopped: Callable[[], bool]) -> PushResult:
         from imgopt.registry.push import push_image
+        from imgopt.registry.remembered import remember, remembered
         from imgopt.report.progress import shown as showing
         from imgopt.sources import open_image
 
+        chosen = options(stopped)
+        chosen = replace(chosen, siblings=(*chosen.siblings, *remembered(place)))
         with showing(quiet=shown.quiet, no_color=shown.no_color) as progress:
             progress.doing("reading the image")
             with open_image(image, platform) as opened:
-                return push_image(opened, target, options(stopped), progress)
+                result = push_image(opened, target, chosen, progress)
+        remember([place])
+        return result
 
     result = outliving(work)
     from imgopt.report import push as report
@@ -217,12 +243,23 @@ def _push_all(
         return wrong.exit_code
 
     def work(stopped: Callable[[], bool]) -> PushedAll:
+        from imgopt.registry.remembered import remember, remembered
         from imgopt.registry.several import Order, push_all
+        from imgopt.registry.target import parse_target
         from imgopt.report.progress import shown as showing
 
-        orders = [Order(each.image, each.target, partial(each.open, platform), each.place) for each in images]
+        orders = [
+            Order(each.image, each.target, partial(each.open, platform), each.spools) for each in images
+        ]
+        targets = {each.target: parse_target(each.target, default_tag="latest") for each in images}
+        registries = {target.name: target for target in targets.values()}
+        known = [name for target in registries.values() for name in remembered(target)]
+        chosen = options(stopped)
+        chosen = replace(chosen, siblings=(*chosen.siblings, *known))
         with showing(quiet=shown.quiet, no_color=shown.no_color) as progress:
-            return push_all(orders, options(stopped), progress)
+            found = push_all(orders, chosen, progress)
+        remember([targets[each.target] for each in found.outcomes if each.result is not None])
+        return found
 
     found = outliving(work)
     from imgopt.report import push_all as report

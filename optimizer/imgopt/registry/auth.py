@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from imgopt.registry.credentials import Credentials
@@ -59,6 +60,8 @@ class Authority:
     challenge: Challenge | None = None
     withheld: str = ""  # the origin of a token service that was not told the credentials
     _tokens: dict[tuple[str, ...], tuple[str, float]] = field(default_factory=dict, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
+    _locks: dict[tuple[str, ...], Lock] = field(default_factory=dict, repr=False)  # while one is fetched
     _given: deque[str] = field(default_factory=lambda: deque(maxlen=100), repr=False)
 
     def header(self, scopes: tuple[str, ...]) -> str | None:
@@ -67,16 +70,30 @@ class Authority:
             return None
         if self.challenge.scheme == "basic":
             return self.credentials.basic() if self.credentials is not None else None
-        token, until = self._tokens.get(scopes, ("", 0.0))
-        if time.monotonic() >= until:
-            token, lifetime = self._token(scopes)
-            self._given.append(token)
-            self._tokens[scopes] = (token, time.monotonic() + 0.8 * lifetime)
+        with self._lock:
+            lock = self._locks.setdefault(scopes, Lock())
+        with lock:
+            token = self._held(scopes)
+            if token is None:
+                token, lifetime = self._token(scopes)
+                with self._lock:
+                    self._given.append(token)
+                    self._tokens[scopes] = (token, time.monotonic() + 0.8 * lifetime)
         return f"Bearer {token}"
 
-    def forget(self) -> None:
-        """After a 401: tokens may end early."""
-        self._tokens.clear()
+    def _held(self, scopes: tuple[str, ...]) -> str | None:
+        """A token that was given for these scopes, or for more of the same repository."""
+        now = time.monotonic()
+        with self._lock:
+            known = {held: token for held, (token, until) in self._tokens.items() if now < until}
+        return known.get(scopes) or next((known[held] for held in known if _covers(held, scopes)), None)
+
+    def forget(self, scopes: tuple[str, ...] | None) -> None:
+        """After a 401 to a request of these scopes: tokens may end early. None: all of them."""
+        with self._lock:
+            for held in [*self._tokens]:
+                if scopes is None or held == scopes or _covers(held, scopes):
+                    del self._tokens[held]
 
     def secrets(self) -> list[str]:
         """What must not be repeated in any message."""
@@ -122,6 +139,15 @@ class Authority:
         if there.scheme == "https" and here.scheme == "https":
             return True
         return there.host == here.host and (there.scheme == "https" or here.scheme == "http")
+
+
+def _covers(held: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    """Whether a token for one repository does for less of it. One for two repositories may have been given for the one
+    only, and says nothing of it."""
+    if len(held) != 1 or len(wanted) != 1:
+        return False
+    (here, _, may), (there, _, need) = held[0].rpartition(":"), wanted[0].rpartition(":")
+    return here == there and set(need.split(",")) <= set(may.split(","))
 
 
 def _lifetime(value: Any) -> float:

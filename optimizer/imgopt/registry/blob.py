@@ -80,7 +80,8 @@ class RemoteBlob:
         answer, given_by = self._client.follow("GET", url, pull(self._repository), headers)
         if answer.status_code == 401:  # a token lives for minutes, a download may for longer
             answer.close()
-            self._client.renew(Answer(401, {k.lower(): v for k, v in answer.headers.items()}, b"", given_by))
+            refused = Answer(401, {k.lower(): v for k, v in answer.headers.items()}, b"", given_by)
+            self._client.renew(refused, pull(self._repository))
             answer, given_by = self._client.follow("GET", url, pull(self._repository), headers)
         if answer.status_code == (206 if position else 200):
             self._answer, self._position = answer, position

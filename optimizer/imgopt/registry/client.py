@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgopt import __version__
 from imgopt.registry.auth import Authority, parse_challenge
-from imgopt.registry.credentials import credentials_for
+from imgopt.registry.credentials import Credentials, credentials_for
 from imgopt.registry.errors import Interrupted, RegistryError, reason
 from imgopt.registry.origin import Origin, absolute, at_base, origin_of
 from imgopt.registry.target import Target
@@ -95,6 +95,16 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
+class Mount:
+    """Whether a blob was ``mounted``, and the answer's status. ``location``: of the upload that the registry began in its
+    place."""
+
+    mounted: bool
+    status: int
+    location: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Tags:
     """``whole``: the registry has named all that there are; else it refused, or there was more than was asked for."""
 
@@ -105,7 +115,12 @@ class Tags:
 class Client:
     """One registry. Safe to use from several threads."""
 
-    def __init__(self, target: Target, access: Access | None = None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        access: Access | None = None,
+        known: Callable[[Target], Credentials | None] | None = None,
+    ) -> None:
         self.target = target
         self.access = access or Access()
         try:
@@ -127,7 +142,7 @@ class Client:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self.least_chunk_bytes = 0  # what the registry takes, but for the last chunk
         self.mute = False  # no "100 Continue" comes through from there
-        self.authority = Authority("", credentials_for(target), self._ask_realm)
+        self.authority = Authority("", (known or credentials_for)(target), self._ask_realm)
 
     def close(self) -> None:
         self.session.close()
@@ -199,13 +214,14 @@ class Client:
             raise RegistryError(f"{self.target.name} gave other bytes than those of {digest[:19]}…")
         return answer.body
 
-    def manifest(self, repository: str, reference: str) -> Manifest | None:
+    def manifest(self, repository: str, reference: str, *, tries: int | None = None) -> Manifest | None:
         """By tag or digest; None when there is none."""
         answer = self.request(
             "GET",
             stored(repository, "manifests", reference),
             scopes=pull(repository),
             headers={"Accept": ", ".join(MANIFESTS)},
+            tries=tries,
         )
         if answer.status == 404:
             return None
@@ -215,13 +231,13 @@ class Client:
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip()
         return Manifest(media_type, digest, _object(answer.body), answer.body)
 
-    def tags(self, repository: str) -> Tags:
+    def tags(self, repository: str, *, pages: int = MOST_TAG_PAGES, tries: int | None = None) -> Tags:
         """Names of tags, as many pages as the registry gives of them; none when it does not say."""
         found: list[str] = []
         whole = False
         place = f"/v2/{repository}/tags/list?n=1000"
-        for _ in range(MOST_TAG_PAGES):
-            answer = self.request("GET", place, scopes=pull(repository))
+        for _ in range(pages):
+            answer = self.request("GET", place, scopes=pull(repository), tries=tries)
             if answer.status != 200 or self._is_page(answer):
                 break
             tags = _object(answer.body).get("tags")
@@ -254,18 +270,18 @@ class Client:
         )
         return answer.status in (200, 202, 204, 404)
 
-    def mount(self, repository: str, digest: str, source: str) -> str | None:
-        """None when the blob is now in the repository, else the location of the upload that was started instead."""
+    def mount(self, repository: str, digest: str, source: str) -> Mount:
+        """Asks the registry to take a blob over from another of its repositories, without a byte of it being sent."""
         scopes = (*push(repository), *pull(source))
         answer = self.request(
             "POST", f"/v2/{repository}/blobs/uploads/?mount={digest}&from={source}", scopes=scopes
         )
         if answer.status == 201:
-            return None
+            return Mount(True, answer.status)
         if answer.status == 202:
-            return self.location(answer)
+            return Mount(False, answer.status, self._begun(answer))
         if answer.status in (400, 401, 403, 404, 405):  # no right to read there, or no mounts
-            return self.start_upload(repository)
+            return Mount(False, answer.status)
         raise self.refusal(answer, f"push to {repository}")
 
     def start_upload(self, repository: str) -> str:
@@ -273,6 +289,9 @@ class Client:
         answer = self.request("POST", f"/v2/{repository}/blobs/uploads/", scopes=push(repository), data=b"")
         if answer.status != 202:
             raise self.refusal(answer, f"push to {repository}")
+        return self._begun(answer)
+
+    def _begun(self, answer: Answer) -> str:
         least = answer.headers.get("oci-chunk-min-length", "")
         self.least_chunk_bytes = int(least) if re.fullmatch(r"[0-9]{1,9}", least) else 0
         return self.location(answer)
@@ -305,18 +324,22 @@ class Client:
         value = self.authority.header(scopes)
         return {"Authorization": value} if value else {}
 
+    def authorize(self, scopes: tuple[str, ...]) -> None:
+        """Has a token for what is going to be asked: one for all of it, not one for each kind of question."""
+        self.authority.header(scopes)
+
     def context_for(self, url: str) -> ssl.SSLContext:
         """TLS for a URL: a client certificate is shown to the registry only."""
         return self.context if self.is_own(url) else self._strangers
 
-    def renew(self, answer: Answer) -> None:
-        """After a 401: takes what it asks for, so that the request can be made once more.
+    def renew(self, answer: Answer, scopes: tuple[str, ...] | None = None) -> None:
+        """After a 401 to a request of these scopes: takes what it asks for, so that the request can be made once more.
 
         RegistryError when it does not come from the registry: nobody else is told who we are.
         """
         if not self.is_own(answer.url):
             raise self.refusal(answer, "log in")
-        self.authority.forget()
+        self.authority.forget(scopes)
         challenge = parse_challenge(answer.headers.get("www-authenticate", ""))
         if challenge is not None:
             self.authority.challenge = challenge
@@ -383,7 +406,7 @@ class Client:
                 continue
             if answer.status == 401 and not renewed and (scopes is not None or not self.is_own(answer.url)):
                 renewed = True
-                self.renew(answer)
+                self.renew(answer, scopes)
                 continue
             if answer.status not in _RETRIED or number >= tries:
                 return answer

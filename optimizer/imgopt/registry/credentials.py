@@ -35,8 +35,9 @@ class Credentials:
         return f"Basic {base64.b64encode(pair).decode()}"
 
 
-def credentials_for(target: Target) -> Credentials | None:
+def credentials_for(target: Target, asked: dict[str, Credentials | None] | None = None) -> Credentials | None:
     """The configured credentials, or None. An explicit REGISTRY_AUTH_FILE first, then Docker's, then Podman's.
+    ``asked``: what Docker's configuration, which may start a helper, has for registries, from call to call.
 
     InputError when a configuration cannot be read, RegistryError when a credential helper fails.
     """
@@ -45,7 +46,10 @@ def credentials_for(target: Target) -> Credentials | None:
         found = _from_file(Path(explicit), target)
         if found is not None:
             return found
-    return _from_docker(target) or next(
+    known = asked if asked is not None else {}
+    if target.name not in known:
+        known[target.name] = _from_docker(target)
+    return known[target.name] or next(
         (found for path in _podman_files() if (found := _from_file(path, target)) is not None), None
     )
 

@@ -33,6 +33,8 @@ DOCKER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 #: Of a repository's tags so many are looked at: the newest by their names.
 MOST_TAGS = 5
 _MOST_OF_A_PLATFORM = 10
+#: A repository that may have layers is worth few questions: pages of its tags, and tries of a request.
+_MOST_PAGES, _FEW_TRIES = 3, 2
 #: What reading JSON of any shape as a manifest may raise.
 _ODD = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 _UNKNOWN = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
@@ -112,6 +114,33 @@ def claims(
             if known is not None and all(each.blob.digest != blob.digest for each in known):
                 known.append(Claim(f"{repository}:{reference}", blob))
     return found
+
+
+def newest_blobs(
+    client: Client, repository: str, tags: Iterable[str | None], platform: str
+) -> frozenset[str]:
+    """The layers' digests that a repository's newest image of the platform names: the first of the tags that is there,
+    else ``latest``, else the one whose name sorts last. Empty where there is none.
+
+    RegistryError where the registry does not let itself be asked.
+    """
+    known = dict.fromkeys(each for each in (*tags, "latest") if each)
+    for tag in (*known, None):
+        reference = tag
+        if reference is None:
+            named = newest(client.tags(repository, pages=_MOST_PAGES, tries=_FEW_TRIES).names)
+            reference = next((each for each in named if each not in known), None)
+        found = client.manifest(repository, reference, tries=_FEW_TRIES) if reference else None
+        try:
+            if found is not None and isinstance(found.document.get("manifests"), list):
+                found = _of_platform(client, repository, found, platform)
+            layers = found.document["layers"] if found is not None else ()
+            digests = [str(each["digest"]) for each in layers]
+        except _ODD:
+            continue  # an artifact of another kind
+        if digests:
+            return frozenset(each for each in digests if DIGEST.fullmatch(each))
+    return frozenset()
 
 
 def base_layers(client: Client, repository: str, digest: str, image: Image) -> list[Descriptor]:

@@ -22,11 +22,12 @@ the same.
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import IO, Any, BinaryIO, Protocol, cast
@@ -35,7 +36,7 @@ from imgopt.bases.reference import parse_reference
 from imgopt.errors import InputError, MeasureError, UsageError
 from imgopt.images.documents import DIGEST
 from imgopt.images.model import Descriptor, Image, ImageLayer, OpenImage
-from imgopt.registry.client import INDEXES, Access, Client, Manifest, connected, push, stored
+from imgopt.registry.client import INDEXES, Access, Manifest, connected, push, stored
 from imgopt.registry.comparing import compared
 from imgopt.registry.errors import RegistryError
 from imgopt.registry.manifests import (
@@ -47,8 +48,10 @@ from imgopt.registry.manifests import (
     missing_blobs,
     newest,
 )
-from imgopt.registry.result import How, PushedBlob, PushResult, Shown
+from imgopt.registry.result import How, PushedBlob, PushResult, Refusal, Shown
+from imgopt.registry.siblings import Shared, siblings_of
 from imgopt.registry.target import Target, parse_target
+from imgopt.registry.together import together
 from imgopt.registry.upload import Upload
 from imgopt.units import megabytes
 
@@ -62,6 +65,8 @@ MOST_COMPARED = 3
 #: A layer of fewer compressed bytes is sent without a word about what tags say of it.
 WORTH_A_WORD_BYTES = 1_000_000
 _MOST_COMPRESSORS = 4
+#: Whether other repositories have a smaller layer is not worth the questions: it is sent in less time.
+WORTH_ASKING_BYTES = 100_000
 #: No time, no name; and Unix as the system, which zlib would say otherwise on macOS and Windows.
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03"
 
@@ -71,12 +76,16 @@ class Progress(Protocol):
 
     def doing(self, text: str) -> None: ...
 
-    def plan(self, total_bytes: int) -> None:
-        """Bytes that will be sent."""
+    def expects(self, blobs: Mapping[str, int]) -> None:
+        """Digests and bytes of the blobs that will be sent, as far as it is known by now."""
         ...
 
-    def moved(self, digest: str, offset: int) -> None:
-        """So many bytes of this blob are in the registry now."""
+    def sends(self, digest: str, size: int) -> None:
+        """This one is."""
+        ...
+
+    def moved(self, blob: str, offset: int) -> None:
+        """So many bytes of this blob are in its repository now. ``blob``: ``REGISTRY/REPO:TAG@DIGEST``."""
         ...
 
     def told(self, text: str) -> None: ...
@@ -85,22 +94,27 @@ class Progress(Protocol):
 class Silent:
     def doing(self, text: str) -> None: ...
 
-    def plan(self, total_bytes: int) -> None: ...
+    def expects(self, blobs: Mapping[str, int]) -> None: ...
 
-    def moved(self, digest: str, offset: int) -> None: ...
+    def sends(self, digest: str, size: int) -> None: ...
+
+    def moved(self, blob: str, offset: int) -> None: ...
 
     def told(self, text: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class PushOptions:
-    """``mount_from``: repositories of the same registry. ``base``: ``REPO@sha256:…`` of the same registry, as FROM pins
+    """``mount_from``: repositories of the same registry, each asked for every layer. ``siblings``: images,
+    ``[REGISTRY/]REPO[:TAG]``, whose repositories may have layers: of those in the same registry the newest manifest is asked
+    for. ``base``: ``REPO@sha256:…`` of the same registry, as FROM pins
     it. ``verify``: blobs that tags name are read and compared; ``trust_tags``: they are believed; ``known``: tags of the
     repositories for both of these, before those that are found. ``chunk_bytes`` None: ten seconds' worth. ``parallel``:
     blobs at a time."""
 
     known: tuple[str, ...] = ()
     mount_from: tuple[str, ...] = ()
+    siblings: tuple[str, ...] = ()
     chunk_bytes: int | None = None
     parallel: int = 1
     access: Access = field(default_factory=Access)
@@ -122,9 +136,16 @@ class _Layer:
 
 
 def push_image(
-    opened: OpenImage, reference: str, options: PushOptions | None = None, progress: Progress | None = None
+    opened: OpenImage,
+    reference: str,
+    options: PushOptions | None = None,
+    progress: Progress | None = None,
+    *,
+    shared: Shared | None = None,
+    turn: AbstractContextManager[object] | None = None,
 ) -> PushResult:
-    """Brings an image to ``REGISTRY/REPO[:TAG]``.
+    """Brings an image to ``REGISTRY/REPO[:TAG]``. ``shared``: of the call, with a client that is connected there.
+    ``turn``: held while layers are compressed and sent.
 
     UsageError for a malformed reference or base, InputError for a damaged image, RegistryError when the registry refuses or is
     not reached. What was sent stays noted, so that the next call goes on from there.
@@ -134,10 +155,16 @@ def push_image(
     base = _pinned(options.base, target) if options.base is not None else None
     named = [*([base[0]] if base else []), *(_source(each, target) for each in options.mount_from)]
     sources = tuple(dict.fromkeys([*named, *_base_repository(opened.image, target)]))
-    access = replace(options.access, told=lambda why, s: progress.told(f"waits {round(s, 1):g} s: {why}"))
     begin = time.monotonic()
-    with connected(target, access) as client:
-        return _Push(client, target, opened, options, base, sources, progress).run(begin)
+    if shared is not None:
+        return _Push(shared, target, opened, options, base, sources, progress, turn).run(begin)
+    with connected(target, told_by(progress, options.access)) as client:
+        return _Push(Shared(client), target, opened, options, base, sources, progress, turn).run(begin)
+
+
+def told_by(progress: Progress, access: Access) -> Access:
+    """The same, that tells of its pauses there."""
+    return replace(access, told=lambda why, s: progress.told(f"waits {round(s, 1):g} s: {why}"))
 
 
 def check_push(reference: str, access: Access | None = None) -> None:
@@ -206,29 +233,43 @@ def _pinned(text: str, target: Target) -> tuple[str, str]:
 
 
 def _base_repository(image: Image, target: Target) -> list[str]:
-    """The repository of the base image in the same registry, where a label names it."""
+    """The repository of the base image in the same registry, where a label or the manifest's annotation names it."""
+    found = []
+    for name in _base_names(image):
+        with suppress(InputError):
+            base = parse_target(name.partition("@")[0])
+            if base.name == target.name:
+                found.append(base.repository)
+    return found
+
+
+def _base_names(image: Image) -> Iterator[str]:
     config = image.config.get("config")
     labels = config.get("Labels") if isinstance(config, dict) else None
-    name = labels.get("org.opencontainers.image.base.name") if isinstance(labels, dict) else None
-    try:
-        base = parse_target(str(name).partition("@")[0]) if name else None
-    except InputError:
-        return []
-    return [base.repository] if base is not None and base.name == target.name else []
+    annotations = None
+    with suppress(ValueError, RecursionError, AttributeError):
+        annotations = json.loads(image.manifest_bytes or b"{}").get("annotations")
+    for each in (labels, annotations):
+        name = each.get("org.opencontainers.image.base.name") if isinstance(each, dict) else None
+        if isinstance(name, str):
+            yield name
 
 
 class _Push:
     def __init__(
         self,
-        client: Client,
+        shared: Shared,
         target: Target,
         opened: OpenImage,
         options: PushOptions,
         base: tuple[str, str] | None,
         sources: Sequence[str],
         progress: Progress,
+        turn: AbstractContextManager[object] | None,
     ) -> None:
-        self._client, self._target, self._opened = client, target, opened
+        self._shared, self._client = shared, shared.client
+        self._target, self._opened, self._turn = target, opened, turn or nullcontext()
+        self._siblings = siblings_of(target, options.siblings)
         self._options, self._base, self._progress = options, base, progress
         self._image: Image = opened.image
         self._sources = [each for each in sources if each != target.repository]
@@ -236,10 +277,13 @@ class _Push:
         self._claimed: dict[str, dict[str, list[Claim]]] = {}
         self._looked_at: list[str] = []
         self._notes: list[str] = []
-        self._closed: set[str] = set()  # repositories that refused to be mounted from
+        self._refused: dict[int, tuple[str, str, bool]] = {}  # layers that are sent for want of a mount
+        self._begun: list[str] = []  # uploads that the registry began in place of a mount
         self._lock = Lock()  # of what senders do together: ask for claims, add up
         self._warned = False
-        self._sending: dict[int, int] = {}  # bytes of what is sent or will be, as far as it is known
+        self._expected: dict[
+            str, int
+        ] = {}  # digests and bytes of what is sent or will be, as far as it is known
         self._sending_s = self._packed_s = 0.0
         self._packed_bytes = self._read_bytes = 0
 
@@ -254,9 +298,13 @@ class _Push:
             self._take_base()
             if self._options.trust_tags:
                 self._trust()
-            self._mount()
-            self._compress_and_send(bodies)
+            self._expect({each.blob.digest: each.blob.size for each in self._open if each.blob is not None})
+            with self._turn:
+                self._take_made()
+                self._compress_and_send(bodies)
             config = self._push_config()
+            for location in self._begun:
+                self._client.cancel_upload(self._target.repository, location)
             digest, manifest_bytes, config = self._name(config, bodies)
             self._progress.doing("checking")
             self._check([self._blob(each) for each in self._layers], digest)
@@ -275,6 +323,7 @@ class _Push:
             packed_s=self._packed_s,
             read_bytes=self._read_bytes,
             notes=tuple(self._notes),
+            refusals=tuple(self._refusals()),
         )
 
     @staticmethod
@@ -286,12 +335,33 @@ class _Push:
     def _open(self) -> list[_Layer]:
         return [each for each in self._layers if each.done is None]
 
+    def _expect(self, blobs: dict[str, int]) -> None:
+        self._expected = blobs
+        self._progress.expects(blobs)
+
     # --- finding out ---
 
     def _ask(self) -> None:
-        for each in self._open:
-            if each.blob is not None:
-                self._see(each, each.blob, each.shown_by)
+        """Of all blobs that are known by now, together."""
+        known = [each for each in self._open if each.blob is not None]
+        self._has_config = False
+
+        def ask(each: _Layer | None) -> None:
+            if each is not None:
+                self._see(each, self._blob(each), each.shown_by)
+            else:
+                size = self._client.blob_size(self._target.repository, self._image.id)
+                self._has_config = size == len(self._image.config_bytes)
+
+        self._client.authorize(push(self._target.repository))
+        together(ask, [*known, None])
+
+    def _take_made(self) -> None:
+        """Layers that an earlier image of the call has, too, and that were compressed for it."""
+        made = [each for each in self._open if each.blob is None and each.layer.diff_id in self._shared.made]
+        for each in made:
+            each.blob, each.shown_by = self._shared.made[each.layer.diff_id], "made"
+        together(lambda each: self._see(each, self._blob(each), "made"), made)
 
     def _see(self, each: _Layer, blob: Descriptor, shown_by: Shown) -> bool:
         """Whether the repository has this blob for the layer; then it is done."""
@@ -304,9 +374,15 @@ class _Push:
         size = self._client.blob_size(repository, blob.digest)
         return size is not None and size in (-1, blob.size)
 
-    @staticmethod
     def _finish(
-        each: _Layer, blob: Descriptor, shown_by: Shown, how: How, *, source: str | None = None, **more: Any
+        self,
+        each: _Layer,
+        blob: Descriptor,
+        shown_by: Shown,
+        how: How,
+        *,
+        source: str | None = None,
+        **more: Any,
     ) -> None:
         each.blob, each.shown_by = blob, shown_by
         each.done = PushedBlob(
@@ -319,6 +395,9 @@ class _Push:
             shown_by=shown_by,
             **more,
         )
+        self._shared.holds(self._target.repository, blob.digest)
+        if how != "sent" and blob.digest in self._expected:
+            self._expect({digest: size for digest, size in self._expected.items() if digest != blob.digest})
         if each.body is not None:
             each.body.close()
             each.body = None
@@ -368,30 +447,62 @@ class _Push:
                     self._looked_at.append(repository)
             return self._claimed[repository]
 
-    def _mount(self) -> None:
-        for each in self._open:
-            if each.blob is not None:
-                self._mounted_from_any(each, each.blob, each.shown_by)
-
     def _mounted_from_any(self, each: _Layer, blob: Descriptor, shown_by: Shown) -> bool:
-        return any(self._mounted(each, blob, shown_by, source) for source in self._sources)
+        """Asks where it is known to be, where the user says that it may be, and where images like this one are."""
+        for source in self._shared.known_holders(blob.digest):
+            if self._mounted(each, blob, shown_by, source, known=True):
+                return True
+        if any(self._mounted(each, blob, shown_by, source) for source in self._sources):
+            return True
+        if blob.size < WORTH_ASKING_BYTES:
+            return False
+        platform, tag = self._image.platform, self._target.tag or "latest"
+        return any(
+            self._mounted(each, blob, shown_by, source, known=True)
+            for source in self._shared.holders(blob.digest, self._siblings, platform, tag)
+        )
 
-    def _mounted(self, each: _Layer, blob: Descriptor, shown_by: Shown, source: str) -> bool:
-        if source in self._closed or source == self._target.repository:
+    def _mounted(
+        self, each: _Layer, blob: Descriptor, shown_by: Shown, source: str, *, known: bool = False
+    ) -> bool:
+        """``known``: the source has the blob, as far as can be told without asking it."""
+        if source == self._target.repository:
+            return False
+        refused = self._shared.refusal(source)
+        if refused is not None:
+            if known:
+                self._refused.setdefault(each.number, (source, refused, True))
             return False
         try:
-            if not self._has(source, blob):
+            if not known and not self._has(source, blob):
                 return False
-            location = self._client.mount(self._target.repository, blob.digest, source)
+            answer = self._client.mount(self._target.repository, blob.digest, source)
         except RegistryError as error:  # it may be closed to this user; the layers can still be sent
-            self._closed.add(source)
+            self._shared.refuse(source, error.message)
             self._note(f"nothing more is mounted from {source}: {error.message}")
             return False
-        if location is not None:
-            self._client.cancel_upload(self._target.repository, location)
-            return False
-        self._finish(each, blob, shown_by, "mounted", source=source)
-        return True
+        if answer.mounted:
+            self._shared.mounted()
+            self._finish(each, blob, shown_by, "mounted", source=source)
+            return True
+        why = f"{self._target.name} answers {answer.status} to a mount"
+        self._shared.refuse(source, why, has_it=True)
+        self._refused.setdefault(each.number, (source, why, answer.location is not None))
+        if answer.location is not None:
+            self._begun.append(answer.location)
+        return False
+
+    def _refusals(self) -> Iterator[Refusal]:
+        """What was sent for want of a mount, by the repositories that have it."""
+        found: dict[str, Refusal] = {}
+        for each in self._layers:
+            refused = self._refused.get(each.number)
+            if refused is None or each.done is None or each.done.how != "sent":
+                continue
+            source, why, began = refused
+            before = found.get(source) or Refusal(source, why, 0, began)
+            found[source] = replace(before, sent_bytes=before.sent_bytes + each.done.sent_bytes)
+        yield from found.values()
 
     # --- sending ---
 
@@ -412,10 +523,9 @@ class _Push:
             ready: dict[int, Future[None]] = {
                 each.number: compressors.submit(self._compress, each, bodies)
                 for each in firsts.values()
-                if each.blob is None
+                if each.blob is None or self._will_be_sent(each)
             }
             sending: list[Future[None]] = []
-            self._sending = {each.number: each.blob.size for each in firsts.values() if each.blob is not None}
             try:
                 begin = time.monotonic()
                 for each in firsts.values():
@@ -423,9 +533,9 @@ class _Push:
                         self._progress.doing("compressing")
                         ready[each.number].result()
                     if self._options.parallel == 1:
-                        self._bring_layer(each)
+                        self._bring_layer(each, bodies)
                     else:
-                        sending.append(senders.submit(self._bring_layer, each))
+                        sending.append(senders.submit(self._bring_layer, each, bodies))
                 for future in sending:
                     future.result()
                 one_by_one = sum(each.done.seconds for each in firsts.values() if each.done is not None)
@@ -444,28 +554,34 @@ class _Push:
         body, blob = compressed(self._opened, each.number, self._options.access.stopped)
         bodies.callback(body.close)
         each.body, each.blob, each.shown_by = body, blob, "made"
+        self._shared.made[each.layer.diff_id] = blob
         with self._lock:
             self._packed_s += time.thread_time() - begin
             self._packed_bytes += each.layer.uncompressed_bytes or 0
 
-    def _bring_layer(self, each: _Layer) -> None:
+    def _will_be_sent(self, each: _Layer) -> bool:
+        """Whether a layer that was compressed for another image is needed once more: nothing is mounted there."""
+        return each.shown_by == "made" and self._shared.never
+
+    def _bring_layer(self, each: _Layer, bodies: ExitStack) -> None:
         """Finds what was compressed here, or a blob that is shown to be the same; sends it where there is none."""
         blob = self._blob(each)
-        if each.body is not None and (
-            self._see(each, blob, "made")
-            or self._mounted_from_any(each, blob, "made")
-            or (self._options.verify and self._compared_with_any(each))
-        ):
+        fresh = each.body is not None
+        if (fresh and self._see(each, blob, "made")) or self._mounted_from_any(each, blob, each.shown_by):
             return
-        if each.body is not None and blob.size >= WORTH_A_WORD_BYTES:
+        if fresh and self._options.verify and self._compared_with_any(each):
+            return
+        if fresh and blob.size >= WORTH_A_WORD_BYTES:
             self._warn(each)
+        if each.shown_by == "made" and each.body is None:
+            self._compress(each, bodies)
         self._send(each)
 
     def _compared_with_any(self, each: _Layer) -> bool:
         """Whether a blob that a tag names for the layer is in fact the layer."""
         left = MOST_COMPARED
         for repository in (self._target.repository, *self._sources):
-            if repository in self._closed:
+            if self._shared.refusal(repository) is not None:
                 continue
             for claim in self._claims(repository).get(each.layer.diff_id, ()):
                 left -= 1
@@ -497,7 +613,8 @@ class _Push:
         if self._warned or self._options.verify or self._options.trust_tags:
             return
         for repository in (self._target.repository, *self._sources):
-            found = None if repository in self._closed else self._claims(repository).get(each.layer.diff_id)
+            closed = self._shared.refusal(repository) is not None
+            found = None if closed else self._claims(repository).get(each.layer.diff_id)
             if found and not self._warned:
                 self._warned = True
                 self._note(
@@ -511,9 +628,8 @@ class _Push:
         blob = self._blob(each)
         begin = time.monotonic()
         self._progress.doing(f"layer {each.number + 1} of {len(self._layers)}")
-        with self._lock:
-            self._sending[each.number] = blob.size
-            self._progress.plan(sum(self._sending.values()))
+        self._expect({**self._expected, blob.digest: blob.size})
+        self._progress.sends(blob.digest, blob.size)
         body = cast("BinaryIO", each.body) if each.body else self._opened.open_blob(each.number)
         try:
             sent, resumed = self._bring(blob, body)
@@ -540,22 +656,31 @@ class _Push:
             blob.size,
             body,
             chunk_bytes=self._options.chunk_bytes,
-            moved=lambda offset: self._progress.moved(blob.digest, offset),
+            moved=lambda offset: self._progress.moved(self._moving(blob.digest), offset),
             told=self._note,
         )
-        sent = upload.run()
+        sent = upload.run(self._take_begun())
         return sent.sent_bytes, sent.resumed_bytes
+
+    def _take_begun(self) -> str | None:
+        """An upload that the registry began in place of a mount: it is of no blob yet."""
+        with self._lock:
+            return self._begun.pop() if self._begun else None
 
     def _note(self, text: str) -> None:
         self._notes.append(text)
         self._progress.told(text)
+
+    def _moving(self, digest: str) -> str:
+        """A blob on its way to this repository, for the progress."""
+        return f"{self._target}@{digest}"
 
     def _bring_small(self, digest: str, data: bytes) -> int:
         """In one request; the bytes that left, with those of tries that failed."""
         repository, sent, tries = self._target.repository, 0, 0
         while True:
             tries += 1
-            location = self._client.start_upload(repository)
+            location = self._take_begun() or self._client.start_upload(repository)
             sign = "&" if "?" in location else "?"
             answer = self._client.request(
                 "PUT",
@@ -568,16 +693,15 @@ class _Push:
             if answer.status in (200, 201, 202, 204) or self._client.blob_size(repository, digest) == len(
                 data
             ):
-                self._progress.moved(digest, len(data))
+                self._progress.moved(self._moving(digest), len(data))
                 return sent
             # a PUT that was cut in the middle makes its upload useless: a new one, some times
             if answer.status not in (400, 404, 416) or tries > _SMALL_TRIES:
                 raise self._client.refusal(answer, f"push to {repository}")
 
     def _push_config(self) -> PushedBlob:
-        data, digest = self._image.config_bytes, self._image.id
-        if self._client.blob_size(self._target.repository, digest) == len(data):
-            return PushedBlob(None, digest, len(data), "present")
+        if self._has_config:
+            return PushedBlob(None, self._image.id, len(self._image.config_bytes), "present")
         return self._send_config()
 
     def _send_config(self) -> PushedBlob:
@@ -636,15 +760,20 @@ class _Push:
 
     def _check(self, blobs: Sequence[Descriptor], digest: str) -> None:
         repository = self._target.repository
-        for blob in dict.fromkeys(blobs):
-            if not self._has(repository, blob):
+
+        def check(blob: Descriptor | None) -> None:
+            if blob is not None and not self._has(repository, blob):
                 raise RegistryError(
                     f"{self._target.name} does not have the layer {blob.digest[:19]}… that was pushed",
                     "push again",
                 )
-        there = self._client.manifest(repository, digest)
-        if there is None or there.digest != digest:
-            raise RegistryError(f"{self._target.name} does not have the image under its digest", "push again")
+            there = self._client.manifest(repository, digest) if blob is None else None
+            if blob is None and (there is None or there.digest != digest):
+                raise RegistryError(
+                    f"{self._target.name} does not have the image under its digest", "push again"
+                )
+
+        together(check, [*dict.fromkeys(blobs), None])
 
 
 def _content(each: _Layer) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from imgopt.errors import ImgoptError
@@ -32,6 +33,18 @@ class PushedBlob:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A repository that has layers of the image, of which the registry mounted none: ``why``, and ``sent_bytes`` of those
+    layers that were sent instead. What was asked cost nothing where the registry began an upload in its answer
+    (``began``), which took the bytes."""
+
+    source: str
+    why: str
+    sent_bytes: int
+    began: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PushResult:
     """Everything measured here. ``seconds``: from the first question to the last check; ``sending_s``: while bytes of
     blobs were under way. ``digest``: the manifest's. ``looked_at``: repositories of which a tag's word was taken or compared.
@@ -52,6 +65,7 @@ class PushResult:
     packed_s: float = 0.0
     read_bytes: int = 0
     notes: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
 
     @property
     def blobs(self) -> tuple[PushedBlob, ...]:
@@ -68,6 +82,15 @@ class PushResult:
     def bytes_of(self, how: How) -> int:
         """Bytes of the blobs that were sent, mounted, or there already."""
         return sum(blob.size for blob in self.blobs if blob.how == how)
+
+    @property
+    def mounted_from(self) -> Mapping[str, int]:
+        """Bytes that were mounted, by the repositories that they come from."""
+        found: dict[str, int] = {}
+        for blob in self.blobs:
+            if blob.source is not None:
+                found[blob.source] = found.get(blob.source, 0) + blob.size
+        return found
 
     @property
     def bytes_per_s(self) -> int | None:
@@ -116,6 +139,25 @@ class PushedAll:
 
     def bytes_of(self, how: How) -> int:
         return sum(each.bytes_of(how) for each in self.results)
+
+    @property
+    def mounted_from(self) -> Mapping[str, int]:
+        found: dict[str, int] = {}
+        for each in self.results:
+            for source, size in each.mounted_from.items():
+                found[source] = found.get(source, 0) + size
+        return found
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Each repository once, with the bytes of all images."""
+        found: dict[tuple[str, str], Refusal] = {}
+        for each in (refusal for result in self.results for refusal in result.refusals):
+            before = found.get((each.source, each.why))
+            found[each.source, each.why] = (
+                each if before is None else replace(before, sent_bytes=before.sent_bytes + each.sent_bytes)
+            )
+        return tuple(found.values())
 
     @property
     def packed_bytes(self) -> int:

@@ -1,27 +1,75 @@
-"""Several images of one call, to one or several registries: one connection each, and one failure stops no other."""
+"""Several images of one call: one connection to each registry, and one failure stops no other.
+
+The images are asked for at the same time and named at the same time, but compressed and sent in the call's order, one after
+the other: a link is no faster when it is shared, and what several images have is sent with the first of them and mounted for
+the others. Run again after a cut, the same image is the first, and goes on where it was.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
+from threading import Event, Lock
 
 from imgopt.errors import ImgoptError
 from imgopt.images.model import OpenImage
-from imgopt.registry.push import Progress, PushOptions, Silent, push_image
+from imgopt.registry.client import Access, Client
+from imgopt.registry.credentials import Credentials, credentials_for
+from imgopt.registry.errors import Interrupted
+from imgopt.registry.push import Progress, PushOptions, Silent, push_image, told_by
 from imgopt.registry.result import Outcome, PushedAll
+from imgopt.registry.siblings import Shared
+from imgopt.registry.target import Target, parse_target
+
+#: Images that are looked at in advance.
+_MOST_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An image that is still to be opened (``source`` names it), and where it goes (``REGISTRY/REPO[:TAG]``). ``place``:
-    where that is said."""
+    """An image that is still to be opened (``source`` names it), and where it goes (``REGISTRY/REPO[:TAG]``). ``spools``:
+    opening it takes room on the disk, so it waits for its turn."""
 
     source: str
     target: str
     open: Callable[[], AbstractContextManager[OpenImage]]
-    place: str = ""
+    spools: bool = False
+
+
+class Connections:
+    """Registries, each connected to once for each login: Podman's configuration may have one for each repository."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._asked: dict[str, Credentials | None] = {}
+        self._open: dict[tuple[str, Credentials | None], Shared | ImgoptError] = {}
+        self._lock = Lock()
+
+    def shared(self, target: Target) -> Shared:
+        """Raises for each image again what the first was told: a registry that is not reached is not waited for twice."""
+        with self._lock:
+            known = credentials_for(target, self._asked)
+            found = self._open.get((target.host, known))
+            if found is None:
+                client = Client(target, self._access, lambda _: known)
+                try:
+                    client.connect()
+                    found = Shared(client)
+                except ImgoptError as error:
+                    client.close()
+                    found = error
+                self._open[target.host, known] = found
+        if isinstance(found, ImgoptError):
+            raise _again(found)
+        return found
+
+    def close(self) -> None:
+        for each in self._open.values():
+            if isinstance(each, Shared):
+                each.client.close()
 
 
 def push_all(
@@ -31,18 +79,57 @@ def push_all(
 
     What goes wrong with one is told in its `Outcome`. Raises Interrupted when it was stopped; what was sent stays noted.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     options, progress = options or PushOptions(), progress or Silent()
     begin = time.monotonic()
-    outcomes = []
-    for order in orders:
-        progress.doing(f"reading {order.source}")
+    whole, turns = _Whole(progress, len(orders)), _Turns(len(orders), options.access.stopped)
+    connections = Connections(told_by(progress, options.access))
+    options = replace(options, siblings=(*(each.target for each in orders), *options.siblings))
+
+    def push(number: int) -> Outcome:
+        order, turn = orders[number], turns.turn(number)
         try:
-            with order.open() as opened:
-                result = push_image(opened, order.target, options, progress)
-            outcomes.append(Outcome(order.source, order.target, replace(result, source=order.source)))
+            with ExitStack() as opened:
+                if order.spools:
+                    turn.wait()
+                whole.of(number).doing(f"reading {order.source}")
+                image = opened.enter_context(order.open())
+                shared = connections.shared(parse_target(order.target))
+                result = push_image(
+                    image, order.target, options, whole.of(number), shared=shared, turn=turn.taken()
+                )
+            whole.ended(number)
+            return Outcome(order.source, order.target, replace(result, source=order.source))
         except ImgoptError as error:
-            outcomes.append(Outcome(order.source, order.target, error=_named(error, order)))
-    return PushedAll(tuple(outcomes), time.monotonic() - begin)
+            whole.ended(number)
+            return Outcome(order.source, order.target, error=_named(error, order))
+        finally:
+            turn.pass_on()
+
+    pool = ThreadPoolExecutor(max(1, min(_MOST_AT_ONCE, len(orders))))
+    try:
+        outcomes = tuple(pool.map(push, range(len(orders))))
+    except Interrupted:
+        pool.shutdown(cancel_futures=True)  # who is in the middle of a chunk ends it
+        raise
+    except KeyboardInterrupt:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    except Exception:
+        pool.shutdown()  # the others are pushed before a bug is told
+        raise
+    finally:
+        connections.close()
+    pool.shutdown()
+    return PushedAll(outcomes, time.monotonic() - begin)
+
+
+def _again(error: ImgoptError) -> ImgoptError:
+    """The same error, to be told of another image."""
+    import copy
+
+    return copy.copy(error)
 
 
 def _named(error: ImgoptError, order: Order) -> ImgoptError:
@@ -50,3 +137,108 @@ def _named(error: ImgoptError, order: Order) -> ImgoptError:
     error.message = f"not pushed to {order.target}: {error.message}"
     error.path = error.path or order.source
     return error
+
+
+class _Turns:
+    """Who goes before whom: each after the one before it has passed on."""
+
+    def __init__(self, count: int, stopped: Callable[[], bool]) -> None:
+        self._passed, self._stopped = [Event() for _ in range(count)], stopped
+
+    def turn(self, number: int) -> _Turn:
+        return _Turn(self._passed[number - 1] if number else None, self._passed[number], self._stopped)
+
+
+class _Turn:
+    def __init__(self, before: Event | None, own: Event, stopped: Callable[[], bool]) -> None:
+        self._before, self._own, self._stopped = before, own, stopped
+
+    def wait(self) -> None:
+        """Interrupted when it was stopped meanwhile."""
+        while self._before is not None and not self._before.wait(0.2):
+            if self._stopped():
+                raise Interrupted
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[None]:
+        self.wait()
+        try:
+            yield
+        finally:
+            self._own.set()
+
+    def pass_on(self) -> None:
+        """Also of a turn that was not taken: it is still after the one before it."""
+        with contextlib.suppress(Interrupted):
+            self.wait()
+        self._own.set()
+
+
+class _Whole:
+    """One progress for all images: how many are done, and the bytes of all that are known by now. A blob that several
+    images have counts once, as it is sent, until it has to be sent again."""
+
+    def __init__(self, progress: Progress, count: int) -> None:
+        self.progress, self._count = progress, count
+        self._expected: list[Mapping[str, int]] = [{} for _ in range(count)]
+        self._sent: dict[tuple[int, str], int] = {}
+        self._ended: set[int] = set()
+        self._lock = Lock()
+
+    def of(self, number: int) -> _Part:
+        return _Part(self, number)
+
+    def ended(self, number: int) -> None:
+        with self._lock:
+            self._ended.add(number)
+        self.doing("")
+
+    def doing(self, text: str) -> None:
+        with self._lock:
+            done = len(self._ended)
+        self.progress.doing(f"{done} of {self._count} images pushed{': ' if text else ''}{text}")
+
+    def expects(self, number: int, blobs: Mapping[str, int]) -> None:
+        with self._lock:
+            self._expected[number] = blobs
+        self._tell()
+
+    def sends(self, number: int, digest: str, size: int) -> None:
+        with self._lock:
+            self._sent[number, digest] = size
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._lock:
+            sent = {digest for _, digest in self._sent}
+            waiting = {
+                digest: size
+                for blobs in self._expected
+                for digest, size in blobs.items()
+                if digest not in sent
+            }
+            every = {f"{number} {digest}": size for (number, digest), size in self._sent.items()}
+        self.progress.expects({**waiting, **every})
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One image's progress, as a part of the whole."""
+
+    whole: _Whole
+    number: int
+
+    def doing(self, text: str) -> None:
+        self.whole.doing(text)
+
+    def expects(self, blobs: Mapping[str, int]) -> None:
+        self.whole.expects(self.number, blobs)
+
+    def sends(self, digest: str, size: int) -> None:
+        self.whole.sends(self.number, digest, size)
+
+    def moved(self, blob: str, offset: int) -> None:
+        self.whole.progress.moved(blob, offset)
+
+    def told(self, text: str) -> None:
+        self.whole.progress.told(text)

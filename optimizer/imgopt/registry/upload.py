@@ -396,7 +396,7 @@ class Upload:
         self._failures += 1
         if self._failures < self._client.access.tries:
             if status == 401:
-                self._client.renew(answer)
+                self._client.renew(answer, push(self._repository))
                 return
             if status in MOVED:
                 self._session = replace(self._session, location=self._client.location(answer))

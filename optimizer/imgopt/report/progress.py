@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from imgopt.report.terminal import is_terminal
@@ -32,22 +32,31 @@ class _Counted:
         self.begin: float | None = None
 
     def plan(self, total_bytes: int) -> None:
-        self.total = max(self.total, total_bytes)
+        """Bytes that will be sent."""
+        self.total = total_bytes
 
-    def moved(self, digest: str, offset: int) -> None:
+    def expects(self, blobs: Mapping[str, int]) -> None:
+        self.plan(sum(blobs.values()))
+
+    def sends(self, digest: str, size: int) -> None: ...
+
+    def moved(self, blob: str, offset: int) -> None:
         with self._lock:
             self.begin = self.begin or time.monotonic()
-            self._firsts.setdefault(digest, offset)
-            self._offsets[digest] = offset
+            self._firsts.setdefault(blob, offset)
+            self._offsets[blob] = offset
 
     @property
     def done(self) -> int:
-        return sum(self._offsets.values())
+        with self._lock:
+            return sum(self._offsets.values())
 
     @property
     def bytes_per_s(self) -> float:
         seconds = time.monotonic() - self.begin if self.begin else 0.0
-        return (self.done - sum(self._firsts.values())) / seconds if seconds > 1 else 0.0
+        with self._lock:
+            before = sum(self._firsts.values())
+        return (self.done - before) / seconds if seconds > 1 else 0.0
 
 
 class Lines(_Counted):
@@ -57,20 +66,24 @@ class Lines(_Counted):
         super().__init__()
         self._last = time.monotonic()
 
-    def doing(self, text: str) -> None: ...
+        self._doing = ""
+
+    def doing(self, text: str) -> None:
+        self._doing = text
 
     def told(self, text: str) -> None:
         _say(text)
 
-    def moved(self, digest: str, offset: int) -> None:
-        super().moved(digest, offset)
+    def moved(self, blob: str, offset: int) -> None:
+        super().moved(blob, offset)
         now = time.monotonic()
         if now - self._last < _LINE_SECONDS:
             return
         self._last = now
         speed = self.bytes_per_s
-        left = f", {duration((self.total - self.done) / speed)} left" if speed > 0 else ""
-        _say(f"{megabytes(self.done)} of {megabytes(self.total)}, {rate(_rounded(speed))}{left}")
+        left = f", {duration(max(0, self.total - self.done) / speed)} left" if speed > 0 else ""
+        doing = f" ({self._doing})" if self._doing else ""
+        _say(f"{megabytes(self.done)} of {megabytes(self.total)}, {rate(_rounded(speed))}{left}{doing}")
 
 
 class Bar(_Counted):
@@ -88,8 +101,8 @@ class Bar(_Counted):
         super().plan(total_bytes)
         self._progress.update(self._task, total=self.total or None)
 
-    def moved(self, digest: str, offset: int) -> None:
-        super().moved(digest, offset)
+    def moved(self, blob: str, offset: int) -> None:
+        super().moved(blob, offset)
         self._progress.update(self._task, completed=self.done)
 
     def told(self, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from imgopt.registry.result import Bandwidth, Mounts, PushedBlob, PushResult
+from imgopt.registry.result import Bandwidth, Mounts, PushedAll, PushedBlob, PushResult
 from imgopt.report import mounts as report_mounts
 from imgopt.report.layout import Line, dim, head, line, table, visible
 from imgopt.report.markdown import code, escaped, markdown_table
@@ -26,8 +26,20 @@ def text(result: PushResult, *, width: int, quiet: bool) -> list[Line]:
     rows.append(["config", _how(result.config), "", megabytes(result.config.size)])
     lines += table(rows, left=3)
     lines.append(line(_sum(result)))
-    lines += [dim(note) for note in result.notes]
+    lines += [dim(each) for each in (*mounts_said(result), *result.notes)]
     return lines
+
+
+def mounts_said(result: PushResult | PushedAll) -> list[str]:
+    """What the registry's other repositories gave, and what it cost that some did not."""
+    given = [f"{megabytes(size)} from {source}" for source, size in result.mounted_from.items()]
+    said = [f"mounted, not sent: {', '.join(given)}"] if given else []
+    for each in result.refusals:
+        cost = "the question cost nothing" if each.began else "the question cost a round trip"
+        said.append(
+            f"not mounted from {each.source}: {each.why}; {megabytes(each.sent_bytes)} that it has were sent, {cost}"
+        )
+    return said
 
 
 def _how(blob: PushedBlob) -> str:
@@ -74,7 +86,7 @@ def markdown(result: PushResult) -> str:
         f"### imgopt push: {escaped(_sum(result))}",
         f"{code(result.target)} is {code(result.digest)} ({escaped(result.platform)}).",
         markdown_table(["layer", "made by", "bytes", ""], rows, left=2),
-        *(f"- {escaped(note)}" for note in result.notes),
+        *(f"- {escaped(each)}" for each in (*mounts_said(result), *result.notes)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -101,7 +113,23 @@ def push_object(result: PushResult) -> dict[str, Any]:
         },
         "read_bytes": result.read_bytes,
         "learned_from": list(result.looked_at),
+        **mounts_object(result),
         "notes": list(result.notes),
+    }
+
+
+def mounts_object(result: PushResult | PushedAll) -> dict[str, Any]:
+    return {
+        "mounted_from": dict(result.mounted_from),
+        "refused_mounts": [
+            {
+                "repository": each.source,
+                "why": each.why,
+                "sent_bytes": each.sent_bytes,
+                "began_upload": each.began,
+            }
+            for each in result.refusals
+        ],
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from imgopt.registry.result import Outcome, PushedAll
 from imgopt.report.layout import Line, dim, line, table, visible
 from imgopt.report.markdown import code, escaped, markdown_table
-from imgopt.report.push import push_object
+from imgopt.report.push import mounts_object, mounts_said, push_object
 from imgopt.units import duration, megabytes
 
 
@@ -27,6 +27,7 @@ def text(found: PushedAll, *, width: int, quiet: bool) -> list[Line]:
     header: list[Line | str] = ["", "", "sent", "mounted", "there"]
     lines = table([header, *rows], left=2)
     lines.append(line(_sum(found)))
+    lines += [dim(each) for each in mounts_said(found)]
     lines += [dim(f"{visible(each.target)}: {note}") for each in found.results for note in each.notes]
     return lines
 
@@ -73,6 +74,7 @@ def markdown(found: PushedAll) -> str:
         "<!-- imgopt: push -->",
         f"### imgopt push: {escaped(_sum(found))}",
         markdown_table(["target", "", "sent", "mounted", "there"], rows, left=2),
+        *(f"- {escaped(each)}" for each in mounts_said(found)),
         *(f"- {escaped(str(error))}" for error in found.errors),
         *(f"- {escaped(f'{each.target}: {note}')}" for each in found.results for note in each.notes),
     ]
@@ -92,6 +94,7 @@ def all_object(found: PushedAll) -> dict[str, Any]:
             "mounted_bytes": found.bytes_of("mounted"),
             "present_bytes": found.bytes_of("present"),
             "seconds": round(found.seconds, 3),
+            **mounts_object(found),
             "compressed_here": {
                 "uncompressed_bytes": found.packed_bytes,
                 "processor_s": round(found.packed_s, 3),

@@ -36,6 +36,18 @@ class Wanted:
     place: str
     name: str | None = None
 
+    @property
+    def spools(self) -> bool:
+        """Whether opening it writes the image to the disk: a daemon's, or an archive that is compressed as a whole."""
+        scheme, _, rest = self.image.partition(":")
+        path = Path(rest if scheme == "oci" else self.image)
+        try:
+            if scheme == "oci" and not path.exists():
+                path = Path(rest.rpartition(":")[0])
+            return not path.is_dir() and not (path.is_file() and path.suffix == ".tar")
+        except ValueError:  # a NUL: opening it says so
+            return False
+
     def open(self, platform: str | None) -> AbstractContextManager[OpenImage]:
         if self.name is not None:
             return open_named(self.image, self.name, platform)
