@@ -1,0 +1,40 @@
+"""Reads shell text (RUN, CMD and ENTRYPOINT in shell form, `sh -c` scripts, start scripts) into commands.
+
+Read to be understood rather than run: simple commands with their words, the operators between them, the blocks around
+them, the functions. What cannot be read is reported (``Script.broken``), and callers then decline instead of guessing.
+Offsets count characters of the text that was given.
+"""
+
+from imgopt.shell.model import Command, Function, Loop, Script, Word
+from imgopt.shell.reader import parse
+from imgopt.shell.running import (
+    ARGUMENTS,
+    SHELLS,
+    Started,
+    all_commands,
+    first_word,
+    redefined,
+    shell_script,
+    started,
+    text_of,
+    texts_of,
+)
+
+__all__ = [
+    "ARGUMENTS",
+    "SHELLS",
+    "Command",
+    "Function",
+    "Loop",
+    "Script",
+    "Started",
+    "Word",
+    "all_commands",
+    "first_word",
+    "parse",
+    "redefined",
+    "shell_script",
+    "started",
+    "text_of",
+    "texts_of",
+]

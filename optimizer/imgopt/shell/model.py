@@ -1,0 +1,147 @@
+"""What a shell text is read into: words, commands, loops, functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from imgopt.dockerfile import expand
+
+#: Written without quotes, they make a word that is no plain value: an array, a process substitution, `$'…'`.
+_OPAQUE = re.compile(r"\((?!\(\Z)|[<>]\(|[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=\(|[^\"']*\$[\"']")
+
+
+@dataclass(frozen=True)
+class Word:
+    """A shell word as written; ``start`` and ``end`` are offsets into the script."""
+
+    text: str
+    start: int
+    end: int
+
+    @property
+    def literal(self) -> str | None:
+        """The word without its quotes, or None when its value depends on the environment."""
+        return _literal(self.text)
+
+    def value(self, variables: Mapping[str, str | None]) -> str | None:
+        """The word expanded with what is known, or None when something in it is not known."""
+        text = self.text
+        if "$(" in text or "`" in text or _special(text) or _OPAQUE.match(text):
+            return None
+        names = set(re.findall(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)", _unquoted_single(text)))
+        if any(variables.get(name) is None and not _has_default(text, name) for name in names):
+            return None
+        return expand(text, variables).value
+
+
+@dataclass(frozen=True)
+class Command:
+    """A simple command. ``operator`` is what stands before it ("" for the first).
+
+    ``function`` is the function in whose body it stands; ``inner`` says that it stands in a substitution, so that
+    what it prints becomes a word of another command. Bash's `[[ … ]]` and `(( … ))` are commands of these names.
+    """
+
+    assignments: tuple[Word, ...]
+    words: tuple[Word, ...]
+    redirects: tuple[tuple[str, Word], ...]
+    start: int
+    end: int
+    operator: str
+    follows: str  # the operator after it: "&" means it runs in the background, "|" that it feeds a pipe
+    depth: int = 0  # how many blocks (if, for, subshell …) are around it
+    function: str | None = None
+    inner: bool = False
+
+    @property
+    def name(self) -> str | None:
+        return self.words[0].literal if self.words else None
+
+    @property
+    def program(self) -> str | None:
+        """The command's name without its directory."""
+        return self.name.rsplit("/", 1)[-1] if self.name else None
+
+    @property
+    def args(self) -> tuple[Word, ...]:
+        return self.words[1:]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """``for variable in words; do body; done``; the body's commands follow it in ``Script.commands`` too."""
+
+    variable: str
+    words: tuple[Word, ...]
+    body: tuple[Command | Loop, ...]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function that a script defines. ``certain``: at the top of the script, where nothing decides whether."""
+
+    name: str
+    start: int
+    end: int
+    certain: bool
+
+
+@dataclass(frozen=True)
+class Script:
+    """``inner`` are the commands in substitutions, which `commands` has not."""
+
+    text: str
+    nodes: tuple[Command | Loop, ...]
+    broken: bool
+    functions: tuple[Function, ...] = ()
+    inner: tuple[Command, ...] = ()
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        return tuple(flatten(self.nodes))
+
+    @property
+    def plain(self) -> bool:
+        """Only simple commands, one after the other: nothing conditional, looped, piped or backgrounded."""
+        return not self.broken and all(
+            isinstance(node, Command)
+            and node.depth == 0
+            and node.operator in ("", "&&", ";", "\n")
+            and node.follows in ("", "&&", ";", "\n")
+            for node in self.nodes
+        )
+
+
+def flatten(nodes: tuple[Command | Loop, ...]) -> Iterator[Command]:
+    for node in nodes:
+        if isinstance(node, Loop):
+            yield from flatten(node.body)
+        else:
+            yield node
+
+
+@lru_cache(maxsize=8192)
+def _literal(text: str) -> str | None:
+    """Asked again and again: every rule looks at the same words."""
+    return None if _dynamic(text) or _OPAQUE.match(text) else expand(text, {}).value
+
+
+def _unquoted_single(text: str) -> str:
+    return re.sub(r"'[^']*'", "", text) if '"' not in text else text
+
+
+def _special(text: str) -> bool:
+    """Positional and special parameters, arithmetic: never known beforehand."""
+    return re.search(r"\$[0-9@*#?$!-]|\$\{[0-9@*#?!-]|\$\(\(", _unquoted_single(text)) is not None
+
+
+def _dynamic(text: str) -> bool:
+    bare = _unquoted_single(text)
+    return re.search(r"(?<!\\)\$[A-Za-z_{(0-9@*#?$!-]", bare) is not None or "`" in bare
+
+
+def _has_default(text: str, name: str) -> bool:
+    return re.search(r"\$\{" + re.escape(name) + r":?[-+=]", text) is not None
