@@ -145,12 +145,17 @@ def _problems(jar: Jar) -> list[str]:
 
 
 def _facts(jar: Jar) -> list[str]:
+    from imgopt.java.spring_boot import java_needed
+
     facts = [_KINDS.get(jar.kind, jar.kind)]
     if jar.spring_boot:
         facts[0] = facts[0].replace("Spring Boot", f"Spring Boot {jar.spring_boot}")
         if "Spring Boot" not in facts[0]:
             facts.append(f"Spring Boot {jar.spring_boot}")
-    if jar.java_major:
+    needed = java_needed(jar)
+    if needed is not None and needed[0] > (jar.java_major or 0):
+        facts.append(f"needs Java {needed[0]} ({needed[1]})")
+    elif jar.java_major:
         facts.append(f"Java {jar.java_major}")
     elif jar.java_hint:
         facts.append(f"Java {jar.java_hint} (by its manifest)")

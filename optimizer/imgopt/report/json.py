@@ -251,6 +251,13 @@ def _seconds(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
+def _needed(jar: Jar) -> Object | None:
+    from imgopt.java.spring_boot import java_needed
+
+    found = java_needed(jar)
+    return None if found is None else {"major": found[0], "source": found[1]}
+
+
 def jar_object(jar: Jar) -> Object:
     """One jar: what `imgopt jar --format json` prints under ``jar``."""
     from imgopt.report.jar import largest_libraries, layer_sizes
@@ -260,7 +267,12 @@ def jar_object(jar: Jar) -> Object:
         "bytes": jar.bytes,
         "kind": jar.kind,
         "spring_boot": jar.spring_boot,
-        "java": {"major": jar.java_major, "hint": jar.java_hint, "multi_release": jar.multi_release},
+        "java": {
+            "major": jar.java_major,
+            "needed": _needed(jar),
+            "hint": jar.java_hint,
+            "multi_release": jar.multi_release,
+        },
         "main_class": jar.main_class,
         "start_class": jar.start_class,
         "launcher": jar.launcher,

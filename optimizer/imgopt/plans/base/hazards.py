@@ -20,6 +20,7 @@ from imgopt.java.building import BUILD_TOOLS, JAVA_TOOLS
 from imgopt.java.command import is_java
 from imgopt.os_packages.commands import MANAGERS, commands_of, package_with
 from imgopt.picture.class_archives import brings_archives_alone
+from imgopt.picture.class_paths import code_places, running_options
 from imgopt.picture.scripts import command_text
 from imgopt.plans.base.adapting import first_number
 from imgopt.plans.tied import lacks_archive_of_the_jdk
@@ -870,6 +871,14 @@ def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Itera
                 "{} is not there to be read, so its native libraries are not known",
                 " ".join(artifact.sources),
             )
+        for place in code_places(picture):
+            if not place.known:
+                yield because(
+                    "unseen",
+                    "{} takes code from {}, which the image does not hold, so its native libraries are not known",
+                    place.where,
+                    place.written,
+                )
     for jar in picture.application_jars:
         yield from _native_needs(picture, jar, target, adaptation)
     copied = {artifact.instruction.number for artifact in picture.artifacts}
@@ -882,20 +891,19 @@ def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Itera
         for file in layer.files:
             if file.origin is not None and not _TEXT.search(file.path):
                 yield from _file_needs(file.path, file.origin, instruction, target, adaptation)
-    for call in picture.calls:
-        for option in call.options:
-            if option.startswith("-agentpath") or (
-                option.startswith("-agentlib:") and not option.startswith("-agentlib:jdwp")
-            ):
-                yield because("certain", "the start command loads a native agent ({})", option)
-            if option.startswith("-javaagent:"):
-                agent = _agent(picture, option)
-                if agent is None:
-                    yield because(
-                        "unseen", "the start command loads an agent that is not there to be read ({})", option
-                    )
-                else:
-                    yield from _native_needs(picture, agent, target, adaptation)
+    for option in {option.text: option for option in running_options(picture)}.values():
+        text = option.text
+        where = "the start command" if option.where in picture.start_commands else option.where
+        if text.startswith("-agentpath") or (
+            text.startswith("-agentlib:") and not text.startswith("-agentlib:jdwp")
+        ):
+            yield because("certain", "{} loads a native agent ({})", where, text)
+        if text.startswith("-javaagent:"):
+            agent = _agent(picture, text)
+            if agent is None:
+                yield because("unseen", "{} loads an agent that is not there to be read ({})", where, text)
+            else:
+                yield from _native_needs(picture, agent, target, adaptation)
 
 
 def _agent(picture: Picture, option: str) -> Jar | None:

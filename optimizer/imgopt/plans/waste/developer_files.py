@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from imgopt.dockerfile import Edit, writing
 from imgopt.os_packages import commands as packages
+from imgopt.picture.class_paths import class_path_is_open
 from imgopt.picture.runs import Run, runs_of, script_called
 from imgopt.scales import Applicability
 from imgopt.text.quoting import Unwritable
@@ -116,7 +117,7 @@ def _used_names(picture: Picture) -> set[str] | None:
         if call.jar is None or call.class_path is not None:
             return None
         names.add(posixpath.basename(call.jar))
-    if not names or "loader.path" in picture.document.text:
+    if not names or class_path_is_open(picture):
         return None
     for jar in picture.application_jars:
         names.update(posixpath.basename(entry) for entry in jar.class_path)
