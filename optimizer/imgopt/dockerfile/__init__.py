@@ -18,6 +18,7 @@ from imgopt.dockerfile.variables import (
     Scope,
     assignments,
     expand,
+    expand_body,
     scopes,
     variables_used,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "apply_edits",
     "assignments",
     "expand",
+    "expand_body",
     "parse",
     "scopes",
     "variables_used",

@@ -59,7 +59,8 @@ class Lexer:
     ``variables`` maps names to values; None says that no value is known. Such a name reads as empty, or takes
     its default, unless the mapping has a method ``hides`` that says it is set all the same; `missing` has those
     that the result depends on. With ``keep_unset``, references to names outside ``variables`` stay as they are;
-    ``raw`` keeps quotes, or quotes and escapes, too.
+    ``raw`` keeps quotes, or quotes and escapes, too. For a "body", that of a here-document which COPY writes, quotes are
+    characters like others, and names that the variables may hide stay as they are.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Lexer:
         escape: str = "\\",
         *,
         keep_unset: bool = False,
-        raw: Literal["", "quotes", "quotes and escapes"] = "",
+        raw: Literal["", "quotes", "quotes and escapes", "body"] = "",
     ) -> None:
         self.text = text.removeprefix("\ufeff")
         self.variables = variables
@@ -79,7 +80,8 @@ class Lexer:
         self.used: list[str] = []
         self.work = len(text)
         self._hides: Callable[[str], bool] = getattr(variables, "hides", lambda name: False)
-        self._raw_quotes = raw != ""
+        self._body = raw == "body"
+        self._raw_quotes = raw in ("quotes", "quotes and escapes")
         self._raw_escapes = raw == "quotes and escapes"
         self._plain = _plain(escape)
         self._position = 0
@@ -134,6 +136,9 @@ class Lexer:
                     break
                 if sign == "$":
                     parts.append((self._dollar(), False))
+                elif self._body and sign in "'\"<":
+                    self._position += 1
+                    parts.append((sign, False))
                 elif sign == "'":
                     parts.append((self._single_quotes(pattern), True))
                 elif sign == '"':
@@ -251,6 +256,8 @@ class Lexer:
         return name
 
     def _kept(self, name: str) -> bool:
+        if self._body:
+            return name not in self.variables and name.isidentifier() and self._hides(name)
         return self.keep_unset and name not in self.variables
 
     def _lookup(self, name: str) -> str | Literal[False] | None:

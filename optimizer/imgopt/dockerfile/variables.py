@@ -62,6 +62,19 @@ def expand(text: str, variables: Mapping[str, str | None], escape: str = "\\") -
     return Expansion(None if missing else value, missing)
 
 
+def expand_body(text: str, variables: Mapping[str, str | None]) -> Expansion:
+    """The body of a here-document as COPY and ADD write it: variables filled in, backslashes gone (that at the end of a
+    line, too), quotes as they are. What only the base image may set stays as it is written: ``$JAVA_HOME``.
+    """
+    lexer = Lexer(text, variables, raw="body")
+    try:
+        value = lexer.word()
+    except ShellError as error:
+        return Expansion(None, tuple(dict.fromkeys(lexer.missing)), str(error))
+    missing = tuple(dict.fromkeys(lexer.missing))
+    return Expansion(None if missing else value, missing)
+
+
 def variables_used(text: str, escape: str = "\\") -> tuple[str, ...]:
     """The names the text refers to, each once, in order; those in defaults and patterns, too.
 

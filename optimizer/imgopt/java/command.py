@@ -152,7 +152,7 @@ def _in_script(
         words = [
             part
             for word in command.words
-            for part in (["java"] if (word.start, word.text) in java else _expanded(word, reading))
+            for part in _with_java(_expanded(word, reading), (word.start, word.text) in java)
         ]
         inner = _calls(words, reading.known, command.follows == "&", read)
         if not inner and any(word.text in _HANDING_OVER for word in command.words):
@@ -160,6 +160,11 @@ def _in_script(
                 inner += _in_script(written, reading.known, read, place)
         found += [_from(each, reading.directory) for each in inner]
     return found
+
+
+def _with_java(words: list[str], java: bool) -> list[str]:
+    """What a word becomes of which only is known that it runs java."""
+    return ["java"] if java and not any(map(is_java, words)) else words
 
 
 def _each(nodes: Sequence[shell.Command | shell.Loop]) -> Iterator[shell.Command | shell.Loop]:

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from imgopt import shell
-from imgopt.dockerfile import Dockerfile, Instruction, expand
+from imgopt.dockerfile import Dockerfile, Instruction, expand, expand_body
 from imgopt.picture.paths import join, normal, seen_from
 from imgopt.picture.placing import fills_directory
-from imgopt.picture.scripts import script_of
+from imgopt.picture.scripts import body_of, script_of
 from imgopt.picture.settings import Setting
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ SMALL_LAYER_BYTES = 150
 class File:
     """A file in a stage. ``steady``: its modification time is fixed, so equal content gives equal bytes.
 
-    At most one of ``origin`` (a file of the build context), ``entry`` (an entry of a jar) is set; ``bytes``
-    is None when the size is not known.
+    At most one of ``origin`` (a file of the build context), ``entry`` (an entry of a jar), ``text`` (what a COPY's
+    here-document writes) is set; ``bytes`` is None when the size is not known.
     """
 
     path: str
@@ -97,6 +97,7 @@ class File:
     entry: tuple[Jar, Entry] | None = None
     releases: bool = True  # the content changes with each release
     steady: bool = False
+    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -261,8 +262,11 @@ class _Walker:
 
     def _copy(self, instruction: Instruction, scope: Mapping[str, str | None]) -> None:
         words = [self._expanded(word.text, scope) for word in instruction.words]
-        if instruction.heredocs or len(words) < 2 or words[-1] is None:
+        if len(words) < 2 or words[-1] is None:
             self._layer(instruction, (), complete=False)
+            return
+        if instruction.heredocs:
+            self._place_written(instruction, str(words[-1]), scope)
             return
         sources, target = [word for word in words[:-1] if word], str(words[-1])
         base = join(self.content.workdir, target)
@@ -277,6 +281,22 @@ class _Walker:
             self._place_from_stage(instruction, self.stages[number], sources, base, to_directory)
         else:
             self._place_from_context(instruction, sources, base, to_directory, scope)
+
+    def _place_written(self, instruction: Instruction, target: str, scope: Mapping[str, str | None]) -> None:
+        """Files that stand in the Dockerfile itself, as here-documents."""
+        base = join(self.content.workdir, target)
+        alone = len(instruction.words) == 2
+        to_directory = fills_directory(target, instruction.words[:-1]) or base in self.content.directories
+        written: list[File] = []
+        for heredoc in instruction.heredocs:
+            text: str | None = body_of(heredoc).text
+            if heredoc.expand:
+                text = expand_body(text or "", scope).value
+            if text is not None:
+                where = join(base, heredoc.tag) if to_directory or not alone else base
+                written.append(File(where, len(text.encode()), releases=False, text=text))
+        self._put(written)
+        self._layer(instruction, written, complete=len(written) == len(instruction.words) - 1)
 
     def _place_from_stage(
         self,

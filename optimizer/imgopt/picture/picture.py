@@ -6,9 +6,10 @@ be changed is decided by functions of a picture, which `once` keeps with it.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -21,7 +22,7 @@ from imgopt.picture.contents import File, Layer, StageContent, stage_contents
 from imgopt.picture.paths import join, normal
 from imgopt.picture.placing import fills_directory, target_of
 from imgopt.picture.platforms import built_for, predicted_for, pushed_together
-from imgopt.picture.scripts import ShellText, command_text, script_of, shell_text
+from imgopt.picture.scripts import ShellText, command_text, reader_of, script_of, shell_text
 from imgopt.picture.settings import Setting, settings
 
 if TYPE_CHECKING:
@@ -272,24 +273,50 @@ class Picture:
 
     @cached_property
     def start_scripts(self) -> tuple[tuple[File, str], ...]:
-        """Text files of the context that the final stage copies and that look like scripts."""
+        """Text files that the final stage copies, of the context or written by a here-document, and that look like
+        scripts or are handed to a shell."""
+        handed = self._handed_to_shells
         scripts: list[tuple[File, str]] = []
         for file in self.final.content.files.values():
-            if file.origin is None or file.bytes is None or file.bytes > MAX_SCRIPT_BYTES:
+            if file.bytes is None or file.bytes > MAX_SCRIPT_BYTES:
                 continue
-            named = file.path.endswith((".sh", ".bash"))
-            if not named and "." in file.path.rsplit("/", 1)[-1]:
+            name = posixpath.basename(file.path)
+            named = name.endswith((".sh", ".bash")) or name in handed
+            if not named and "." in name:
                 continue
-            try:
-                with file.origin.open("rb") as stream:
-                    data = stream.read(2)
-                    if data == b"#!" or named:
-                        data += stream.read(MAX_SCRIPT_BYTES)
-            except OSError:
-                continue
-            if (named or data.startswith(b"#!")) and b"\0" not in data:
-                scripts.append((file, data.decode("utf-8", "replace")))
+            text = _text_of(file, named=named)
+            if text is not None:
+                scripts.append((file, text))
         return tuple(scripts)
+
+    @cached_property
+    def started_scripts(self) -> tuple[tuple[File, str], ...]:
+        """Those of them that the container is seen to run: named by its commands, or by another of them. A project has
+        more of them (mvnw, gradlew, the developers' own), which do not count."""
+        said = [text for _, text in self.start_texts]
+        healthcheck = self.final.last("HEALTHCHECK")
+        said += [command_text(healthcheck)] if healthcheck is not None else []
+        waiting = list(self.start_scripts)
+        found: list[tuple[File, str]] = []
+        while said:
+            text = said.pop()
+            for script in [script for script in waiting if posixpath.basename(script[0].path) in text]:
+                waiting.remove(script)
+                said.append(script[1])
+                found.append(script)
+        return tuple(found)
+
+    @cached_property
+    def _handed_to_shells(self) -> frozenset[str]:
+        """Names of the files that the start command gives to a shell to read: ``sh /opt/start``."""
+        return frozenset(
+            posixpath.basename(word.literal)
+            for _, text in self.start_texts
+            for each in shell.started(text)
+            if each.command.program in shell.SHELLS
+            for word in each.command.args[:1]
+            if word.literal and not word.literal.startswith("-")
+        )
 
     @cached_property
     def start_commands(self) -> tuple[Instruction, ...]:
@@ -326,9 +353,40 @@ class Picture:
                 found += calls_in_argv(self.start_arguments(instruction), self.environment)
             else:
                 found += calls_in_script(text, self.environment)
-        for _, text in self.start_scripts:
-            found += calls_in_script(text, self.environment)
-        return tuple(found)
+        for file, text in self.start_scripts:
+            if reader_of(text) in (None, *shell.SHELLS):
+                found += calls_in_script(text, self.environment, file.path)
+        return tuple(map(self._located, found))
+
+    def _located(self, call: JavaCall) -> JavaCall:
+        """A call with the path of its jar: from where the script went before, and which file a pattern means."""
+        if call.jar is None:
+            return call
+        jar = call.jar
+        if not jar.startswith(("/", "$")) and call.directory != ".":
+            jar = posixpath.join("$PWD" if call.directory is None else call.directory, jar)
+        if call.pattern:
+            there = self._meant(self.at_start(jar))
+            return replace(call, jar=there or jar, pattern=there is None)
+        return replace(call, jar=jar)
+
+    def _meant(self, pattern: str) -> str | None:
+        """The one file that a shell's pattern means; None where there may be others."""
+        directory, recursive, name = pattern.partition("/**/")
+        content = self.final.content
+        if recursive:
+            below = {file.path: posixpath.basename(file.path) for file in content.below(normal(directory))}
+            found = [path for path, own in below.items() if _matches(name, own)]
+        else:
+            found = [path for path in content.matching(pattern.replace("[!", "[^")) if path in content.files]
+        if len(found) != 1 or any(
+            _may_bring_jars(self.script_of(run)) for run in self.final.instructions() if run.keyword == "RUN"
+        ):
+            return None
+        incomplete = any(
+            not layer.complete and layer.instruction.keyword in ("COPY", "ADD") for layer in self.layers
+        )
+        return None if incomplete else found[0]
 
     @cached_property
     def base_script(self) -> str | None:
@@ -612,6 +670,45 @@ def once(analysis: Callable[[Picture], Found]) -> Callable[[Picture], Found]:
         return cast("Found", picture.found[analysis])
 
     return found
+
+
+def _text_of(file: File, *, named: bool) -> str | None:
+    """The text of a script; ``named``: its name or its use says that it is one, else ``#!`` does."""
+    if file.text is not None:
+        return file.text if named or file.text.startswith("#!") else None
+    if file.origin is None:
+        return None
+    try:
+        with file.origin.open("rb") as stream:
+            data = stream.read(2)
+            if data != b"#!" and not named:
+                return None
+            data += stream.read(MAX_SCRIPT_BYTES)
+    except OSError:
+        return None
+    return data.decode("utf-8", "replace") if b"\0" not in data else None
+
+
+#: RUN commands that put no jar anywhere.
+_NO_JARS = frozenset(
+    "addgroup adduser apk apt apt-get cd chmod chown chgrp dnf echo export find groupadd ln ls locale-gen microdnf mkdir "
+    "rm sed set touch true update-ca-certificates useradd usermod yum [ test".split()
+)
+
+
+def _may_bring_jars(read: ShellText) -> bool:
+    return read.script.broken or any(
+        not command.words or command.program not in _NO_JARS for command in shell.all_commands(read.text)
+    )
+
+
+def _matches(pattern: str, name: str) -> bool:
+    from imgopt.build_context.patterns import BadPattern, glob_match
+
+    try:
+        return glob_match(pattern.replace("[!", "[^"), name)
+    except BadPattern:
+        return False
 
 
 def _is_archive(file: File) -> bool:

@@ -55,7 +55,7 @@ def script_of(run: Instruction, reader: Sequence[str]) -> ShellText:
         return _read_by(reader, run.text, run.source_span, None)
     if len(run.heredocs) == 1 and heredoc_tag(run.text.strip()) is not None:
         heredoc = run.heredocs[0]
-        body = _body(heredoc)
+        body = body_of(heredoc)
         asked = _SHEBANG.match(body.text)
         if asked is None:
             return _read_by(reader, body.text, body.span, heredoc)
@@ -109,6 +109,13 @@ def _read_by(
     return ShellText(shell_text(argv), (), posixpath.basename(reader[0]))
 
 
+def reader_of(text: str) -> str | None:
+    """The program that a file's ``#!`` names, without its directory; None where it has none."""
+    asked = _SHEBANG.match(text)
+    program = _program(asked["words"].split()) if asked is not None else ()
+    return posixpath.basename(program[0]) if program else None
+
+
 def _program(words: Sequence[str]) -> tuple[str, ...]:
     """What a shebang starts: its words behind ``env``, the options of that left out."""
     if words and posixpath.basename(words[0]) == "env":
@@ -129,7 +136,7 @@ def _fed(read: ShellText, heredocs: Sequence[Heredoc]) -> ShellText:
         command = script.commands[0]
         words = tuple(word.literal or "" for word in command.words)
         if not command.assignments and len(command.redirects) == 1 and _reads_its_input(words):
-            body = _body(heredocs[0])
+            body = body_of(heredocs[0])
             if not heredocs[0].expand or not re.search(r"\\[$`\\]", body.text):
                 return ShellText(body.text, words, None, body.span, heredocs[0])
             return ShellText(re.sub(r"\\([$`\\])", r"\1", body.text), words)
@@ -156,7 +163,7 @@ def _reads_its_input(words: Sequence[str]) -> bool:
     return position >= len(words)
 
 
-def _body(heredoc: Heredoc) -> JoinedLines:
+def body_of(heredoc: Heredoc) -> JoinedLines:
     """The body as it is read: without leading tabs where the tag says so."""
     start = heredoc.body_span.start
     if not heredoc.strip_tabs:

@@ -253,6 +253,8 @@ def _small_stream(files: list[File]) -> Iterator[bytes]:
             data = entry_data(file.entry[0], file.entry[1], LARGE_BYTES)
         elif file.origin is not None:
             data = file.origin.read_bytes()
+        elif file.text is not None:
+            data = file.text.encode()
         else:
             data = b"Manifest-Version: 1.0\r\n".ljust(size, b"#")
         yield data + b"\0" * (-len(data) % 512)

@@ -23,6 +23,18 @@ from imgopt.picture.class_archives import brings_archives_alone
 from imgopt.picture.class_paths import code_places, running_options
 from imgopt.picture.scripts import command_text
 from imgopt.plans.base.adapting import first_number
+from imgopt.plans.base.starting import (
+    BASH_WORDS,
+    Text,
+    copied_program,
+    is_bash,
+    is_understood,
+    kind_of_sh,
+    other_scripts,
+    programs_of,
+    script_texts,
+    unknown_runs,
+)
 from imgopt.plans.tied import lacks_archive_of_the_jdk
 from imgopt.shell import all_commands
 
@@ -76,6 +88,13 @@ _BUSYBOX = frozenset(
 _COREUTILS = _BUSYBOX - set(
     (
         "wget unzip nc ps pgrep pkill which hostname find awk tar gzip gunzip xargs su time diff free killall less"
+    ).split()
+)
+#: What Debian and Ubuntu have besides, in packages that no image lacks. Their `awk` is mawk on both; Red Hat's is gawk.
+_ESSENTIAL = _COREUTILS | frozenset(
+    (
+        "bash cmp diff egrep fgrep find flock getconf getent getopt gunzip gzip hostname iconv ionice locale logger "
+        "mountpoint perl renice setpriv setsid stdbuf su tar taskset which xargs zcat zgrep"
     ).split()
 )
 #: Long options that busybox's applets share with GNU's programs; the others stop them.
@@ -155,8 +174,7 @@ def jdk_needs(
     and archives have no such directory. ``starts``: False for a stage that no container is started from.
     """
     for instruction, text in picture.commands():
-        for command in all_commands(text):
-            program = command.program
+        for command, program in _programs(picture, text):
             if program in JAVA_TOOLS:
                 yield because(
                     "certain",
@@ -184,11 +202,9 @@ def jdk_needs(
         if instruction.keyword in ("ENV", "COPY", "ADD", "LABEL", "ARG"):
             yield from _jdk_words(instruction.text, instruction, keeps_jre_directory)
     for file, text in picture.start_scripts:
-        for command in all_commands(text):
-            if command.program in JDK_TOOLS | BUILD_TOOLS:
-                yield because(
-                    "certain", "the script {} calls `{}`, which only a JDK has", file.path, command.program
-                )
+        for _, program in _programs(picture, text):
+            if program in JDK_TOOLS | BUILD_TOOLS:
+                yield because("certain", "the script {} calls `{}`, which only a JDK has", file.path, program)
                 break
         yield from _jdk_words(text, f"the script {file.path}", keeps_jre_directory)
     for jar in picture.application_jars:
@@ -218,7 +234,15 @@ def jdk_needs(
                     library.file,
                 )
     if starts:
+        yield from unknown_runs(picture)
         yield from _unread_start(picture)
+
+
+def _programs(picture: Picture, text: str) -> Iterator[tuple[shell.Command, str]]:
+    """The programs that a shell text runs, each with the command that does."""
+    for each in shell.started(text):
+        for program in () if each.own else programs_of(picture, each):
+            yield each.command, program
 
 
 #: Libraries that attach an agent to the JVM they run in (their documentation asks for a JDK) ...
@@ -371,14 +395,20 @@ def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterat
     if lacking is not None:
         yield lacking
     if not same_system:
-        check = _Commands(base, target, adaptation)
+        check = _Commands(picture, base, target, adaptation)
         for instruction, text in picture.commands():
             if instruction in picture.touches:
                 continue
-            yield from check.needs(text, instruction, instruction)
+            yield from check.needs(Text(instruction, text, is_bash(picture, instruction)), instruction)
             yield from _unread_programs(picture, instruction, text)
-        for file, text in picture.start_scripts:
-            yield from check.script_needs(file.path, text)
+        for each in script_texts(picture):
+            yield from check.script_needs(each)
+        for file, reader in other_scripts(picture):
+            if not check.has(reader):
+                yield check.lack(
+                    say("the script {} runs in {}, which {} has not", file.path, reader, target.name), reader
+                )
+        yield from unknown_runs(picture)
         yield from _shell_needs(picture, check)
         yield from _exec_needs(picture, check)
         yield from _system_needs(picture, base, target)
@@ -494,70 +524,33 @@ def _flag_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason]:
 class _Commands:
     """Looks at shell text with the eyes of the new base."""
 
+    picture: Picture
     base: Base
     target: Base
     adaptation: Adaptation
 
-    def needs(
-        self, text: str, where: str | Instruction, instruction: Instruction | None = None
-    ) -> Iterator[Reason]:
-        """``instruction``: the RUN that the text is of, None for text that runs in the container."""
-        base, target = self.base, self.target
+    def needs(self, source: Text, instruction: Instruction | None = None) -> Iterator[Reason]:
+        """``instruction``: the one that the text is of, None for a script."""
+        base, target, text, where = self.base, self.target, source.text, source.where
         script = shell.parse(text)
         if script.broken:
             yield because("certain", "{} holds shell text that could not be read", where)
             return
         runs = instruction is not None and instruction.keyword == "RUN"
-        to_musl = target.libc == "musl" and base.libc != "musl"
-        for command in all_commands(text):
-            program = command.program
-            if program is None or (instruction is not None and self.adaptation.handles(instruction, command)):
+        for each in shell.started(text, source.functions):
+            command = each.command
+            if each.own or (instruction is not None and self.adaptation.handles(instruction, command)):
                 continue
-            if program in MANAGERS or program in ("dpkg", "rpm"):
+            programs = programs_of(self.picture, each)
+            if runs and command.words and not programs:
                 yield because(
-                    "certain",
-                    "{} calls `{}`, whose packages are made for {}",
+                    "not-known",
+                    "{} runs `{}`, and which program that is only shows when it runs",
                     where,
-                    program,
-                    base.os or base.name,
+                    command.words[0].text,
                 )
-            elif program in ("curl", "wget", "git") and runs and to_musl:
-                yield because("certain", "what {} downloads with {} may be built for glibc", where, program)
-            elif program in USER_TOOLS:
-                yield from self._user_needs(command, where)
-            elif command.name is not None and command.name.startswith("/"):
-                yield from self._by_path(command.name, program, where)
-            elif program in ("update-ca-certificates", "update-ca-trust"):
-                if not (base.family == target.family == "eclipse-temurin"):
-                    yield because(
-                        "certain",
-                        "{} calls `{}`; which certificates Java trusts then is another matter on {}",
-                        where,
-                        program,
-                        target.name,
-                    )
-            elif not self.has(program) and not command.name.startswith("./"):  # type: ignore[union-attr]
-                yield self.lack(
-                    say("{} calls `{}`, which {} is not known to have", where, program, target.name), program
-                )
-            elif to_musl and not self._is_gnu(program):
-                yield from _busybox_needs(command, where)
-            if program == "ps" and command.follows == "|" and target.libc == "musl" and not self.has_gnu_ps:
-                yield self.lack(
-                    say("{} takes columns from `ps`, which busybox prints otherwise", where), "ps"
-                )
-            zone = program in ("ln", "cp") and any(
-                "/usr/share/zoneinfo" in word.text for word in command.args
-            )
-            missing = "tzdata" in target.lacks or ("tzdata" not in target.has and program == "cp")
-            if zone and missing and "tzdata" not in self.adaptation.installed:
-                yield because(
-                    "lacks-package",
-                    "{} takes a time zone file, and {} has no tzdata",
-                    where,
-                    target.name,
-                    package="tzdata",
-                )
+            for program in programs:
+                yield from self._program_needs(program, command, source, runs=runs)
         if base.os == target.os:
             return
         if re.search(
@@ -576,6 +569,72 @@ class _Commands:
         ):
             yield because("certain", "{} edits system files that {} keeps elsewhere", where, target.name)
 
+    def _program_needs(
+        self, program: str, command: shell.Command, source: Text, *, runs: bool
+    ) -> Iterator[Reason]:
+        base, target, where = self.base, self.target, source.where
+        to_musl = target.libc == "musl" and base.libc != "musl"
+        name = command.name or program
+        if program == shell.ARGUMENTS:
+            return
+        if program in BASH_WORDS:
+            if not source.bash and kind_of_sh(base) != kind_of_sh(target):
+                yield because(
+                    "certain",
+                    "{} uses `{}`, which `sh` of {} and of {} do not take in the same way",
+                    where,
+                    program,
+                    base.name,
+                    target.name,
+                )
+            return
+        copied = copied_program(self.picture, name)
+        if copied is not None and not is_java(name):
+            if not is_understood(self.picture, copied) and not to_musl:
+                yield because("unseen", "{} runs {}, a program that was not read", where, copied.path)
+            return
+        if program in MANAGERS or program in ("dpkg", "rpm"):
+            yield because(
+                "certain",
+                "{} calls `{}`, whose packages are made for {}",
+                where,
+                program,
+                base.os or base.name,
+            )
+        elif program in ("curl", "wget", "git") and runs and to_musl:
+            yield because("certain", "what {} downloads with {} may be built for glibc", where, program)
+        elif program in USER_TOOLS:
+            yield from self._user_needs(command, where)
+        elif name.startswith("/"):
+            yield from self._by_path(name, program, where)
+        elif program in ("update-ca-certificates", "update-ca-trust"):
+            if not (base.family == target.family == "eclipse-temurin"):
+                yield because(
+                    "certain",
+                    "{} calls `{}`; which certificates Java trusts then is another matter on {}",
+                    where,
+                    program,
+                    target.name,
+                )
+        elif not self.has(program) and not name.startswith("./"):
+            yield self.lack(
+                say("{} calls `{}`, which {} is not known to have", where, program, target.name), program
+            )
+        elif to_musl and not self._is_gnu(program):
+            yield from _busybox_needs(command, where)
+        if program == "ps" and command.follows == "|" and target.libc == "musl" and not self.has_gnu_ps:
+            yield self.lack(say("{} takes columns from `ps`, which busybox prints otherwise", where), "ps")
+        zone = program in ("ln", "cp") and any("/usr/share/zoneinfo" in word.text for word in command.args)
+        missing = "tzdata" in target.lacks or ("tzdata" not in target.has and program == "cp")
+        if zone and missing and "tzdata" not in self.adaptation.installed:
+            yield because(
+                "lacks-package",
+                "{} takes a time zone file, and {} has no tzdata",
+                where,
+                target.name,
+                package="tzdata",
+            )
+
     def has(self, program: str) -> bool:
         target = self.target
         if program in self.adaptation.commands:
@@ -593,6 +652,8 @@ class _Commands:
             return True
         if target.os == "distroless":
             return False
+        if target.os in APT and program in (_ESSENTIAL | {"awk"} if self.base.os in APT else _ESSENTIAL):
+            return True
         return program in (_BUSYBOX if target.libc == "musl" else _COREUTILS)
 
     @property
@@ -679,19 +740,17 @@ class _Commands:
                 )
             )
 
-    def script_needs(self, path: str, text: str) -> Iterator[Reason]:
-        target = self.target
+    def script_needs(self, source: Text) -> Iterator[Reason]:
+        target, text, where = self.target, source.text, source.where
         first = text.split("\n", 1)[0]
         bash = first.startswith("#!") and "bash" in first
         if bash and not self.has("bash"):
-            yield self.lack(say("the script {} runs in bash, which {} has not", path, target.name), "bash")
-        if not bash and self.base.os not in ("debian", "ubuntu", "alpine") and _BASHISMS.search(text):
-            yield because(
-                "certain", "the script {} uses bash syntax, and `sh` is no bash on {}", path, target.name
-            )
+            yield self.lack(say("{} runs in bash, which {} has not", where, target.name), "bash")
+        if not source.bash and self.base.os not in ("debian", "ubuntu", "alpine") and _BASHISMS.search(text):
+            yield because("certain", "{} uses bash syntax, and `sh` is no bash on {}", where, target.name)
         if "\r\n" in text[:200] and first.startswith("#!"):
             return
-        yield from self.needs(text, f"the script {path}")
+        yield from self.needs(source)
 
 
 #: Programs that people call and that coreutils does not hold, so that busybox's are used on Alpine.
@@ -725,14 +784,16 @@ def _busybox_needs(command: shell.Command, where: str | Instruction) -> Iterator
 def _unread_programs(picture: Picture, instruction: Instruction, text: str) -> Iterator[Reason]:
     """Programs called by path that are neither the system's nor scripts that were read."""
     scripts = {file.path.rsplit("/", 1)[-1] for file, _ in picture.start_scripts}
-    for command in all_commands(text):
-        name, program = command.name, command.program
+    for each in shell.started(text):
+        name, program = each.command.name, each.command.program
         if name is None or program is None or "/" not in name or is_java(name) or program == "keytool":
             continue
+        copied = copied_program(picture, name)
         if (
             program not in scripts
             and program != picture.base_script
             and not name.startswith(("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"))
+            and (copied is None or not is_understood(picture, copied))
         ):
             yield because("unseen", "{} runs {}, which is not there to be read", instruction, name)
 

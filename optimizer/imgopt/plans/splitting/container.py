@@ -12,7 +12,6 @@ from imgopt.finding import Reason, Refused, because
 from imgopt.java import building
 from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
 from imgopt.os_packages import commands as packages
-from imgopt.picture.contents import File
 from imgopt.picture.scripts import command_text
 from imgopt.plans.splitting.effects import short, shown
 from imgopt.shell import all_commands
@@ -40,22 +39,7 @@ def run_time_texts(picture: Picture) -> Iterator[tuple[str | Instruction, str]]:
     healthcheck = picture.final.last("HEALTHCHECK")
     if healthcheck is not None:
         yield healthcheck, command_text(healthcheck)
-    yield from ((f"the script {file.path}", text) for file, text in _started_scripts(picture))
-
-
-def _started_scripts(picture: Picture) -> Iterator[tuple[File, str]]:
-    """The scripts that the container is seen to run: named by its commands, or by another of them. A project has
-    more of them (mvnw, gradlew, the developers' own), which do not count."""
-    said = [text for _, text in picture.start_texts]
-    healthcheck = picture.final.last("HEALTHCHECK")
-    said += [command_text(healthcheck)] if healthcheck is not None else []
-    waiting = list(picture.start_scripts)
-    while said:
-        text = said.pop()
-        for script in [script for script in waiting if posixpath.basename(script[0].path) in text]:
-            waiting.remove(script)
-            said.append(script[1])
-            yield script
+    yield from ((f"the script {file.path}", text) for file, text in picture.started_scripts)
 
 
 def java_calls(picture: Picture) -> tuple[JavaCall, ...]:
@@ -66,7 +50,7 @@ def java_calls(picture: Picture) -> tuple[JavaCall, ...]:
             found += calls_in_argv(picture.start_arguments(instruction), picture.environment)
         else:
             found += calls_in_script(text, picture.environment)
-    for _, text in _started_scripts(picture):
+    for _, text in picture.started_scripts:
         found += calls_in_script(text, picture.environment)
     return tuple(found)
 
