@@ -476,20 +476,24 @@ class _Push:
         try:
             if not known and not self._has(source, blob):
                 return False
-            answer = self._client.mount(self._target.repository, blob.digest, source)
         except RegistryError as error:  # it may be closed to this user; the layers can still be sent
             self._shared.refuse(source, error.message)
             self._note(f"nothing more is mounted from {source}: {error.message}")
             return False
-        if answer.mounted:
-            self._shared.mounted()
-            self._finish(each, blob, shown_by, "mounted", source=source)
-            return True
-        why = f"{self._target.name} answers {answer.status} to a mount"
+        location = None
+        try:
+            answer = self._client.mount(self._target.repository, blob.digest, source)
+            if answer.mounted:
+                self._shared.mounted()
+                self._finish(each, blob, shown_by, "mounted", source=source)
+                return True
+            location, why = answer.location, f"{self._target.name} answers {answer.status} to a mount"
+        except RegistryError as error:
+            why = error.message
+        # where no upload was begun in place of it, beginning one tells whether it is the source that is closed
+        self._begun.append(location or self._client.start_upload(self._target.repository))
         self._shared.refuse(source, why, has_it=True)
-        self._refused.setdefault(each.number, (source, why, answer.location is not None))
-        if answer.location is not None:
-            self._begun.append(answer.location)
+        self._refused.setdefault(each.number, (source, why, location is not None))
         return False
 
     def _refusals(self) -> Iterator[Refusal]:

@@ -102,7 +102,7 @@ def push_all(
             whole.ended(number)
             return Outcome(order.source, order.target, replace(result, source=order.source))
         except ImgoptError as error:
-            whole.ended(number)
+            whole.ended(number, failed=True)
             return Outcome(order.source, order.target, error=_named(error, order))
         finally:
             turn.pass_on()
@@ -112,6 +112,9 @@ def push_all(
         outcomes = tuple(pool.map(push, range(len(orders))))
     except Interrupted:
         pool.shutdown(cancel_futures=True)  # who is in the middle of a chunk ends it
+        progress.told(
+            f"{whole.done} of {len(orders)} images are in the registry; run it again for the others"
+        )
         raise
     except KeyboardInterrupt:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -182,21 +185,27 @@ class _Whole:
         self.progress, self._count = progress, count
         self._expected: list[Mapping[str, int]] = [{} for _ in range(count)]
         self._sent: dict[tuple[int, str], int] = {}
-        self._ended: set[int] = set()
+        self._ended: dict[int, bool] = {}
         self._lock = Lock()
+
+    @property
+    def done(self) -> int:
+        """Images that are in the registry."""
+        with self._lock:
+            return sum(self._ended.values())
 
     def of(self, number: int) -> _Part:
         return _Part(self, number)
 
-    def ended(self, number: int) -> None:
+    def ended(self, number: int, *, failed: bool = False) -> None:
         with self._lock:
-            self._ended.add(number)
+            self._ended[number] = not failed
+        if failed:  # what it would have sent
+            self.expects(number, {})
         self.doing("")
 
     def doing(self, text: str) -> None:
-        with self._lock:
-            done = len(self._ended)
-        self.progress.doing(f"{done} of {self._count} images pushed{': ' if text else ''}{text}")
+        self.progress.doing(f"{self.done} of {self._count} images pushed{': ' if text else ''}{text}")
 
     def expects(self, number: int, blobs: Mapping[str, int]) -> None:
         with self._lock:

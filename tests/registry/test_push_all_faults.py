@@ -1,0 +1,167 @@
+"""What goes wrong in the middle of many images: the others arrive, and what was sent is not sent again."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import registries
+from conforming import conforming
+from image_archives import Layout, tar_of
+from push_command import Command
+from registries import Proxy, Trouble
+from test_mounts import BASE_BYTES, hows, images, pushed_together
+from test_push import pulled
+
+SECONDS = 120
+
+
+def write_list(imgopt: Command, layouts: list[Path], name: str, repository: str) -> None:
+    lines = [f"{layout} {name}/{repository}-{n}:1" for n, layout in enumerate(layouts)]
+    (imgopt.home / "push.txt").write_text("\n".join(lines))
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_one_of_thirteen_is_denied(imgopt: Command, tmp_path: Path) -> None:
+    """By its token: the service leaves the right to push out, and the registry says 401."""
+    with (
+        conforming(
+            separate=True, mounts=True, page=100, tokens=True, denied={"shop/api-0:push", "shop/api-5:push"}
+        ) as made,
+        registries.proxy(made.port) as proxy,
+    ):
+        write_list(imgopt, images(tmp_path, 13), proxy.name, "shop/api")
+        run = imgopt("push", "--all", "push.txt", "--format", "json")
+        assert run.code == 3, run.err
+        failed = [n for n, push in enumerate(run.pushes) if push["error"] is not None]
+        assert failed == [0, 5] and run.document["total"]["failed"] == 2
+        assert run.err.count("error: ") == 2 and "not pushed to" in run.err
+        # the first that may be pushed brings what all have
+        assert hows(run.pushes[1]) == ["sent"] * 3
+        others = {n: hows(run.pushes[n]) for n in range(2, 13) if n != 5}
+        assert others == {n: ["mounted", "mounted", "sent"] for n in others}, (run.pushes, made.asked)
+        assert proxy.sent() < BASE_BYTES * 1.5 + 40_000
+        # no token was asked for again because of the two
+        assert (
+            len([each for each in made.asked if any(":pull,push" in scope for scope in each)]) < 13 + 11 + 4
+        )
+
+
+@pytest.mark.parametrize("status", [500, 403])
+def test_one_breaks_down_in_the_middle(
+    status: int, imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path
+) -> None:
+    """While it sends what the others want to mount: the next one brings it."""
+    layouts = images(tmp_path, 3)
+    write_list(imgopt, layouts, proxy.name, repository)
+    proxy.troubles = [Trouble("PATCH", f"/{repository}-0/", times=None, status=status)]
+    run = imgopt("push", "--all", "push.txt", "--format", "json", "--tries", "2")
+    assert run.code == 3, run.err
+    assert [push["error"] is None for push in run.pushes] == [False, True, True]
+    assert [hows(push) for push in run.pushes[1:]] == [["sent"] * 3, ["mounted", "mounted", "sent"]]
+    for number in (1, 2):
+        pulled(proxy.name, f"{repository}-{number}", "1")
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
+def test_cut_in_the_middle_of_the_list_and_run_again(
+    kind: signal.Signals, imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path
+) -> None:
+    """The second image has a large layer of its own, in which it ends."""
+    own = tar_of({"own": bytes(range(256)) * 3_000})
+    layouts = images(tmp_path, 3)
+    made = Layout()
+    made.top = [made.image([own], suffix="+none")]
+    layouts.insert(1, made.write(tmp_path / "own"))
+    write_list(imgopt, layouts, proxy.name, repository)
+    arguments = ("push", "--all", "push.txt", "--chunk-size", "200kB", "--format", "json")
+    common = int(BASE_BYTES * 1.5)
+    proxy.bytes_per_s = 500_000
+    process = imgopt.start(*arguments)
+    until(lambda: proxy.sent("PATCH") > common + 250_000)
+    process.send_signal(kind)
+    out, err = process.communicate(timeout=SECONDS)
+    if kind == signal.SIGINT:
+        assert (process.returncode, out) == (130, ""), err
+        assert "1 of 4 images" in err and "run it again" in err and "Traceback" not in err
+    proxy.bytes_per_s = None
+    run = imgopt(*arguments)
+    assert run.code == 0, run.err
+    assert hows(run.pushes[0]) == ["present"] * 3
+    assert run.pushes[1]["layers"][0]["resumed_bytes"] >= 200_000, run.err
+    assert [hows(push) for push in run.pushes[2:]] == [["mounted", "mounted", "sent"]] * 2
+    large = common + len(own)
+    assert proxy.sent("PATCH", finished=True) < large + 5_000
+    for number in range(4):
+        pulled(proxy.name, f"{repository}-{number}", "1")
+    assert not list((imgopt.home / "cache/imgopt/uploads").glob("*"))
+
+
+def test_a_registry_that_is_not_there_is_asked_once(imgopt: Command, tmp_path: Path) -> None:
+    """Not as many times as there are images."""
+    port = registries.free_port()
+    write_list(imgopt, images(tmp_path, 13), f"127.0.0.1:{port}", "shop/api")
+    run = imgopt("push", "--all", "push.txt", "--format", "json")
+    assert run.code == 3
+    assert run.err.count("waits") <= 3 and run.document["total"]["failed"] == 13
+    assert len({error["message"].partition(": ")[2] for error in run.document["errors"]}) == 1
+
+
+def test_two_registries_in_one_call(imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path) -> None:
+    """Nothing is mounted from one to the other, and one that is away does not stop the other."""
+    with conforming(separate=True, mounts=True) as made, registries.proxy(made.port) as other:
+        layouts = images(tmp_path, 4)
+        names = [proxy.name, other.name, proxy.name, other.name]
+        lines = [
+            f"{layout} {name}/{repository}-{n}:1"
+            for n, (layout, name) in enumerate(zip(layouts, names, strict=True))
+        ]
+        lines.append(f"{layouts[0]} 127.0.0.1:{registries.free_port()}/{repository}:1")
+        (imgopt.home / "push.txt").write_text("\n".join(lines))
+        run = imgopt("push", "--all", "push.txt", "--format", "json", "--tries", "1")
+        assert run.code == 3
+        assert [hows(push) for push in run.pushes[:4]] == [["sent"] * 3] * 2 + [
+            ["mounted", "mounted", "sent"]
+        ] * 2
+        assert run.pushes[4]["error"] is not None
+
+
+def test_the_progress_is_of_all(imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path) -> None:
+    """On a terminal: how many images, of how many bytes."""
+    import os
+    import pty
+
+    proxy.bytes_per_s = 400_000
+    write_list(imgopt, images(tmp_path, 3), proxy.name, repository)
+    main, terminal = pty.openpty()
+    process = imgopt.start_on(terminal, "push", "--all", "push.txt", "--chunk-size", "100kB")
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            block = os.read(main, 4096)
+        except OSError:
+            break
+        if not block:
+            break
+        shown += block
+    assert process.wait(30) == 0, shown
+    os.close(main)
+    assert b"0 of 3 images pushed: layer 1 of 3" in shown
+    assert b"/900.9 kB" in shown and b"/2.7 MB" not in shown, shown  # what they have in common counts once
+
+
+def test_a_call_of_one_image_is_a_push(
+    imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path
+) -> None:
+    run = pushed_together(imgopt, images(tmp_path, 1), proxy, repository)
+    assert [hows(push) for push in run.pushes] == [["sent"] * 3]
