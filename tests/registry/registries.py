@@ -59,7 +59,7 @@ class Registry:
 
 @contextlib.contextmanager
 def registry(
-    directory: Path, *, auth: Any = None, tls: tuple[Path, Path] | None = None
+    directory: Path, *, auth: Any = None, tls: tuple[Path, Path] | None = None, delete: bool = True
 ) -> Iterator[Registry]:
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -71,7 +71,7 @@ def registry(
         "log": {"level": "error", "accesslog": {"disabled": True}},
         "storage": {
             "filesystem": {"rootdirectory": str(directory / "data")},
-            "delete": {"enabled": True},
+            "delete": {"enabled": delete},
         },
         "http": http,
         **({"auth": auth} if auth else {}),

@@ -24,6 +24,7 @@ from test_origins import tls
 from imgopt.errors import ImgoptError
 from imgopt.registry.bandwidth import measure_bandwidth
 from imgopt.registry.client import Access, Client
+from imgopt.registry.mounts import try_mounts
 from imgopt.registry.push import PushOptions, check_push, delete_tag, push_image
 from imgopt.sources import open_image
 from imgopt.sources.remote import open_remote
@@ -225,7 +226,7 @@ def test_whatever_it_answers(
             access = Access(tries=2, connect_s=5, answer_s=5)
             said = [
                 _outcome(verb, target, archive, access)
-                for verb in (_push, _read, _bandwidth, _check, _delete)
+                for verb in (_push, _read, _bandwidth, _mounts, _check, _delete)
             ]
             made.check()
             led += any(each.seen for each in made.others)
@@ -255,6 +256,11 @@ def _read(target: str, archive: str, access: Access) -> None:
 
 def _bandwidth(target: str, archive: str, access: Access) -> None:
     measure_bandwidth(target, access, size=100_000)
+
+
+def _mounts(target: str, archive: str, access: Access) -> None:
+    found = try_mounts(target, None, access)
+    raise ImgoptError(" ".join((found.why, *found.left)))  # what is said is looked through for secrets
 
 
 def _check(target: str, archive: str, access: Access) -> None:

@@ -182,3 +182,18 @@ class Bandwidth:
     @property
     def bytes_per_s(self) -> int:
         return max(1, round(self.timed_bytes / max(self.seconds, 1e-6)))
+
+
+@dataclass(frozen=True, slots=True)
+class Mounts:
+    """Whether a registry lets repository ``into`` have a blob that ``source`` holds: ``answer`` is None where that is not
+    known. ``why`` says what showed it, or why it is not known. ``into`` is None where no second repository was tried.
+    ``left``: what stays in the registry. ``image_bytes``: compressed, of all layers of ``source``:``tag``."""
+
+    answer: bool | None
+    source: str
+    into: str | None
+    why: str
+    left: tuple[str, ...] = ()
+    tag: str | None = None
+    image_bytes: int | None = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from imgopt.registry.result import Bandwidth, PushedAll, PushedBlob, PushResult
+from imgopt.registry.result import Bandwidth, Mounts, PushedAll, PushedBlob, PushResult
+from imgopt.report import mounts as report_mounts
 from imgopt.report.layout import Line, dim, head, line, table, visible
 from imgopt.report.markdown import code, escaped, markdown_table
 from imgopt.units import duration, megabytes, rate
@@ -147,7 +148,7 @@ def _blob_object(blob: PushedBlob) -> dict[str, Any]:
     }
 
 
-def bandwidth_text(found: Bandwidth) -> list[Line]:
+def bandwidth_text(found: Bandwidth, mounts: Mounts | None = None, *, width: int = 100) -> list[Line]:
     per_s = rate(_rounded(found.bytes_per_s))
     lines = [
         line(
@@ -159,22 +160,23 @@ def bandwidth_text(found: Bandwidth) -> list[Line]:
     ]
     if not found.cancelled:
         lines.append(dim(_NOT_CANCELLED))
-    return lines
+    return lines + (report_mounts.text(found, mounts, width) if mounts is not None else [])
 
 
 _NOT_CANCELLED = "the registry did not cancel the upload; it removes unfinished ones by itself"
 
 
-def bandwidth_markdown(found: Bandwidth) -> str:
+def bandwidth_markdown(found: Bandwidth, mounts: Mounts | None = None) -> str:
     return (
         "<!-- imgopt: bandwidth -->\n\n"
         f"{code(found.target)}: {rate(_rounded(found.bytes_per_s))} (measured: {megabytes(found.timed_bytes)} in"
         f" {duration(found.seconds)}, round trip {found.round_trip_s * 1000:.0f} ms)\n"
         f"{'' if found.cancelled else f'{chr(10)}- {escaped(_NOT_CANCELLED)}{chr(10)}'}"
+        f"{'' if mounts is None else chr(10) + report_mounts.markdown(found, mounts)}"
     )
 
 
-def bandwidth_object(found: Bandwidth) -> dict[str, Any]:
+def bandwidth_object(found: Bandwidth, mounts: Mounts | None = None) -> dict[str, Any]:
     return {
         "target": found.target,
         "bytes_per_s": found.bytes_per_s,
@@ -185,6 +187,7 @@ def bandwidth_object(found: Bandwidth) -> dict[str, Any]:
         "round_trip_s": round(found.round_trip_s, 4),
         "cancelled": found.cancelled,
         "basis": "measured",
+        "mounts": report_mounts.mounts_object(found, mounts) if mounts is not None else None,
     }
 
 
