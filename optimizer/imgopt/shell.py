@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 from imgopt.dockerfile import expand
 
@@ -28,6 +29,7 @@ _OPENERS = {
     "select": "done",
 }
 _MAX_DEPTH = 60  # of blocks, and of quotes and substitutions inside each other
+Around = Literal["&", "while"]
 _SEPARATING = frozenset({"then", "else", "elif", "do", "!"})
 
 
@@ -66,6 +68,8 @@ class Command:
     operator: str
     follows: str  # the operator after it: "&" means it runs in the background, "|" that it feeds a pipe
     depth: int = 0  # how many blocks (if, for, subshell …) are around it
+    #: What lets it run in the background ("&") or again ("while", also `until`), each by its offset, the outermost first.
+    around: tuple[tuple[Around, int], ...] = ()
 
     @property
     def name(self) -> str | None:
@@ -88,6 +92,7 @@ class Loop:
     variable: str
     words: tuple[Word, ...]
     body: tuple[Command | Loop, ...]
+    around: tuple[tuple[Around, int], ...] = ()  # as a command's: what is around the whole loop
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ class Script:
 
     @property
     def commands(self) -> tuple[Command, ...]:
-        return tuple(_flatten(self.nodes))
+        return tuple(flat(self.nodes))
 
     @property
     def plain(self) -> bool:
@@ -112,10 +117,11 @@ class Script:
         )
 
 
-def _flatten(nodes: tuple[Command | Loop, ...]) -> Iterator[Command]:
+def flat(nodes: tuple[Command | Loop, ...]) -> Iterator[Command]:
+    """The commands of nodes, those in loops once."""
     for node in nodes:
         if isinstance(node, Loop):
-            yield from _flatten(node.body)
+            yield from flat(node.body)
         else:
             yield node
 
@@ -312,9 +318,14 @@ def _list(cursor: _Cursor, closing: str | None, depth: int) -> tuple[Command | L
     found: list[Command | Loop] = []
     operator = ""
     tokens = cursor.tokens
+    first = 0  # of the commands that the next "&" puts into the background
     while cursor.at < len(tokens):
         token = tokens[cursor.at]
         if token.kind == "operator":
+            if token.text == "&":
+                found[first:] = [_inside(node, "&", token.start) for node in found[first:]]
+            if token.text in ("&", ";", "\n", ";;"):
+                first = len(found)
             if token.text == ")" and closing == ")":
                 cursor.at += 1
                 return tuple(found)
@@ -336,6 +347,7 @@ def _list(cursor: _Cursor, closing: str | None, depth: int) -> tuple[Command | L
             if token.text in _SEPARATING:
                 cursor.at += 1
                 operator = ""
+                first = len(found) if token.text != "!" else first
                 continue
             if token.text == "for":
                 found.append(_for(cursor, depth))
@@ -347,7 +359,10 @@ def _list(cursor: _Cursor, closing: str | None, depth: int) -> tuple[Command | L
                 continue
             if token.text in _OPENERS:
                 cursor.at += 1
-                found.extend(_list(cursor, _OPENERS[token.text], depth + 1))
+                inside = _list(cursor, _OPENERS[token.text], depth + 1)
+                if token.text in ("while", "until"):
+                    inside = tuple(_inside(node, "while", token.start) for node in inside)
+                found.extend(inside)
                 continue
             if _is_function(tokens, cursor.at):
                 cursor.at += 3
@@ -357,6 +372,14 @@ def _list(cursor: _Cursor, closing: str | None, depth: int) -> tuple[Command | L
     if closing is not None:
         raise _Broken
     return tuple(found)
+
+
+def _inside(node: Command | Loop, what: Around, offset: int) -> Command | Loop:
+    """The command, or the loop with all that is in it, with one more around it."""
+    around = ((what, offset), *node.around)
+    if isinstance(node, Loop):
+        return replace(node, body=tuple(_inside(each, what, offset) for each in node.body), around=around)
+    return replace(node, around=around)
 
 
 def _is_function(tokens: list[_Token], at: int) -> bool:
