@@ -6,7 +6,9 @@ is through, so every time limit has to be as long as the whole, and a link that 
 
 And none of them finds what the others are sending. One Docker Engine that pushes three images on the same base of 47 MB to
 three repositories sent 48.9 MB in turn, because it has the registry mount what it pushed there before, and 144.8 MB at
-once: the base three times. kaniko and BuildKit do not know of other images at all, in turn or at once.
+once: the base three times. kaniko and BuildKit do not know of other images at all, in turn or at once. The maintained
+kaniko's `FF_KANIKO_CROSS_REPO_MOUNT` does not change that: it mounts from the repositories of the base and of the cache,
+where they are in the registry that is pushed to, and never from those of other images (from its documentation).
 
 ## What it looks at
 Jenkins' `parallel` and `matrix`, GitLab's jobs of one stage and `parallel: matrix`, GitHub's jobs and matrices, and what a
@@ -31,7 +33,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imgopt.finding import Finding, Fix
-from imgopt.pipelines.model import Pipeline, Push
+from imgopt.pipelines.model import CROSS_MOUNTS, Pipeline, Push
 from imgopt.pipelines.rule import rule
 from imgopt.pipelines.sending import (
     Repeated,
@@ -83,7 +85,11 @@ def _many(push: Push) -> bool:
 
 def _found(pipeline: Pipeline, pushes: list[Push]) -> Iterator[Finding]:
     first, rate = pushes[0], pipeline.slowest
-    way = Fix(_WAYS[pipeline.system], Applicability.MANUAL)
+    again = repeated(pipeline, pushes)
+    advice = _WAYS[pipeline.system]
+    if again is not None and again.stored:
+        advice += f"; {CROSS_MOUNTS}=true has kaniko's stored base mounted"
+    way = Fix(advice, Applicability.MANUAL)
 
     def finding(severity: Severity, message: str) -> Finding:
         return Finding(ID, severity, first.line, first.end_line, message, way)
@@ -100,7 +106,6 @@ def _found(pipeline: Pipeline, pushes: list[Push]) -> Iterator[Finding]:
     count = len(pushes)
     size = added(each_release(push).before for push in pushes)
     took = seconds(size, rate)
-    again = repeated(pipeline, pushes)
     if took is None or not known(size):
         message = f"{count} pushes run at the same time; how much they send is unknown: {unknown(first)}"
         if again is not None:

@@ -154,25 +154,28 @@ def shared_seconds(own: Sum, others: Sequence[Sum], rate: int) -> float | None:
 class Repeated:
     """A base that goes into several repositories at the same time, so that none of the pushes finds it there: sent ``times``
     times where ``bases`` would do, ``more`` bytes beyond that. ``unless``: the two registries that would have to be one for
-    it to be mounted, where the file does not tell."""
+    it to be mounted, where the file does not tell. ``stored``: kaniko would have it mounted, had it not stored it first."""
 
     times: int
     bases: int
     more: Sum
     unless: tuple[str, str] | None = None
+    stored: bool = False
 
 
 def repeated(pipeline: Pipeline, pushes: Sequence[Push]) -> Repeated | None:
     """None where no base is shown to go more than once."""
     groups: dict[tuple[str, str], dict[str, Push]] = {}
-    unless = None
+    unless, stored = None, False
     for push in pushes:
         base, there = push.recipe.base, push.target
         if base is None or there is None or base_of(push).value == 0:
             continue
         host, own = registry_of(there), "docker.io" if base.on_docker_hub else base.registry or ""
-        if host == own and not _sends_base_of_its_registry(pipeline, push):
-            continue
+        if host == own:
+            if not _sends_base_of_its_registry(pipeline, push):
+                continue
+            stored = True
         if "$" in host:
             unless = unless or (host, own)
         groups.setdefault((host, str(base)), {}).setdefault(repository(there), push)
@@ -180,7 +183,7 @@ def repeated(pipeline: Pipeline, pushes: Sequence[Push]) -> Repeated | None:
     if not several:
         return None
     more = added(base_of(push) for group in several for push in group[1:])
-    return Repeated(sum(map(len, several)), len(several), more, unless)
+    return Repeated(sum(map(len, several)), len(several), more, unless, stored)
 
 
 def registry_of(name: str) -> str:
@@ -195,8 +198,9 @@ def _sends_base_of_its_registry(pipeline: Pipeline, push: Push) -> bool:
     build = push.build
     if build is None or build.tool != "kaniko":
         return False
-    return _on(pipeline, build, SHARES_BASE) is True and _on(pipeline, build, CROSS_MOUNTS) is False
+    return is_on(pipeline, build, SHARES_BASE) is True and is_on(pipeline, build, CROSS_MOUNTS) is False
 
 
-def _on(pipeline: Pipeline, build: Build, flag: str) -> bool | None:
+def is_on(pipeline: Pipeline, build: Build, flag: str) -> bool | None:
+    """Whether a flag of the maintained kaniko is on for a build; None where the file does not tell."""
     return True if flag in pipeline.flags else has_on(build, flag)
