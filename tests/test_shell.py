@@ -105,3 +105,29 @@ def test_commands_in_backquotes_belong_to_the_word() -> None:
     for text in (r"a `b \`c; d\` e` f", 'a "`b "c; d"`" f'):
         (command,) = shell.parse(text).commands
         assert [word.text for word in command.words] == ["a", text[2:-2], "f"]
+
+
+@pytest.mark.parametrize(
+    ("text", "around"),
+    [
+        ("a && b & c & wait\nd", {"a": "&7", "b": "&7", "c": "&11", "wait": "", "d": ""}),
+        ("(cd x && p) > log 2>&1 &\nq", {"cd": "&23", "p": "&23", "q": ""}),
+        ("for m in a; do b; p & done; q", {"b": "", "p": "&20", "q": ""}),
+        ("for m in a; do p; done & q", {"p": "&23", "q": ""}),
+        ("while read m; do p & done; q", {"read": "while0", "p": "while0 &19", "q": ""}),
+        ("(while read m; do p; done) & q", {"read": "&27 while1", "p": "&27 while1", "q": ""}),
+        ("if t; then p & else q & fi; r", {"t": "", "p": "&13", "q": "&22", "r": ""}),
+        ("{ b; c & } & d", {"b": "&11", "c": "&11 &7", "d": ""}),
+        ("! a && b & c", {"a": "&9", "b": "&9", "c": ""}),
+        ("a 2>&1; b &> log; c", {"a": "", "b": "", "c": ""}),
+    ],
+)
+def test_what_runs_in_the_background_and_again(text: str, around: dict[str, str]) -> None:
+    script = shell.parse(text)
+    assert not script.broken
+    found = {
+        each.words[0].text: " ".join(f"{what}{at}" for what, at in each.around)
+        for each in script.commands
+        if each.words
+    }
+    assert found == around

@@ -6,6 +6,10 @@ application is pushed again with each release: measured with kaniko 1.24, a RUN 
 5.0 MB sent 5.0 MB to the cache with each release, whatever the image itself sent. The RUN with which `imgopt rewrite`
 unpacks a jar is such a one.
 
+A layer that is in the cache and in the image goes up twice, although both repositories are in one registry. The maintained
+fork has it mounted with `FF_KANIKO_CROSS_REPO_MOUNT=true` (from its documentation; it is to be on from 1.29). What a RUN of a
+build stage leaves is in the cache alone, and is sent all the same.
+
 ## What it looks at
 A `--cache-repo` at the host of a `--destination`, or none: then kaniko puts the cache beside the image. A cache in another
 registry, in an OCI layout, or without RUN (`--cache-run-layers=false`) is left in peace.
@@ -24,9 +28,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imgopt.finding import Finding, Fix
-from imgopt.pipelines.model import Build, Pipeline
+from imgopt.pipelines.model import CROSS_MOUNTS, Build, Pipeline
 from imgopt.pipelines.rule import rule
-from imgopt.pipelines.sending import needed, pushed_by
+from imgopt.pipelines.sending import is_on, needed, pushed_by
 from imgopt.pipelines.wording import amount, known
 from imgopt.scales import Applicability, Severity
 
@@ -52,6 +56,8 @@ def check(pipeline: Pipeline) -> Iterator[Finding]:
                 f"with each release, {amount(changing)} ({changing.basis})"
             )
         way = "use a --cache-repo in a registry near the agents, or leave --cache out"
+        if is_on(pipeline, build, CROSS_MOUNTS) is not True:
+            way += f"; the maintained fork's {CROSS_MOUNTS}=true has layers mounted that would go to the cache and to the image"
         fix = Fix(way, Applicability.MANUAL)
         yield Finding(ID, Severity.MEDIUM, build.line, build.end_line, message, fix)
 

@@ -10,6 +10,10 @@ The maintained fork (github.com/osscontainertools/kaniko) with `--reproducible` 
 1.24 `--reproducible` rewrites the layers of the base as well: measured, a base of 121 MB became a blob of 139 MB that no
 other image shares, so the first push, and each one after a new base image, sends the base too.
 
+A base that keeps its digests and lies in the registry that is pushed to is mounted from there. Where the fork stores it on
+its way (`FF_KANIKO_SHARED_BASE_CACHE`) that needs `FF_KANIKO_CROSS_REPO_MOUNT=true`, or the whole base is sent; by its
+documentation both are to be on from 1.29.
+
 ## Fix safety
 Advice only. `--reproducible` sets the times of all files to a fixed one: static resources then have the same
 `Last-Modified` in every release. Whoever serves them by that header turns the flag off again.

@@ -368,10 +368,9 @@ class _At:
 
 
 def _same(push: Push, other: Push) -> bool:
-    """Another tag of an image that was just pushed: its layers are there already."""
-    return (
-        push.build is not None
-        and push.build is other.build
-        and push.place.branches == other.place.branches
-        and push.tool == other.tool
-    )
+    """Another tag of an image that was just pushed: its layers are there already, or on their way."""
+    if push.build is None or push.build is not other.build or push.tool != other.tool:
+        return False
+    if push.place.branches == other.place.branches:
+        return True
+    return push.target is not None and repository(push.target) == repository(other.target or "")

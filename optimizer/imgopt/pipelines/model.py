@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from imgopt.bases.reference import Reference
     from imgopt.weigh.weights import Prediction
 
 System = Literal["jenkins", "gitlab", "github"]
@@ -158,7 +159,8 @@ class Recipe:
 
     ``rewritten``: a rewrite is proposed, so that before and after differ. ``unused_stages``: those that the image does
     not need, None when it is not known; ``runs``: how many RUN instructions there are; ``handed_on``: what its stages
-    give each other, None when it is not known; ``handed_on_then``: the same of the rewrite, where one is proposed.
+    give each other, None when it is not known; ``handed_on_then``: the same of the rewrite, where one is proposed. ``base``:
+    the image that the final stage is built on, None where that is not known.
     """
 
     path: str | None
@@ -169,6 +171,7 @@ class Recipe:
     runs: int | None = None
     handed_on: tuple[HandedOn, ...] | None = None
     handed_on_then: tuple[HandedOn, ...] | None = None
+    base: Reference | None = None
 
     @property
     def platforms(self) -> tuple[str, ...]:
@@ -260,6 +263,7 @@ class Pipeline:
     ignored: str | None = None
     cut: bool = False  # there is more than was looked at
     emptied: frozenset[Build] = frozenset()  # in loops: what a round leaves is removed before the next one's
+    flags: frozenset[str] = frozenset()  # of the maintained kaniko: those that the file sets somewhere
 
     @property
     def judged(self) -> bool:
@@ -293,13 +297,31 @@ def archived(image: str) -> bool:
 
 #: With it the maintained fork's ``--reproducible`` leaves the layers of the base as they are.
 PRESERVES_BASE = "FF_KANIKO_REPRODUCIBLE_PRESERVE_BASE_LAYERS"
+#: With it the fork has layers mounted that it copied on its way: those of a base that it stored (`SHARES_BASE`), and those
+#: that it pushed to, or took from, a cache in the same registry. Only repositories that this build read or wrote: never those
+#: of other images. From its documentation; the fork is not built here.
+CROSS_MOUNTS = "FF_KANIKO_CROSS_REPO_MOUNT"
+SHARES_BASE = "FF_KANIKO_SHARED_BASE_CACHE"
 _VERSION = re.compile(r":v?(\d+)\.(\d+)")
+_ON, _OFF = ("true", "1", "yes", "t"), ("false", "0", "no", "f")
 
 
 def keeps_the_base(image: str) -> bool:
     """Whether this version of the fork does so without being told."""
     version = _VERSION.search(image)
     return maintained(image) and version is not None and (int(version[1]), int(version[2])) >= (1, 29)
+
+
+def has_on(build: Build, flag: str) -> bool | None:
+    """Whether a flag of the fork that is on from 1.29 is on where a build runs; None where the file does not tell."""
+    value = str(build.environment.get(flag) or "").lower()
+    if value in (*_ON, *_OFF):
+        return value in _ON
+    if flag in build.environment:
+        return None
+    if build.image is None or archived(build.image):
+        return None if build.image is None else False
+    return keeps_the_base(build.image) if maintained(build.image) and _VERSION.search(build.image) else None
 
 
 def maintained(image: str) -> bool:
@@ -310,14 +332,17 @@ def maintained(image: str) -> bool:
 _SILENCE = re.compile(r"\s*(?:#|//)\s*imgopt:\s*ignore=([\w,\- ]+?)\s*(?::.*)?")
 _SKIP = re.compile(r"\s*(?:#|//)\s*imgopt:\s*ignore-file\s*(?::\s*(.*))?")
 _COMMENT = re.compile(r"\s*(?:#|//|$)")
-_SETS = re.compile(rf"{PRESERVES_BASE}\W{{1,12}}(?:value\W{{1,6}})?(?:true|1|yes)\b", re.IGNORECASE)
+_SETS = r"{}\W{{1,12}}(?:value\W{{1,6}})?(?:true|1|yes)\b"
 
 
-def sets_preserves_base(text: str) -> bool:
-    """Whether it stands in the file at all, in a pod's environment for example; comments do not count."""
-    if PRESERVES_BASE not in text:
-        return False
-    return _SETS.search("\n".join(line for line in text.split("\n") if not _COMMENT.match(line))) is not None
+def flags_set(text: str) -> frozenset[str]:
+    """The flags of the maintained kaniko that stand in the file at all, in a pod's environment for example; comments do not
+    count."""
+    named = [flag for flag in (PRESERVES_BASE, CROSS_MOUNTS, SHARES_BASE) if flag in text]
+    if not named:
+        return frozenset()
+    plain = "\n".join(line for line in text.split("\n") if not _COMMENT.match(line))
+    return frozenset(flag for flag in named if re.search(_SETS.format(flag), plain, re.IGNORECASE))
 
 
 def silences(text: str) -> tuple[tuple[Silence, ...], str | None]:

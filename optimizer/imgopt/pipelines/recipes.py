@@ -135,6 +135,7 @@ class Recipes:
             runs,
             handed_on(document, options.build_args),
             then,
+            report.base.reference if report.base is not None else None,
         )
 
 

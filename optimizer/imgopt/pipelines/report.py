@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from imgopt.errors import ImgoptError, InputError
 from imgopt.finding import Finding, Waste, say
 from imgopt.options import Options
-from imgopt.pipelines.model import SYSTEM_NAMES, Pipeline, System, sets_preserves_base, silences
+from imgopt.pipelines.model import PRESERVES_BASE, SYSTEM_NAMES, Pipeline, System, flags_set, silences
 from imgopt.pipelines.recipes import Recipes, repository_of
 from imgopt.pipelines.scripts import find
 from imgopt.rule import Rule
@@ -93,7 +93,8 @@ def read_pipeline(
         steps, images, cut = gitlab.read(text, str(path))
     else:
         steps, images, cut = github.read(text, str(path))
-    builds, pushes, emptied, more = find(steps, recipes, keeps_base=sets_preserves_base(text))
+    flags = flags_set(text)
+    builds, pushes, emptied, more = find(steps, recipes, keeps_base=PRESERVES_BASE in flags)
     spoken, ignored = silences(text)
     return Pipeline(
         system,
@@ -107,6 +108,7 @@ def read_pipeline(
         ignored,
         cut or more,
         emptied,
+        flags,
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from imgopt import shell
 from imgopt.pipelines.commands import Reading, Repository, emptied, limit_of, read_command
-from imgopt.pipelines.model import Action, Build, Place, Push, Step, Text
+from imgopt.pipelines.model import Action, Branch, Build, Place, Push, Step, Text
 from imgopt.pipelines.tools import HERE, ROOT, ROOTS, Arg, Line, is_kaniko, unwrapped
 
 _MAX_LOOP = 64  # values of a loop that are looked at
@@ -75,6 +76,9 @@ def _script(reading: Reading, script: Text, place: Place, nested: int) -> None:
     run = _Run(reading, script, place, known, place.directory, nested, reading.scripts)
     parsed = shell.parse(script.text)
     if not parsed.broken:
+        run.waiting = {
+            at for each in parsed.commands if _waits(each) for what, at in each.around if what == "while"
+        }
         run.nodes(parsed.nodes)
         return
     for start, text in _logical_lines(script.text):  # what can be read of a script that cannot
@@ -90,6 +94,20 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
         if match.start() > start:
             yield start, text[start : match.start()]
         start = match.end()
+
+
+#: A background job in others: each by its "&" and the rounds of the loops around it.
+_Path = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class _Round:
+    """One of a `for`: how much is around the whole loop, the number of the round, and whether it stands for rounds that are
+    not known."""
+
+    depth: int
+    number: int
+    unknown: bool
 
 
 @dataclass
@@ -110,6 +128,15 @@ class _Run:
     chains: int = 0
     tested: bool = False  # the last command is one that asks
     calls: dict[str, int] = field(default_factory=dict)  # of the functions of the script
+    rounds: list[_Round] = field(default_factory=list)  # of the loops around
+    counted: int = 0  # rounds so far
+    waiting: set[int] = field(
+        default_factory=set
+    )  # the `while` loops that wait in each round for what they began
+    waited: Counter[_Path] = field(
+        default_factory=Counter
+    )  # how often what runs there waited for its background
+    groups: dict[tuple[_Path, int], int] = field(default_factory=dict)  # of what runs at the same time
 
     def nodes(self, nodes: Sequence[shell.Command | shell.Loop]) -> None:
         for node in nodes:
@@ -129,7 +156,11 @@ class _Run:
                 self.place = replace(place, loop=-(self.number * _IDS + self.loops))
             for value in listed[:_MAX_LOOP] or [None]:
                 self.variables[node.variable] = value
+                self.counted += 1
+                unknown = value is None and not any(_waits(each) for each in shell.flatten(node.body))
+                self.rounds.append(_Round(len(node.around), self.counted, unknown))
                 self.nodes(node.body)
+                self.rounds.pop()
             self.variables[node.variable], self.place = outside, place
 
     def command(self, command: shell.Command) -> None:
@@ -156,15 +187,56 @@ class _Run:
             key, _, _ = word.text.partition("=")
             variables[key] = _value_of(word, self.variables)
         line = unwrapped(words, variables)
+        here = self._beside(command)
         start = self.script.line(self.offset + command.start)
         end = max(start, self.script.line(self.offset + max(command.start, command.end - 1)))
-        if line.words and self._script_called(line, start):
+        if line.words and self._script_called(line, start, here):
             return
         program = (line.words[0].value or "").rsplit("/", 1)[-1] if line.words else ""
         self._chained(command, program)
         matters = program in ("rm", "find") or is_kaniko(line.words)
-        place = self._place_of(command, emptying=program in ("rm", "find")) if matters else self.place
+        place = replace(
+            self._place_of(command, emptying=program in ("rm", "find")) if matters else here,
+            branches=here.branches,
+        )
         read_command(self.reading, line, (start, end), place, self.directory)
+
+    def _beside(self, command: shell.Command) -> Place:
+        """The place of a command, with what runs beside it: what the shell puts into the background runs at the same time
+        as what follows, until it waits."""
+        path: list[tuple[int, ...]] = []
+        branches: list[Branch] = []
+        endless = False
+        for depth, (what, offset) in enumerate(command.around):
+            if what == "while":
+                endless = endless or offset not in self.waiting
+                continue
+            inside = [each for each in self.rounds if each.depth <= depth]
+            job = (offset, *(each.number for each in inside))
+            group = self._group(tuple(path), new=True)
+            unknown = endless or any(each.unknown for each in inside)
+            branches.append(Branch(group, f"& {job}", of_unknown=unknown))
+            path.append(job)
+        if _waits(command):
+            self.waited[tuple(path)] += 1
+        elif group := self._group(tuple(path), new=False):
+            branches.append(Branch(group, ""))
+        if not branches:
+            return self.place
+        before = self.script.text[: self.offset + command.start]
+        choices = _choices(before, self.number, emptying=False) if command.depth else []
+        return replace(
+            self.place,
+            branches=(*self.place.branches, *branches),
+            choices=(*self.place.choices, *choices),
+        )
+
+    def _group(self, path: _Path, *, new: bool) -> int:
+        """Of what runs there until it waits for the next time; 0 where nothing was put into the background since."""
+        key = (path, self.waited[path])
+        if new and key not in self.groups:
+            self.groups[key] = -(self.number * _IDS + 5_000_000 + len(self.groups))
+        return self.groups.get(key, 0)
 
     def _chained(self, command: shell.Command, program: str) -> None:
         """Keeps in mind whether a command runs only when another one says so: ``[ … ] && rm``, ``… || rm``."""
@@ -210,7 +282,7 @@ class _Run:
         if equals and key.isidentifier():
             self.variables[key] = _value_of(word, self.variables)
 
-    def _script_called(self, line: Line, start: int) -> bool:
+    def _script_called(self, line: Line, start: int, here: Place) -> bool:
         """``sh -c '…'`` and a script of the repository: the text runs here, in the lines of the call."""
         name = line.words[0].value or ""
         words = line.words[1:]
@@ -227,13 +299,19 @@ class _Run:
             text = self.reading.repository.script(name, self.directory) or ""
         limits = tuple(limit_of(limit, start) for limit in line.limits)
         place = replace(
-            self.place,
-            timeouts=(*self.place.timeouts, *limits),
+            here,
+            timeouts=(*here.timeouts, *limits),
             variables=line.variables,
             directory=self.directory,
         )
         _script(self.reading, Text(text, ((0, start),)), place, self.nested + 1)
         return True
+
+
+def _waits(command: shell.Command) -> bool:
+    """Whether it waits for all that runs in the background: for one job of several, too, since scripts name them all."""
+    words = [word.text for word in command.words[:2]]
+    return words[:1] == ["wait"] and words[1:] != ["-n"]
 
 
 def _choices(before: str, script: int, emptying: bool) -> list[tuple[int, int]]:

@@ -7,7 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from imgopt.finding import Waste
-from imgopt.pipelines.model import Build, Pipeline, Place, Push, Timeout
+from imgopt.pipelines.model import (
+    CROSS_MOUNTS,
+    SHARES_BASE,
+    Build,
+    Pipeline,
+    Place,
+    Push,
+    Timeout,
+    has_on,
+)
+from imgopt.pipelines.tools import repository
 from imgopt.scales import Sum, total
 from imgopt.weigh.push import above_base, push_seconds
 
@@ -111,7 +121,7 @@ def seconds(size: Sum, rate: int) -> float | None:
 
 def beside(place: Place, other: Place) -> bool:
     """Whether what stands in two places may run at the same time."""
-    if place.lock and place.lock == other.lock:
+    if (place.lock and place.lock == other.lock) or place.instead_of(other):
         return False
     mine = {branch.group: branch.name for branch in place.branches}
     return any(mine.get(branch.group, branch.name) != branch.name for branch in other.branches)
@@ -138,3 +148,59 @@ def shared_seconds(own: Sum, others: Sequence[Sum], rate: int) -> float | None:
         return None
     mine = own.value
     return (mine + sum(min(mine, other.value) for other in others if other.value is not None)) / rate
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A base that goes into several repositories at the same time, so that none of the pushes finds it there: sent ``times``
+    times where ``bases`` would do, ``more`` bytes beyond that. ``unless``: the two registries that would have to be one for
+    it to be mounted, where the file does not tell. ``stored``: kaniko would have it mounted, had it not stored it first."""
+
+    times: int
+    bases: int
+    more: Sum
+    unless: tuple[str, str] | None = None
+    stored: bool = False
+
+
+def repeated(pipeline: Pipeline, pushes: Sequence[Push]) -> Repeated | None:
+    """None where no base is shown to go more than once."""
+    groups: dict[tuple[str, str], dict[str, Push]] = {}
+    unless, stored = None, False
+    for push in pushes:
+        base, there = push.recipe.base, push.target
+        if base is None or there is None or base_of(push).value == 0:
+            continue
+        host, own = registry_of(there), "docker.io" if base.on_docker_hub else base.registry or ""
+        if host == own:
+            if not _sends_base_of_its_registry(pipeline, push):
+                continue
+            stored = True
+        if "$" in host:
+            unless = unless or (host, own)
+        groups.setdefault((host, str(base)), {}).setdefault(repository(there), push)
+    several = [list(group.values()) for group in groups.values() if len(group) > 1]
+    if not several:
+        return None
+    more = added(base_of(push) for group in several for push in group[1:])
+    return Repeated(sum(map(len, several)), len(several), more, unless, stored)
+
+
+def registry_of(name: str) -> str:
+    """Of an image's name, as written: a variable where it begins with one."""
+    head, slash, _ = name.partition("/")
+    named = slash and ("." in head or ":" in head or head == "localhost")
+    return head if named or "$" in head else "docker.io"
+
+
+def _sends_base_of_its_registry(pipeline: Pipeline, push: Push) -> bool:
+    """Clients have the registry mount a base that they took from it. kaniko does not where it stored it on its way."""
+    build = push.build
+    if build is None or build.tool != "kaniko":
+        return False
+    return is_on(pipeline, build, SHARES_BASE) is True and is_on(pipeline, build, CROSS_MOUNTS) is False
+
+
+def is_on(pipeline: Pipeline, build: Build, flag: str) -> bool | None:
+    """Whether a flag of the maintained kaniko is on for a build; None where the file does not tell."""
+    return True if flag in pipeline.flags else has_on(build, flag)

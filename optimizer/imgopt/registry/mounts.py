@@ -13,7 +13,7 @@ from typing import Any
 
 from imgopt.bases.reference import parse_reference
 from imgopt.errors import ImgoptError, UsageError
-from imgopt.registry.client import Access, Answer, Client, connected, pull, push
+from imgopt.registry.client import Access, Client, connected, pull, push
 from imgopt.registry.errors import RegistryError
 from imgopt.registry.manifests import newest
 from imgopt.registry.result import Mounts
@@ -93,39 +93,30 @@ class _Trial:
         if self._there(self._into):
             return None, f"{self._into} has it already, before anything was mounted"
         try:
-            answer = client.request(
-                "POST",
-                f"/v2/{self._into}/blobs/uploads/?mount={self._digest}&from={self._source}",
-                scopes=(*push(self._into), *pull(self._source)),
-            )
+            answer = client.mount(self._into, self._digest, self._source)
         except RegistryError as error:
-            return self._refused(error.message)
-        if answer.status == 201:
+            if error.status is not None and (error.status >= 500 or error.status == 429):
+                raise
+            return self._refused(error.message)  # its token service may know no token for two repositories
+        if answer.mounted:
             self._made = new
             self._sent_to.append(self._into)
             if self._there(self._into):
                 return True, "the registry answers 201, and the blob is there"
             self._sent_to.remove(self._into)
             return False, "the registry answers 201, but the blob is not there"
-        if answer.status == 202:
+        if answer.location is not None:
             self._made = new
-            self._cancel(self._into, answer)
+            self._cancel(self._into, answer.location)
             return False, "the registry answers 202: the blob has to be sent"
-        if 400 <= answer.status < 500 and answer.status != 429:
-            return self._refused(f"the registry answers {answer.status}")
-        return None, client.refusal(answer, f"mount into {self._into}").message
+        return self._refused(f"the registry answers {answer.status}")
 
     def _refused(self, how: str) -> tuple[bool | None, str]:
         """Whether it is mounts that are refused, or this user in the second repository: an upload without one tells."""
         try:
-            answer = self._client.request(
-                "POST", f"/v2/{self._into}/blobs/uploads/", scopes=push(self._into), data=b""
-            )
+            self._cancel(self._into, self._client.start_upload(self._into))
         except RegistryError as error:
             return None, error.message
-        if answer.status != 202:
-            return None, self._client.refusal(answer, f"push to {self._into}").message
-        self._cancel(self._into, answer)
         return False, f"{how}, where it takes an upload"
 
     def _send(self) -> None:
@@ -148,13 +139,11 @@ class _Trial:
     def _there(self, repository: str) -> bool:
         return self._client.blob_size(repository, self._digest) in (PROBE_BYTES, -1)
 
-    def _cancel(self, repository: str, answer: Answer) -> None:
-        try:
-            if self._client.cancel_upload(repository, self._client.location(answer)):
-                return
-        except RegistryError:
-            pass
-        self._left.append(f"an upload to {repository} that was begun, which registries give up by themselves")
+    def _cancel(self, repository: str, location: str) -> None:
+        if not self._client.cancel_upload(repository, location):
+            self._left.append(
+                f"an upload to {repository} that was begun, which registries give up by themselves"
+            )
 
     def _names_no_tags(self, repository: str) -> bool:
         answer = self._client.request("GET", f"/v2/{repository}/tags/list?n=1", scopes=pull(repository))
@@ -191,7 +180,7 @@ class _Trial:
         """The newest tag by its name and the bytes of all its layers, as its manifest says."""
         client = self._client
         try:
-            tags = newest(client.tags(self._source).names)
+            tags = newest(client.tags(self._source, pages=1).names)
             manifest = client.manifest(self._source, tags[0]) if tags else None
         except ImgoptError:
             return None, None

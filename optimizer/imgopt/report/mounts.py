@@ -19,7 +19,7 @@ def sentences(found: Bandwidth, mounts: Mounts) -> list[str]:
     """The answer first, then what to do."""
     said = [_answer(mounts)]
     if mounts.answer:
-        said.append("several images: `imgopt push --mount-from REPO` sends a layer once for all repositories")
+        said.append("several images: `imgopt push --all LIST` sends a layer once for all repositories")
     elif mounts.answer is None:
         said.append("to know it: --sibling REPO, a second repository here that this login may push to")
     else:

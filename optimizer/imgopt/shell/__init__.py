@@ -5,7 +5,7 @@ them, the functions. What cannot be read is reported (``Script.broken``), and ca
 Offsets count characters of the text that was given.
 """
 
-from imgopt.shell.model import Command, Function, Loop, Script, Word
+from imgopt.shell.model import Command, Function, Loop, Script, Word, flatten
 from imgopt.shell.reader import parse
 from imgopt.shell.running import (
     ARGUMENTS,
@@ -31,6 +31,7 @@ __all__ = [
     "Word",
     "all_commands",
     "first_word",
+    "flatten",
     "parse",
     "redefined",
     "shell_script",

@@ -6,11 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from imgopt.dockerfile import expand
 
 #: Written without quotes, they make a word that is no plain value: an array, a process substitution, `$'…'`.
 _OPAQUE = re.compile(r"\((?!\(\Z)|[<>]\(|[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=\(|[^\"']*\$[\"']")
+
+
+Around = Literal["&", "while"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class Command:
     depth: int = 0  # how many blocks (if, for, subshell …) are around it
     function: str | None = None
     inner: bool = False
+    #: What lets it run in the background ("&") or again ("while", also `until`), each by its offset, the outermost first.
+    around: tuple[tuple[Around, int], ...] = ()
 
     @property
     def name(self) -> str | None:
@@ -77,6 +83,7 @@ class Loop:
     variable: str
     words: tuple[Word, ...]
     body: tuple[Command | Loop, ...]
+    around: tuple[tuple[Around, int], ...] = ()  # as a command's: what is around the whole loop
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,7 @@ class Script:
 
 
 def flatten(nodes: tuple[Command | Loop, ...]) -> Iterator[Command]:
+    """The commands of nodes, those in loops once."""
     for node in nodes:
         if isinstance(node, Loop):
             yield from flatten(node.body)

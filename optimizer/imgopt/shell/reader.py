@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from imgopt.shell.model import Command, Function, Loop, Script, Word, flatten
+from imgopt.shell.model import Around, Command, Function, Loop, Script, Word, flatten
 
 _OPERATOR = re.compile(r"&&|\|\||;;&|;;|;&|\|&|[;&|()\n]")
 _REDIRECT = re.compile(r"(?:\{\w+\}(?=[<>]))?(\d*(?:<<<|<<-|<<|>>|>\||<>|<&|>&|&>>|&>|<|>))")
@@ -75,6 +75,7 @@ class _Reader:
         self._deeper()
         found: list[Command | Loop] = []
         operator = ""
+        first = 0  # of the commands that the next "&" puts into the background
         while True:
             self._blanks()
             if self.at >= len(self.text):
@@ -95,6 +96,10 @@ class _Reader:
             if sign is not None:
                 operator = sign[0]
                 self.at = sign.end()
+                if operator == "&":
+                    found[first:] = [_inside(node, "&", sign.start()) for node in found[first:]]
+                if operator not in ("&&", "||", "|", "|&"):
+                    first = len(found)
                 if operator == "\n":
                     self._documents()
                 elif operator in (";;", ";&", ";;&") and "esac" in closing:
@@ -107,10 +112,14 @@ class _Reader:
             if word is not None and word[0] in _SEPARATING:
                 self.at = word.end()
                 operator = ""
+                first = first if word[0] == "!" else len(found)
                 continue
             if word is not None and word[0] in _CLOSES:
                 self.at = word.end()
-                found += self._list((_CLOSES[word[0]],), depth + 1)
+                inside = self._list((_CLOSES[word[0]],), depth + 1)
+                if word[0] in ("while", "until"):
+                    inside = tuple(_inside(node, "while", word.start()) for node in inside)
+                found += inside
                 continue
             if word is not None and word[0] in ("for", "select"):
                 found += self._for(word.end(), depth)
@@ -579,6 +588,14 @@ class _Reader:
         self.nested += 1
         if self.nested > _MAX_DEPTH:
             raise _Broken
+
+
+def _inside(node: Command | Loop, what: Around, offset: int) -> Command | Loop:
+    """The command, or the loop with all that is in it, with one more around it."""
+    around = ((what, offset), *node.around)
+    if isinstance(node, Loop):
+        return replace(node, body=tuple(_inside(each, what, offset) for each in node.body), around=around)
+    return replace(node, around=around)
 
 
 def _moved(command: Command, start: int | None, outside: re.Match[str]) -> Command:

@@ -194,7 +194,9 @@ def push_clients(before: ImageWeight, after: ImageWeight) -> tuple[PushClient, .
             "stamps every file with the time of the build, so no layer keeps its digest. The archived kaniko (1.24) keeps layers "
             "only with --reproducible, which rewrites the base too: the first push sends a base of the image's own, about 15 % "
             f"above the {base} of the published one, and no other image shares it. The maintained fork keeps the base with "
-            "--reproducible and FF_KANIKO_REPRODUCIBLE_PRESERVE_BASE_LAYERS=true, at no cost",
+            "--reproducible and FF_KANIKO_REPRODUCIBLE_PRESERVE_BASE_LAYERS=true, at no cost; where the base lies in the registry "
+            "that is pushed to it is mounted, with FF_KANIKO_SHARED_BASE_CACHE only if FF_KANIKO_CROSS_REPO_MOUNT=true is set too "
+            "(from its documentation)",
         ),
         PushClient(
             "buildah bud without --layers",
