@@ -373,6 +373,7 @@ def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterat
         yield from _shell_needs(picture, check)
         yield from _exec_needs(picture, check)
         yield from _system_needs(picture, base, target)
+        yield from _branch_needs(picture, target)
     if to_musl:
         yield from _musl_needs(picture, target, adaptation)
     yield from _font_needs(picture, base, target, adaptation)
@@ -802,6 +803,30 @@ def _system_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason
                 yield because(
                     "certain", "{} names {}, a directory of glibc systems", instruction, named.group()
                 )
+
+
+#: A branch of Alpine's repositories: ``https://dl-cdn.alpinelinux.org/alpine/v3.12/main``.
+_ALPINE_BRANCH = re.compile(r"(?<![\w.])v(3\.\d+)(?![\w.])|(?<=/)edge/(?:main|community|testing)")
+_APK_SOURCES = re.compile(r"/etc/apk/|\bapk\b")
+
+
+def _branch_needs(picture: Picture, target: Base) -> Iterator[Reason]:
+    """Packages of one Alpine release do not run on another: a branch that is written down is a pin."""
+    if target.os != "alpine":
+        return
+    for instruction in picture.final.instructions():
+        if instruction.keyword not in ("RUN", "COPY", "ADD") or not _APK_SOURCES.search(instruction.text):
+            continue
+        for branch in _ALPINE_BRANCH.finditer(instruction.text):
+            if branch[1] is None or branch[1] != target.os_version:
+                yield because(
+                    "certain",
+                    "{} takes packages of Alpine {}, and {} is not known to be that release",
+                    instruction,
+                    branch[1] or "edge",
+                    target.name,
+                )
+                break
 
 
 def _exec_needs(picture: Picture, check: _Commands) -> Iterator[Reason]:

@@ -36,6 +36,7 @@ class RuntimeChoice:
     risk: Reason | None = None
     declined: tuple[Declined, ...] = ()
     obstacle: Reason | None = None  # why the FROM line cannot be changed, whatever runs on it
+    note: str = ""  # what else is said of the target, as the end of a sentence
 
     def why_not(self, rule: str) -> Reason | None:
         return next((declined.why for declined in self.declined if declined.rule == rule), None)
@@ -135,7 +136,8 @@ def _chosen(
         return RuntimeChoice(
             None, declined=tuple(Declined(rule, line, obstacle) for rule in wanted), obstacle=obstacle
         )
-    risk = _risk(base, target, picture.final.root.stage.image.text) or doubt
+    left, note = _left(base, target)
+    risk = _risk(base, target, picture.final.root.stage.image.text) or left or doubt
     level = Applicability.UNSAFE if risk else Applicability.SAFE
     try:
         writing.image(target.name)
@@ -146,7 +148,35 @@ def _chosen(
         return RuntimeChoice(
             None, declined=tuple(Declined(rule, line, against) for rule in wanted), obstacle=against
         )
-    return RuntimeChoice(target, edits, level, risk, tuple(declined))
+    return RuntimeChoice(target, edits, level, risk, tuple(declined), note=note)
+
+
+def _left(base: Base, target: Base) -> tuple[Reason | None, str]:
+    """What may be otherwise because a pin is left, and what is said where nothing of it is known to be.
+
+    Whoever pins a release takes no update unasked; a tag without one takes them all."""
+    from imgopt.bases import changes_since, release_of
+
+    release = release_of(base)
+    if release is None or target.pinned or target.name == base.declared_counterpart:
+        return None, _alpine_left(base, target)
+    changes = changes_since(release)
+    if not base.pinned:
+        return None, f"; its Java was {release}: {', '.join(changes)}" if changes else ""
+    gone = f"the pin {release} is gone: no image of that release is known to take its place, and the new tag moves with each build"
+    if not changes:
+        return None, f"; {gone}"
+    return because("certain", "{}; {}", gone, ", ".join(changes)), ""
+
+
+def _alpine_left(base: Base, target: Base) -> str:
+    """A tag may pin Alpine's release alone."""
+    pinned = base.os == target.os == "alpine" and base.os_version and not target.os_version
+    if not pinned or f"{base.os_version}" not in (base.reference.tag or "") or target.pinned:
+        return ""
+    return (
+        f"; the pin of Alpine {base.os_version} is gone, and the new tag moves from one release to the next"
+    )
 
 
 def _has(declined: list[Declined], rule: str) -> bool:
