@@ -213,6 +213,7 @@ def jdk_needs(picture: Picture, *, keeps_jre_directory: bool = False) -> Iterato
                     library.file,
                 )
     yield from _unread_start(picture)
+    yield from _unread_application(picture)
 
 
 #: Libraries that attach an agent to the JVM they run in (their documentation asks for a JDK) ...
@@ -241,6 +242,24 @@ def _jdk_words(text: str, where: str | Instruction, keeps_jre_directory: bool) -
     for pattern, what in _JDK_WORDS if keeps_jre_directory else (*_JDK_WORDS, _JRE_DIRECTORY):
         if re.search(pattern, text):
             yield because("certain", "{} uses {}", where, what)
+
+
+def _unread_application(picture: Picture) -> Iterator[Reason]:
+    """What the application calls stands in its jar, and what it is made of in its build file; a file name tells
+    neither."""
+    unread = picture.unread_artifacts
+    if picture.application_jars and not unread:
+        return
+    facts = picture.build_facts
+    if facts is not None:
+        for library in facts.libraries:
+            artifact = library.split(":")[1] if ":" in library else library
+            if _ATTACHING.match(artifact) or _COMPILING.match(artifact) or artifact.startswith("arthas-"):
+                file = facts.path.rsplit("/", 1)[-1]
+                yield because("certain", "{} names {}, which needs the JDK while it runs", file, artifact)
+        return
+    named = " ".join(unread[0].sources) if unread else "the application's jar"
+    yield because("unseen", "neither {} nor a build file of it is there to be read", named)
 
 
 def _unread_start(picture: Picture) -> Iterator[Reason]:

@@ -7,7 +7,7 @@ their fixes never contradict each other. The Java version never changes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -83,15 +83,17 @@ def choose(picture: Picture) -> RuntimeChoice:
         pick = _first_safe(picture, base, kind, musl=musl, doubts=False)
         reasons = pick.reasons | reasons
         if why is None and _is_gain(pick.target, base):
+            less = _doubted(picture, base, kinds[1:])
+            if less is not None and picture.options.unsafe:
+                break
+            if less is not None:
+                waiting = because("needs-unsafe", "needs --unsafe: {}", less[1])
+                declined = [Declined(JDK, line, waiting)]
             return _chosen(picture, base, pick, declined, reasons, None)
-    for kind, why in reversed(kinds):
-        pick = _first_safe(picture, base, kind, musl=base.libc == "musl", doubts=True)
-        risk = why or pick.doubt
-        if _is_gain(pick.target, base) and risk is not None:
-            rest = [entry for entry in declined if entry.rule != JDK]
-            if risk.kind == "unseen":
-                risk = because(risk.kind, "{}, so what it needs is not known", risk)
-            return _chosen(picture, base, pick, rest, reasons, risk)
+    found = _doubted(picture, base, kinds)
+    if found is not None:
+        rest = [entry for entry in declined if entry.rule != JDK]
+        return _chosen(picture, base, found[0], rest, reasons, found[1])
     if "base" in reasons:
         declined += [
             Declined(rule, line, reasons["base"])
@@ -101,6 +103,21 @@ def choose(picture: Picture) -> RuntimeChoice:
     if GLIBC in reasons:
         declined.append(Declined(GLIBC, line, reasons[GLIBC]))
     return RuntimeChoice(None, declined=tuple(declined))
+
+
+def _doubted(
+    picture: Picture, base: Base, kinds: Sequence[tuple[str, Reason | None]]
+) -> tuple[_Pick, Reason] | None:
+    """What is less, though what it needs could not all be seen: a base and that doubt."""
+    musl = base.libc == "musl" or picture.options.runtime == "alpine"
+    for kind, why in reversed(kinds):
+        pick = _first_safe(picture, base, kind, musl=musl, doubts=True)
+        risk = why or pick.doubt
+        if _is_gain(pick.target, base) and risk is not None:
+            if risk.kind == "unseen":
+                risk = because(risk.kind, "{}, so what it needs is not known", risk)
+            return pick, risk
+    return None
 
 
 def _is_gain(target: Base | None, base: Base) -> bool:
