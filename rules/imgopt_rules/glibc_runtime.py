@@ -48,7 +48,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             line=from_.line,
             end_line=from_.end_line,
             message=f"{base.name} brings a whole {(base.os or 'glibc').capitalize()}; nothing here needs more than {target.name}",
-            fix=Fix(f"run on {target.name}", choice.applicability, choice.edits, choice.risk),
+            fix=Fix(f"run on {target.name}{choice.note}", choice.applicability, choice.edits, choice.risk),
         )
     elif why := choice.why_not(ID):
         yield Declined(ID, from_.line, why, choice.solved_by(ID))

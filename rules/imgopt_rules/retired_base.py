@@ -11,8 +11,10 @@ rules found to be safe.
 
 ## Fix safety
 Safe under the same conditions as `jdk-runtime` and `glibc-runtime`: same Java version, nothing found that the new
-image lacks. The Java update level moves to the current one, with its newer security defaults (TLS 1.0 and 1.1 are
-off since 8u291 and 11.0.11).
+image lacks. A tag that pins a release (`openjdk:11.0.16-jre-slim`) keeps it where Temurin has an image of it. Where the pin
+has to be left, the fix needs --unsafe if the newest update is known to behave otherwise: the heap follows the
+container's limit from 8u191 on, TLS 1.0 and 1.1 are off from 8u291 and 11.0.11 on, limits count with cgroup v2 from
+8u372 and 11.0.16 on. A tag that pins none takes updates, and the fix says what the last one frozen in it did not have.
 
 ## Example
     FROM openjdk:11-jre-slim
@@ -47,7 +49,9 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         return
     message = f"{base.name} is no longer maintained ({base.retired})"
     if target is not None and target.retired is None:
-        fix: Fix | None = Fix(f"move to {target.name}", choice.applicability, choice.edits, choice.risk)
+        fix: Fix | None = Fix(
+            f"move to {target.name}{choice.note}", choice.applicability, choice.edits, choice.risk
+        )
     else:
         fix = Fix(
             choice.obstacle or why or "no maintained counterpart of this Java version is known",

@@ -7,6 +7,7 @@ from imgopt.bases.counterparts import counterparts
 from imgopt.bases.declared import check_declared
 from imgopt.bases.identify import identify, mirror_has, on_mirror
 from imgopt.bases.reference import Reference, parse_reference
+from imgopt.bases.releases import changes_since, release_of
 from imgopt.bases.sizes import ALIASES, Size, catalogue, catalogue_date, size_of
 
 __all__ = [
@@ -21,11 +22,13 @@ __all__ = [
     "Vm",
     "catalogue",
     "catalogue_date",
+    "changes_since",
     "check_declared",
     "counterparts",
     "identify",
     "mirror_has",
     "on_mirror",
     "parse_reference",
+    "release_of",
     "size_of",
 ]

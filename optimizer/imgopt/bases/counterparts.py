@@ -15,29 +15,13 @@ from imgopt.bases.families.common import APT, RPM, numbers, package_family
 from imgopt.bases.families.runtimes import DISTROLESS_CURRENT, UBI_RUNTIMES
 from imgopt.bases.families.temurin import TEMURIN_CURRENT
 from imgopt.bases.identify import identify
+from imgopt.bases.releases import on_jammy, temurin_name
 
 Wanted = Literal["jre", "jdk"]
 
 # A server or GraalVM has to stay: the application may need more of it than a JVM.
 _STAY = frozenset({"tomcat", "jetty", "graalvm", "quarkus", "open-liberty", "websphere-liberty", "wildfly"})
 
-# openjdk releases that Temurin published too, on Alpine and Ubuntu focal, by the names Temurin gave them
-# (official-images library/eclipse-temurin history and the tags in use). Temurin's first images are of August 2021.
-_OPENJDK_AS_TEMURIN = {
-    "8u302": "8u302-b08",
-    "8u312": "8u312-b07",
-    "8u322": "8u322-b06",
-    "8u332": "8u332-b09",
-    "8u342": "8u342-b07",
-    "11.0.12": "11.0.12_7",
-    "11.0.13": "11.0.13_8",
-    "11.0.14": "11.0.14_9",
-    "11.0.14.1": "11.0.14.1_1",
-    "11.0.15": "11.0.15_10",
-    "11.0.16": "11.0.16_8",
-    "17.0.1": "17.0.1_12",
-    "17.0.2": "17.0.2_8",
-}
 # First Temurin release with an Alpine image, where that is not the first release of all.
 _FIRST_ALPINE = {8: (8, 322), 11: (11, 0, 13)}
 _CORRETTO = TEMURIN_CURRENT
@@ -161,10 +145,10 @@ def _names(base: Base, major: int, kind: Wanted, libc: Libc) -> Iterator[str]:
 
 
 def _temurin(base: Base, major: int, kind: Wanted, libc: Libc) -> Iterator[str]:
-    if base.family == "openjdk" and base.java_version in _OPENJDK_AS_TEMURIN:
-        release = _OPENJDK_AS_TEMURIN[base.java_version]
+    release = temurin_name(base.java_version) if base.kind != "build" else None
+    if release is not None:
         if libc == "glibc":
-            yield f"eclipse-temurin:{release}-{kind}-focal"
+            yield f"eclipse-temurin:{release}-{kind}-{'jammy' if on_jammy(release) else 'focal'}"
         elif _alpine_known(release):
             yield f"eclipse-temurin:{release}-{kind}-alpine"
     if major not in TEMURIN_CURRENT:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from imgopt.cli import arguments as a
-from imgopt.errors import ImgoptError, InputError, UsageError
+from imgopt.errors import ImgoptError, InputError, MeasureError, UsageError
 from imgopt.suggest.result import FileReport, Report
 
 Diff = Annotated[bool, typer.Option("--diff", help="Print a unified diff instead.")]
@@ -17,7 +17,13 @@ InPlace = Annotated[bool, typer.Option("--in-place", "-i", help="Rewrite the fil
 Output = Annotated[
     str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the rewritten Dockerfile there.")
 ]
-Check = Annotated[bool, typer.Option("--check", help="Write nothing; exit with 1 when a file would change.")]
+Check = Annotated[
+    bool,
+    typer.Option(
+        "--check",
+        help="Write nothing; exit with 1 when a file would change, with 3 when a jar that decides it is not built yet.",
+    ),
+]
 Format = Annotated[Literal["text", "json"], typer.Option("--format", help="What is printed.")]
 
 
@@ -60,7 +66,7 @@ def rewrite(
     if not (diff or in_place or check or format == "json"):
         _check_single(report, "" if output is None else "--output writes one file")
 
-    errors: list[ImgoptError] = []
+    errors: list[ImgoptError] = _undecided(report) if check else []
     if in_place:
         errors = _write_in_place(report, quiet=quiet)
     elif output is not None:
@@ -68,7 +74,7 @@ def rewrite(
     if format == "json":
         _print_json(report, errors, output_file)
     elif diff:
-        errors = _print_diff(report, output_file, no_color=no_color)
+        errors += _print_diff(report, output_file, no_color=no_color)
     elif check:
         _print_check(report, output_file)
     elif not in_place and output is None:
@@ -79,7 +85,7 @@ def rewrite(
         from imgopt.cli.failure import print_errors
 
         print_errors([*report.errors, *errors])
-    would_change = check and any(file.rewrite.changed for file in report.files)
+    would_change = check and any(file.rewrite.changed and not file.rewrite.undecided for file in report.files)
     return max(exit_code(report), int(would_change), *(error.exit_code for error in errors))
 
 
@@ -223,11 +229,30 @@ def _check_printable(file: FileReport, text: str, output: str | None) -> None:
     )
 
 
+def _undecided(report: Report) -> list[ImgoptError]:
+    """The files of which nobody can say whether they would change: what decides it is not there yet."""
+    errors: list[ImgoptError] = []
+    for file in report.files:
+        missing = file.rewrite.undecided
+        if not missing:
+            continue
+        how = next((fact.how for fact in missing if fact.how is not None), None)
+        names = ", ".join(fact.what for fact in missing)
+        errors.append(
+            MeasureError(
+                f"whether it would change rests on {names}, which is not built yet",
+                "build the jar first" + (f" ({how})" if how else "") + ", then ask again",
+                path=file.path,
+            )
+        )
+    return errors
+
+
 def _print_check(report: Report, output_file: str | None) -> None:
     from imgopt.cli.output import emit_lines
     from imgopt.report.layout import line, visible
 
-    changed = [file for file in report.files if file.rewrite.changed]
+    changed = [file for file in report.files if file.rewrite.changed and not file.rewrite.undecided]
     lines = [
         line(f"{visible(file.path)} would change: {', '.join(file.rewrite.applied)}") for file in changed
     ]
@@ -246,13 +271,15 @@ def _print_json(report: Report, errors: Sequence[ImgoptError], output_file: str 
 
 def _print_notes(report: Report, *, applied: bool) -> None:
     """What was not done (and what was, when asked) is said beside the result rather than in it."""
-    from imgopt.report.figures import held_back, told_apart
+    from imgopt.report.figures import held_back, rests_on, told_apart
     from imgopt.report.terminal import note
     from imgopt.suggest.sentence import sentence
 
     for file in report.files:
         if applied and file.rewrite.changed:
             note(f"applied: {file.path}: {', '.join(file.rewrite.applied)} ({file.rewrite.applicability})")
+        if file.rewrite.changed and (said := rests_on(file)):
+            note(f"{file.path}: {said}")
         for each in told_apart(file):
             place = f":{each.line}" if each.line else ""
             note(f"not applied: {file.path}{place}: {each.rule}: {sentence(each.why)}")

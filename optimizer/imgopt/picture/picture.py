@@ -508,7 +508,7 @@ class Picture:
         file, path = (likely[0][0].origin, likely[0][1]) if len(likely) == 1 else (None, path)
         from_ = instruction.flag("from")
         if file is None and from_ is not None and len(sources) == 1:
-            file = self._built(sources[0])
+            file = self.built_before(sources[0])
         jar = self.jars(file) if file is not None else None
         return Artifact(
             instruction=instruction,
@@ -532,7 +532,7 @@ class Picture:
             return normal(path + "/" + name)
         return _place(path, name, started)
 
-    def _built(self, source: str) -> Path | None:
+    def built_before(self, source: str) -> Path | None:
         """A jar that another stage builds may lie in the context as well, built before: the same one, near enough
         to read its facts from."""
         if self.context is None:

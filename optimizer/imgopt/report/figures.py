@@ -61,6 +61,33 @@ def built_for(file: FileReport) -> str:
     return said
 
 
+def rests_on(file: FileReport) -> str:
+    """The facts that a rewrite was made from, and those that it had to do without, in a sentence; "" without any."""
+    facts = file.rewrite.rests_on
+    known = [fact.what for fact in facts if fact.known]
+    missing = [fact.what for fact in facts if not fact.known]
+    said = []
+    if known:
+        said.append(f"rests on {_listed(known)}")
+    if missing:
+        how = next((fact.how for fact in facts if not fact.known and fact.how is not None), None)
+        with_it = (
+            f"; with {'it' if len(missing) == 1 else 'them'} the rewrite may be another one: build first"
+        )
+        said.append(
+            f"made without {_listed(missing)}, not built yet{with_it}"
+            + (f" ({how})" if how is not None else "")
+        )
+    return ", ".join(said)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = list(names[:4])
+    if len(names) > 4:
+        shown.append(f"{len(names) - 4} more")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
 def first_push_saved(prediction: Prediction) -> Saved | None:
     before, after = prediction.before, prediction.after
     return saved(before.first_push, after.first_push, _unknown(before.pushed), _unknown(after.pushed))

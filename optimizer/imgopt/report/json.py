@@ -84,6 +84,10 @@ def file_object(file: FileReport) -> Object:
             "applicability": file.rewrite.applicability,
             "text": file.rewrite.text,
             "applied": list(file.rewrite.applied),
+            "rests_on": [
+                {"kind": fact.kind, "what": fact.what, "known": fact.known, "how": fact.how}
+                for fact in file.rewrite.rests_on
+            ],
             "not_applied": [
                 {
                     "rule": each.rule,

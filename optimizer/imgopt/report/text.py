@@ -17,6 +17,7 @@ from imgopt.report.figures import (
     held_back,
     next_push_saved,
     plural,
+    rests_on,
     seconds_together,
     size_saved,
     sums_of,
@@ -117,6 +118,15 @@ def _file(file: FileReport, view: View, report: Report) -> list[Line]:
     if not file.findings and (file.good or not file.rewrite.not_applied):
         lines += [(), *wrapped(file.good or "nothing to save was found", view.width, style="good")]
     lines += _not_applied(file, view)
+    if file.rewrite.changed and (facts := rests_on(file)):
+        lines += [
+            (),
+            *wrapped(
+                f"The rewrite {facts}" if facts.startswith("rests") else f"The rewrite is {facts}",
+                view.width,
+                style="dim",
+            ),
+        ]
     if file.prediction is not None:
         lines += [(), *_figures(file, file.prediction, view), *footnotes]
         if view.verbose:

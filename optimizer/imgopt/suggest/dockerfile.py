@@ -30,6 +30,7 @@ from imgopt.plans.layers.jarmode import layered_jar
 from imgopt.rule import Rule
 from imgopt.scales import BASES, Applicability, Sum, total
 from imgopt.suggest.analyze import analyze, findings
+from imgopt.suggest.facts import facts_of
 from imgopt.suggest.foreseen import foresee
 from imgopt.suggest.result import FileReport, JavaInfo, RewriteResult, StageInfo
 from imgopt.suggest.rewrite import rewrite
@@ -122,6 +123,7 @@ def _settled(
     fault = first_fault(picture.document)
     if fault is not None:
         return _unbuildable(picture, said, fault), []
+    first = picture
     from_ = picture.final.stage.from_
     result = _rewritten(picture, said, level)
     documents, edits = [picture.document], []
@@ -138,6 +140,7 @@ def _settled(
         edits.append(latest.edits)
         documents.append(_picture_of(picture, latest.text).document)
     rounds = Rounds(documents, edits)
+    looked_at = [first, *(each for each, _, _ in later)]
 
     opened: list[tuple[Finding, Saving | None]] = []
     spoke = {entry.rule for entry in said if not (isinstance(entry, Declined) and entry.solved_by)}
@@ -155,6 +158,8 @@ def _settled(
         spoke |= {finding.rule for finding in new}
         told = tuple(replace(declined_with(entry, shown), line=from_.line) for entry in latest.not_applied)
         result = _joined(result, replace(latest, not_applied=told), now)
+    if first.ignored is None:
+        result = replace(result, rests_on=facts_of(looked_at, rules))
     return result, opened
 
 

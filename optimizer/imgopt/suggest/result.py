@@ -13,6 +13,7 @@ from imgopt.errors import ImgoptError
 from imgopt.finding import Declined, Finding
 from imgopt.options import NOBODY, BuiltFor
 from imgopt.scales import Sum
+from imgopt.suggest.facts import WITHOUT_JAR, Fact
 from imgopt.weigh.weights import Prediction, Saving
 
 if TYPE_CHECKING:
@@ -54,6 +55,14 @@ class RewriteResult:
     not_applied: tuple[Declined, ...]
     applied: tuple[str, ...] = ()  # rule ids, in report order
     edits: tuple[Edit, ...] = ()
+    rests_on: tuple[Fact, ...] = ()
+
+    @property
+    def undecided(self) -> tuple[Fact, ...]:
+        """The jars without which nobody can say whether the file would change: another rewrite may come of them."""
+        if set(self.applied) & WITHOUT_JAR:
+            return ()
+        return tuple(fact for fact in self.rests_on if fact.kind == "jar" and not fact.known)
 
 
 class BeforeAfter(Protocol):

@@ -236,6 +236,7 @@ def jdk_needs(
     if starts:
         yield from unknown_runs(picture)
         yield from _unread_start(picture)
+        yield from _unread_application(picture)
 
 
 def _programs(picture: Picture, text: str) -> Iterator[tuple[shell.Command, str]]:
@@ -271,6 +272,24 @@ def _jdk_words(text: str, where: str | Instruction, keeps_jre_directory: bool) -
     for pattern, what in _JDK_WORDS if keeps_jre_directory else (*_JDK_WORDS, _JRE_DIRECTORY):
         if re.search(pattern, text):
             yield because("certain", "{} uses {}", where, what)
+
+
+def _unread_application(picture: Picture) -> Iterator[Reason]:
+    """What the application calls stands in its jar, and what it is made of in its build file; a file name tells
+    neither."""
+    unread = picture.unread_artifacts
+    if picture.application_jars and not unread:
+        return
+    facts = picture.build_facts
+    if facts is not None:
+        for library in facts.libraries:
+            artifact = library.split(":")[1] if ":" in library else library
+            if _ATTACHING.match(artifact) or _COMPILING.match(artifact) or artifact.startswith("arthas-"):
+                file = facts.path.rsplit("/", 1)[-1]
+                yield because("certain", "{} names {}, which needs the JDK while it runs", file, artifact)
+        return
+    named = " ".join(unread[0].sources) if unread else "the application's jar"
+    yield because("unseen", "neither {} nor a build file of it is there to be read", named)
 
 
 def _unread_start(picture: Picture) -> Iterator[Reason]:
@@ -412,6 +431,7 @@ def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterat
         yield from _shell_needs(picture, check)
         yield from _exec_needs(picture, check)
         yield from _system_needs(picture, base, target)
+        yield from _branch_needs(picture, target)
     if to_musl:
         yield from _musl_needs(picture, target, adaptation)
     yield from _font_needs(picture, base, target, adaptation)
@@ -872,6 +892,30 @@ def _system_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason
                 yield because(
                     "certain", "{} names {}, a directory of glibc systems", instruction, named.group()
                 )
+
+
+#: A branch of Alpine's repositories: ``https://dl-cdn.alpinelinux.org/alpine/v3.12/main``.
+_ALPINE_BRANCH = re.compile(r"(?<![\w.])v(3\.\d+)(?![\w.])|(?<=/)edge/(?:main|community|testing)")
+_APK_SOURCES = re.compile(r"/etc/apk/|\bapk\b")
+
+
+def _branch_needs(picture: Picture, target: Base) -> Iterator[Reason]:
+    """Packages of one Alpine release do not run on another: a branch that is written down is a pin."""
+    if target.os != "alpine":
+        return
+    for instruction in picture.final.instructions():
+        if instruction.keyword not in ("RUN", "COPY", "ADD") or not _APK_SOURCES.search(instruction.text):
+            continue
+        for branch in _ALPINE_BRANCH.finditer(instruction.text):
+            if branch[1] is None or branch[1] != target.os_version:
+                yield because(
+                    "certain",
+                    "{} takes packages of Alpine {}, and {} is not known to be that release",
+                    instruction,
+                    branch[1] or "edge",
+                    target.name,
+                )
+                break
 
 
 def _exec_needs(picture: Picture, check: _Commands) -> Iterator[Reason]:

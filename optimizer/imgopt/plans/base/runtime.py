@@ -43,6 +43,7 @@ class RuntimeChoice:
     risk: Reason | None = None
     declined: tuple[Declined, ...] = ()
     obstacle: Reason | None = None  # why the FROM line cannot be changed, whatever runs on it
+    note: str = ""  # what else is said of the target, as the end of a sentence
 
     def why_not(self, rule: str) -> Reason | None:
         return next((declined.why for declined in self.declined if declined.rule == rule), None)
@@ -89,15 +90,17 @@ def choose(picture: Picture) -> RuntimeChoice:
         pick = _first_safe(picture, base, kind, musl=musl, doubts=False)
         reasons = pick.reasons | reasons
         if why is None and _is_gain(pick.target, base):
+            less = _doubted(picture, base, kinds[1:])
+            if less is not None and picture.options.unsafe:
+                break
+            if less is not None:
+                waiting = because("needs-unsafe", "needs --unsafe: {}", less[1])
+                declined = [Declined(JDK, line, waiting)]
             return _chosen(picture, base, pick, declined, reasons, None)
-    for kind, why in reversed(kinds):
-        pick = _first_safe(picture, base, kind, musl=base.libc == "musl", doubts=True)
-        risk = why or pick.doubt
-        if _is_gain(pick.target, base) and risk is not None:
-            rest = [entry for entry in declined if entry.rule != JDK]
-            if risk.kind == "unseen":
-                risk = because(risk.kind, "{}, so what it needs is not known", risk)
-            return _chosen(picture, base, pick, rest, reasons, risk)
+    found = _doubted(picture, base, kinds)
+    if found is not None:
+        rest = [entry for entry in declined if entry.rule != JDK]
+        return _chosen(picture, base, found[0], rest, reasons, found[1])
     if "base" in reasons:
         declined += [
             Declined(rule, line, reasons["base"])
@@ -107,6 +110,21 @@ def choose(picture: Picture) -> RuntimeChoice:
     if GLIBC in reasons:
         declined.append(Declined(GLIBC, line, reasons[GLIBC]))
     return RuntimeChoice(None, declined=tuple(declined))
+
+
+def _doubted(
+    picture: Picture, base: Base, kinds: Sequence[tuple[str, Reason | None]]
+) -> tuple[_Pick, Reason] | None:
+    """What is less, though what it needs could not all be seen: a base and that doubt."""
+    musl = base.libc == "musl" or picture.options.runtime == "alpine"
+    for kind, why in reversed(kinds):
+        pick = _first_safe(picture, base, kind, musl=musl, doubts=True)
+        risk = why or pick.doubt
+        if _is_gain(pick.target, base) and risk is not None:
+            if risk.kind == "unseen":
+                risk = because(risk.kind, "{}, so what it needs is not known", risk)
+            return pick, risk
+    return None
 
 
 def _is_gain(target: Base | None, base: Base) -> bool:
@@ -142,7 +160,8 @@ def _chosen(
         return RuntimeChoice(
             None, declined=tuple(Declined(rule, line, obstacle) for rule in wanted), obstacle=obstacle
         )
-    risk = _risk(base, target, picture.final.root.stage.image.text) or doubt
+    left, note = _left(base, target)
+    risk = _risk(base, target, picture.final.root.stage.image.text) or left or doubt
     level = Applicability.UNSAFE if risk else Applicability.SAFE
     try:
         writing.image(target.name)
@@ -154,7 +173,35 @@ def _chosen(
         return RuntimeChoice(
             None, declined=tuple(Declined(rule, line, against) for rule in wanted), obstacle=against
         )
-    return RuntimeChoice(target, edits, level, risk, tuple(declined))
+    return RuntimeChoice(target, edits, level, risk, tuple(declined), note=note)
+
+
+def _left(base: Base, target: Base) -> tuple[Reason | None, str]:
+    """What may be otherwise because a pin is left, and what is said where nothing of it is known to be.
+
+    Whoever pins a release takes no update unasked; a tag without one takes them all."""
+    from imgopt.bases import changes_since, release_of
+
+    release = release_of(base)
+    if release is None or target.pinned or target.name == base.declared_counterpart:
+        return None, _alpine_left(base, target)
+    changes = changes_since(release)
+    if not base.pinned:
+        return None, f"; its Java was {release}: {', '.join(changes)}" if changes else ""
+    gone = f"the pin {release} is gone: no image of that release is known to take its place, and the new tag moves with each build"
+    if not changes:
+        return None, f"; {gone}"
+    return because("certain", "{}; {}", gone, ", ".join(changes)), ""
+
+
+def _alpine_left(base: Base, target: Base) -> str:
+    """A tag may pin Alpine's release alone."""
+    pinned = base.os == target.os == "alpine" and base.os_version and not target.os_version
+    if not pinned or f"{base.os_version}" not in (base.reference.tag or "") or target.pinned:
+        return ""
+    return (
+        f"; the pin of Alpine {base.os_version} is gone, and the new tag moves from one release to the next"
+    )
 
 
 def _has(declined: list[Declined], rule: str) -> bool:

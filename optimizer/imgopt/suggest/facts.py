@@ -1,0 +1,143 @@
+"""The facts that a rewrite rests on, and those that it had to do without: another fact may give another rewrite."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from imgopt.dockerfile import Instruction
+from imgopt.errors import ContextError
+from imgopt.picture import Picture
+from imgopt.picture.contents import Layer
+from imgopt.picture.paths import normal
+from imgopt.rule import Rule
+
+#: Rules that look at no jar, whatever they find: what they say is the same before and after it is built.
+WITHOUT_JAR = frozenset({"package-cache", "recommended-packages", "developer-files"})
+
+
+@dataclass(frozen=True)
+class Fact:
+    """``what``: a path below the context, or the line of a file. ``known`` is False for a jar that is not built yet;
+    ``how`` is the command that builds it, where one can be told."""
+
+    kind: Literal["jar", "build-file", "script", "platforms", "base"]
+    what: str
+    known: bool = True
+    how: str | None = None
+
+
+def facts_of(pictures: Sequence[Picture], rules: Iterable[Rule]) -> tuple[Fact, ...]:
+    """What the pictures of a file, and of its rewrite's rounds, were made from."""
+    first = pictures[0]
+    facts: dict[Fact, None] = {}
+    if any(rule.id not in WITHOUT_JAR and first.active(rule.id, -1) for rule in rules):
+        for picture in pictures:
+            facts.update(dict.fromkeys(_jars(picture)))
+    for picture in pictures:
+        for file, _ in picture.start_scripts:
+            if file.origin is not None:
+                facts[Fact("script", _named(picture, file.origin))] = None
+    for source in (*first.options.built_for.sources, *first.options.built_for.unknown):
+        facts[Fact("platforms", source)] = None
+    declared = next((each for each in first.options.bases if first.base.declared and each.source), None)
+    if declared is not None:
+        facts[Fact("base", declared.source)] = None
+    return tuple(facts)
+
+
+def _jars(picture: Picture) -> Iterator[Fact]:
+    for jar in picture.application_jars:
+        yield Fact("jar", _named(picture, Path(jar.path)))
+    missing = dict.fromkeys(_unbuilt(picture))
+    how = _command(picture) if missing else None
+    for name in missing:
+        yield Fact("jar", name, False, how)
+    if (missing or not picture.application_jars) and picture.build_facts is not None:
+        yield Fact("build-file", _named(picture, Path(picture.build_facts.path)))
+
+
+def _unbuilt(picture: Picture) -> Iterator[str]:
+    """The jars that the build takes, or makes itself, and that are not there: as they are named in the context."""
+    if picture.context is None:
+        return
+    for stage in picture.stages:
+        for layer in stage.content.layers:
+            if layer.instruction.flag("from") is not None:
+                yield from _made_inside(picture, layer)
+            elif not layer.complete:
+                yield from _not_there(picture, layer.instruction)
+
+
+def _made_inside(picture: Picture, layer: Layer) -> Iterator[str]:
+    """Jars that a stage builds, of which none is there that was built outside before."""
+    flag = layer.instruction.flag("from")
+    stages = {name for stage in picture.stages for name in (stage.name.lower(), str(stage.index))}
+    if flag is None or (flag.value or "").lower() not in stages:
+        return
+    if any(file.origin is not None or file.entry is not None for file in layer.files):
+        return
+    for word in layer.instruction.words[:-1]:
+        source = picture.expand(layer.instruction, word.text) or ""
+        made = re.search(r"([^/]+/)?((?:target|build/libs)/[^/]+\.(?:jar|war))$", normal("/" + source))
+        if made is not None and picture.built_before(source) is None:
+            module = made[1] or ""
+            there = picture.context is not None and (picture.context.root / module).is_dir()
+            yield (module if there else "") + made[2]
+
+
+def _not_there(picture: Picture, copy: Instruction) -> Iterator[str]:
+    from imgopt.build_context.tree import resolve
+    from imgopt.java.building import is_output
+
+    if copy.keyword not in ("COPY", "ADD") or copy.heredocs or picture.context is None:
+        return
+    for word in copy.words[:-1]:
+        source = picture.expand(copy, word.text)
+        if source is None or "://" in source:
+            continue
+        is_jar = source.endswith((".jar", ".war")) or is_output(normal("/" + source))
+        try:
+            there = bool(resolve(picture.context, [source]))
+        except ContextError:
+            continue  # it is there, and cannot be copied
+        if is_jar and not there:
+            yield normal("/" + source).lstrip("/")
+
+
+def _named(picture: Picture, path: Path) -> str:
+    """A file as people find it from the context."""
+    root = picture.context.root if picture.context is not None else Path()
+    try:
+        return path.resolve().relative_to(root.resolve()).as_posix()
+    except (OSError, RuntimeError, ValueError):
+        return path.name
+
+
+#: What builds the jar, by the file that says so; a wrapper is taken before what has to be installed.
+_COMMANDS = (
+    ("mvnw", "./mvnw package"),
+    ("gradlew", "./gradlew build"),
+    ("pom.xml", "mvn package"),
+    ("build.gradle", "gradle build"),
+    ("build.gradle.kts", "gradle build"),
+)
+
+
+def _command(picture: Picture) -> str | None:
+    """The command that builds the project, from the nearest directory that has one, up to the context's parents."""
+    assert picture.context is not None
+    try:
+        root = picture.context.root.resolve()
+        for directory in (root, *root.parents[:3]):
+            for name, command in _COMMANDS:
+                if (directory / name).is_file():
+                    return command
+            if (directory / ".git").exists():
+                break
+    except (OSError, RuntimeError):
+        return None
+    return None
