@@ -12,6 +12,7 @@ from typing import Literal
 
 from imgopt.bases.base import Base, Libc
 from imgopt.bases.families.common import APT, RPM, numbers, package_family
+from imgopt.bases.families.others import tomcat_on_temurin
 from imgopt.bases.families.runtimes import DISTROLESS_CURRENT, UBI_RUNTIMES
 from imgopt.bases.families.temurin import TEMURIN_CURRENT
 from imgopt.bases.identify import identify
@@ -101,16 +102,8 @@ def _tomcat(base: Base, kind: Wanted, libc: Libc, platforms: Collection[str]) ->
     Tags of one release that name no vendor may be from before that, when not every Java version had a JRE.
     """
     tag = base.reference.tag or ""
-    on_temurin = "temurin" in tag or re.match(r"\d+(?:\.\d+)?-", tag)
     swapped = re.sub(r"-jdk(?=\d)", "-jre", tag, count=1)
-    if (
-        kind != "jre"
-        or libc != "glibc"
-        or swapped == tag
-        or not on_temurin
-        or "corretto" in tag
-        or "openjdk" in tag
-    ):
+    if kind != "jre" or libc != "glibc" or swapped == tag or not tomcat_on_temurin(tag):
         return
     candidate = identify(f"tomcat:{swapped}")
     if candidate.kind == "jre" and set(platforms) <= set(candidate.platforms):

@@ -19,6 +19,7 @@ from imgopt.finding import Reason, Sentence, because, say
 from imgopt.java.building import BUILD_TOOLS, JAVA_TOOLS
 from imgopt.java.command import is_java
 from imgopt.os_packages.commands import MANAGERS, commands_of, package_with
+from imgopt.picture.application import libraries, own_references
 from imgopt.picture.class_archives import brings_archives_alone
 from imgopt.picture.class_paths import code_places, running_options
 from imgopt.picture.scripts import command_text
@@ -207,32 +208,23 @@ def jdk_needs(
                 yield because("certain", "the script {} calls `{}`, which only a JDK has", file.path, program)
                 break
         yield from _jdk_words(text, f"the script {file.path}", keeps_jre_directory)
-    for jar in picture.application_jars:
-        for name in sorted(jar.references):
-            for prefix, what in _JDK_CLASSES.items():
-                if name.startswith(prefix):
-                    yield because(
-                        "certain", "the application's own classes use {} ({})", what, name.replace("/", ".")
-                    )
-        for library in jar.libraries:
-            if (library.artifact or "").startswith(("arthas-", "tools-")) or library.file == "tools.jar":
+    for name in sorted(own_references(picture)):
+        for prefix, what in _JDK_CLASSES.items():
+            if name.startswith(prefix):
                 yield because(
-                    "certain",
-                    "the jar carries {}, which attaches to the JVM with the JDK's tools",
-                    library.file,
+                    "certain", "the application's own classes use {} ({})", what, name.replace("/", ".")
                 )
-            elif _ATTACHING.match(library.file):
-                yield because(
-                    "certain",
-                    "the jar carries {}, which attaches to its own JVM and needs the JDK for that",
-                    library.file,
-                )
-            elif _COMPILING.match(library.file):
-                yield because(
-                    "certain",
-                    "the jar carries {}, which compiles Java while it runs and needs the JDK for that",
-                    library.file,
-                )
+    for library in libraries(picture):
+        where = "the jar carries" if library.in_jar else "the image carries"
+        does = None
+        if library.artifact.startswith(("arthas-", "tools-")) or library.file == "tools.jar":
+            does = "attaches to the JVM with the JDK's tools"
+        elif _ATTACHING.match(library.file):
+            does = "attaches to its own JVM and needs the JDK for that"
+        elif _COMPILING.match(library.file):
+            does = "compiles Java while it runs and needs the JDK for that"
+        if does is not None:
+            yield because("certain", "{} {}, which {}", where, library.file, does)
     if starts:
         yield from unknown_runs(picture)
         yield from _unread_start(picture)
@@ -1085,10 +1077,9 @@ def _font_needs(picture: Picture, base: Base, target: Base, adaptation: Adaptati
 
 def _drawing(picture: Picture) -> str | None:
     """What in the application draws text or pictures, as the beginning of a sentence."""
-    for jar in picture.application_jars:
-        for library in jar.libraries:
-            if _FONT_LIBRARIES.search(library.file):
-                return f"{library.file} draws text"
-        if any(name.startswith(("java/awt", "javax/imageio")) for name in jar.references):
-            return "the application draws with AWT"
+    for library in libraries(picture):
+        if _FONT_LIBRARIES.search(library.file):
+            return f"{library.file} draws text"
+    if any(name.startswith(("java/awt", "javax/imageio")) for name in own_references(picture)):
+        return "the application draws with AWT"
     return None

@@ -18,6 +18,7 @@ from imgopt.picture import Picture
 from imgopt.picture.contents import File
 from imgopt.picture.module_path import place_of
 from imgopt.picture.paths import join
+from imgopt.picture.placing import names_archive
 from imgopt.plans.splitting import effects
 from imgopt.plans.splitting.container import Obstacle, run_time_texts
 from imgopt.plans.splitting.effects import Call, shown
@@ -425,7 +426,7 @@ class _Builder:
         *sources, target = call.paths
         if path != target:
             return self.project.inside(path)  # what is moved away
-        return below(jar, path) and all(source.endswith((".jar", ".war")) for source in sources)
+        return below(jar, path) and all(names_archive(source) for source in sources)
 
     def _require_only_tools(self, line: Line, calls: Sequence[Call]) -> None:
         """A RUN that downloads a build tool does nothing else that outlives it."""
