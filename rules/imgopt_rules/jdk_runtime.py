@@ -44,12 +44,13 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
     choice = runtime.choose(picture)
     target = choice.target
     if target is not None and target.kind == "jre":
+        enough = "is enough" if choice.applicability is Applicability.SAFE else "may be enough"
         yield Finding(
             rule=ID,
             severity=Severity.HIGH,
             line=from_.line,
             end_line=from_.end_line,
-            message=f"{base.name} is a full JDK; {target.name} is enough to run the application",
+            message=f"{base.name} is a full JDK; {target.name} {enough} to run the application",
             fix=Fix(f"run on {target.name}", choice.applicability, choice.edits, choice.risk),
         )
     elif choice.obstacle:

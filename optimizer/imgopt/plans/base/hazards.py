@@ -8,6 +8,7 @@ busybox; what is not known counts as a hazard.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -277,8 +278,39 @@ def _unread_start(picture: Picture) -> Iterator[Reason]:
             "the file sets no ENTRYPOINT and no CMD, so the base image's own start command counts",
         )
         return
-    words = picture.start_commands[0].text[:60].replace("\n", " ")
-    yield because("unseen", "{} starts `{}`, which is not there to be read", picture.start_commands[0], words)
+    start = picture.start_commands[0]
+    words = start.text[:60].replace("\n", " ")
+    read = _started_file(picture)
+    if read is None:
+        yield because("unseen", "{} starts `{}`, which is not there to be read", start, words)
+    else:
+        yield because("not-known", "{} starts {}, and no java command was found in it", start, read)
+
+
+def _started_file(picture: Picture) -> str | None:
+    """The copied script or program that the start command names first."""
+    for _, text in picture.start_texts:
+        for command in all_commands(text):
+            for word in command.words:
+                found = _copied(picture, word.literal or "")
+                if found is not None:
+                    return found
+    return None
+
+
+def _copied(picture: Picture, name: str) -> str | None:
+    """The path of the file of the context that is called so in the image: by its place, or by name in the PATH."""
+    path = picture.at_start(name) if "/" in name else None
+    for file in picture.final.content.files.values():
+        if file.origin is None or not name or file.path.endswith((".jar", ".war")):
+            continue
+        if file.path == path or (path is None and posixpath.basename(file.path) == name):
+            return file.path
+    return None
+
+
+def _unread(picture: Picture, name: str) -> str:
+    return "is not there to be read" if _copied(picture, name) is None else "could not be read as a script"
 
 
 #: What the JRE packages of the distributions lack beside `JDK_TOOLS`; JRE images have these.
@@ -367,7 +399,8 @@ def _unread_scripts(picture: Picture, instruction: Instruction, text: str) -> It
         name = next((word for word in words if not word.startswith("-")), None)
         if name is None or name.strip("\"'").rsplit("/", 1)[-1] not in scripts:
             what = name or "what it is fed"
-            yield because("unseen", "{} runs {} in a shell, which is not there to be read", instruction, what)
+            how = _unread(picture, (name or "").strip("\"'"))
+            yield because("unseen", "{} runs {} in a shell, which {}", instruction, what, how)
 
 
 def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterator[Reason]:
@@ -478,21 +511,23 @@ def _path_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason]:
     pattern = re.compile(
         r"/usr/lib/jvm/|/usr/local/openjdk|/opt/java/openjdk|/usr/java/|/opt/jdk\b|/usr/lib/jvm\b|/usr/bin/java\b|/docker-java-home"
     )
+    java = "has no Java" if target.java_home is not None else "is not known to have its Java"
     for instruction in picture.final.instructions():
         match = pattern.search(instruction.text)
         if match:
             yield because(
-                "certain", "{} names {}, where {} has no Java", instruction, match.group(), target.name
+                "certain", "{} names {}, where {} {}", instruction, match.group(), target.name, java
             )
     for file, text in picture.start_scripts:
         match = pattern.search(text)
         if match:
             yield because(
                 "certain",
-                "the script {} names {}, where {} has no Java",
+                "the script {} names {}, where {} {}",
                 file.path,
                 match.group(),
                 target.name,
+                java,
             )
 
 
@@ -787,7 +822,7 @@ def _unread_programs(picture: Picture, instruction: Instruction, text: str) -> I
             and not name.startswith(("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"))
             and (copied is None or not is_understood(picture, copied))
         ):
-            yield because("unseen", "{} runs {}, which is not there to be read", instruction, name)
+            yield because("unseen", "{} runs {}, which {}", instruction, name, _unread(picture, name))
 
 
 def _shell_needs(picture: Picture, check: _Commands) -> Iterator[Reason]:
