@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from boot_jar import class_file, library
-from command_line import Imgopt, imgopt  # noqa: F401
+from command_line import Imgopt
+from command_line import imgopt as imgopt
 
 COMPILER = class_file("com/example/Application", ["javax/tools/ToolProvider"])
 DOCKERFILE = """\
