@@ -11,7 +11,8 @@ Alpine where nothing needs glibc, otherwise the JRE of the same family of system
 ## Fix safety
 Safe while nothing found here needs the JDK: a JDK tool (jcmd, jstack, jar, javac ...) in a RUN, HEALTHCHECK,
 start command or script, tools.jar, Arthas, libraries that attach to their own JVM or compile Java while they run, or
-a reference from the application's own classes to the compiler or the tools API. Any of them keeps the JDK, and
+a reference from the application's own classes (in its jar, or open in a tree; those of libraries are not asked) to the
+compiler or the tools API. Any of them keeps the JDK, and
 `not_applied` names it. Unsafe when the start script is not there to be read, or when another registry has to have the
 new image. Without the jar's bytes nobody can promise that musl will do: then the JRE keeps its C library, unless
 `--runtime alpine` asks for more.
