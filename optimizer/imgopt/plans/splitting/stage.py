@@ -147,7 +147,12 @@ class _Builder:
         later += [line.instruction for line in project.after if line.own]
         runs = any(instruction.keyword == "RUN" for instruction in later)
         texts = [instruction.text for instruction in later]
-        entered = {self._entered(line) for line in project.lines if line.instruction.keyword == "WORKDIR"}
+        # BuildKit gives to the user what a WORKDIR below USER makes
+        entered = {
+            self._entered(line)
+            for line in project.lines
+            if line.instruction.keyword == "WORKDIR" and line.user in ROOT_NAMES
+        }
         kept: list[Written] = []
         installs = [self._installs(instruction) for instruction in later]
         for number, line in enumerate(lines):
