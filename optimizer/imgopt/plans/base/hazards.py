@@ -848,10 +848,31 @@ _DEBIAN_USERS = frozenset(
 )
 
 
+def _has_user_ubuntu(base: Base) -> bool:
+    """Ubuntu's images have a user with the number 1000 from 23.04 on; tags without a release mean one of those."""
+    return base.os == "ubuntu" and (base.os_version is None or base.os_version >= "23")
+
+
 def _system_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason]:
     """Users of the old base by name, its package sources, its directories, the name of its release."""
     text = picture.document.text
     releases = {**DEBIAN, **UBUNTU}
+    last = picture.final.last("USER")
+    number = (picture.expand(last, last.text) or "").partition(":")[0] if last is not None else ""
+    if (
+        number == "1000"
+        and _has_user_ubuntu(base)
+        and not _has_user_ubuntu(target)
+        and not re.search(r"(?:useradd|adduser)\b[^\n]*\b1000\b", text)
+    ):
+        yield because(
+            "certain",
+            "{} runs as 1000, who is ubuntu with a home directory on {} and nobody on {}, where Java's user.home is no directory; "
+            "make the user in a RUN",
+            last or "",
+            base.name,
+            target.name,
+        )
     for instruction in picture.final.instructions():
         owner = instruction.flag("chown")
         names = [instruction.text] if instruction.keyword == "USER" else []
