@@ -28,7 +28,7 @@ from imgopt.errors import DockerfileError
 
 #: What one file calls otherwise than the next: images, paths, options, quoted words, numbers.
 _OWN = re.compile(
-    r"`[^`]*`|\blines? [\d, and]+(?: of the rewrite)?|(?<!\w)[\w.${}-]*(?:/[\w.*${}:@-]+)+|\b[\w.-]+:[\w.${}-]+|"
+    r"`[^`]*`|\blines? \d+(?:(?:, | and )\d+)*(?: of the rewrite)?|(?<!\w)[\w.${}-]*(?:/[\w.*${}:@-]+)+|\b[\w.-]+:[\w.${}-]+|"
     r"(?<!\w)--?[A-Za-z][\w:+.=-]*|\b\w+(?:[-.]\w+)*\.(?:jar|war|sh)\b|\b\d[\w.-]*"
 )
 
