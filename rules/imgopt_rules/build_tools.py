@@ -20,7 +20,7 @@ and not images, and it resolves dependencies in another way than the build that 
 Safe when the sources are at hand and show that the application reads nothing of the project around it: no path into
 src/, target/ or to a build file, no user.dir, no other program started. Files beside the sources that no build needs
 (config/, keystores, scripts) go along. Unsafe when the sources are not there to be read, when the application runs
-as a user who may own what the build left, when the jar may need files beside it, or when whole directories go along
+as a user who may own what the build left or whom only the build image has (gradle, who is made anew), when the jar may need files beside it, or when whole directories go along
 and other modules may share the Dockerfile. Not done when a command is not understood, when which jar starts cannot be told, or when the container runs the build tool itself
 (`spring-boot:run`, `bootRun`).
 

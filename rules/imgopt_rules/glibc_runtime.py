@@ -30,7 +30,7 @@ from imgopt.finding import Declined, Finding, Fix
 from imgopt.picture import Picture
 from imgopt.plans.base import runtime
 from imgopt.rule import rule
-from imgopt.scales import Severity
+from imgopt.scales import Applicability, Severity
 
 ID = "glibc-runtime"
 
@@ -42,12 +42,17 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
     choice = runtime.choose(picture)
     target = choice.target
     if base.kind == "jre" and base.libc == "glibc" and target is not None and target.libc == "musl":
+        brings = "a glibc beside Alpine's own C library"
+        if base.os != "alpine":
+            brings = f"a whole {(base.os or 'glibc').capitalize()}"
+        safe = choice.applicability is Applicability.SAFE
+        more = "nothing here needs more than" if safe else "the application may need no more than"
         yield Finding(
             rule=ID,
             severity=Severity.MEDIUM,
             line=from_.line,
             end_line=from_.end_line,
-            message=f"{base.name} brings a whole {(base.os or 'glibc').capitalize()}; nothing here needs more than {target.name}",
+            message=f"{base.name} brings {brings}; {more} {target.name}",
             fix=Fix(f"run on {target.name}{choice.note}", choice.applicability, choice.edits, choice.risk),
         )
     elif why := choice.why_not(ID):

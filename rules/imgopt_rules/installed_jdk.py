@@ -55,11 +55,16 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         cost = f" ({plan.waste.first_push_bytes / 1e6:.1f} MB less by {plan.waste.source})"
     if plan.edits:
         plural = " and " in (plan.instead or "")
-        message = f"{jdk.name} is a full JDK; {plan.instead} {'are' if plural else 'is'} enough to run the application{cost}"
+        enough = (
+            f"{'are' if plural else 'is'} enough"
+            if plan.applicability is Applicability.SAFE
+            else "may be enough"
+        )
+        message = f"{jdk.name} is a full JDK; {plan.instead} {enough} to run the application{cost}"
         verb = "copy from" if jdk.how == "copied" else "install"
         fix = Fix(f"{verb} {plan.instead}", plan.applicability, plan.edits, plan.risk)
     else:
-        message = f"{jdk.name} is a full JDK{size}; a JRE is enough to run the application"
+        message = f"{jdk.name} is a full JDK{size}; a JRE may be enough to run the application"
         fix = Fix(plan.advice or "install a JRE of the same version", Applicability.MANUAL)
     yield Finding(
         rule=ID,

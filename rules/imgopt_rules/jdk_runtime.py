@@ -11,9 +11,10 @@ Alpine where nothing needs glibc, otherwise the JRE of the same family of system
 ## Fix safety
 Safe while nothing found here needs the JDK: a JDK tool (jcmd, jstack, jar, javac ...) in a RUN, HEALTHCHECK,
 start command or script, tools.jar, Arthas, libraries that attach to their own JVM or compile Java while they run, or
-a reference from the application's own classes to the compiler or the tools API. Any of them keeps the JDK, and
-`not_applied` names it. Unsafe when neither the jar nor a build file of it is there to be read, when the start script is
-not, or when another registry has to have the new image. A pinned release stays pinned where an image of it is known (`amazoncorretto:17.0.11-alpine3.19` becomes
+a reference from the application's own classes (in its jar, or open in a tree; those of libraries are not asked) to the
+compiler or the tools API. Any of them keeps the JDK, and `not_applied` names it. Unsafe when neither the jar nor a build
+file of it is there to be read, when the start script is not, or when another registry has to have the new image. A pinned
+release stays pinned where an image of it is known (`amazoncorretto:17.0.11-alpine3.19` becomes
 `eclipse-temurin:17.0.11_9-jre-alpine`); else the fix says that the pin is gone, and needs --unsafe where a later update
 is known to behave otherwise. Without the jar's bytes nobody can promise that musl will do: then the JRE keeps its C library, unless
 `--runtime alpine` asks for more.
@@ -46,12 +47,13 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
     choice = runtime.choose(picture)
     target = choice.target
     if target is not None and target.kind == "jre":
+        enough = "is enough" if choice.applicability is Applicability.SAFE else "may be enough"
         yield Finding(
             rule=ID,
             severity=Severity.HIGH,
             line=from_.line,
             end_line=from_.end_line,
-            message=f"{base.name} is a full JDK; {target.name} is enough to run the application",
+            message=f"{base.name} is a full JDK; {target.name} {enough} to run the application",
             fix=Fix(f"run on {target.name}{choice.note}", choice.applicability, choice.edits, choice.risk),
         )
     elif choice.obstacle:

@@ -7,7 +7,7 @@ released.
 
 ## What it does
 Changes the image of the final FROM to the maintained counterpart of the same Java version, as small as the other
-rules found to be safe.
+rules found to be safe. From one image that is no longer built to another is no way out, and not offered.
 
 ## Fix safety
 Safe under the same conditions as `jdk-runtime` and `glibc-runtime`: same Java version, nothing found that the new

@@ -64,7 +64,6 @@ def test_musl_on_amd64(name: str, first: str) -> None:
             [
                 "amazoncorretto:8-alpine-jre",
                 "bellsoft/liberica-openjre-alpine-musl:8",
-                "openjdk:8-jre-alpine",
             ],
         ),
         ("openjdk:11-jre-slim", ["bellsoft/liberica-openjre-alpine-musl:11"]),

@@ -71,7 +71,8 @@ def test_the_working_directory_keeps_its_owner(
                     runs[name] = (code == 0, jar == 0)
                     container.remove()
     before, after, taken = found.values()
-    gives = builder.name not in ("docker, classic", "podman")  # those give what a WORKDIR makes to root
+    # the others give to root what a WORKDIR makes; kaniko does so with the first COPY from a stage
+    gives = "buildkit" in builder.name.lower()
     by_user = form in ("user", "number")
     if by_user:
         assert before.writable is True or not gives

@@ -12,6 +12,7 @@ from typing import Literal
 
 from imgopt.bases.base import Base, Libc
 from imgopt.bases.families.common import APT, RPM, numbers, package_family
+from imgopt.bases.families.others import tomcat_on_temurin
 from imgopt.bases.families.runtimes import DISTROLESS_CURRENT, UBI_RUNTIMES
 from imgopt.bases.families.temurin import TEMURIN_CURRENT
 from imgopt.bases.identify import identify
@@ -71,7 +72,7 @@ def counterparts(base: Base, *, kind: Wanted, libc: Libc, platforms: Collection[
             and candidate.libc == libc
             and candidate.java_major == major
             and set(platforms) <= set(candidate.platforms)
-            and (candidate.retired is None or (base.retired is not None and candidate.family == base.family))
+            and candidate.retired is None  # from one image that nobody mends to another is no way out
         ):
             candidates.append(candidate)
     own_family = base.vendor or base.family
@@ -85,27 +86,18 @@ def _tomcat(base: Base, kind: Wanted, libc: Libc, platforms: Collection[str]) ->
     Tags of one release that name no vendor may be from before that, when not every Java version had a JRE.
     """
     tag = base.reference.tag or ""
-    on_temurin = "temurin" in tag or re.match(r"\d+(?:\.\d+)?-", tag)
     swapped = re.sub(r"-jdk(?=\d)", "-jre", tag, count=1)
-    if (
-        kind != "jre"
-        or libc != "glibc"
-        or swapped == tag
-        or not on_temurin
-        or "corretto" in tag
-        or "openjdk" in tag
-    ):
+    if kind != "jre" or libc != "glibc" or swapped == tag or not tomcat_on_temurin(tag):
         return
     candidate = identify(f"tomcat:{swapped}")
     if candidate.kind == "jre" and set(platforms) <= set(candidate.platforms):
         yield candidate
 
 
-def _rank(candidate: Base, base: Base, own_family: str) -> tuple[bool, bool, bool, int]:
-    """Maintained images first: a retired one only ever stands in for another of its family."""
+def _rank(candidate: Base, base: Base, own_family: str) -> tuple[bool, bool, int]:
     family = 0 if candidate.family == own_family else 1 if candidate.family == "eclipse-temurin" else 2
     other_os = candidate.libc == "glibc" and package_family(candidate.os) != package_family(base.os)
-    return candidate.retired is not None, not candidate.pinned, other_os, family
+    return not candidate.pinned, other_os, family
 
 
 def _names(base: Base, major: int, kind: Wanted, libc: Libc) -> Iterator[str]:
@@ -123,16 +115,6 @@ def _names(base: Base, major: int, kind: Wanted, libc: Libc) -> Iterator[str]:
         yield from _swapped(base, family, major, kind)
     elif family == "ibmjava" and libc == "glibc":
         yield "ibmjava:8-jre" if kind == "jre" else "ibmjava:8-sdk"
-    elif (
-        family == "openjdk"
-        and base.kind == "jdk"
-        and kind == "jre"
-        and base.libc == libc
-        and major in (8, 11)
-    ):
-        # as frozen as the JDK, on the very same system: for who cannot leave it
-        sibling = re.sub(r"^([\d.u]+)(?:-jdk)?(?=-|$)", r"\1-jre", base.reference.tag or "", count=1)
-        yield f"openjdk:{sibling}"
     elif family == "ubi-openjdk" and libc == "glibc":
         yield from _ubi_siblings(base, major, kind)
     if base.os == "distroless" and kind == "jre" and major in DISTROLESS_CURRENT:

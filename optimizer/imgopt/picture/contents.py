@@ -672,9 +672,12 @@ _LIBRARY_DIRECTORY = re.compile(
 def _is_library(path: str) -> bool:
     """Whether a file of the context is a released library, by its place and name: no release of the application
     changes it."""
-    return (
-        _LIBRARY_DIRECTORY.search(path) is not None and "SNAPSHOT" not in path and "build/libs/" not in path
-    )
+    return in_library_directory(path) and "SNAPSHOT" not in path
+
+
+def in_library_directory(path: str) -> bool:
+    """Whether a jar of the context lies where builds and archives keep an application's libraries."""
+    return _LIBRARY_DIRECTORY.search(path) is not None and "build/libs/" not in path
 
 
 def _releases(jar: Jar, entry: Entry) -> bool:

@@ -20,7 +20,7 @@ from imgopt.errors import ContextError, DockerfileError, JarError
 from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
 from imgopt.picture.contents import File, Layer, StageContent, stage_contents
 from imgopt.picture.paths import join, normal
-from imgopt.picture.placing import fills_directory, target_of
+from imgopt.picture.placing import fills_directory, names_archive, target_of
 from imgopt.picture.platforms import built_for, predicted_for, pushed_together
 from imgopt.picture.scripts import ShellText, command_text, reader_of, script_of, shell_text
 from imgopt.picture.settings import Setting, settings
@@ -497,7 +497,7 @@ class Picture:
             for file in (layer.files if layer else ())
             if _is_archive(file)
         ]
-        if not any(source.endswith((".jar", ".war")) for source in sources) and not any(
+        if not any(names_archive(source) for source in sources) and not any(
             place in started for _, place in jars
         ):
             return None
@@ -538,7 +538,7 @@ class Picture:
         if self.context is None:
             return None
         tail = re.search(
-            r"(?:(?<![^/])[^/]+/)?(?:target|build/libs)/[^/]+\.(?:jar|war)$", normal("/" + source)
+            r"(?:(?<![^/])[^/]+/)?(?:target|build/libs)/[^/]+[.*?\]](?:jar|war)$", normal("/" + source)
         )
         if tail is None:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from imgopt.dockerfile import Instruction, expand
@@ -17,6 +18,11 @@ def target_of(
     if not copy.words:
         return None
     return seen_from(workdir, expand(copy.words[-1].text, scope, escape).value)
+
+
+def names_archive(source: str) -> bool:
+    """Whether a source means jars or wars by its words: ``app.jar``, ``*.jar``, and ``*jar`` without the dot."""
+    return re.search(r"(?:\.|[*?\]])[jw]ar$", source.strip("\"'")) is not None
 
 
 def fills_directory(target: str, sources: Sequence[object]) -> bool:

@@ -179,8 +179,21 @@ def tomcat(base: Base, tag: str) -> Base | None:
     if found is None:
         return None
     return replace(
-        found, platforms=BOTH, entrypoint=(), cmd=("catalina.sh", "run"), has=found.has | {"catalina.sh"}
+        found,
+        platforms=BOTH,
+        entrypoint=(),
+        cmd=("catalina.sh", "run"),
+        has=found.has | {"catalina.sh"},
+        java_home="/opt/java/openjdk" if tomcat_on_temurin(tag) else None,
     )
+
+
+def tomcat_on_temurin(tag: str) -> bool:
+    """Whether a tag of Tomcat stands on Temurin. One release that names no vendor may be from before 2022, when the
+    images stood on openjdk; the floating tags were rebuilt on Temurin."""
+    if re.search(r"corretto|openjdk", tag):
+        return False
+    return "temurin" in tag or re.match(r"\d+(?:\.\d+)?-", tag) is not None
 
 
 def jetty(base: Base, tag: str) -> Base | None:

@@ -8,6 +8,7 @@ busybox; what is not known counts as a hazard.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from imgopt.finding import Reason, Sentence, because, say
 from imgopt.java.building import BUILD_TOOLS, JAVA_TOOLS
 from imgopt.java.command import is_java
 from imgopt.os_packages.commands import MANAGERS, commands_of, package_with
+from imgopt.picture.application import libraries, own_references
 from imgopt.picture.class_archives import brings_archives_alone
 from imgopt.picture.class_paths import code_places, running_options
 from imgopt.picture.scripts import command_text
@@ -207,32 +209,23 @@ def jdk_needs(
                 yield because("certain", "the script {} calls `{}`, which only a JDK has", file.path, program)
                 break
         yield from _jdk_words(text, f"the script {file.path}", keeps_jre_directory)
-    for jar in picture.application_jars:
-        for name in sorted(jar.references):
-            for prefix, what in _JDK_CLASSES.items():
-                if name.startswith(prefix):
-                    yield because(
-                        "certain", "the application's own classes use {} ({})", what, name.replace("/", ".")
-                    )
-        for library in jar.libraries:
-            if (library.artifact or "").startswith(("arthas-", "tools-")) or library.file == "tools.jar":
+    for name in sorted(own_references(picture)):
+        for prefix, what in _JDK_CLASSES.items():
+            if name.startswith(prefix):
                 yield because(
-                    "certain",
-                    "the jar carries {}, which attaches to the JVM with the JDK's tools",
-                    library.file,
+                    "certain", "the application's own classes use {} ({})", what, name.replace("/", ".")
                 )
-            elif _ATTACHING.match(library.file):
-                yield because(
-                    "certain",
-                    "the jar carries {}, which attaches to its own JVM and needs the JDK for that",
-                    library.file,
-                )
-            elif _COMPILING.match(library.file):
-                yield because(
-                    "certain",
-                    "the jar carries {}, which compiles Java while it runs and needs the JDK for that",
-                    library.file,
-                )
+    for library in libraries(picture):
+        where = "the jar carries" if library.in_jar else "the image carries"
+        does = None
+        if library.artifact.startswith(("arthas-", "tools-")) or library.file == "tools.jar":
+            does = "attaches to the JVM with the JDK's tools"
+        elif _ATTACHING.match(library.file):
+            does = "attaches to its own JVM and needs the JDK for that"
+        elif _COMPILING.match(library.file):
+            does = "compiles Java while it runs and needs the JDK for that"
+        if does is not None:
+            yield because("certain", "{} {}, which {}", where, library.file, does)
     if starts:
         yield from unknown_runs(picture)
         yield from _unread_start(picture)
@@ -304,8 +297,39 @@ def _unread_start(picture: Picture) -> Iterator[Reason]:
             "the file sets no ENTRYPOINT and no CMD, so the base image's own start command counts",
         )
         return
-    words = picture.start_commands[0].text[:60].replace("\n", " ")
-    yield because("unseen", "{} starts `{}`, which is not there to be read", picture.start_commands[0], words)
+    start = picture.start_commands[0]
+    words = start.text[:60].replace("\n", " ")
+    read = _started_file(picture)
+    if read is None:
+        yield because("unseen", "{} starts `{}`, which is not there to be read", start, words)
+    else:
+        yield because("not-known", "{} starts {}, and no java command was found in it", start, read)
+
+
+def _started_file(picture: Picture) -> str | None:
+    """The copied script or program that the start command names first."""
+    for _, text in picture.start_texts:
+        for command in all_commands(text):
+            for word in command.words:
+                found = _copied(picture, word.literal or "")
+                if found is not None:
+                    return found
+    return None
+
+
+def _copied(picture: Picture, name: str) -> str | None:
+    """The path of the file of the context that is called so in the image: by its place, or by name in the PATH."""
+    path = picture.at_start(name) if "/" in name else None
+    for file in picture.final.content.files.values():
+        if file.origin is None or not name or file.path.endswith((".jar", ".war")):
+            continue
+        if file.path == path or (path is None and posixpath.basename(file.path) == name):
+            return file.path
+    return None
+
+
+def _unread(picture: Picture, name: str) -> str:
+    return "is not there to be read" if _copied(picture, name) is None else "could not be read as a script"
 
 
 #: What the JRE packages of the distributions lack beside `JDK_TOOLS`; JRE images have these.
@@ -394,7 +418,8 @@ def _unread_scripts(picture: Picture, instruction: Instruction, text: str) -> It
         name = next((word for word in words if not word.startswith("-")), None)
         if name is None or name.strip("\"'").rsplit("/", 1)[-1] not in scripts:
             what = name or "what it is fed"
-            yield because("unseen", "{} runs {} in a shell, which is not there to be read", instruction, what)
+            how = _unread(picture, (name or "").strip("\"'"))
+            yield because("unseen", "{} runs {} in a shell, which {}", instruction, what, how)
 
 
 def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterator[Reason]:
@@ -506,21 +531,23 @@ def _path_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason]:
     pattern = re.compile(
         r"/usr/lib/jvm/|/usr/local/openjdk|/opt/java/openjdk|/usr/java/|/opt/jdk\b|/usr/lib/jvm\b|/usr/bin/java\b|/docker-java-home"
     )
+    java = "has no Java" if target.java_home is not None else "is not known to have its Java"
     for instruction in picture.final.instructions():
         match = pattern.search(instruction.text)
         if match:
             yield because(
-                "certain", "{} names {}, where {} has no Java", instruction, match.group(), target.name
+                "certain", "{} names {}, where {} {}", instruction, match.group(), target.name, java
             )
     for file, text in picture.start_scripts:
         match = pattern.search(text)
         if match:
             yield because(
                 "certain",
-                "the script {} names {}, where {} has no Java",
+                "the script {} names {}, where {} {}",
                 file.path,
                 match.group(),
                 target.name,
+                java,
             )
 
 
@@ -815,7 +842,7 @@ def _unread_programs(picture: Picture, instruction: Instruction, text: str) -> I
             and not name.startswith(("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"))
             and (copied is None or not is_understood(picture, copied))
         ):
-            yield because("unseen", "{} runs {}, which is not there to be read", instruction, name)
+            yield because("unseen", "{} runs {}, which {}", instruction, name, _unread(picture, name))
 
 
 def _shell_needs(picture: Picture, check: _Commands) -> Iterator[Reason]:
@@ -841,10 +868,31 @@ _DEBIAN_USERS = frozenset(
 )
 
 
+def _has_user_ubuntu(base: Base) -> bool:
+    """Ubuntu's images have a user with the number 1000 from 23.04 on; tags without a release mean one of those."""
+    return base.os == "ubuntu" and (base.os_version is None or base.os_version >= "23")
+
+
 def _system_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason]:
     """Users of the old base by name, its package sources, its directories, the name of its release."""
     text = picture.document.text
     releases = {**DEBIAN, **UBUNTU}
+    last = picture.final.last("USER")
+    number = (picture.expand(last, last.text) or "").partition(":")[0] if last is not None else ""
+    if (
+        number == "1000"
+        and _has_user_ubuntu(base)
+        and not _has_user_ubuntu(target)
+        and not re.search(r"(?:useradd|adduser)\b[^\n]*\b1000\b", text)
+    ):
+        yield because(
+            "certain",
+            "{} runs as 1000, who is ubuntu with a home directory on {} and nobody on {}, where Java's user.home is no directory; "
+            "make the user in a RUN",
+            last or "",
+            base.name,
+            target.name,
+        )
     for instruction in picture.final.instructions():
         owner = instruction.flag("chown")
         names = [instruction.text] if instruction.keyword == "USER" else []
@@ -1129,10 +1177,9 @@ def _font_needs(picture: Picture, base: Base, target: Base, adaptation: Adaptati
 
 def _drawing(picture: Picture) -> str | None:
     """What in the application draws text or pictures, as the beginning of a sentence."""
-    for jar in picture.application_jars:
-        for library in jar.libraries:
-            if _FONT_LIBRARIES.search(library.file):
-                return f"{library.file} draws text"
-        if any(name.startswith(("java/awt", "javax/imageio")) for name in jar.references):
-            return "the application draws with AWT"
+    for library in libraries(picture):
+        if _FONT_LIBRARIES.search(library.file):
+            return f"{library.file} draws text"
+    if any(name.startswith(("java/awt", "javax/imageio")) for name in own_references(picture)):
+        return "the application draws with AWT"
     return None

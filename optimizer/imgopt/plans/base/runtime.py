@@ -288,16 +288,7 @@ def _first_safe(picture: Picture, base: Base, kind: str, *, musl: bool, doubts: 
                 and picture.options.runtime != "alpine"
             ):
                 # another vendor's build, without its size: only for who asks for Alpine
-                reasons.setdefault(
-                    GLIBC,
-                    because(
-                        "certain",
-                        "the only JRE on Alpine for Java {} and {} is {}",
-                        str(base.java_major),
-                        ", ".join(picture.platforms),
-                        candidate.name,
-                    ),
-                )
+                reasons.setdefault(GLIBC, _of_another_vendor(picture, base, candidate))
                 continue
             if candidate.name == base.name:
                 return _Pick(candidate, Adaptation(None), (), None, reasons)
@@ -313,7 +304,7 @@ def _first_safe(picture: Picture, base: Base, kind: str, *, musl: bool, doubts: 
                 "base",
                 because(
                     "not-known",
-                    "no {} for Java {} on {} is known to exist",
+                    "no other {} for Java {} on {} is known that is maintained",
                     kind.upper(),
                     str(base.java_major),
                     ", ".join(picture.platforms),
@@ -324,13 +315,27 @@ def _first_safe(picture: Picture, base: Base, kind: str, *, musl: bool, doubts: 
                 "base",
                 because(
                     "not-known",
-                    "no {} on Alpine for Java {} and {} is known to exist",
+                    "no other {} on Alpine for Java {} and {} is known that is maintained",
                     kind.upper(),
                     str(base.java_major),
                     ", ".join(picture.platforms),
                 ),
             )
     return none
+
+
+def _of_another_vendor(picture: Picture, base: Base, candidate: Base) -> Reason:
+    vendors = "Temurin" if base.family in (None, "eclipse-temurin") else f"{base.family} or Temurin"
+    takes = f"; --runtime alpine takes {candidate.name}" if candidate.kind == "jre" else ""
+    return because(
+        "certain",
+        "no {} of {} on Alpine is known for Java {} and {}{}",
+        candidate.kind.upper(),
+        vendors,
+        str(base.java_major),
+        ", ".join(picture.platforms),
+        takes,
+    )
 
 
 def _hazard(

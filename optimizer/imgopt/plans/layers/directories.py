@@ -1,7 +1,8 @@
 """Who owns a directory that the final stage has before whole trees are copied over it, and how it stays theirs.
 
 Measured: BuildKit gives the directory that a WORKDIR makes, and new ones above it, to the user in force; kaniko 1.24 the
-directory alone; the classic builder and buildah give it to root. A COPY of a tree gives the directories in it the
+directory alone, and takes it back with a COPY from a stage whose directory is root's; the classic builder and buildah
+give it to root. A COPY of a tree gives the directories in it the
 owner that they have there, on all of them. `COPY --chown` looks a user up as WORKDIR does, so one more COPY, of the empty
 directory, gives it back without its number being known; the files stay root's, and so do the layers that modules
 share.

@@ -22,6 +22,7 @@ from imgopt.finding import Reason, Refused, because, reason_of, told
 from imgopt.picture import Artifact, Picture, StagePicture, once
 from imgopt.picture.java_options import options_of
 from imgopt.picture.module_path import argument_lines, own_path
+from imgopt.picture.placing import names_archive
 from imgopt.plans.base import installed_java
 from imgopt.plans.base.installed_java import unpacking_image
 from imgopt.plans.base.java_version import too_old
@@ -560,7 +561,7 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
         )
     layer = picture.layer_of(instruction)
     alone = layer is not None and len(layer.files) == 1 and layer.complete
-    named = artifact.sources[0].endswith((".jar", ".war"))
+    named = names_archive(artifact.sources[0])
     if not named or not (alone or (layer is not None and not layer.files)):
         raise LayeringRefused(
             "its {} brings more than the jar; give the jar a line of its own", instruction.keyword

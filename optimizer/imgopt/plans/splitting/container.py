@@ -170,6 +170,44 @@ def new_image(picture: Picture) -> tuple[str, Base]:
     return writing.image(found.name), found
 
 
+def named_user(picture: Picture, target: Base, instructions: Iterable[Instruction]) -> str | None:
+    """The RUN that makes the build image's own user on ``target``; None where none of the instructions names it."""
+    if picture.base.kind != "build" or picture.base.family != "gradle":
+        return None
+    for instruction in instructions:
+        owner = instruction.flag("chown")
+        named = (instruction.text if instruction.keyword == "USER" else "", (owner and owner.value) or "")
+        run = picture.script_of(instruction).text if instruction.keyword == "RUN" else ""
+        if any(re.match(r"gradle\b", name) for name in named) or re.search(
+            r"\bgradle:|\bchown\b.*\bgradle\b", run
+        ):
+            return user_line(target)
+    return None
+
+
+def user_line(target: Base) -> str | None:
+    """What makes Gradle's user as docker-gradle does, with its numbers; None where the image has no known way."""
+    if target.os == "alpine":
+        return "RUN addgroup --system --gid 1000 gradle && adduser --system --ingroup gradle --uid 1000 --shell /bin/ash gradle"
+    if target.os not in ("debian", "ubuntu"):
+        return None
+    # Ubuntu has a user of its own with this number from 23.04 on, whose name and home Java would give to the application
+    taken = target.os == "ubuntu" and (target.os_version is None or target.os_version >= "23")
+    first = "if id ubuntu > /dev/null 2>&1; then userdel ubuntu; fi && " if taken else ""
+    return (
+        f"RUN {first}groupadd --system --gid 1000 gradle "
+        "&& useradd --system --gid gradle --uid 1000 --shell /bin/bash --create-home gradle"
+    )
+
+
+def new_user_risk(target: Base) -> Reason:
+    return because(
+        "not-known",
+        "the user gradle is made anew on {}, and what else its home has in the image with the build tools is not there",
+        target.name,
+    )
+
+
 def _depends_on_a_variable(picture: Picture) -> bool:
     """Whether another value of the variables in FROM gives another JDK: the tool's version alone does not."""
     text = picture.final.root.stage.image.text
@@ -215,7 +253,8 @@ def require_no_build_image(picture: Picture, target: Base, instructions: Iterabl
             )
         owner = instruction.flag("chown")
         names = [instruction.text] if instruction.keyword == "USER" else [owner.value or ""] if owner else []
-        if base.family == "gradle" and any(re.match(r"gradle\b", name) for name in names):
+        named = base.family == "gradle" and any(re.match(r"gradle\b", name) for name in names)
+        if named and user_line(target) is None:
             raise Obstacle(
                 "{} names gradle, a user of {} that {} has not", instruction, base.name, target.name
             )

@@ -7,19 +7,23 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from imgopt.dockerfile import Edit, Instruction, apply_edits, parse
+from imgopt.dockerfile import Edit, Instruction, Span, apply_edits, parse
 from imgopt.dockerfile.faults import check_stages
 from imgopt.errors import DockerfileError
 from imgopt.finding import Reason, because, reason_of, told
 from imgopt.java import building
 from imgopt.picture import Picture, once
+from imgopt.picture.application import own_references
 from imgopt.picture.module_path import risk_of_place
+from imgopt.picture.placing import names_archive
 from imgopt.plans.splitting import effects
 from imgopt.plans.splitting.container import (
     Obstacle,
     java_calls,
     mirror_risk,
+    named_user,
     new_image,
+    new_user_risk,
     require_known_directory,
     require_no_build_image,
     require_plain,
@@ -27,7 +31,7 @@ from imgopt.plans.splitting.container import (
 from imgopt.plans.splitting.effects import shown
 from imgopt.plans.splitting.project import Project, below
 from imgopt.plans.splitting.risks import risk
-from imgopt.plans.splitting.stage import new_stage
+from imgopt.plans.splitting.stage import Written, new_stage
 from imgopt.plans.splitting.text import build_stage_name, split_edits
 from imgopt.plans.tied import java_stays
 from imgopt.scales import Applicability
@@ -150,16 +154,27 @@ def _swap(picture: Picture, blank: SplittingPlan) -> SplittingPlan:
             "the application is not there to be read; it may start a program that {} has not, git or ssh for instance",
             target.name,
         )
-    if any(
-        jar.references & {"java/lang/Process", "java/lang/ProcessBuilder"} for jar in picture.application_jars
-    ):
+    if own_references(picture) & {"java/lang/Process", "java/lang/ProcessBuilder"}:
         what = because(
             "certain",
             "the application starts other programs, and {} has more of them than {}",
             picture.base.name,
             target.name,
         )
-    return _with_risk(replace(blank, image=image, edits=(Edit(root.stage.image.span, image),)), what)
+    edits = [Edit(root.stage.image.span, image)]
+    user = named_user(picture, target, picture.final.instructions())
+    if user is not None:
+        what = what or new_user_risk(target)
+        end = root.stage.from_.span.end
+        edits.append(Edit(Span(end, end), picture.document.newline + _in_case(picture, user)))
+    return _with_risk(replace(blank, image=image, edits=tuple(edits)), what)
+
+
+def _in_case(picture: Picture, line: str) -> str:
+    """An instruction in the case that the file's keywords have."""
+    lower = picture.document.text[picture.final.stage.from_.keyword_span.start].islower()
+    keyword, rest = line.split(" ", 1)
+    return f"{keyword.lower() if lower else keyword} {rest}"
 
 
 def _split(picture: Picture, blank: SplittingPlan) -> SplittingPlan:
@@ -172,9 +187,14 @@ def _split(picture: Picture, blank: SplittingPlan) -> SplittingPlan:
     repeated = [line.instruction for line in stage.lines if line.instruction is not None]
     own = [line.instruction for line in project.after if line.own]
     require_no_build_image(picture, target, [*repeated, *own])
+    user = named_user(picture, target, [*repeated, *own])
+    if user is not None:
+        stage.lines.insert(0, Written(_in_case(picture, user)))
     edits = tuple(split_edits(picture, project, stage, name, image))
     left = _left(picture, project, edits)
     what = risk(project, stage) or mirror_risk(picture, target)
+    if user is not None:
+        what = what or new_user_risk(target)
     if stage.handed_on:
         shared = risk_of_place(picture)
         what = what or (told("not-known", shared) if shared is not None else None)
@@ -193,7 +213,7 @@ def _require_made_here(project: Project, built_in: Instruction) -> None:
         if instruction.keyword not in ("COPY", "ADD"):
             continue
         target = project.destination(line)
-        archive = bool(instruction.words) and instruction.words[0].text.endswith((".jar", ".war"))
+        archive = bool(instruction.words) and names_archive(instruction.words[0].text)
         named = target == jar or (archive and target == posixpath.dirname(jar))
         if named or (line in project.after and any(file.path == jar for file in project.files(line))):
             raise Obstacle("{} is copied in {}; what {} builds is not what starts", jar, line.where, built_in)

@@ -15,6 +15,7 @@ from imgopt.java import building
 from imgopt.os_packages import commands as packages
 from imgopt.picture.contents import File, Layer
 from imgopt.picture.paths import join
+from imgopt.picture.placing import names_archive
 from imgopt.plans.splitting import effects
 from imgopt.plans.splitting.container import Obstacle, run_time_texts, started_jar
 from imgopt.plans.splitting.effects import Call
@@ -244,7 +245,7 @@ class Project:
         """Whether a command has to do with the build's files or with making the jar out of them."""
         paths = [path for word, path in zip(call.plain, call.paths, strict=True) if "://" not in word]
         if call.program in ("mv", "cp", "ln", "install") and len(paths) > 1:
-            archives = any(source.endswith((".jar", ".war")) for source in paths[:-1])
+            archives = any(names_archive(source) for source in paths[:-1])
             if self.jar in paths or (archives and paths[-1] == posixpath.dirname(self.jar)):
                 return True
         if call.installs is not None or call.program in effects.SETTING_UP or call.program == "echo":
@@ -261,7 +262,7 @@ class Project:
                     continue
                 *sources, target = call.paths
                 for source in sources:
-                    if not source.endswith((".jar", ".war")):
+                    if not names_archive(source):
                         continue
                     into = join(target, posixpath.basename(source))
                     if self.jar in (target, into) or (

@@ -18,6 +18,7 @@ from imgopt.picture import Picture
 from imgopt.picture.contents import File
 from imgopt.picture.module_path import place_of
 from imgopt.picture.paths import join
+from imgopt.picture.placing import names_archive
 from imgopt.plans.splitting import effects
 from imgopt.plans.splitting.container import Obstacle, run_time_texts
 from imgopt.plans.splitting.effects import Call, shown
@@ -146,7 +147,12 @@ class _Builder:
         later += [line.instruction for line in project.after if line.own]
         runs = any(instruction.keyword == "RUN" for instruction in later)
         texts = [instruction.text for instruction in later]
-        entered = {self._entered(line) for line in project.lines if line.instruction.keyword == "WORKDIR"}
+        # BuildKit gives to the user what a WORKDIR below USER makes
+        entered = {
+            self._entered(line)
+            for line in project.lines
+            if line.instruction.keyword == "WORKDIR" and line.user in ROOT_NAMES
+        }
         kept: list[Written] = []
         installs = [self._installs(instruction) for instruction in later]
         for number, line in enumerate(lines):
@@ -425,7 +431,7 @@ class _Builder:
         *sources, target = call.paths
         if path != target:
             return self.project.inside(path)  # what is moved away
-        return below(jar, path) and all(source.endswith((".jar", ".war")) for source in sources)
+        return below(jar, path) and all(names_archive(source) for source in sources)
 
     def _require_only_tools(self, line: Line, calls: Sequence[Call]) -> None:
         """A RUN that downloads a build tool does nothing else that outlives it."""

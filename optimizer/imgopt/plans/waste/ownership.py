@@ -22,7 +22,7 @@ from imgopt.finding import Reason, Refused
 from imgopt.picture import Picture, once
 from imgopt.picture.contents import File, OwnerCommand, owner_command
 from imgopt.picture.paths import join, normal
-from imgopt.picture.placing import fills_directory
+from imgopt.picture.placing import fills_directory, names_archive
 from imgopt.picture.reach import contains, is_own_place, reach_of, reach_of_commands, related
 from imgopt.scales import Applicability
 
@@ -253,7 +253,7 @@ def _is_unread(picture: Picture, instruction: Instruction) -> bool:
 
 
 def _brings_a_jar(copy: Instruction) -> bool:
-    return any(word.text.strip("\"'").endswith(_JARS) for word in copy.words[:-1])
+    return any(names_archive(word.text) for word in copy.words[:-1])
 
 
 # the change
