@@ -337,6 +337,8 @@ def _parts_walked(picture: Picture, context: Context) -> tuple[list[Part], bool]
         assert file.origin is not None
         part = _part_of(os.path.relpath(file.origin, root).replace(os.sep, "/"))
         used[part] = used.get(part, 0) + (file.bytes or 0)
+    for size, path in _overwritten(picture, context):
+        used[_part_of(path)] = used.get(_part_of(path), 0) + size
     anything = any(
         None in _sources(picture, layer.instruction) for _, layer in _context_copies(picture)
     )  # a variable without value may name any file that a build writes
@@ -346,6 +348,20 @@ def _parts_walked(picture: Picture, context: Context) -> tuple[list[Part], bool]
         if size.bytes > used.get(part, 0) and not (anything and posixpath.basename(part) in _OUTPUT)
     ]
     return parts, complete
+
+
+def _overwritten(picture: Picture, context: Context) -> Iterator[tuple[int, str]]:
+    """Files that a pattern takes as well, to one place: only the last of them is left in the image, if a builder does
+    it at all."""
+    from imgopt.build_context.tree import resolve
+
+    for _, layer in _context_copies(picture):
+        kept = {file.origin for file in layer.files}
+        for source in _sources(picture, layer.instruction):
+            if source and re.search(r"[*?\[]", source) and source != "*":
+                for item in resolve(context, [source]):
+                    if not item.is_directory and item.path not in kept:
+                        yield item.bytes, item.source
 
 
 def _measured(context: Context) -> tuple[dict[str, Measured], bool]:
