@@ -88,6 +88,18 @@ def test_two_archives_to_a_directory(each: Builder, context: Path, target: str) 
         assert done == (each.name != "docker, classic")
 
 
+def test_a_pattern_that_takes_nothing_beside_another_source(each: Builder, context: Path) -> None:
+    text = f"FROM {TINY}\nCOPY libs/{LAST} nothing* /app/\nRUN test -f /app/{LAST}\n"
+    assert builds(each, context, text)
+    assert "context" not in warnings(context, text)
+
+
+def test_a_source_that_is_not_there(each: Builder, context: Path) -> None:
+    text = f"FROM {TINY}\nCOPY nothing.yml /app/\n"
+    assert not builds(each, context, text)
+    assert "copies nothing.yml, which the build context does not hold" in warnings(context, text)
+
+
 @pytest.mark.parametrize(
     ("text", "done", "says"),
     [

@@ -81,6 +81,8 @@ def suggestions(report: Report, view: View) -> list[Line]:
 
 def _one_line(file: FileReport) -> Line:
     said = [plural(len(file.findings), "finding")] if file.skipped is None else ["skipped"]
+    if file.unknown:
+        said.append(f"{len(file.unknown)} not known")
     prediction = file.prediction
     if prediction is not None:
         changed = file.rewrite.changed

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Sources that a sentence names.
 _MOST_NAMED = 3
+#: Modules below a project that are looked at.
+_MOST_MODULES = 50
 _ARCHIVES = (".jar", ".war")
 _ADDRESS = re.compile(r"(https?|ftp|git)://|git@")
 #: Build options that change neither the archive's name nor its place.
@@ -170,7 +172,7 @@ def _missing(picture: Picture, copies: Sequence[_Copy]) -> Iterator[Reason]:
             elif copy.from_context and context is not None and not _taken(context, copy, source):
                 if is_output(normal("/" + source)):
                     yield _unbuilt(context, copy, source)
-                else:
+                elif not _may_be_missing(context, copy, source):
                     plain.append((copy, source))
     if not plain or context is None:
         return
@@ -196,6 +198,13 @@ def _missing(picture: Picture, copies: Sequence[_Copy]) -> Iterator[Reason]:
                 why,
                 what,
             )
+
+
+def _may_be_missing(context: Context, copy: _Copy, source: str) -> bool:
+    """``COPY pom.xml .mvn* ./``: no builder misses a pattern that takes nothing beside what takes something."""
+    return re.search(r"[*?\[]", source) is not None and any(
+        other is not None and other != source and _taken(context, copy, other) for _, other in copy.sources
+    )
 
 
 def _taken(context: Context, copy: _Copy, source: str) -> tuple[Copied, ...]:
@@ -264,6 +273,17 @@ def _unbuilt(context: Context, copy: _Copy, source: str) -> Reason:
     module = normal(project_of(normal("/" + source)))[1:]
     project = _Project(module, context.root / module)
     facts = project.facts if project.directory.is_dir() else None
+    if facts is not None and facts.packaging == "pom":
+        modules = _modules_that_run(project, facts)
+        if modules:
+            return because(
+                "not-known",
+                "{} copies {}, where the build puts no archive: {} makes {}; name that one",
+                copy.instruction,
+                source,
+                Path(facts.path).name,
+                " and ".join(modules[:_MOST_NAMED]),
+            )
     beside = _others_there(context, copy, module)
     if beside:
         return because(
@@ -290,6 +310,17 @@ def _unbuilt(context: Context, copy: _Copy, source: str) -> Reason:
         source,
         command,
     )
+
+
+def _modules_that_run(project: _Project, facts: BuildFacts) -> list[str]:
+    """The applications that the modules below a project make."""
+    made = []
+    for name in facts.modules[:_MOST_MODULES]:
+        module = _Project(normal(f"/{project.path}/{name}")[1:], project.directory / name)
+        own = module.facts if module.directory.is_dir() else None
+        if own is not None and own.repackaged:
+            made.append(module.makes(own))
+    return made
 
 
 def _others_there(context: Context, copy: _Copy, module: str) -> str | None:

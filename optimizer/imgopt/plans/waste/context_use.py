@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from imgopt.build_context.patterns import written
 from imgopt.dockerfile import Instruction, writing
+from imgopt.errors import ContextError
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.builds import build_command, builds
 from imgopt.picture.contents import File
@@ -358,10 +359,15 @@ def _overwritten(picture: Picture, context: Context) -> Iterator[tuple[int, str]
     for _, layer in _context_copies(picture):
         kept = {file.origin for file in layer.files}
         for source in _sources(picture, layer.instruction):
-            if source and re.search(r"[*?\[]", source) and source != "*":
-                for item in resolve(context, [source]):
-                    if not item.is_directory and item.path not in kept:
-                        yield item.bytes, item.source
+            if not source or source == "*" or not re.search(r"[*?\[]", source):
+                continue
+            try:
+                taken = resolve(context, [source])
+            except ContextError:
+                continue
+            for item in taken:
+                if not item.is_directory and item.path not in kept:
+                    yield item.bytes, item.source
 
 
 def _measured(context: Context) -> tuple[dict[str, Measured], bool]:
