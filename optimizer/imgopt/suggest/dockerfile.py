@@ -14,12 +14,14 @@ from imgopt.errors import DockerfileError
 from imgopt.finding import (
     Declined,
     Finding,
+    Fix,
     Place,
     Reason,
     Waste,
     because,
     declined_with,
     finding_with,
+    say,
 )
 from imgopt.picture import Jars, Picture, take_picture
 from imgopt.picture.paths import normal
@@ -81,7 +83,7 @@ def report_file(
     level = Applicability.UNSAFE if options.unsafe else Applicability.SAFE
     result, opened = _settled(picture, said, rules, level, weigher)
     prediction, savings = _weights(picture, said, result.text if result.changed else None, weigher)
-    found = findings(said)
+    found = _as_it_stands(picture, findings(said))
     unknown = unknowns(picture)
     clear = not unknown and not any(_is_unseen(layer) for layer in prediction.before.layers)
     warnings = [*_warnings(picture), *map(sentence, unknown)]
@@ -165,6 +167,17 @@ def _settled(
 
 def _shown_place(rounds: Rounds, number: int, place: Place) -> Place:
     return rounds.shown(place, number)
+
+
+def _as_it_stands(picture: Picture, found: Sequence[Finding]) -> list[Finding]:
+    """The findings, none of them with a fix where the file does not build: nothing is safe in it."""
+    fault = first_fault(picture.document, picture.options.build_args)
+    if fault is None:
+        return list(found)
+    first = Fix(
+        say("mend {} first: the file does not build as it is", fault.instruction), Applicability.MANUAL
+    )
+    return [replace(each, fix=first) if each.fix is not None and each.fix.applies else each for each in found]
 
 
 def _unbuildable(picture: Picture, said: Sequence[Finding | Declined], fault: Fault) -> RewriteResult:
