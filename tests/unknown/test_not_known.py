@@ -281,3 +281,32 @@ def test_compare_says_that_nothing_is_known_where_it_would_compare_nothing(
     run = imgopt("compare", context)
     assert "nothing was found" not in run.text
     assert "what could be saved is not known" in " ".join(run.text.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "clear"),
+    [
+        ("FROM nginx:1.27\nCOPY index.html /usr/share/nginx/html/\n", True),
+        ("FROM scratch\nCOPY index.html /\n", True),
+        ("FROM openjdk:8u181-jre-alpine3.7\nRUN apk add --no-cache curl\nCOPY index.html /\n", True),
+        ("FROM nginx:1.27\nCOPY --from=registry.corp.io/pages:1 / /usr/share/nginx/html/\n", False),
+        ("FROM nginx:1.27\nADD https://corp.io/site.tar.gz /tmp/\n", False),
+        ("FROM registry.corp.io/web:1\nCOPY index.html /\n", False),
+    ],
+)
+def test_an_all_clear_needs_what_rules_look_at_and_no_size_of_a_base(
+    text: str, clear: bool, imgopt: Imgopt, tmp_path: Path
+) -> None:
+    context = project(tmp_path / "shop", text, index_html="<p>")
+    run = imgopt("suggest", "--ignore", "retired-base", context)
+    assert ("what could be saved is not known" in run.text) != clear
+    assert ("nothing to" in run.text) == clear
+
+
+def test_an_empty_directory_is_there(imgopt: Imgopt, tmp_path: Path) -> None:
+    context = project(
+        tmp_path / "shop", "FROM eclipse-temurin:17-jre-alpine\nCOPY data /data/\nCOPY . /all/\n"
+    )
+    (context / "data").mkdir()
+    (file,) = imgopt("suggest", "--format", "json", context).json["files"]
+    assert file["unknown"] == []

@@ -459,8 +459,9 @@ def _start_warnings(picture: Picture) -> Iterable[str]:
 
 
 def _is_unseen(layer: LayerWeight) -> bool:
-    """A layer of unknown size that rules look into; what they say of a RUN they tell from its commands."""
-    return layer.compressed_bytes is None and not layer.instruction.startswith("RUN")
+    """A layer whose files rules would look at; what they say of a RUN they tell from its commands, and what a base holds
+    is known by its name, or not (`unknowns`)."""
+    return layer.compressed_bytes is None and not layer.from_base and not layer.instruction.startswith("RUN")
 
 
 def _good(

@@ -161,6 +161,8 @@ def _without_value(copy: _Copy) -> Iterator[Reason]:
 
 def _missing(picture: Picture, copies: Sequence[_Copy]) -> Iterator[Reason]:
     """Sources that are not in the build context, or not where the build of another stage puts them."""
+    from imgopt.build_context.tree import is_there
+
     context = picture.context
     plain: list[tuple[_Copy, str]] = []
     for copy in copies:
@@ -169,7 +171,7 @@ def _missing(picture: Picture, copies: Sequence[_Copy]) -> Iterator[Reason]:
                 continue
             if copy.origin is not None:
                 yield from _misplaced(copy, copy.origin, source)
-            elif copy.from_context and context is not None and not _taken(context, copy, source):
+            elif copy.from_context and context is not None and not is_there(context, source):
                 if is_output(normal("/" + source)):
                     yield _unbuilt(context, copy, source)
                 elif not _may_be_missing(context, copy, source):
@@ -177,7 +179,7 @@ def _missing(picture: Picture, copies: Sequence[_Copy]) -> Iterator[Reason]:
     if not plain or context is None:
         return
     open_ = replace(context, ignore=type(context.ignore)())
-    left_out = [(copy, source) for copy, source in plain if _taken(open_, copy, source)]
+    left_out = [(copy, source) for copy, source in plain if is_there(open_, source)]
     absent = [each for each in plain if each not in left_out]
     for group, why, what in (
         (
@@ -202,8 +204,10 @@ def _missing(picture: Picture, copies: Sequence[_Copy]) -> Iterator[Reason]:
 
 def _may_be_missing(context: Context, copy: _Copy, source: str) -> bool:
     """``COPY pom.xml .mvn* ./``: no builder misses a pattern that takes nothing beside what takes something."""
+    from imgopt.build_context.tree import is_there
+
     return re.search(r"[*?\[]", source) is not None and any(
-        other is not None and other != source and _taken(context, copy, other) for _, other in copy.sources
+        other is not None and other != source and is_there(context, other) for _, other in copy.sources
     )
 
 
