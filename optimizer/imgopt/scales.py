@@ -51,6 +51,10 @@ Basis = Literal["measured", "catalogue", "predicted", "unknown"]
 BASES: tuple[Basis, ...] = ("measured", "catalogue", "predicted", "unknown")
 
 
+#: A lower bound below this says nothing: what is large is what is unknown.
+SAYS_SOMETHING = 100_000
+
+
 @dataclass(frozen=True)
 class Sum:
     """Known parts added up. ``complete`` is False when a part is unknown: the text prints "at least"."""
@@ -58,6 +62,13 @@ class Sum:
     value: int | None
     basis: Basis
     complete: bool
+
+    @property
+    def told(self) -> int | None:
+        """The value as far as it says something, None otherwise: what people are shown goes through this."""
+        if self.value is None or self.complete or self.value >= SAYS_SOMETHING:
+            return self.value
+        return None
 
 
 def total(parts: list[tuple[int | None, Basis]]) -> Sum:

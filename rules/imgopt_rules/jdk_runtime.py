@@ -7,6 +7,8 @@ compressed image (Temurin 17 on Alpine: 170 MB as JDK, 68 MB as JRE), and a larg
 ## What it does
 Changes the image of the final FROM to the smallest JRE of the same Java version that everything found allows:
 Alpine where nothing needs glibc, otherwise the JRE of the same family of systems. Build stages keep their JDK.
+Of an image that nobody published (`registry.corp.io/jdk17`) nothing is known but its name: a warning says so, and
+`[bases]` in imgopt.toml says what it is like.
 
 ## Fix safety
 Safe while nothing found here needs the JDK: a JDK tool (jcmd, jstack, jar, javac ...) in a RUN, HEALTHCHECK,

@@ -277,12 +277,6 @@ def test_docker_hub_by_its_other_names(name: str, same_as: str) -> None:
         ),
         ("harbor.corp/library/openjdk:8-jdk", "openjdk", "harbor.corp/library", False),
         ("hub.c.163.com/library/java:8-alpine", "java", "hub.c.163.com/library", False),
-        (
-            "registry.cn-hangzhou.aliyuncs.com/ns/java:8",
-            "java",
-            "registry.cn-hangzhou.aliyuncs.com/ns",
-            False,
-        ),
         ("localhost:5000/eclipse-temurin:17-jre", "eclipse-temurin", "localhost:5000", False),
         (
             "gitlab.corp/team/dependency_proxy/containers/openjdk:17",

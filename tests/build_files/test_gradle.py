@@ -91,6 +91,7 @@ def test_a_generated_project(tmp_path: Path) -> None:
             "com.mysql:mysql-connector-j:8.3.0",
         ),
         repackaged=True,
+        plain=True,
         name="orders",
     )
 
@@ -184,6 +185,7 @@ def test_a_module_with_a_version_catalogue(tmp_path: Path) -> None:
         ),
         main_class="com.shop.Orders",
         repackaged=True,
+        plain=True,
         name="orders",
     )
 

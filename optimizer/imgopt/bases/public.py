@@ -45,6 +45,9 @@ _ARCHITECTURES = {
 }
 # Registries whose images a mirror may hold under the path alone.
 _OTHER_HOMES = ("gcr.io", "mcr.microsoft.com", "ghcr.io", "registry.access.redhat.com", "cgr.dev", "quay.io")
+# Names that anybody gives to an image of their own: behind another registry it is Docker's only where the path says so.
+_GENERIC_NAMES = frozenset({"java"})
+_OF_DOCKER_HUB = re.compile(r"(?:^|/)library$|docker[-_]?(?:hub|io)|/dependency_proxy/")
 # Names that only one publisher uses, so that the last path component is enough.
 _TELLING_NAMES = (
     (r"liberica-.+", "bellsoft/"),
@@ -109,6 +112,8 @@ def _public_names(reference: Reference) -> Iterator[tuple[str, str | None]]:
     for start in range(1, len(parts)):
         path = "/".join(parts[start:])
         prefix = "/".join(parts[:start])
+        if path in _GENERIC_NAMES and not _OF_DOCKER_HUB.search(prefix):
+            continue
         yield path, prefix
         if start < len(parts) - 1:
             for home in _OTHER_HOMES:

@@ -670,9 +670,9 @@ def find_context(dockerfile: Path, sources: Sequence[str]) -> Path:
     if not telling:
         return own
     candidates = _upwards(own)
-    for is_there in (_is_there, _may_be_built):
+    for fits in (is_there, _may_be_built):
         for candidate in candidates:
-            if all(is_there(Context(candidate), source) for source in telling):
+            if all(fits(Context(candidate), source) for source in telling):
                 return candidate
     return own
 
@@ -691,7 +691,8 @@ def _upwards(directory: Path) -> list[Path]:
     return [found[0], *(Path(os.path.relpath(step)) for step in found[1:])]
 
 
-def _is_there(context: Context, source: str) -> bool:
+def is_there(context: Context, source: str) -> bool:
+    """Whether a COPY's source, which may be a pattern, names something that is sent to the builder."""
     try:
         return bool(_matches(context, source))
     except ContextError:
@@ -699,11 +700,11 @@ def _is_there(context: Context, source: str) -> bool:
 
 
 def _may_be_built(context: Context, source: str) -> bool:
-    if _is_there(context, source):
+    if is_there(context, source):
         return True
     parts = _anchored(source).split("/")
     at = next((at for at, part in enumerate(parts) if part in _BUILD_OUTPUT), None)
     if at is None:
         return False
     module = "/".join(parts[:at])
-    return any(_is_there(context, _join(module, file)) for file in _BUILD_FILES)
+    return any(is_there(context, _join(module, file)) for file in _BUILD_FILES)

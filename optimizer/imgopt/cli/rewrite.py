@@ -131,6 +131,7 @@ def _write_in_place(report: Report, *, quiet: bool) -> list[ImgoptError]:
     import os
 
     from imgopt.cli.files import write_file
+    from imgopt.report.figures import NOT_KNOWN
     from imgopt.report.terminal import note
 
     errors: list[ImgoptError] = []
@@ -148,7 +149,8 @@ def _write_in_place(report: Report, *, quiet: bool) -> list[ImgoptError]:
         if not quiet:
             note(f"rewrote {file.path}: {', '.join(file.rewrite.applied)}")
     if not quiet and not written and not errors:
-        note("nothing to change")
+        clear = all(file.clear for file in report.files)
+        note("nothing to change" if clear else f"nothing to change; {NOT_KNOWN}")
     return errors
 
 
@@ -283,6 +285,8 @@ def _print_notes(report: Report, *, applied: bool) -> None:
         for each in told_apart(file):
             place = f":{each.line}" if each.line else ""
             note(f"not applied: {file.path}{place}: {each.rule}: {sentence(each.why)}")
+        for reason in file.unknown:
+            note(f"not known: {file.path}: {sentence(reason)}")
         waiting = held_back(file)
         if waiting:
             count = "1 fix needs" if len(waiting) == 1 else f"{len(waiting)} fixes need"

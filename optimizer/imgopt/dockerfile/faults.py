@@ -7,10 +7,11 @@ The checks are those of BuildKit's instruction reader and of its COPY (0.34): nu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from imgopt.dockerfile import Dockerfile, Instruction
+from imgopt.dockerfile.document import Dockerfile, Instruction, Stage
+from imgopt.dockerfile.variables import Scope, assignments, expand, scopes, variables_used
 from imgopt.errors import DockerfileError
 
 _FLAGS = {
@@ -30,14 +31,49 @@ class Fault:
     reason: str
 
 
-def first_fault(document: Dockerfile) -> Fault | None:
+def first_fault(document: Dockerfile, build_args: Mapping[str, str] | None = None) -> Fault | None:
     """The first instruction that BuildKit would refuse, or None."""
+    stages = {stage.from_.number: stage for stage in document.stages}
+    in_force = scopes(document, build_args or {})
     for instruction in document.instructions:
         if _is_template(instruction):
             return Fault(instruction, "has a template's {{ }}, which has to be filled in first")
         reason = next(_faults(instruction), None)
+        if reason is None and instruction.number in stages:
+            stage, scope = stages[instruction.number], in_force[instruction.number]
+            reason = _no_image(document, stage, scope)
         if reason is not None:
             return Fault(instruction, f"{reason}; the file does not build as it is")
+    return None
+
+
+#: What is left of an image's name where a variable in it is empty: no engine takes it.
+_NO_REFERENCE = re.compile(r"\s*|[:/@.-].*|.*[:/@]|.*(?://|:[.-]|[:@]{2}|/:).*")
+
+
+def _no_image(document: Dockerfile, stage: Stage, scope: Scope) -> str | None:
+    """Why FROM names no image: a variable that it does not see is empty there."""
+    unseen = unseen_by_from(document, stage, scope)
+    value = expand(stage.image.text, scope, document.escape).value
+    if not unseen or value is None or _NO_REFERENCE.fullmatch(value) is None:
+        return None
+    return f"takes its image from {stage.image.text}, {unseen}"
+
+
+def unseen_by_from(document: Dockerfile, stage: Stage, scope: Mapping[str, str | None]) -> str | None:
+    """Which variable of a FROM is empty there because no ARG above the first FROM declares it, and what to do."""
+    for name in variables_used(stage.image.text, document.escape):
+        if name in scope or re.search(rf"\$\{{{name}:?[-+?]", stage.image.text):
+            continue
+        below = any(
+            assignment.name == name
+            for instruction in document.instructions
+            if instruction.keyword == "ARG" and instruction not in document.global_args
+            for assignment in assignments(instruction)
+        )
+        if below:
+            return f"and {name} is empty there, because FROM does not see an ARG that stands below the first FROM: move it above"
+        return f"and {name} is empty there, because no ARG above the first FROM declares it"
     return None
 
 

@@ -331,6 +331,8 @@ def _amount(
     if actual > most:
         limit_text = replace(limit, rate=None).text if limit.unit == "seconds" else limit.text
         return Judged(limit, actual, False, basis, f"{said}, {over} over {limit_text}")
+    if found.told is None:
+        return _unknown(limit, f"how much it is {what} is not known", "gate the built image")
     if not found.complete:
         return _unknown(limit, f"it is {said}, the rest is not known", "gate the built image")
     return Judged(limit, actual, True, basis, said)

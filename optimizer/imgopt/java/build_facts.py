@@ -24,7 +24,7 @@ class BuildFacts:
     dependencies that end up in the archive, ``group:artifact`` or ``group:artifact:version``; ``loader``:
     "classic" where the old launcher was asked for; ``modules``: folders of the modules below it; ``layout``: as
     Maven names it ("ZIP": PropertiesLauncher); ``repackaged``: whether Spring Boot's plugin makes the archive;
-    ``name``: Maven's artifactId, Gradle's ``rootProject.name`` or the name of the subproject.
+    ``plain``: whether Gradle makes a ``-plain`` archive beside it; ``name``: Maven's artifactId, Gradle's ``rootProject.name`` or the name of the subproject.
     """
 
     path: str
@@ -41,6 +41,7 @@ class BuildFacts:
     layout: str | None = None
     main_class: str | None = None
     repackaged: bool | None = None
+    plain: bool | None = None
     name: str | None = None
 
 

@@ -7,10 +7,15 @@ change is what a plain build gives.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
 from imgopt.java.build_facts import BuildFacts
+
+#: What a build of several modules has in the directory above them.
+_OF_REACTORS = ("pom.xml", "settings.gradle", "settings.gradle.kts")
+_MOST_ABOVE = 8
 
 
 def read_build_files(
@@ -35,4 +40,15 @@ def read_build_files(
     return None
 
 
-# --- shared by the two readers ---------------------------------------------------------------------------------
+def repository_of(directory: Path) -> Path:
+    """Up to where the build files of a project are looked for: where its checkout begins, and without one the highest
+    directory of those above each other that hold build files."""
+    top = directory.resolve()
+    for above in (top, *top.parents):
+        if os.path.lexists(above / ".git"):
+            return above
+    for above in top.parents[:_MOST_ABOVE]:
+        if not any((above / name).is_file() for name in _OF_REACTORS):
+            break
+        top = above
+    return top

@@ -489,6 +489,7 @@ class _Module:
             layout="ZIP" if "PropertiesLauncher" in joined else None,
             main_class=main_class,
             repackaged=repackaged,
+            plain=self._plain(version, packaging) if repackaged else None,
             name=self._written_name(),
         )
 
@@ -498,6 +499,18 @@ class _Module:
         if applied or archive:  # a script that speaks of bootJar has the plugin from somewhere
             return True
         return None if self._has_convention_plugin() else False
+
+    def _plain(self, version: str | None, packaging: str) -> bool | None:
+        """From Spring Boot 2.5 on the archive without libraries is made, too, and has a name of its own."""
+        numbers = re.match(r"(\d+)\.(\d+)", version or "")
+        if numbers is None:
+            return None
+        task = self._task("war", "War") if packaging == "war" else self._task("jar", "Jar")
+        if self._flag(task, "enabled|isEnabled") is False:
+            return False
+        if self._part(task, "archiveClassifier|classifier|archiveFileName|archiveName") != ():
+            return None
+        return (int(numbers[1]), int(numbers[2])) >= (2, 5)
 
     def _has_convention_plugin(self) -> bool:
         """Whether a plugin is applied that the repository itself defines, or that nothing here tells of."""

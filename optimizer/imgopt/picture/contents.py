@@ -72,6 +72,8 @@ _SMALL = frozenset(
 _SAYING = frozenset({"cd", "echo", "printf", "set", "export", "true", ":", "exit", "umask", "sh", "bash"})
 #: They write into the current directory without naming it.
 _IN_THE_DIRECTORY = frozenset({"java", "jar", "unzip"})
+#: What they leave behind are the files that their arguments name.
+_ON_FILES = frozenset({"cp", "mv", "touch", "chmod", "chown", "chgrp", "jar", "unzip", "java", "find"})
 #: What following one Dockerfile's instructions may cost: a look through the files of a stage counts as their number,
 #: a command, a word and a file written as `_STEP_COST`. Loops in loops, and directories copied into themselves,
 #: double with each line.
@@ -106,7 +108,8 @@ class Layer:
 
     ``reowned`` are those of ``files`` that lie in a layer below as well and are stored again only because a command
     changed their owner or mode. ``removed`` are files of layers below that a command deletes or moves away: the
-    layers below keep them.
+    layers below keep them. ``unseen``: where the rest comes from when it is not complete, in words that an equal place
+    has in another text of the file, too: equal words are the same bytes, or a part of them.
     """
 
     instruction: Instruction
@@ -117,6 +120,7 @@ class Layer:
     small: bool = False  # nothing but names: directories, links, users
     reowned: tuple[File, ...] = ()
     removed: tuple[File, ...] = ()
+    unseen: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -140,13 +144,20 @@ class StageContent:
     layers: list[Layer] = field(default_factory=list)
     workdir: str = "/"
     dark: bool = False  # commands that may have made anything ran here, or too many to follow
+    unseen: frozenset[str] = frozenset()  # of its layers
     work: _Work = field(default_factory=_Work, repr=False, compare=False)
 
     def copy(self) -> StageContent:
         if not self._may(4 * len(self.files)):
-            return StageContent(workdir=self.workdir, dark=True, work=self.work)
+            return StageContent(workdir=self.workdir, dark=True, unseen=self.unseen, work=self.work)
         return StageContent(
-            dict(self.files), set(self.directories), list(self.layers), self.workdir, self.dark, self.work
+            dict(self.files),
+            set(self.directories),
+            list(self.layers),
+            self.workdir,
+            self.dark,
+            self.unseen,
+            self.work,
         )
 
     def _may(self, cost: int) -> bool:
@@ -255,8 +266,14 @@ class _Walker:
         complete: bool = True,
         small: bool = False,
         steady: bool = False,
+        unseen: Iterable[str] = (),
     ) -> None:
-        self.content.layers.append(Layer(instruction, self.stage, tuple(files), complete, steady, small))
+        known = complete and all(file.bytes is not None for file in files)
+        places = frozenset() if known else frozenset(unseen) or frozenset({instruction.text})
+        self.content.unseen |= places
+        self.content.layers.append(
+            Layer(instruction, self.stage, tuple(files), complete, steady, small, unseen=places)
+        )
 
     # COPY and ADD
 
@@ -269,6 +286,7 @@ class _Walker:
             self._place_written(instruction, str(words[-1]), scope)
             return
         sources, target = [word for word in words[:-1] if word], str(words[-1])
+        nameless = len(sources) < len(words) - 1  # a variable in it has no value
         base = join(self.content.workdir, target)
         to_directory = fills_directory(target, sources) or base in self.content.directories
         from_ = instruction.flag("from")
@@ -278,9 +296,11 @@ class _Walker:
             if number is None:
                 self._layer(instruction, (), complete=False)
                 return
-            self._place_from_stage(instruction, self.stages[number], sources, base, to_directory)
+            self._place_from_stage(
+                instruction, self.stages[number], sources, base, to_directory, complete=not nameless
+            )
         else:
-            self._place_from_context(instruction, sources, base, to_directory, scope)
+            self._place_from_context(instruction, sources, base, to_directory, scope, complete=not nameless)
 
     def _place_written(self, instruction: Instruction, target: str, scope: Mapping[str, str | None]) -> None:
         """Files that stand in the Dockerfile itself, as here-documents."""
@@ -305,9 +325,10 @@ class _Walker:
         sources: Sequence[str],
         base: str,
         to_directory: bool,
+        *,
+        complete: bool,
     ) -> None:
         placed: list[File] = []
-        complete = True
         for source in sources:
             matches = stage.matching(normal("/" + source))
             for match in matches:
@@ -325,7 +346,7 @@ class _Walker:
         self._put(placed)
         # the destination directory itself gets the time of the build on most builders; only "/" is no entry of the layer
         steady = complete and base == "/" and all(file.steady for file in placed)
-        self._layer(instruction, placed, complete=complete, steady=steady)
+        self._layer(instruction, placed, complete=complete, steady=steady, unseen=stage.unseen)
 
     def _place_from_context(
         self,
@@ -334,6 +355,8 @@ class _Walker:
         base: str,
         to_directory: bool,
         scope: Mapping[str, str | None],
+        *,
+        complete: bool,
     ) -> None:
         if self.context is None or any(re.match(r"(https?|ftp|git)://|git@", source) for source in sources):
             self._layer(instruction, (), complete=False)
@@ -346,7 +369,7 @@ class _Walker:
             if flag.name == "exclude"
         ]
         placed: list[File] = []
-        complete = True
+        unseen = {word.text for word in instruction.words[:-1]} if not complete else set()
         for source in sources:
             copied = resolve(
                 self.context,
@@ -355,19 +378,22 @@ class _Walker:
                 parents=instruction.flag("parents") is not None,
                 destination=base + "/" if to_directory else base,
             )
-            complete = complete and bool(copied)
+            if not copied:
+                complete = False
+                unseen.add(source)
             for item in copied:
                 if item.is_directory:
                     continue
                 if instruction.keyword == "ADD" and unpacked_by_add(item.path) is not False:
                     complete = False  # an archive that ADD unpacks
+                    unseen.add(source)
                     continue
                 where = join(base, item.target) if item.target else base
                 placed.append(
                     File(where, item.bytes, origin=item.path, releases=not _is_library(item.source))
                 )
         self._put(placed)
-        self._layer(instruction, placed, complete=complete)
+        self._layer(instruction, placed, complete=complete, unseen=unseen)
 
     def _put(self, files: Iterable[File]) -> None:
         for file in files:
@@ -380,8 +406,11 @@ class _Walker:
         variables = ChainMap({}, cast("dict[str, str | None]", scope))
         run = _Run(self.content, variables, self.read_jar, script.text)
         run.script(script)
-        run.dark = run.dark or self.content.work.left < 0
+        if run.dark or self.content.work.left < 0:
+            run.unseen.add(instruction.text)
+        run.dark = run.dark or bool(run.unseen) or self.content.work.left < 0
         self.content.dark = self.content.dark or run.dark
+        self.content.unseen |= run.unseen
         self._put(run.written.values())
         self.content.layers.append(
             Layer(
@@ -392,6 +421,7 @@ class _Walker:
                 small=not run.dark and not run.written,
                 reowned=tuple(run.written[path] for path in run.reowned if path in run.written),
                 removed=tuple(file for path, file in run.removed.items() if path not in run.written),
+                unseen=frozenset(run.unseen),
             )
         )
 
@@ -427,7 +457,8 @@ def owner_command(arguments: Sequence[str]) -> OwnerCommand:
 
 @dataclass
 class _Run:
-    """Follows one RUN. ``written`` is what its layer holds; ``dark`` when something was not understood.
+    """Follows one RUN. ``written`` is what its layer holds; ``dark`` when something was not understood; ``unseen`` are
+    the sources of what it unpacks without its being there to be read.
 
     ``reowned`` and ``removed`` as in `Layer`, by path.
     """
@@ -438,6 +469,7 @@ class _Run:
     text: str
     written: dict[str, File] = field(default_factory=dict)
     dark: bool = False
+    unseen: set[str] = field(default_factory=set)
     reowned: set[str] = field(default_factory=set)
     removed: dict[str, File] = field(default_factory=dict)
     shells: int = 0
@@ -495,6 +527,9 @@ class _Run:
             path = target.value(scope)
             if operator.lstrip("0123456789") in (">", ">>", ">|") and path and not path.startswith("/dev/"):
                 self._write(File(join(self._here, path), 1_000))
+        if None in words[1:] and name in _ON_FILES:
+            self.dark = True  # on which, only the build knows
+            return
         if not words:
             for assignment in command.assignments:
                 name, _, value = assignment.text.partition("=")
@@ -599,6 +634,9 @@ class _Run:
         mode = next((word.partition("=")[2] for word in arguments if word.startswith("-Djarmode=")), "")
         after = list(arguments[arguments.index("-jar") + 1 :]) if "-jar" in arguments else []
         jar = self._jar_at(after[0]) if after else None
+        if jar is None and after and self.content.unseen and "extract" in after:
+            self.unseen |= self.content.unseen  # of this archive, or of something else that is not there
+            return
         if jar is None or "extract" not in after:
             self.dark = True
             return

@@ -577,10 +577,10 @@ class Picture:
         names = ("pom.xml", "build.gradle", "build.gradle.kts")
         for directory in candidates:
             if any((directory / name).is_file() for name in names):
-                from imgopt.java.build_files import read_build_files
+                from imgopt.java.build_files import read_build_files, repository_of
 
                 try:
-                    facts = read_build_files(directory, root if directory.is_relative_to(root) else directory)
+                    facts = read_build_files(directory, repository_of(directory))
                 except ContextError:
                     continue  # a broken build file tells nothing; the Dockerfile still gets its answer
                 if facts is not None and facts.packaging != "pom":

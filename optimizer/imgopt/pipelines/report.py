@@ -183,4 +183,9 @@ def _summary(pipeline: Pipeline) -> PipelineSummary:
 
 
 def _good(pipeline: Pipeline) -> str:
-    return "nothing to save was found" if pipeline.judged else "nothing in it builds or pushes an image"
+    if not pipeline.judged:
+        return "nothing in it builds or pushes an image"
+    unknown = next((push.recipe.why for push in pipeline.pushes if push.recipe.why), None)
+    if unknown is not None:
+        return f"nothing to save was found in it; what it pushes is not known: {unknown}"
+    return "nothing to save was found"

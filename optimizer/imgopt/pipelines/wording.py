@@ -22,19 +22,15 @@ RUN_TOOLS = {
 }
 
 
-#: A lower bound below this says nothing: what is large is what is unknown.
-_SAYS_SOMETHING = 100_000
-
-
 def known(each: Sum) -> bool:
-    return each.value is not None and (each.complete or each.value >= _SAYS_SOMETHING)
+    return each.told is not None
 
 
 def amount(each: Sum) -> str:
     """``65.6 MB``, ``at least 65.6 MB``, ``an unknown amount``."""
-    if each.value is None or not known(each):
+    if each.told is None:
         return "an unknown amount"
-    return megabytes(each.value) if each.complete else f"at least {megabytes(each.value)}"
+    return megabytes(each.told) if each.complete else f"at least {megabytes(each.told)}"
 
 
 def less(one: Sum, other: Sum) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from imgopt.comparison.checks import NOT_STARTED
 from imgopt.comparison.measure import MeasuredImage
 from imgopt.report.caveats import of_comparison, of_file
-from imgopt.report.figures import Saved, plural
+from imgopt.report.figures import NOT_KNOWN, Saved, amount, plural, time
 from imgopt.report.layout import Line, Style, dim, head, line, table, visible, width_of, wrapped
 from imgopt.report.markdown import code, escaped
 from imgopt.scales import Sum, total
@@ -51,7 +51,7 @@ def text(found: Comparison, *, width: int, quiet: bool = False, verbose: bool = 
 
 def _one_line(found: Comparison) -> Line:
     before, after = found.before.compressed, found.after.compressed
-    said = [f"image {_amount(before)} → {_amount(after)}"]
+    said = [f"image {amount(before)} → {amount(after)}"]
     release = found.next_release
     if release is not None and release.before is not None and release.after is not None:
         said.append(
@@ -61,12 +61,6 @@ def _one_line(found: Comparison) -> Line:
     return line((visible(found.file.path), "strong"), f": {', '.join(said)}")
 
 
-def _amount(each: Sum) -> str:
-    if each.value is None:
-        return "unknown"
-    return megabytes(each.value) if each.complete else f"at least {megabytes(each.value)}"
-
-
 def _figures(found: Comparison) -> list[Line]:
     before, after = found.before, found.after
     rows: list[Row] = [("", dim("before  "), dim("after  "), dim("saved"), "")]
@@ -74,21 +68,29 @@ def _figures(found: Comparison) -> list[Line]:
     def sizes(label: str, then: Sum, now: Sum) -> None:
         rows.append((label, _size(then), _size(now), *_saved(then, now)))
 
-    def times(label: str, bandwidth: int, seconds: tuple[float | None, float | None]) -> None:
-        shown = [line(f"{duration(s)}  ") if s is not None else dim("unknown  ") for s in seconds]
+    def times(
+        label: str, bandwidth: int, seconds: tuple[float | None, float | None], sums: tuple[Sum, Sum]
+    ) -> None:
+        texts = map(time, seconds, sums)
+        shown = [dim("unknown  ") if text == "unknown" else line(f"{text}  ") for text in texts]
         rows.append((f"  {label} at {rate(bandwidth)}", shown[0], shown[1], "", ""))
 
     sizes("image size", before.compressed, after.compressed)
     sizes("  above the base", before.own, after.own)
     sizes("  unpacked", before.uncompressed, after.uncompressed)
     for each in found.push:
-        times("first push", each.bandwidth_bytes_per_s, each.first_push_s)
+        times(
+            "first push",
+            each.bandwidth_bytes_per_s,
+            each.first_push_s,
+            (before.compressed, after.compressed),
+        )
     release = found.next_release
     if release is not None and release.before is not None and release.after is not None:
         then, now = (Sum(side.compressed_bytes, "measured", True) for side in (release.before, release.after))
         sizes("next release, sent", then, now)
         for each in found.push:
-            times("next push", each.bandwidth_bytes_per_s, each.next_push_s)
+            times("next push", each.bandwidth_bytes_per_s, each.next_push_s, (then, now))
     rows.append(_row("built in", duration(before.build_seconds), duration(after.build_seconds)))
     rows += [_row(*each) for each in _running(found)]
     return table(rows)
@@ -118,9 +120,9 @@ def _middle(values: tuple[float, ...] | tuple[int, ...]) -> float:
 
 
 def _size(each: Sum) -> Line:
-    if each.value is None:
+    if each.told is None:
         return dim("unknown  ")
-    return (_amount(each), ""), (f" {each.basis[0]}", "dim")
+    return (amount(each), ""), (f" {each.basis[0]}", "dim")
 
 
 def _saved(then: Sum, now: Sum) -> tuple[Line, Line]:
@@ -291,7 +293,7 @@ def _push_rows(found: Comparison) -> list[tuple[str, str, str, str, str, str]]:
             (
                 name.replace("next_", "next release "),
                 megabytes(result.sent_bytes),
-                "unknown" if predicted is None else _amount(predicted.sent),
+                "unknown" if predicted is None else amount(predicted.sent),
                 duration(result.seconds),
                 duration(predicted.seconds)
                 if predicted is not None and predicted.seconds is not None
@@ -334,11 +336,15 @@ def nothing(file: FileReport, width: int) -> list[Line]:
     """When the rewrite is the original."""
     lines = [line((visible(file.path), "strong"))]
     reason = file.good or "there is nothing to compare: nothing was found that imgopt would change"
+    if not file.clear and not file.good:
+        reason = f"there is nothing to compare: {NOT_KNOWN}"
     if file.rewrite.not_applied:
         reason = "there is nothing to compare: no fix is safe to apply"
     lines += wrapped(reason, width)
     for each in file.rewrite.not_applied:
         lines += wrapped(sentence(each.why), width, first=line("  ", (each.rule, "name"), ": "), indent=4)
+    for missing in file.unknown:
+        lines += wrapped(sentence(missing), width, first=line(("warning ", "warn")), indent=8)
     return lines
 
 
@@ -400,4 +406,4 @@ def markdown(found: Comparison) -> str:
 
 
 def _both(before: Sum, after: Sum) -> tuple[str, str]:
-    return _amount(before), _amount(after)
+    return amount(before), amount(after)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from imgopt.finding import Declined, Finding, Sentence
-from imgopt.scales import BASES, Applicability, Basis, Sum, total
+from imgopt.scales import BASES, SAYS_SOMETHING, Applicability, Basis, Sum, total
 from imgopt.suggest.result import FileReport
-from imgopt.units import megabytes
+from imgopt.units import duration, megabytes
 from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, PushClient
 
 #: A client that sends this much more than it would need to is worth a warning.
@@ -18,35 +18,48 @@ _MATTERS_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """Bytes or seconds less than before (negative: more). ``bound`` is "at least" when more may be saved."""
+    """Bytes or seconds less than before (negative: more). ``bound`` is "at least" when more may be saved. ``whole`` is
+    False where a part of what was there is unknown."""
 
     value: float
     before: float
     bound: str = ""
+    whole: bool = True
 
     @property
     def share(self) -> str:
-        """In percent of what was there; only all of it is 100 %."""
+        """In percent of what was there; only all of it is 100 %. "" where nobody knows how much that was."""
+        if not self.whole:
+            return ""
         percent = round(100 * self.value / self.before) if self.before else 0
         return ">99 %" if percent == 100 and self.value != self.before else f"{percent} %"
 
 
-def saved(
-    before: Sum, after: Sum, unknown_before: Iterable[str], unknown_after: Iterable[str]
-) -> Saved | None:
-    """The difference over the layers that differ: a layer of unknown size that stays cancels out.
+#: A layer of unknown size: its instruction, and where its bytes come from.
+Unseen = tuple[str, frozenset[str]]
 
-    ``unknown_*`` are the instructions of the layers that the sums could not count. None when nothing
-    can be said: the rewrite has a layer of unknown size that was not there, or what was there of unknown
-    size might make up for more bytes than before.
+
+def saved(
+    before: Sum, after: Sum, unknown_before: Iterable[Unseen], unknown_after: Iterable[Unseen]
+) -> Saved | None:
+    """The difference over the layers that differ: a layer of unknown size that stays cancels out, and one that comes
+    from where a layer before came from holds no more than that did.
+
+    ``unknown_*`` are the layers that the sums could not count. None when nothing can be said: the rewrite has a layer of
+    unknown size that was not there, or what was there of unknown size might make up for more bytes than before.
     """
     if before.value is None or after.value is None:
         return None
-    gone, new = Counter(unknown_before), Counter(unknown_after)
+    then, now = Counter(unknown_before), Counter(unknown_after)
+    gone, new = then - now, now - then
     difference = before.value - after.value
-    if new - gone or (gone - new and difference <= 0):
+    whole = before.complete
+    if not gone and not new:
+        return Saved(difference, before.value, whole=whole)
+    from_where: frozenset[str] = frozenset().union(*(each for _, each in gone))
+    if not all(each and each <= from_where for _, each in new) or difference < SAYS_SOMETHING:
         return None
-    return Saved(difference, before.value, "at least" if gone - new else "")
+    return Saved(difference, before.value, "at least", whole)
 
 
 def built_for(file: FileReport) -> str:
@@ -105,26 +118,44 @@ def next_push_saved(prediction: Prediction) -> Saved | None:
 
 
 def unpacked_saved(prediction: Prediction) -> Saved | None:
+    """A jar is larger in pieces: a layer of unknown size cancels out here only where it stays."""
     before, after = prediction.before, prediction.after
-    unknown = [
-        [layer.instruction for layer in image.layers if layer.uncompressed_bytes is None]
+    unknown: list[list[Unseen]] = [
+        [(layer.instruction, frozenset()) for layer in image.layers if layer.uncompressed_bytes is None]
         for image in (before, after)
     ]
     return saved(before.uncompressed, after.uncompressed, *unknown)
 
 
-def _unknown(layers: Iterable[LayerWeight]) -> list[str]:
-    return [layer.instruction for layer in layers if layer.compressed_bytes is None]
+def _unknown(layers: Iterable[LayerWeight]) -> list[Unseen]:
+    return [(layer.instruction, layer.unseen) for layer in layers if layer.compressed_bytes is None]
 
 
 def changing(image: ImageWeight) -> list[LayerWeight]:
     return [layer for layer in image.pushed if layer.changes_each_release]
 
 
+def figures_told(prediction: Prediction) -> bool:
+    """Whether anything can be said of the image's bytes, before or after."""
+    images = (prediction.before, prediction.after)
+    return any(
+        each.told is not None
+        for image in images
+        for each in (image.first_push, image.uncompressed, image.next_push)
+    )
+
+
 def unknown_layers(prediction: Prediction) -> list[LayerWeight]:
     """The layers that make a sum incomplete, each once; with its line in the original when it is there."""
-    layers = (*prediction.after.pushed, *prediction.before.pushed)
-    found = {layer.instruction: layer for layer in layers if layer.compressed_bytes is None}
+    before = [layer for layer in prediction.before.pushed if layer.compressed_bytes is None]
+    known = frozenset().union(*(layer.unseen for layer in before))
+    # what the rewrite makes of something that was not known before is told by its old name
+    after = [
+        layer
+        for layer in prediction.after.pushed
+        if layer.compressed_bytes is None and not (layer.unseen and layer.unseen <= known)
+    ]
+    found = {layer.instruction: layer for layer in (*after, *before)}
     return sorted(found.values(), key=lambda layer: layer.line)
 
 
@@ -132,7 +163,7 @@ def bases_used(prediction: Prediction) -> list[Basis]:
     """The bases of the figures shown, from strongest to weakest."""
     images = (prediction.before, prediction.after)
     sums = [each for image in images for each in (image.first_push, image.uncompressed, image.next_push)]
-    used = {each.basis for each in sums if each.value is not None}
+    used = {each.basis for each in sums if each.told is not None}
     return [basis for basis in BASES if basis in used]
 
 
@@ -196,6 +227,18 @@ def sums_together(predictions: Sequence[Prediction]) -> list[Sum]:
     return [added(column) for column in zip(*map(sums_of, predictions), strict=True)]
 
 
+NOT_KNOWN = "what could be saved is not known"
+
+
+def without_findings(file: FileReport) -> tuple[str, bool] | None:
+    """What is said of a file in which nothing was found, and whether it is praise; None where there is more to say."""
+    if file.findings or (file.rewrite.not_applied and not file.good):
+        return None
+    if file.good:
+        return file.good, True
+    return ("nothing to save was found", True) if file.clear else (NOT_KNOWN, False)
+
+
 def held_back(file: FileReport) -> list[str]:
     """The rules whose fix is ready and waits for ``--unsafe``, in report order."""
     rules = [
@@ -231,9 +274,16 @@ def added(sums: Sequence[Sum]) -> Sum:
 
 def amount(each: Sum) -> str:
     """``243.1 MB``, ``at least 243.1 MB`` when a part is unknown, ``unknown``."""
-    if each.value is None:
+    if each.told is None:
         return "unknown"
-    return megabytes(each.value) if each.complete else at_least(megabytes(each.value))
+    return megabytes(each.told) if each.complete else at_least(megabytes(each.told))
+
+
+def time(seconds: float | None, of: Sum, bound: str = "at least ") -> str:
+    """Seconds that pushing ``of`` takes: as good as these bytes are known, and unknown where they are."""
+    if seconds is None or of.told is None:
+        return "unknown"
+    return duration(seconds) if of.complete else at_least(duration(seconds), bound)
 
 
 def at_least(text: str, words: str = "at least ") -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgopt.inspection.history import shown_command
 from imgopt.inspection.places import NAMES, WHATS
-from imgopt.report.figures import plural
+from imgopt.report.figures import amount, plural
 from imgopt.report.layout import Line, dim, head, line, table, tail, visible, wrapped
 from imgopt.report.markdown import code, escaped, markdown_table
 from imgopt.report.tree import Branch, branches, inside_of
@@ -72,8 +72,8 @@ def text(found: Inspection, view: View) -> list[Line]:
 
 
 def _headline(found: Inspection) -> str:
-    said = f"{size(found.compressed.value)} compressed"
-    said += f", {size(found.uncompressed.value)} unpacked, {plural(len(found.layers), 'layer')}"
+    said = f"{amount(found.compressed)} compressed"
+    said += f", {amount(found.uncompressed)} unpacked, {plural(len(found.layers), 'layer')}"
     if found.contents is not None:
         said += f"; {megabytes(found.contents.wasted_bytes)} wasted, efficiency {percent(found.contents.efficiency)}"
     return said

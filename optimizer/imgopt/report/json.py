@@ -100,6 +100,7 @@ def file_object(file: FileReport) -> Object:
         },
         "prediction": None if file.prediction is None else _prediction(file.prediction),
         "warnings": warnings,
+        "unknown": [_reason(each) for each in file.unknown],
         "good": file.good,
         "skipped": file.skipped,
         **({} if file.pipeline is None else {"pipeline": _pipeline(file.pipeline)}),
@@ -197,8 +198,8 @@ def _prediction(prediction: Prediction) -> Object:
         "push": [
             {
                 "bandwidth_bytes_per_s": push.bandwidth_bytes_per_s,
-                "first_push_s": _pair(*(_seconds(each) for each in push.first_push_s)),
-                "next_push_s": _pair(*(_seconds(each) for each in push.next_push_s)),
+                "first_push_s": _times(push.first_push_s, before.first_push, after.first_push),
+                "next_push_s": _times(push.next_push_s, before.next_push, after.next_push),
             }
             for push in prediction.push
         ],
@@ -249,6 +250,15 @@ def _sums(before: Sum, after: Sum) -> Object:
 
 def _pair(before: Any, after: Any) -> Object:
     return {"before": before, "after": after}
+
+
+def _times(seconds: tuple[float | None, float | None], before: Sum, after: Sum) -> Object:
+    """As good as the bytes that they are of; of a part that says nothing there are none."""
+    told = [
+        _seconds(value) if of.told is not None else None
+        for value, of in zip(seconds, (before, after), strict=True)
+    ]
+    return {**_pair(*told), "complete": before.complete and after.complete}
 
 
 def _seconds(value: float | None) -> float | None:

@@ -12,8 +12,8 @@ from imgopt.report.figures import (
     Saved,
     added,
     amount,
-    at_least,
     built_for,
+    figures_told,
     first_push_saved,
     held_back,
     next_push_saved,
@@ -22,9 +22,11 @@ from imgopt.report.figures import (
     size_saved,
     sums_of,
     sums_together,
+    time,
     told_apart,
     unknown_layers,
     unpacked_saved,
+    without_findings,
 )
 from imgopt.report.layout import visible
 from imgopt.report.text import skipped
@@ -32,7 +34,7 @@ from imgopt.scales import Applicability, Sum
 from imgopt.suggest.result import FileReport, Report
 from imgopt.suggest.sentence import sentence
 from imgopt.text.quoting import typed_path
-from imgopt.units import duration, megabytes, rate
+from imgopt.units import megabytes, rate
 from imgopt.weigh.weights import Prediction, Saving
 
 #: By which a comment is found again, to be updated in place.
@@ -88,10 +90,12 @@ def _overview(report: Report) -> str:
     if len(weighed) > 1:
         return _several(weighed)
     file, prediction = weighed[0]
+    if not figures_told(prediction):
+        return "Image size and push times are not known."
     before, after = prediction.before, prediction.after
     changed = file.rewrite.changed
     rows = [["image size", *_sums(before.compressed, after.compressed), _less(size_saved(prediction))]]
-    if before.uncompressed.value is not None or after.uncompressed.value is not None:
+    if before.uncompressed.told is not None or after.uncompressed.told is not None:
         less = _less(unpacked_saved(prediction))
         rows.append(["unpacked", *_sums(before.uncompressed, after.uncompressed), less])
     if before.elsewhere:
@@ -112,35 +116,30 @@ def _several(weighed: Sequence[tuple[FileReport, Prediction]]) -> str:
     rows = [[code(file.path), *_sums(*sums_of(prediction))] for file, prediction in weighed]
     rows.append(["**together**", *_sums(*together)])
     for bandwidth, values in seconds_together(predictions).items():
-        rows.append([f"at {rate(bandwidth)}", *map(_seconds, values, together)])
+        rows.append([f"at {rate(bandwidth)}", *map(time, values, together)])
     return markdown_table(["", "first push", "after", "next push", "after"], rows)
 
 
 def _times(prediction: Prediction, *, first: bool) -> list[list[str]]:
     sums = sums_of(prediction)[:2] if first else sums_of(prediction)[2:]
     rows = []
-    for push in prediction.push:
+    for push in prediction.push if any(each.told is not None for each in sums) else ():
         seconds = push.first_push_s if first else push.next_push_s
         label = f"{'first' if first else 'next'} push at {rate(push.bandwidth_bytes_per_s)}"
-        rows.append([label, *map(_seconds, seconds, sums), ""])
+        rows.append([label, *map(time, seconds, sums), ""])
     return rows
 
 
-def _seconds(value: float | None, of: Sum) -> str:
-    if value is None:
-        return "unknown"
-    return duration(value) if of.complete else at_least(duration(value))
-
-
 def _sums(*sums: Sum) -> list[str]:
-    return [f"{amount(each)}{'' if each.value is None else f' ({each.basis})'}" for each in sums]
+    return [f"{amount(each)}{'' if each.told is None else f' ({each.basis})'}" for each in sums]
 
 
 def _less(difference: Saved | None) -> str:
     if difference is None:
         return "unknown"
     bound = f"{difference.bound} " if difference.bound else ""
-    return f"{bound}{megabytes(round(difference.value))} ({difference.share})"
+    share = f" ({difference.share})" if difference.share else ""
+    return f"{bound}{megabytes(round(difference.value))}{share}"
 
 
 def _notes(report: Report) -> str:
@@ -172,8 +171,9 @@ def _findings(file: FileReport, *, alone: bool) -> list[str]:
     waiting = held_back(file)
     if waiting:
         items.append(f"- {len(waiting)} held back until `--unsafe`: {', '.join(waiting)}")
-    if not file.findings and (file.good or not file.rewrite.not_applied):
-        items.insert(0, f"✓ {escaped(file.good or 'nothing to save was found')}")
+    if (said_of_it := without_findings(file)) is not None:
+        verdict, good = said_of_it
+        items.insert(0, f"{'✓' if good else '-'} {escaped(verdict)}")
     items += [f"- {escaped(warning)}" for warning in file.warnings]
     return [*parts, "\n".join(items)]
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from imgopt.report.caveats import Caveat, of_file
 from imgopt.report.diff import unified
-from imgopt.report.figures import amount, built_for, plural
+from imgopt.report.figures import amount, built_for, plural, sums_of, time, without_findings
 from imgopt.report.inspect_html import bars, document, rows
 from imgopt.report.layout import visible
 from imgopt.suggest.result import FileReport, Report
 from imgopt.suggest.sentence import sentence
-from imgopt.units import duration, megabytes, rate
+from imgopt.units import megabytes, rate
 from imgopt.weigh.weights import ImageWeight, Prediction, Saving
 
 _BASE, _CHANGES, _STAYS = "#7a8b99", "#d9480f", "#4f8a5b"
@@ -56,8 +56,8 @@ def _file(file: FileReport, report: Report) -> list[str]:
     ]
     if lines:
         parts.append(rows(["line", "rule", "", "finding", "first push", "each next push"], lines, (0, 4, 5)))
-    else:
-        parts.append(f"<p>{_text(file.good or 'nothing to save was found')}</p>")
+    elif (said_of_it := without_findings(file)) is not None:
+        parts.append(f"<p>{_text(said_of_it[0])}</p>")
     parts += [
         f'<p class="dim">not applied: <code>{_text(each.rule)}</code>, line {each.line}: {_text(sentence(each.why))}</p>'
         for each in file.rewrite.not_applied
@@ -89,7 +89,8 @@ def _sizes(file: FileReport, prediction: Prediction) -> list[str]:
     for name, weight in sides:
         first, following = amount(weight.first_push), amount(weight.next_push)
         basis = weight.compressed.basis
-        parts.append(f"<p><strong>{name}</strong>: first push {first}, next push {following} ({basis})</p>")
+        known = "" if basis == "unknown" else f" ({basis})"
+        parts.append(f"<p><strong>{name}</strong>: first push {first}, next push {following}{known}</p>")
         parts.append(_bar(weight, widest))
     key = (("base image", _BASE), ("pushed with each release", _CHANGES), ("keeps its digest", _STAYS))
     parts.append(
@@ -104,8 +105,7 @@ def _sizes(file: FileReport, prediction: Prediction) -> list[str]:
     lines = []
     for push in prediction.push:
         cells = [rate(push.bandwidth_bytes_per_s)]
-        for seconds in (push.first_push_s, push.next_push_s):
-            cells += [_seconds(seconds[0]), _seconds(seconds[1])]
+        cells += map(time, (*push.first_push_s, *push.next_push_s), sums_of(prediction))
         lines.append(cells)
     titles = ["at", "first push before", "after", "next push before", "after"]
     if lines:
@@ -131,10 +131,6 @@ def _saved(saving: Saving | None, which: str) -> str:
     if saving is None or count is None:
         return ""
     return f"{megabytes(count)} ({saving.basis})" if count > 0 else ""
-
-
-def _seconds(value: float | None) -> str:
-    return "unknown" if value is None else duration(value)
 
 
 def _text(text: str) -> str:

@@ -13,6 +13,7 @@ from imgopt.report.figures import (
     at_least,
     bases_used,
     built_for,
+    figures_told,
     first_push_saved,
     held_back,
     next_push_saved,
@@ -22,9 +23,11 @@ from imgopt.report.figures import (
     size_saved,
     sums_of,
     sums_together,
+    time,
     told_apart,
     unknown_layers,
     unpacked_saved,
+    without_findings,
 )
 from imgopt.report.layout import Line, Style, dim, head, line, table, tail, visible, width_of, wrapped
 from imgopt.scales import Applicability, Severity, Sum
@@ -79,6 +82,8 @@ def suggestions(report: Report, view: View) -> list[Line]:
 
 def _one_line(file: FileReport) -> Line:
     said = [plural(len(file.findings), "finding")] if file.skipped is None else ["skipped"]
+    if file.unknown:
+        said.append(f"{len(file.unknown)} not known")
     prediction = file.prediction
     if prediction is not None:
         changed = file.rewrite.changed
@@ -115,8 +120,9 @@ def _file(file: FileReport, view: View, report: Report) -> list[Line]:
         lines += wrapped(warning, view.width, first=line(("warning ", "warn")), indent=8)
     for finding, saving in file.findings:
         lines += [(), *_finding(finding, saving, file, view)]
-    if not file.findings and (file.good or not file.rewrite.not_applied):
-        lines += [(), *wrapped(file.good or "nothing to save was found", view.width, style="good")]
+    if (said_of_it := without_findings(file)) is not None:
+        verdict, good = said_of_it
+        lines += [(), *wrapped(verdict, view.width, style="good" if good else "warn")]
     lines += _not_applied(file, view)
     if file.rewrite.changed and (facts := rests_on(file)):
         lines += [
@@ -267,7 +273,10 @@ def _not_applied(file: FileReport, view: View) -> list[Line]:
 
 
 def _figures(file: FileReport, prediction: Prediction, view: View) -> list[Line]:
-    """The table, with "at least" in words where the width allows it and as a sign where not."""
+    """The table, with "at least" in words where the width allows it and as a sign where not; no table of nothing."""
+    if not figures_told(prediction):
+        of = _sizes_of(unknown_layers(prediction), one_file=True)
+        return wrapped(f"image size and push times are not known, because the size{of} is not", view.width)
     lines = _figures_table(file, prediction, "at least ")
     fits = max(width_of(each) for each in lines) <= view.width
     return lines if fits else _figures_table(file, prediction, "≥")
@@ -286,12 +295,14 @@ def _figures_table(file: FileReport, prediction: Prediction, bound: str) -> list
     def times(
         label: str, bandwidth: int, seconds: Seconds, pair: tuple[Sum, Sum], difference: Saved | None
     ) -> None:
+        if pair[0].told is None and pair[1].told is None:
+            return
         then, now = _time(seconds[0], pair[0], bound), _time(seconds[1], pair[1], bound)
-        less = _seconds_saved(difference, seconds)
+        less = _seconds_saved(difference, seconds, bound)
         rows.append((f"  {label} at {rate(bandwidth)}", then, now, less, ()))
 
     sizes("image size", (before.compressed, after.compressed), size_saved(prediction))
-    if before.uncompressed.value is not None or after.uncompressed.value is not None:
+    if before.uncompressed.told is not None or after.uncompressed.told is not None:
         sizes("  unpacked", (before.uncompressed, after.uncompressed), unpacked_saved(prediction))
     if before.elsewhere:
         sizes("sent by the first push", (before.first_push, after.first_push), first)
@@ -312,19 +323,17 @@ Seconds = tuple[float | None, float | None]
 
 def _size(each: Sum, bound: str) -> Line:
     """A figure and the first letter of its basis."""
-    if each.value is None:
+    if each.told is None:
         return dim("unknown  ")
-    text = megabytes(each.value)
+    text = megabytes(each.told)
     if not each.complete:
         text = at_least(text, bound)
     return (text, ""), (f" {each.basis[0]}", "dim")
 
 
 def _time(seconds: float | None, of: Sum, bound: str) -> Line:
-    if seconds is None:
-        return dim("unknown  ")
-    text = duration(seconds) if of.complete else at_least(duration(seconds), bound)
-    return line(f"{text}  ")
+    text = time(seconds, of, bound)
+    return dim("unknown  ") if text == "unknown" else line(f"{text}  ")
 
 
 def _bytes_saved(difference: Saved | None, bound: str) -> tuple[Line, Line]:
@@ -338,17 +347,22 @@ def _bytes_saved(difference: Saved | None, bound: str) -> tuple[Line, Line]:
     return ((text, style),), ((difference.share, style),)
 
 
-def _seconds_saved(bytes_saved: Saved | None, seconds: Seconds) -> Line:
+def _seconds_saved(bytes_saved: Saved | None, seconds: Seconds, bound: str) -> Line:
     """Seconds are only as comparable as the bytes they come from."""
     if bytes_saved is None or seconds[0] is None or seconds[1] is None:
         return ()
     difference = seconds[0] - seconds[1]
-    return dim(duration(difference) if difference >= 0 else f"-{duration(-difference)}")
+    text = duration(difference) if difference >= 0 else f"-{duration(-difference)}"
+    return dim(f"{bound if bytes_saved.bound else ''}{text}")
 
 
 def _footnotes(files: Sequence[FileReport], report: Report, view: View) -> list[Line]:
     """What the letters, "at least" and the pushes mean, each said only when the table has it."""
-    predictions = [file.prediction for file in files if file.prediction is not None]
+    predictions = [
+        file.prediction
+        for file in files
+        if file.prediction is not None and (len(files) > 1 or figures_told(file.prediction))
+    ]
     if not predictions:
         return []
     used = {basis for prediction in predictions for basis in bases_used(prediction)}
@@ -382,6 +396,10 @@ def _footnotes(files: Sequence[FileReport], report: Report, view: View) -> list[
 
 
 def _at_least(unknown: Sequence[LayerWeight], one_file: bool) -> str:
+    return f"at least (≥): the size{_sizes_of(unknown, one_file)} is unknown"
+
+
+def _sizes_of(unknown: Sequence[LayerWeight], one_file: bool) -> str:
     names = []
     if one_file:
         for layer in unknown[:3]:
@@ -390,8 +408,7 @@ def _at_least(unknown: Sequence[LayerWeight], one_file: bool) -> str:
         names = list(dict.fromkeys(names))
         if len(unknown) > 3:
             names.append(f"{len(unknown) - 3} more")
-    of = f" of {', '.join(names)}" if names else " of a layer"
-    return f"at least (≥): the size{of} is unknown"
+    return f" of {', '.join(names)}" if names else " of a layer"
 
 
 def _set_it(source: str) -> str:

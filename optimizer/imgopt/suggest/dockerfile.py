@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.dockerfile import Dockerfile, apply_edits, expand, parse, scopes
-from imgopt.dockerfile.faults import Fault, check_stages, first_fault
+from imgopt.dockerfile.faults import Fault, check_stages, first_fault, unseen_by_from
 from imgopt.errors import DockerfileError
 from imgopt.finding import (
     Declined,
     Finding,
+    Fix,
     Place,
     Reason,
     Waste,
     because,
     declined_with,
     finding_with,
+    say,
 )
 from imgopt.picture import Jars, Picture, take_picture
 from imgopt.picture.paths import normal
@@ -36,6 +38,7 @@ from imgopt.suggest.result import FileReport, JavaInfo, RewriteResult, StageInfo
 from imgopt.suggest.rewrite import rewrite
 from imgopt.suggest.rounds import Rounds
 from imgopt.suggest.sentence import sentence
+from imgopt.suggest.unknown import unknowns
 from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, Saving
 
 if TYPE_CHECKING:
@@ -81,8 +84,10 @@ def report_file(
     level = Applicability.UNSAFE if options.unsafe else Applicability.SAFE
     result, opened = _settled(picture, said, rules, level, weigher)
     prediction, savings = _weights(picture, said, result.text if result.changed else None, weigher)
-    found = findings(said)
-    warnings = [*_warnings(picture)]
+    found = _as_it_stands(picture, findings(said))
+    unknown = unknowns(picture)
+    clear = not unknown and not any(_is_unseen(layer) for layer in prediction.before.layers)
+    warnings = [*_warnings(picture), *map(sentence, unknown)]
     return FileReport(
         path=path,
         context=str(context.root) if context is not None else str(options.context or "."),
@@ -100,7 +105,9 @@ def report_file(
         prediction=prediction,
         original=document.text,
         warnings=tuple(warnings),
-        good=_good(picture, found, result.not_applied),
+        good=_good(picture, found, result.not_applied, clear=clear),
+        unknown=unknown,
+        clear=clear,
         skipped=picture.ignored,
         base=picture.base,
         foreseen=foresee(picture, rules, said) if options.foresee else None,
@@ -120,7 +127,7 @@ def _settled(
     With it, what rules find in a stage that was split off and so was not there before, told of the final stage's FROM,
     because the lines it stands in are not the original's.
     """
-    fault = first_fault(picture.document)
+    fault = first_fault(picture.document, picture.options.build_args)
     if fault is not None:
         return _unbuildable(picture, said, fault), []
     first = picture
@@ -165,6 +172,17 @@ def _settled(
 
 def _shown_place(rounds: Rounds, number: int, place: Place) -> Place:
     return rounds.shown(place, number)
+
+
+def _as_it_stands(picture: Picture, found: Sequence[Finding]) -> list[Finding]:
+    """The findings, none of them with a fix where the file does not build: nothing is safe in it."""
+    fault = first_fault(picture.document, picture.options.build_args)
+    if fault is None:
+        return list(found)
+    first = Fix(
+        say("mend {} first: the file does not build as it is", fault.instruction), Applicability.MANUAL
+    )
+    return [replace(each, fix=first) if each.fix is not None and each.fix.applies else each for each in found]
 
 
 def _unbuildable(picture: Picture, said: Sequence[Finding | Declined], fault: Fault) -> RewriteResult:
@@ -420,9 +438,13 @@ def _warnings(picture: Picture) -> Iterable[str]:
 
 def _start_warnings(picture: Picture) -> Iterable[str]:
     """Start commands that do not do what they look like."""
-    fault = first_fault(picture.document)
+    fault = first_fault(picture.document, picture.options.build_args)
     if fault is not None:
         yield sentence(_said_of(fault))
+    for stage in picture.document.stages:
+        unseen = unseen_by_from(picture.document, stage, picture.scopes[stage.from_.number])
+        if unseen is not None and (fault is None or fault.instruction is not stage.from_):
+            yield f"line {stage.from_.line} takes its image from {stage.image.text}, {unseen}"
     for instruction in picture.start_commands:
         words = instruction.json
         if words is None:
@@ -441,11 +463,19 @@ def _start_warnings(picture: Picture) -> Iterable[str]:
                 )
 
 
-def _good(picture: Picture, found: Sequence[Finding], declined: Sequence[Declined]) -> str | None:
+def _is_unseen(layer: LayerWeight) -> bool:
+    """A layer whose files rules would look at; what they say of a RUN they tell from its commands, and what a base holds
+    is known by its name, or not (`unknowns`)."""
+    return layer.compressed_bytes is None and not layer.from_base and not layer.instruction.startswith("RUN")
+
+
+def _good(
+    picture: Picture, found: Sequence[Finding], declined: Sequence[Declined], *, clear: bool
+) -> str | None:
     if found or declined or picture.ignored is not None:
         return None
     if picture.base.kind == "jre" and layering.plan(picture).layered:
         return "runs on a JRE and is layered already"
-    if picture.base.kind == "jre":
+    if picture.base.kind == "jre" and clear:
         return "runs on a JRE; nothing to gain was found"
     return None

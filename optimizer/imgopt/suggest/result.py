@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from imgopt.dockerfile import Edit
 from imgopt.errors import ImgoptError
-from imgopt.finding import Declined, Finding
+from imgopt.finding import Declined, Finding, Reason
 from imgopt.options import NOBODY, BuiltFor
 from imgopt.scales import Sum
 from imgopt.suggest.facts import WITHOUT_JAR, Fact
@@ -122,6 +122,8 @@ class FileReport:
     skipped: str | None = None  # `# imgopt: ignore-file`, with its reason
     pipeline: PipelineSummary | None = None
     base: Base | None = None  # the final image's
+    unknown: tuple[Reason, ...] = ()  # what the answer would need; among the warnings, too
+    clear: bool = True  # all that counts was known: where nothing was found, there is nothing
     foreseen: Foreseen | None = None
     platforms: tuple[str, ...] = ()
     built_for: BuiltFor = NOBODY

@@ -30,6 +30,7 @@ from imgopt.scales import Basis
 from imgopt.weigh.weights import ImageWeight, LayerWeight
 
 if TYPE_CHECKING:
+    from imgopt.bases.sizes import Size
     from imgopt.java.archive import Entry
     from imgopt.java.model import Jar
 
@@ -74,38 +75,33 @@ class Weigher:
 
     def _base(self, picture: Picture, platform: str) -> Iterator[LayerWeight]:
         from imgopt.bases import size_of
+        from imgopt.bases.build_images import built_on
 
         from_ = picture.final.root.stage.from_
         name = picture.final.root.image or picture.final.root.stage.image.text
         if name == "scratch":
             return
         size = size_of(picture.base, platform) if picture.final.root.image else None
-        if size is None or size.compressed_bytes is None:
-            unpacked = size.uncompressed_bytes if size else None
-            basis: Basis = "catalogue" if unpacked is not None else "unknown"
+        if size is not None and size.compressed_bytes is not None:
+            yield _published(name, from_.line, size)
+            return
+        below = built_on(picture.base) if picture.final.root.image else None
+        part = size_of(below, platform) if below is not None else None
+        unpacked = size.uncompressed_bytes if size else None
+        basis: Basis = "catalogue" if unpacked is not None else "unknown"
+        text = f"FROM {name}"
+        note = "its size is not in the catalogue"
+        if below is None or part is None or part.compressed_bytes is None:
             yield LayerWeight(
-                f"FROM {name}",
-                from_.line,
-                None,
-                unpacked,
-                False,
-                basis,
-                True,
-                "its size is not in the catalogue",
+                text, from_.line, None, unpacked, False, basis, True, note, unseen=frozenset({text})
             )
             return
-        note = f"{size.as_of or 'undated'}, {size.source}"
+        # what the tool's image adds to the JDK's is not known, but the JDK's is, and stays when the tool goes
+        note = f"what it adds to {below.name}"
         yield LayerWeight(
-            f"FROM {name}",
-            from_.line,
-            size.compressed_bytes,
-            size.uncompressed_bytes,
-            False,
-            "catalogue",
-            True,
-            note,
-            tuple(count for _, count in size.layers) if size.layers is not None else None,
+            text, from_.line, None, None, False, "unknown", True, note, unseen=frozenset({text})
         )
+        yield _published(below.name, from_.line, part)
 
     # layers above the base
 
@@ -121,7 +117,10 @@ class Weigher:
                 if instruction.keyword in ("COPY", "ADD")
                 else "what the command writes"
             )
-            return LayerWeight(text, instruction.line, None, None, changes, "unknown", note=note)
+            unseen = layer.unseen or frozenset({text})
+            return LayerWeight(
+                text, instruction.line, None, None, changes, "unknown", note=note, unseen=unseen
+            )
         if not layer.files:
             return LayerWeight(
                 text,
@@ -136,7 +135,14 @@ class Weigher:
         together = self._packed(layer.files)
         if together is None:
             return LayerWeight(
-                text, instruction.line, None, size, changes, "unknown", note="a file could not be read"
+                text,
+                instruction.line,
+                None,
+                size,
+                changes,
+                "unknown",
+                note="a file could not be read",
+                unseen=frozenset(file.path for file in layer.files),
             )
         return LayerWeight(
             text,
@@ -226,6 +232,20 @@ def _same_everywhere(layer: Layer) -> bool:
     time of the build, which differs from platform to platform (seen with BuildKit 0.34)."""
     copied = layer.instruction.keyword in ("COPY", "ADD") and layer.instruction.flag("from") is None
     return layer.steady or (copied and all(file.path.count("/") == 1 for file in layer.files))
+
+
+def _published(name: str, line: int, size: Size) -> LayerWeight:
+    return LayerWeight(
+        f"FROM {name}",
+        line,
+        size.compressed_bytes,
+        size.uncompressed_bytes,
+        False,
+        "catalogue",
+        True,
+        f"{size.as_of or 'undated'}, {size.source}",
+        tuple(count for _, count in size.layers) if size.layers is not None else None,
+    )
 
 
 def _honest(files: tuple[File, ...]) -> bool:

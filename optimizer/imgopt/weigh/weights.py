@@ -23,6 +23,8 @@ class LayerWeight:
         None  # of a base image: its layers' compressed bytes, where they are known
     )
     same_everywhere: bool = False  # one blob for all platforms
+    #: Where the bytes come from that are not known (`imgopt.picture.contents.Layer`).
+    unseen: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

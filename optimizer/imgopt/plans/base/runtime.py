@@ -412,8 +412,12 @@ def _from_edits(picture: Picture, target: Base) -> tuple[Edit, ...]:
 
 def _from_edit(picture: Picture, target: Base, froms: Sequence[Instruction]) -> Edit | None:
     """The edit that puts the new image behind FROM. A variable in the tag stays where the new tag begins with its value
-    (`eclipse-temurin:${JAVA}-jdk`); otherwise the default of its ARG changes, when nothing else uses it."""
+    (`eclipse-temurin:${JAVA}-jdk`); a default in the FROM itself changes there (`${TAG:-17-jdk}`); otherwise the default
+    of its ARG, when nothing else uses it."""
     image = picture.final.root.stage.image
+    given = re.fullmatch(r"([^$]*\$\{(\w+):?-)([^${}]*)(\})([^$]*)", image.text)
+    if given is not None and not any(quote in image.text for quote in "\"'"):
+        return _default_edit(picture, target, given)
     match = re.fullmatch(r"([^$]*)(\$\{?(\w+)\}?)([^$]*)", image.text)
     if "$" not in image.text:
         return Edit(image.span, target.name)
@@ -437,6 +441,23 @@ def _from_edit(picture: Picture, target: Base, froms: Sequence[Instruction]) -> 
     if image.text == before + written and target.name.startswith(before):
         return Edit(default.value_span, target.name.removeprefix(before))
     return None
+
+
+def _default_edit(picture: Picture, target: Base, given: re.Match[str]) -> Edit | None:
+    """In ``head${NAME:-default}tail`` the new default, where it is the default that counts."""
+    image = picture.final.root.stage.image
+    opening, name, default, _, tail = given.groups()
+    head = opening[: opening.index("$")]
+    new = target.name
+    if picture.final.root.image != head + default + tail or name in picture.options.build_args:
+        return None
+    if not (new.startswith(head) and new.endswith(tail) and len(new) > len(head) + len(tail)):
+        return None
+    start = image.span.start + len(opening)
+    span = Span(start, start + len(default))
+    if picture.document.text[span.start : span.end] != default:
+        return None
+    return Edit(span, new[len(head) : len(new) - len(tail)])
 
 
 def _used_elsewhere(picture: Picture, name: str, froms: Sequence[Instruction]) -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from imgopt.build_context.patterns import written
 from imgopt.dockerfile import Instruction, writing
+from imgopt.errors import ContextError
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.builds import build_command, builds
 from imgopt.picture.contents import File
@@ -337,6 +338,8 @@ def _parts_walked(picture: Picture, context: Context) -> tuple[list[Part], bool]
         assert file.origin is not None
         part = _part_of(os.path.relpath(file.origin, root).replace(os.sep, "/"))
         used[part] = used.get(part, 0) + (file.bytes or 0)
+    for size, path in _overwritten(picture, context):
+        used[_part_of(path)] = used.get(_part_of(path), 0) + size
     anything = any(
         None in _sources(picture, layer.instruction) for _, layer in _context_copies(picture)
     )  # a variable without value may name any file that a build writes
@@ -346,6 +349,25 @@ def _parts_walked(picture: Picture, context: Context) -> tuple[list[Part], bool]
         if size.bytes > used.get(part, 0) and not (anything and posixpath.basename(part) in _OUTPUT)
     ]
     return parts, complete
+
+
+def _overwritten(picture: Picture, context: Context) -> Iterator[tuple[int, str]]:
+    """Files that a pattern takes as well, to one place: only the last of them is left in the image, if a builder does
+    it at all."""
+    from imgopt.build_context.tree import resolve
+
+    for _, layer in _context_copies(picture):
+        kept = {file.origin for file in layer.files}
+        for source in _sources(picture, layer.instruction):
+            if not source or source == "*" or not re.search(r"[*?\[]", source):
+                continue
+            try:
+                taken = resolve(context, [source])
+            except ContextError:
+                continue
+            for item in taken:
+                if not item.is_directory and item.path not in kept:
+                    yield item.bytes, item.source
 
 
 def _measured(context: Context) -> tuple[dict[str, Measured], bool]:

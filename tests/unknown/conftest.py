@@ -1,0 +1,3 @@
+from command_line import imgopt
+
+__all__ = ["imgopt"]
