@@ -24,7 +24,9 @@ what helps there.
 Safe for executable Spring Boot archives that `java -jar` starts, unpacked by their own jarmode where it works and
 by path otherwise; the class path keeps its order. Unsafe when the application asks for its own location
 (ApplicationHome, CodeSource), or when other modules may share the Dockerfile and the path of the trees cannot tell
-them apart. Not done when anything looks into the jar (unzip, -javaagent), for shaded jars, for
+them apart. Not done when anything looks into the jar (unzip, -javaagent), where a
+CDS archive or an AOT cache is made or given (it takes jars on its class path and no directories: the training run would
+end with exit code 1), where the Java of the image is older than the application needs, for shaded jars, for
 layers with names that are no plain ones, for names beyond ASCII where no UTF-8 locale is set, or when neither the
 jar nor a build file tells the Spring Boot version.
 

@@ -19,7 +19,9 @@ file of it is there to be read, when the start script is not, or when another re
 release stays pinned where an image of it is known (`amazoncorretto:17.0.11-alpine3.19` becomes
 `eclipse-temurin:17.0.11_9-jre-alpine`); else the fix says that the pin is gone, and needs --unsafe where a later update
 is known to behave otherwise. Without the jar's bytes nobody can promise that musl will do: then the JRE keeps its C library, unless
-`--runtime alpine` asks for more.
+`--runtime alpine` asks for more. A CDS archive, an AOT cache or a checkpoint loads only in the very Java that made it: where
+another stage trains one, its FROM changes together with the last one or none does, and one from elsewhere keeps the base.
+Nothing is changed for an application that needs a later Java than the base has.
 
 ## Example
     FROM eclipse-temurin:17-jdk

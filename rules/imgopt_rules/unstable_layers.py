@@ -15,8 +15,8 @@ modules in one container, mixes what their stages hand on under the same path.
 
 ## Fix safety
 Safe when the layers are copied unchanged into one directory that the base image does not have; directories that a RUN
-prepares (owner, mode) are left alone, and so are layers that another stage uses or a link may lead to; `not_applied`
-says so. Unsafe where the base image is not known, whose user may own the directory, and where other modules may share
+prepares (owner, mode) are left alone, and so are layers that another stage uses or a link may lead to, or that belong to a CDS
+archive of another stage, which knows its jars by their times; `not_applied` says so. Unsafe where the base image is not known, whose user may own the directory, and where other modules may share
 the Dockerfile and the path cannot tell them apart. The classic builder, Podman and kaniko leave to root what a WORKDIR
 below USER makes: built by them, the user may write there after the rewrite, as BuildKit lets it before.
 

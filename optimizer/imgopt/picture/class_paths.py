@@ -74,7 +74,11 @@ def class_path_is_open(picture: Picture) -> bool:
 
 def _written(picture: Picture) -> Iterator[tuple[Instruction | str, str, str | None]]:
     by_properties = _starts_by_properties(picture)
-    texts = "\n".join(text for _, text in picture.start_scripts)
+    assigned = {
+        name
+        for _, text in picture.start_scripts
+        for name in re.findall(r"(?m)^[ \t]*(?:export[ \t]+)?(\w+)=", text)
+    }
     home: str | None = None
     for option in running_options(picture):
         if option.text.startswith("-Dloader.home="):
@@ -91,13 +95,15 @@ def _written(picture: Picture) -> Iterator[tuple[Instruction | str, str, str | N
             continue
         for part in parts:
             place = _stripped(part)
+            if place == "$":  # what is left of `$(command)`
+                part = "$(…)"
             variables = re.findall(r"\$\{?(\w+)", place)
-            if not place or any(re.search(rf"(?m)^\s*(?:export\s+)?{each}=", texts) for each in variables):
+            if not place or variables in (["CLASSPATH"], ["LOADER_PATH"]) or assigned.intersection(variables):
                 continue  # nothing, or what the script finds out by itself
             directory = option.directory if isinstance(option.where, str) else picture.final.content.workdir
             if name == "-Dloader.path" and home is not None:
                 directory = None if "$" in home else seen_from(directory, home)
-            yield option.where, part, None if variables else seen_from(directory, place)
+            yield option.where, part, None if "$" in place else seen_from(directory, place)
     for jar, written in _of_jars(picture, by_properties):
         place = _stripped(written)
         yield f"the jar {jar}", written, None if "$" in place else picture.at_start(place)

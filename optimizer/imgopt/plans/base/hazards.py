@@ -1028,7 +1028,7 @@ def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Itera
             if not place.known:
                 yield because(
                     "unseen",
-                    "{} takes code from {}, which the image does not hold, so its native libraries are not known",
+                    "{} takes code from {}, which is not there to be read, so its native libraries are not known",
                     place.where,
                     place.written,
                 )
