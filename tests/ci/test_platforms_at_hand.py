@@ -282,3 +282,39 @@ def test_an_image_is_gated_for_one_platform_at_a_time(repository: Path, imgopt: 
     run = imgopt("gate", "--platform", "linux/amd64,linux/arm64", "--max-size", "1MB", "image.tar")
     assert run.code == 2
     assert "one platform" in run.err
+
+
+HOSTILE = {
+    "bake, a variable of itself": {
+        "docker-bake.hcl": 'variable "A" { default = "${A}${A}" }\ntarget "x" { platforms = ["${A}", "linux/arm64"] }\n'
+    },
+    "bake, a circle": {
+        "docker-bake.hcl": 'target "a" { inherits = ["b"] }\ntarget "b" { inherits = ["a"] }\ntarget "x" { platforms = ["linux/arm64"] }\n'
+    },
+    "bake, never closed": {"docker-bake.hcl": 'target "x" { platforms = ["linux/arm64"\n' + '"' * 9},
+    "bake, deep": {"docker-bake.json": '{"target": ' + "[" * 100_000},
+    "bake, no object": {"docker-bake.json": '{"target": {"x": 1, "platforms": []}}'},
+    "make, a variable of itself": {
+        "Makefile": "A = " + "$(A)" * 2_000 + "\nx:\n\tdocker buildx build --platform linux/arm64,$(A) .\n"
+    },
+    "a long word": {"build.sh": "# bake\n" + "a" * 300_000 + " platform\n"},
+    "compose, no YAML": {"compose.yaml": "services: [platform: {\n"},
+    "compose, lists for mappings": {"compose.yaml": "services: {a: [], b: {build: [x], platform: []}}\n"},
+    "a directory": {"compose.yaml/platform": "x"},
+    "no text": {"build.sh": "\0platform\0" * 1_000},
+}
+
+
+@pytest.mark.parametrize("files", HOSTILE.values(), ids=HOSTILE)
+def test_strange_build_files_end_nothing(files: dict[str, str], repository: Path, imgopt: Imgopt) -> None:
+    service(repository)
+    written(repository, **files)
+    looked_at(imgopt, "Dockerfile")
+
+
+def test_links_that_lead_nowhere_or_outside_end_nothing(repository: Path, imgopt: Imgopt) -> None:
+    service(repository)
+    (repository / "Makefile").symlink_to("Makefile")
+    (repository / "a.sh").symlink_to("/nowhere")
+    (repository / "scripts").symlink_to(".")
+    assert looked_at(imgopt, "Dockerfile")["built_for"]["platforms"] == []

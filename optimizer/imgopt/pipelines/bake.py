@@ -21,6 +21,7 @@ _TOKEN = re.compile(
 _VARIABLE = re.compile(r"\$\{(\w+)(?:(:?-)([^{}]*))?\}")
 _MOST_TOKENS = 100_000
 _MOST_DEPTH = 20
+_MOST_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def _filled(text: str, variables: dict[str, tuple[str, ...]]) -> tuple[str, ...]
         filled = _VARIABLE.sub(lambda match: (variables.get(match[1]) or (match[0],))[0], text)
         if filled == text:
             break
-        text = filled
+        text = filled[:_MOST_CHARACTERS]
     return (text,)
 
 

@@ -46,7 +46,7 @@ _FOLDERS = (
     "tools",
     ".github/scripts",
 )
-_SET = re.compile(r"([\w*.-]+)\.platform=[\"']?([^\s\"'\\]+)")
+_SET = re.compile(r"(?<![\w*.-])[\w*-][\w*.-]{0,100}\.platform=[\"']?([^\s\"'\\]{1,500})")
 
 Resolve = Callable[[str], Path | None]
 
@@ -73,7 +73,7 @@ class Commands:
     command line, whatever they are called."""
 
     given: Sequence[Path] = ()
-    _known: dict[tuple[Path, tuple[Path, ...]], list[_Said]] = field(default_factory=dict)
+    _known: dict[tuple[Path, Path], list[_Said]] = field(default_factory=dict)  # by root and file
 
     def built_for(self, dockerfile: Path, context: Path | None = None) -> BuiltFor:
         """What the commands at hand say. Never raises: a file that cannot be read says nothing."""
@@ -83,17 +83,23 @@ class Commands:
             folders = _between(root, file.parent)
             if context is not None and context.resolve().is_relative_to(root):
                 folders += _between(root, context.resolve())
-            key = (root, tuple(dict.fromkeys(folders)))
-            if key not in self._known:
-                self._known[key] = list(_read(root, key[1], self.given))
+            said = [
+                each
+                for path in _build_files(root, tuple(dict.fromkeys(folders)), self.given)
+                for each in self._said(root, path)
+            ]
         except (OSError, RuntimeError, ValueError):  # circles of links, names that no file can have
             return NOBODY
-        said = self._known[key]
         own = [each for each in said if each.file == file] or [each for each in said if each.file is None]
         platforms = dict.fromkeys(name for each in own for name in each.platforms)
         sources = dict.fromkeys(each.source for each in own if each.platforms)
         unknown = dict.fromkeys(each.source for each in own if each.unknown)
         return BuiltFor(tuple(platforms), tuple(sources), tuple(unknown))
+
+    def _said(self, root: Path, file: Path) -> list[_Said]:
+        if (root, file) not in self._known:
+            self._known[root, file] = _read(root, file)
+        return self._known[root, file]
 
 
 def _root_of(file: Path) -> Path:
@@ -131,26 +137,25 @@ def _between(root: Path, directory: Path) -> list[Path]:
     return found
 
 
-def _read(root: Path, folders: Sequence[Path], given: Sequence[Path]) -> Iterator[_Said]:
-    seen: set[Path] = set()
-    for path in (*given, *_candidates(root, folders)):
-        file = path.resolve()
-        if file in seen or not file.is_file():
-            continue
-        seen.add(file)
-        if len(seen) > _MOST_FILES:
-            return
-        try:
-            with file.open("rb") as stream:
-                data = stream.read(_MAX_BYTES + 1)
-        except OSError:
-            continue
-        if len(data) <= _MAX_BYTES and _SPEAKS.search(data):
-            shown = str(file.relative_to(root)) if file.is_relative_to(root) else str(path)
-            try:
-                yield from _File(root, file, shown, data.decode("utf-8", "replace")).said()
-            except (ImgoptError, RecursionError):
-                continue  # a CI file that cannot be read has its own report
+def _build_files(root: Path, folders: Sequence[Path], given: Sequence[Path]) -> list[Path]:
+    """The files that may hold build commands, each once."""
+    found = dict.fromkeys(path.resolve() for path in (*given, *_candidates(root, folders)) if path.is_file())
+    return list(found)[:_MOST_FILES]
+
+
+def _read(root: Path, file: Path) -> list[_Said]:
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(_MAX_BYTES + 1)
+    except OSError:
+        return []
+    if len(data) > _MAX_BYTES or not _SPEAKS.search(data):
+        return []
+    shown = str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+    try:
+        return list(_File(root, file, shown, data.decode("utf-8", "replace")).said())
+    except (ImgoptError, RecursionError):
+        return []  # a CI file that cannot be read has its own report
 
 
 def _candidates(root: Path, folders: Sequence[Path]) -> Iterator[Path]:
@@ -285,7 +290,7 @@ class _File:
         if "bake" not in self.text:
             return
         for match in _SET.finditer(self.text):
-            platforms, unknown = named_platforms(match[2])
+            platforms, unknown = named_platforms(match[1])
             line = self.text.count("\n", 0, match.start()) + 1
             if platforms or unknown:
                 yield _Said(None, platforms, unknown, f"{self.shown}:{line}")
@@ -325,7 +330,7 @@ def _recipe_lines(text: str) -> Text:
         if line.startswith("\t"):
             recipes.append((number, plain.lstrip("\t@-+ ")))
         elif match := _ASSIGNED.match(plain.split(" #")[0]):
-            variables.setdefault(match[1], match[2].strip())
+            variables.setdefault(match[1], match[2].strip()[:1_000])
         number += 1 + line.count("\x00")
 
     def value(match: re.Match[str]) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from imgopt.dockerfile import Instruction
 from imgopt.errors import ContextError
@@ -14,20 +12,7 @@ from imgopt.picture import Picture
 from imgopt.picture.contents import Layer
 from imgopt.picture.paths import normal
 from imgopt.rule import Rule
-
-#: Rules that look at no jar, whatever they find: what they say is the same before and after it is built.
-WITHOUT_JAR = frozenset({"package-cache", "recommended-packages", "developer-files"})
-
-
-@dataclass(frozen=True)
-class Fact:
-    """``what``: a path below the context, or the line of a file. ``known`` is False for a jar that is not built yet;
-    ``how`` is the command that builds it, where one can be told."""
-
-    kind: Literal["jar", "build-file", "script", "platforms", "base"]
-    what: str
-    known: bool = True
-    how: str | None = None
+from imgopt.suggest.result import WITHOUT_JAR, Fact
 
 
 def facts_of(pictures: Sequence[Picture], rules: Iterable[Rule]) -> tuple[Fact, ...]:

@@ -6,14 +6,13 @@ Bytes are bytes, seconds are seconds; formatting belongs to `imgopt.report`. ``N
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from imgopt.dockerfile import Edit
 from imgopt.errors import ImgoptError
 from imgopt.finding import Declined, Finding, Reason
 from imgopt.options import NOBODY, BuiltFor
 from imgopt.scales import Sum
-from imgopt.suggest.facts import WITHOUT_JAR, Fact
 from imgopt.weigh.weights import Prediction, Saving
 
 if TYPE_CHECKING:
@@ -42,6 +41,21 @@ class JavaInfo:
     source: str | None
     runs: JavaVersion | None = None
     needs: JavaVersion | None = None
+
+
+#: Rules that look at no jar, whatever they find: what they say is the same before and after it is built.
+WITHOUT_JAR = frozenset({"package-cache", "recommended-packages", "developer-files"})
+
+
+@dataclass(frozen=True)
+class Fact:
+    """``what``: a path below the context, or the line of a file. ``known`` is False for a jar that is not built yet;
+    ``how`` is the command that builds it, where one can be told."""
+
+    kind: Literal["jar", "build-file", "script", "platforms", "base"]
+    what: str
+    known: bool = True
+    how: str | None = None
 
 
 @dataclass(frozen=True)
