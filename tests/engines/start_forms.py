@@ -78,7 +78,7 @@ ENTRYPOINT exec java $JAVA_OPTS -Duser.timezone=Asia/Shanghai -jar /opt/service/
         "cmd-arguments",
         """\
 COPY target/app.jar /app.jar
-USER 1000
+USER 1001
 ENTRYPOINT ["java","-jar","/app.jar"]
 CMD ["--demo.property=from-cmd"]
 """,

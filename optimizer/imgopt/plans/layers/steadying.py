@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imgopt.dockerfile import Edit, Instruction, Span, writing
-from imgopt.finding import Reason, Refused, reason_of, told
+from imgopt.finding import Reason, Refused, because, reason_of, told
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.module_path import OwnPath, argument_lines, own_path
 from imgopt.picture.paths import join
@@ -151,6 +151,15 @@ def _workdir_behind(
 def _risk(picture: Picture, copies: list[_Copy]) -> Reason | None:
     target = copies[0].target
     instructions = [copy.instruction for copy in copies]
+    for copy in instructions:
+        owner_flag = copy.flag("chown")
+        if owner_flag is not None and copy.flag("link") is not None:
+            return because(
+                "certain",
+                "{} itself would belong to {}, not only the files in it",
+                target,
+                owner_flag.value or "",
+            )
     if target != "/":
         owner = owner_given_by(picture, target, instructions)
         unknown = unknown_owner(picture, target, owner)
@@ -295,6 +304,9 @@ def _given_back(
     the trees leave them so. The outermost directory comes first. ``place``: where the stage keeps the trees."""
     flag = copies[-1].flag("chown")
     given = Owner((flag.value or "") if flag is not None else "")
+    linked = next((copy for copy in copies if copy.flag("link") is not None), None)
+    if linked is not None and not given.is_root:
+        return None  # told as a risk
     owners = [owner_given_by(picture, directory, copies) for directory in directories]
     others = [at for at, owner in enumerate(owners) if not owner.is_like(given.chown)]
     if not others:
@@ -302,6 +314,12 @@ def _given_back(
         if not given.is_root and outside != "/":
             raise _No("{} itself would belong to {}, not only the files in it", outside, given.chown)
         return None
+    if linked is not None:
+        raise _No(
+            "{} copies with --link, which makes {} anew; whose it is then was not seen",
+            linked,
+            directories[-1],
+        )
     chowns = {chown_for(picture, owners[at], copies[-1]) for at in others}
     chown = min(chowns)
     top = directories[others[0]]
@@ -467,10 +485,10 @@ def _of_libraries(picture: Picture) -> Iterator[SteadyingPlan]:
                 edits = _from_context(picture, layer, instruction, above)
             else:
                 continue
+            risk = _risk(picture, [_Copy(instruction, words[0], "lib", target)])
         except (Refused, Unwritable) as error:
             yield SteadyingPlan((instruction,), why_not=reason_of(error))
             continue
-        risk = _risk(picture, [_Copy(instruction, words[0], "lib", target)])
         level = Applicability.UNSAFE if risk else Applicability.SAFE
         yield SteadyingPlan((instruction,), edits, level, risk)
 
