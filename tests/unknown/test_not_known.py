@@ -128,6 +128,8 @@ def test_a_variable_without_a_value_is_no_empty_layer(imgopt: Imgopt, tmp_path: 
         ("chown ${OWNER} /app.jar", False),
         ("chmod 0755 $JAR", False),
         ("touch $JAR", False),
+        ("install -m 755 /app.jar /opt/app.jar", False),
+        ("install -d -o 1000 /data", True),
         ("echo $GREETING", True),
         ("chmod 0755 /app.jar", True),
     ],
