@@ -50,6 +50,8 @@ def test_every_format_says_what_is_not_known_and_none_that_there_is_nothing(
     assert "registry.corp.io/jdk17:1" in said.replace("&#8203;", "")
     assert "eclipse-temurin:17-jdk" in said
     assert "nothing to" not in said
+    if format == "github":
+        assert "line=1," in run.text
 
 
 @pytest.mark.parametrize("format", FORMATS)

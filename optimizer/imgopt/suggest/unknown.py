@@ -22,6 +22,7 @@ from imgopt.picture import once
 from imgopt.picture.paths import join, normal
 from imgopt.picture.placing import fills_directory
 from imgopt.picture.runs import runs_of
+from imgopt.plans.base.java_version import java_needed
 
 if TYPE_CHECKING:
     from imgopt.bases import Base
@@ -36,6 +37,8 @@ _MOST_NAMED = 3
 #: Modules below a project that are looked at.
 _MOST_MODULES = 50
 _OUTPUT = frozenset({"target", "build", "out", "dist"})
+#: Java versions that vendors keep for long.
+_RELEASES = (8, 11, 17, 21, 25)
 _ARCHIVES = (".jar", ".war")
 _ADDRESS = re.compile(r"(https?|ftp|git)://|git@")
 #: Build options that change neither the archive's name nor its place.
@@ -99,8 +102,10 @@ def _base(picture: Picture) -> Iterator[Reason]:
 
 
 def _java_of(picture: Picture, base: Base) -> int:
-    jar = picture.artifact.jar if picture.artifact is not None else None
-    return base.hint_major or (jar.java_major if jar is not None else None) or 17
+    """What its name says, unless the application needs a later one."""
+    needed = java_needed(picture)
+    oldest = next((major for major in _RELEASES if needed is not None and major >= needed.major), 0)
+    return max(base.hint_major or 0, oldest) or 17
 
 
 # what COPY takes
