@@ -50,6 +50,8 @@ def test_every_format_says_what_is_not_known_and_none_that_there_is_nothing(
     assert "registry.corp.io/jdk17:1" in said.replace("&#8203;", "")
     assert "eclipse-temurin:17-jdk" in said
     assert "nothing to" not in said
+    if format == "github":
+        assert "line=1," in run.text
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -128,6 +130,8 @@ def test_a_variable_without_a_value_is_no_empty_layer(imgopt: Imgopt, tmp_path: 
         ("chown ${OWNER} /app.jar", False),
         ("chmod 0755 $JAR", False),
         ("touch $JAR", False),
+        ("install -m 755 /app.jar /opt/app.jar", False),
+        ("install -d -o 1000 /data", True),
         ("echo $GREETING", True),
         ("chmod 0755 /app.jar", True),
     ],

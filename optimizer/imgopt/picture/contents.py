@@ -65,7 +65,6 @@ _SMALL = frozenset(
         "useradd",
         "usermod",
         "sed",
-        "install",
     }
 )
 #: They print their arguments, or read them as another command's.
@@ -566,6 +565,10 @@ class _Run:
             self._jar_tool(arguments)
         elif name == "unzip":
             self._unzip(arguments)
+        elif name == "install":  # which makes directories, or copies files
+            self.dark = self.dark or not re.search(
+                r"(?:^|\s)(?:-[a-zA-Z]*d|--directory)", " ".join(arguments)
+            )
         elif name not in _SILENT and name not in _SMALL:
             self.dark = True
 

@@ -8,6 +8,7 @@ from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from imgopt.report.figures import amount, still_sending
+from imgopt.suggest.sentence import sentence
 
 if TYPE_CHECKING:
     from imgopt.comparison.compare import Comparison
@@ -30,12 +31,13 @@ _BY_RULE = {
 @dataclass(frozen=True, slots=True)
 class Caveat:
     """One sentence. ``name``: which sort of caveat. ``about``: whom it is about, each with what to do; ``lead`` is the
-    sentence without them, for formats that list them under it."""
+    sentence without them, for formats that list them under it. ``line``: of the Dockerfile, 0 for all of it."""
 
     name: str
     text: str
     about: tuple[tuple[str, str], ...] = ()
     lead: str = ""
+    line: int = 0
 
     @property
     def details(self) -> tuple[str, ...]:
@@ -44,7 +46,9 @@ class Caveat:
 
 def of_file(file: FileReport, files: Sequence[FileReport] = ()) -> list[Caveat]:
     """Of one Dockerfile or CI file; ``files``: all that were looked at with it, CI files among them."""
-    return [*(Caveat(WARNING, each) for each in file.warnings), *still_sent([file], files)]
+    lines = {sentence(each): place.instruction.line for each in file.unknown for place in each.places[:1]}
+    warnings = [Caveat(WARNING, each, line=lines.get(each, 0)) for each in file.warnings]
+    return [*warnings, *still_sent([file], files)]
 
 
 def still_sent(files: Sequence[FileReport], with_them: Sequence[FileReport] = ()) -> list[Caveat]:

@@ -149,7 +149,17 @@ def _related(finding: Finding) -> tuple[tuple[int, int], ...]:
 
 
 def _caveat(caveat: Caveat, group: str, path: str) -> Remark:
-    return Remark(group, caveat.name, "note", caveat.text, path, details=caveat.details, caveat=True)
+    return Remark(
+        group,
+        caveat.name,
+        "note",
+        caveat.text,
+        path,
+        caveat.line,
+        caveat.line,
+        details=caveat.details,
+        caveat=True,
+    )
 
 
 def of_gate(report: GateReport, config: str | None) -> Remarks:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 from imgopt.dockerfile import expand
 from imgopt.dockerfile.faults import first_fault
 from imgopt.errors import ContextError
-from imgopt.finding import Reason, because
-from imgopt.java.building import BUILD_FILES, is_output, project_of
+from imgopt.finding import Reason, Word, because
+from imgopt.java.building import BUILD_FILES, is_output
 from imgopt.picture import once
 from imgopt.picture.paths import join, normal
 from imgopt.picture.placing import fills_directory
 from imgopt.picture.runs import runs_of
+from imgopt.plans.base.java_version import java_needed
 
 if TYPE_CHECKING:
     from imgopt.bases import Base
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 _MOST_NAMED = 3
 #: Modules below a project that are looked at.
 _MOST_MODULES = 50
+_OUTPUT = frozenset({"target", "build", "out", "dist"})
+#: Java versions that vendors keep for long.
+_RELEASES = (8, 11, 17, 21, 25)
 _ARCHIVES = (".jar", ".war")
 _ADDRESS = re.compile(r"(https?|ftp|git)://|git@")
 #: Build options that change neither the archive's name nor its place.
@@ -98,8 +102,10 @@ def _base(picture: Picture) -> Iterator[Reason]:
 
 
 def _java_of(picture: Picture, base: Base) -> int:
-    jar = picture.artifact.jar if picture.artifact is not None else None
-    return base.hint_major or (jar.java_major if jar is not None else None) or 17
+    """What its name says, unless the application needs a later one."""
+    needed = java_needed(picture)
+    oldest = next((major for major in _RELEASES if needed is not None and major >= needed.major), 0)
+    return max(base.hint_major or 0, oldest) or 17
 
 
 # what COPY takes
@@ -165,6 +171,7 @@ def _missing(picture: Picture, copies: Sequence[_Copy]) -> Iterator[Reason]:
 
     context = picture.context
     plain: list[tuple[_Copy, str]] = []
+    unbuilt: dict[str, list[tuple[_Copy, str]]] = {}
     for copy in copies:
         for _, source in copy.sources:
             if source is None or _ADDRESS.match(source):
@@ -172,10 +179,22 @@ def _missing(picture: Picture, copies: Sequence[_Copy]) -> Iterator[Reason]:
             if copy.origin is not None:
                 yield from _misplaced(copy, copy.origin, source)
             elif copy.from_context and context is not None and not is_there(context, source):
-                if is_output(normal("/" + source)):
-                    yield _unbuilt(context, copy, source)
+                if _module_of(source) is not None:
+                    elsewhere, command = _unbuilt(context, copy, source)
+                    if elsewhere is not None:
+                        yield elsewhere
+                    else:
+                        unbuilt.setdefault(command, []).append((copy, source))
                 elif not _may_be_missing(context, copy, source):
                     plain.append((copy, source))
+    for command, group in unbuilt.items():
+        yield because(
+            "not-known",
+            "{} copies {}, which is not built yet, so what it holds and weighs is not known; build it first{}",
+            group[0][0].instruction,
+            _some(group),
+            f" ({command})" if command else "",
+        )
     if not plain or context is None:
         return
     open_ = replace(context, ignore=type(context.ignore)())
@@ -190,16 +209,20 @@ def _missing(picture: Picture, copies: Sequence[_Copy]) -> Iterator[Reason]:
         (absent, "which the build context does not hold", "--context DIR names another"),
     ):
         if group:
-            names = list(dict.fromkeys(source for _, source in group))
-            more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
             yield because(
                 "not-known",
                 "{} copies {}, {}, so what the image holds is not known; {}",
                 group[0][0].instruction,
-                ", ".join(names[:_MOST_NAMED]) + more,
+                _some(group),
                 why,
                 what,
             )
+
+
+def _some(group: Sequence[tuple[_Copy, str]]) -> str:
+    names = list(dict.fromkeys(source for _, source in group))
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _may_be_missing(context: Context, copy: _Copy, source: str) -> bool:
@@ -272,48 +295,50 @@ class _Project:
         )
 
 
-def _unbuilt(context: Context, copy: _Copy, source: str) -> Reason:
-    """An archive that a build on this machine would make."""
-    module = normal(project_of(normal("/" + source)))[1:]
+def _elsewhere(template: str, *values: Word) -> tuple[Reason, str]:
+    return because("not-known", template, *values), ""
+
+
+def _module_of(source: str) -> str | None:
+    """The module whose build writes a source; None where it lies where no build writes."""
+    parts = normal("/" + source)[1:].split("/")
+    at = next((at for at, part in enumerate(parts[:-1]) if part in _OUTPUT), None)
+    return None if at is None else "/".join(parts[:at])
+
+
+def _unbuilt(context: Context, copy: _Copy, source: str) -> tuple[Reason | None, str]:
+    """What a build on this machine would make: where it is or comes to instead, if it is an archive and not there; and
+    the command that builds."""
+    module = _module_of(source) or ""
     project = _Project(module, context.root / module)
-    facts = project.facts if project.directory.is_dir() else None
+    facts = project.facts if project.directory.is_dir() and is_output(normal("/" + source)) else None
     if facts is not None and facts.packaging == "pom":
         modules = _modules_that_run(project, facts)
         if modules:
-            return because(
-                "not-known",
+            return _elsewhere(
                 "{} copies {}, where the build puts no archive: {} makes {}; name that one",
                 copy.instruction,
                 source,
                 Path(facts.path).name,
                 " and ".join(modules[:_MOST_NAMED]),
             )
-    beside = _others_there(context, copy, module)
+    beside = _others_there(context, copy, module) if is_output(normal("/" + source)) else None
     if beside:
-        return because(
-            "not-known",
+        return _elsewhere(
             "{} copies {}, which is not there; {} is: name that one",
             copy.instruction,
             source,
             beside,
         )
     if facts is not None and facts.packaging != "pom" and not _same_place(source, project.makes(facts)):
-        return because(
-            "not-known",
+        return _elsewhere(
             "{} copies {}, where the build puts no archive: {} makes {}; name that one",
             copy.instruction,
             source,
             Path(facts.path).name,
             project.makes(facts),
         )
-    command = f" ({project.command})" if project.command else ""
-    return because(
-        "not-known",
-        "{} copies {}, which is not built yet, so what it holds and weighs is not known; build it first{}",
-        copy.instruction,
-        source,
-        command,
-    )
+    return None, project.command
 
 
 def _modules_that_run(project: _Project, facts: BuildFacts) -> list[str]:
@@ -488,10 +513,11 @@ def _archive(picture: Picture, named: set[Instruction]) -> Iterator[Reason]:
     if artifact.file is not None:
         return  # it is told why it cannot be read
     if artifact.from_stage is None:
-        yield because(
-            "not-known", "{} copies {}, and what that holds is not known", artifact.instruction, name
-        )
-        return
+        if any(_ADDRESS.match(source) for source in artifact.sources):
+            yield because(
+                "not-known", "{} fetches {}, and what that holds is not known", artifact.instruction, name
+            )
+        return  # else that it is not there, or is several, was told
     command = ""
     if picture.context is not None:
         project = _Project("", _directory_of(picture, picture.context.root))
