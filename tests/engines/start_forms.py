@@ -26,6 +26,28 @@ class StartForm:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
+FUNCTIONS = """\
+heap() {
+  awk '/MemTotal/ { printf "%dm\\n", ($2 / 1024 > 4000) ? 256 : 192 }' /proc/meminfo
+}
+"""
+START = """\
+#!/bin/sh
+set -e
+. /opt/functions.sh
+log() { printf '%s\\n' "$*" >&2; }
+main() {
+  log "starting as $(id -un) with `heap`"
+  for file in /run/secrets/*; do
+    [ -f "$file" ] || continue
+    export "$(basename "$file")"="$(cat "$file")"
+  done
+  trap 'log stopping' TERM
+  exec java -Xmx$(heap) -Ddemo.property=functions $JAVA_OPTS -jar /srv/*.jar "$@"
+}
+main "$@"
+"""
+
 FORMS = (
     StartForm(
         "exec",
@@ -97,6 +119,34 @@ ENTRYPOINT ["/start.sh"]
             "start.sh": '#!/bin/sh\nset -e\nexec java -Ddemo.property=script $JAVA_OPTS -jar /srv/app.jar "$@"\n'
         },
     ),
+    StartForm(
+        "script-with-functions",
+        """\
+WORKDIR /srv
+COPY target/app.jar /srv/
+COPY start /usr/local/bin/start
+RUN chmod +x /usr/local/bin/start
+COPY functions.sh /opt/functions.sh
+ENTRYPOINT ["start"]
+""",
+        files={"functions.sh": FUNCTIONS, "start": START},
+    ),
+)
+
+# written by the Dockerfile: `\$` is for the shell, `$APP` for the builder, which fills it in between apostrophes, too
+HERE_DOCUMENT = StartForm(
+    "here-document",
+    """\
+ENV APP=/srv/app.jar
+COPY target/app.jar /srv/app.jar
+COPY --chmod=755 <<SCRIPT /usr/local/bin/start
+#!/bin/sh
+say() { echo "starting \\$1 with $UNKNOWN" 'and' "${GREETING:-nothing}"; }
+say '$APP'
+exec java -Ddemo.property=here \\$JAVA_OPTS -jar '$APP' "\\$@"
+SCRIPT
+ENTRYPOINT ["start"]
+""",
 )
 
 

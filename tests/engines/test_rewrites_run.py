@@ -13,7 +13,12 @@ from pathlib import Path
 import apps
 import pytest
 from private_docker import Answer, Engine, Service
-from start_forms import ARGUMENTS, ENVIRONMENT, FORMS, StartForm, context, provide_bases
+from start_forms import ARGUMENTS, ENVIRONMENT, FORMS, HERE_DOCUMENT, StartForm, context, provide_bases
+
+from imgopt.dockerfile import parse
+from imgopt.options import Options
+from imgopt.picture import Jars
+from imgopt.picture.picture import take_picture
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATHS = (
@@ -46,6 +51,21 @@ def test_the_rewrite_answers_as_the_original(
     rewrite(project)
     assert "eclipse-temurin:17-jre-alpine" in (project / "Dockerfile.imgopt").read_text()
     compare(engine, project, form)
+
+
+def test_a_script_in_a_here_document_is_what_buildkit_writes(
+    app: Callable[..., Path], engine: Engine, tmp_path: Path
+) -> None:
+    """The script is read as the builder writes it, and the rewrite starts through it as the original does."""
+    project = context(tmp_path / "project", app("3.5.16"), HERE_DOCUMENT, "eclipse-temurin:17-jdk")
+    document = parse((project / "Dockerfile").read_bytes())
+    picture = take_picture(document, None, Options(), Jars())
+    ((_, read),) = picture.start_scripts
+    rewrite(project)
+    assert "eclipse-temurin:17-jre-alpine" in (project / "Dockerfile.imgopt").read_text()
+    compare(engine, project, HERE_DOCUMENT, buildkit=True)
+    written = engine.run("before", ["/usr/local/bin/start"], entrypoint="cat")
+    assert written == read.replace("$UNKNOWN", "").replace("${GREETING:-nothing}", "nothing")
 
 
 @pytest.mark.parametrize("spring_boot", OLD_LINES)
@@ -111,12 +131,12 @@ def rewrite(project: Path, *options: str) -> None:
     assert changed, f"imgopt rewrote nothing:\n{done.stdout}"
 
 
-def compare(engine: Engine, project: Path, form: StartForm) -> None:
+def compare(engine: Engine, project: Path, form: StartForm, *, buildkit: bool = False) -> None:
     """Build both, start both in the same way, ask both the same, stop both."""
     images = {"before": "Dockerfile", "after": "Dockerfile.imgopt"}
     for tag, dockerfile in images.items():
         provide_bases(engine, project / dockerfile)
-        engine.build(project, tag, dockerfile=dockerfile)
+        engine.build(project, tag, dockerfile=dockerfile, buildkit=buildkit)
     arguments = ARGUMENTS if form.takes_arguments else ()
     services: dict[str, Service] = {}
     codes: dict[str, int] = {}

@@ -38,6 +38,8 @@ _WITH_VALUE = frozenset(
 )
 #: Scripts read for one start command, those in scripts (``sh -c 'sh -c …'``) included.
 _MAX_SCRIPTS = 50
+_MAX_WORDS = 500  # of an array
+_MAX_VALUE = 16_384  # characters of a variable
 
 
 @dataclass(frozen=True)
@@ -207,12 +209,15 @@ def _assign(word: shell.Word, reading: _Reading, depth: int, *, perhaps: bool) -
         items = [
             part for each in inside.commands[:1] for item in each.args for part in _expanded(item, reading)
         ]
-        reading.arrays[name] = [*(reading.arrays.get(name, []) if adds else []), *items]
+        items = [*(reading.arrays.get(name, []) if adds else []), *items]
+        reading.arrays[name] = items if len(items) <= _MAX_WORDS else []
         return
     new = _value(shell.Word(value, 0, 0), reading) if value else ""
     if adds:
         before = reading.known.get(name)
         new = None if before is None or new is None else before + new
+    if new is not None and len(new) > _MAX_VALUE:
+        new = None  # variables that hold each other double with each line
     if new is not None and reading.known.get(name) == new:
         return
     if perhaps:

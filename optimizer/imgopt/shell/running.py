@@ -52,6 +52,8 @@ _ARGUMENTS = re.compile(r"\"?\$(?:\{[@*\d][^}]*\}|[@*\d])\"?")
 _SUBSTITUTION = re.compile(r"`([^`\\]*)`|\$\(([^()]*)\)")
 _ASKING = frozenset({"-v", "-V", "--version", "--help", "-h"})
 _MAX_NESTED = 8
+_MAX_WRAPPERS = 20  # behind each other
+_MAX_TEXT = 32_768  # characters of a text among a command's words
 _MAX_COMMANDS = 20_000
 
 
@@ -116,13 +118,13 @@ def _with_inner(
 ) -> Iterator[Started]:
     """A command, and what it runs in turn."""
     outer = command
-    while True:
+    for _ in range(_MAX_WRAPPERS):
         calls = own.calls(command) and command is outer  # `exec` and the like know no functions
         yield Started(command, _programs(command.words[0], assigned) if command.words else (), calls)
         if calls or not command.words:
             return
         for text, same in _texts(command):
-            if nested == _MAX_NESTED or parse(text).broken:
+            if nested == _MAX_NESTED or len(text) > _MAX_TEXT or parse(text).broken:
                 yield Started(command, ())
                 continue
             for each in _started(text, nested + 1, own.names if same else frozenset()):
@@ -132,6 +134,7 @@ def _with_inner(
         if behind is None:
             return
         command = behind
+    yield Started(command, ())
 
 
 class _Own:
@@ -270,10 +273,12 @@ def _of(command: Command, words: Sequence[Word]) -> Command:
 def texts_of(command: Command) -> tuple[str, ...]:
     """The shell texts that a command runs, also behind `exec` and the like: of `sh -c`, `su -c`, `eval`, `trap`."""
     found: list[str] = []
-    behind: Command | None = command
-    while behind is not None:
-        found += [text for text, _ in _texts(behind)]
-        behind = _behind(behind)
+    for _ in range(_MAX_WRAPPERS):
+        found += [text for text, _ in _texts(command) if len(text) <= _MAX_TEXT]
+        behind = _behind(command)
+        if behind is None:
+            break
+        command = behind
     return tuple(found)
 
 

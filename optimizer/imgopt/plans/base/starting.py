@@ -159,6 +159,12 @@ def copied_program(picture: Picture, name: str) -> File | None:
     return picture.final.content.files.get(picture.at_start(name))
 
 
+def is_read(picture: Picture, name: str) -> bool:
+    """Whether a command's name means a copied script."""
+    file = copied_program(picture, name)
+    return any(file is script for script, _ in picture.start_scripts)
+
+
 def is_understood(picture: Picture, file: File) -> bool:
     """Whether a copied program was read: a script, or a program that brings its own C library."""
     if any(file is script for script, _ in picture.start_scripts):

@@ -26,6 +26,7 @@ from imgopt.picture.placing import names_archive
 from imgopt.plans.base import installed_java
 from imgopt.plans.base.installed_java import unpacking_image
 from imgopt.plans.base.java_version import too_old
+from imgopt.plans.base.starting import is_read
 from imgopt.plans.tied import class_path_stays
 from imgopt.plans.waste.ownership import stored_again_by
 from imgopt.scales import Applicability
@@ -517,7 +518,7 @@ def _require_untouched(picture: Picture, artifact: Artifact) -> None:
     ]
     for instruction, text in picture.commands():
         if instruction in after and name in text:
-            _require_harmless(text, name, instruction)
+            _require_harmless(picture, text, name, instruction)
     for file, text in picture.start_scripts:
         if name in text and re.search(
             rf"(unzip|jar\s+-?[xtu]|zipinfo|-javaagent:)\S*\s[^\n;&|]*{re.escape(name)}", text
@@ -525,7 +526,7 @@ def _require_untouched(picture: Picture, artifact: Artifact) -> None:
             raise LayeringRefused("the script {} looks inside {}", file.path, name)
 
 
-def _require_harmless(text: str, name: str, instruction: Instruction) -> None:
+def _require_harmless(picture: Picture, text: str, name: str, instruction: Instruction) -> None:
     script = shell.parse(text)
     if script.broken:
         raise LayeringRefused(
@@ -536,9 +537,13 @@ def _require_harmless(text: str, name: str, instruction: Instruction) -> None:
             continue
         if command.program in ("sh", "bash", "ash") and len(command.args) > 1:
             _require_harmless(
-                command.args[-1].literal or command.args[-1].text.strip("\"'"), name, instruction
+                picture, command.args[-1].literal or command.args[-1].text.strip("\"'"), name, instruction
             )
-        elif command.program not in _HARMLESS and not command.program.endswith(("java", ".sh")):
+        elif (
+            command.program not in _HARMLESS
+            and not command.program.endswith(("java", ".sh"))
+            and not is_read(picture, command.name or "")
+        ):
             raise LayeringRefused(
                 "{} uses {} with `{}`, which may look inside it", instruction, name, command.program or ""
             )
