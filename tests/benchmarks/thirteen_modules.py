@@ -1,13 +1,13 @@
 """The scene that imgopt is for: 13 modules, a registry behind 1 MB/s, the release after the first, a fresh agent.
 
-    python tests/benchmarks/thirteen_modules.py [--modules 13] [--sample 2] [--rate 1MB/s]
+    python tests/benchmarks/thirteen_modules.py [--modules 13] [--sample 2] [--rate 1MB/s] [--rtt 0 40]
 
 Real: the jars (the demo application, one class of its own in each module), Docker Engine's classic builder, Docker's
 registry, the pushes, and a link between two network namespaces that `tc tbf` shapes. The agent of the second release
 is a Docker Engine that starts empty; it pulls the base images, then builds without a cache. Before: the original
 Dockerfile and `docker push`, measured on a sample of the modules and extrapolated. After: the rewrite and
-`imgopt push`, all modules, one after the other; and the rewrite with `docker push`, on the sample, which shows that
-stable layers alone are not enough. Base images are stand-ins made from Debian packages; they are in the registry
+`imgopt push`, all modules, one after the other and in one call (`--all`), at each of the round-trip times; and the rewrite
+with `docker push`, on the sample, which shows that stable layers alone are not enough. Base images are stand-ins made from Debian packages; they are in the registry
 before anything is measured, as they are for a team that has released before.
 """
 
@@ -47,6 +47,7 @@ COPY target/app.jar app.jar
 EXPOSE 8080
 ENTRYPOINT ["java", "-jar", "app.jar"]
 """
+WAYS = ("single", "all")
 VARIANTS = {"before": "Dockerfile", "after": "Dockerfile.imgopt"}
 PROGRAM = [sys.executable, "-c", "import sys; from imgopt.cli import main; sys.exit(main())"]
 
@@ -112,6 +113,7 @@ def main() -> None:
     parser.add_argument("--modules", type=int, default=13)
     parser.add_argument("--sample", type=int, default=2)
     parser.add_argument("--rate", default="1MB/s")
+    parser.add_argument("--rtt", type=float, nargs="+", default=[0, 40], metavar="MS")
     given = parser.parse_args()
     payload = parse_rates(given.rate)[0]
     with contextlib.ExitStack() as stack:
@@ -148,6 +150,8 @@ def main() -> None:
                     f"docker://{push_clients.REGISTRY}/library/{base}",
                 )
         sample = range(given.sample)
+        # a place for each measurement, with the first release in it
+        places = [f"{way}-{rtt:g}ms" for rtt in given.rtt for way in WAYS]
         with agent(link, bases) as first:
             for module in range(given.modules):
                 for variant, dockerfile in VARIANTS.items():
@@ -155,6 +159,8 @@ def main() -> None:
                         release_one(first, contexts[module, 1], dockerfile, variant, module)
                 if module in sample:
                     imgopt_push(first, f"after-{module}", "1", f"pinned-{module}", *pinned(first, rewritten))
+            for place in places:
+                Pushes().add_all(first, given.modules, place, "1")
         print(
             f"{given.modules} modules, {rate(payload)}, the release after the first, from a fresh agent",
             flush=True,
@@ -169,19 +175,28 @@ def main() -> None:
             for module in sample:
                 spent.append(docker_push(second, f"before-{module}"))
                 told(f"original, docker push, module {module}", spent[-1])
-            mean = sum(spent) / len(spent)
-            told(
-                f"original, docker push, {given.modules} modules (extrapolated from {given.sample})",
-                mean * given.modules,
-            )
-            total = Pushes()
-            for module in range(given.modules):
-                total.add(second, f"after-{module}")
-            told(f"rewrite, imgopt push, {given.modules} modules{total}", total.seconds)
+            if spent:
+                told(
+                    f"original, docker push, {given.modules} modules (extrapolated from {given.sample})",
+                    sum(spent) / len(spent) * given.modules,
+                )
+            for rtt in given.rtt:
+                link.shape(round(payload / shaped_link.PAYLOAD), rtt / 1000)
+                for way in WAYS:
+                    total = Pushes()
+                    if way == "all":
+                        total.add_all(second, given.modules, f"all-{rtt:g}ms")
+                    else:
+                        for module in range(given.modules):
+                            total.add(second, f"after-{module}", f"{way}-{rtt:g}ms-{module}")
+                    said = "imgopt push --all" if way == "all" else "imgopt push"
+                    told(f"rewrite, {said}, {given.modules} modules, {rtt:g} ms{total}", total.seconds)
+            link.shape(round(payload / shaped_link.PAYLOAD), 0)
             some = Pushes()
             for module in sample:
                 some.add(second, f"after-{module}", f"pinned-{module}", *pinned(second, rewritten))
-            told(f"rewrite, imgopt push --base REPO@DIGEST, {given.sample} modules{some}", some.seconds)
+            if given.sample:
+                told(f"rewrite, imgopt push --base REPO@DIGEST, {given.sample} modules{some}", some.seconds)
             for module in sample:
                 told(f"rewrite, docker push, module {module}", docker_push(second, f"after-{module}"))
 
@@ -242,6 +257,30 @@ class Pushes:
         self.sent_bytes += push["sent_bytes"]
         self.packed_bytes += push["compressed_here"]["uncompressed_bytes"]
         self.packed_s += push["compressed_here"]["processor_s"]
+
+    def add_all(self, agent: Agent, modules: int, place: str, tag: str = "2") -> None:
+        """In one call."""
+        lines = [
+            f"docker:after-{module}:{tag} {push_clients.REGISTRY}/{place}-{module}:{tag}"
+            for module in range(modules)
+        ]
+        (agent.directory / "push.txt").write_text("\n".join(lines))
+        arguments = (
+            "push",
+            "--all",
+            str(agent.directory / "push.txt"),
+            "--plain-http",
+            "--format",
+            "json",
+            "-q",
+        )
+        before, begin = processor_seconds(), time.monotonic()
+        total = json.loads(agent.run(*PROGRAM, *arguments))["total"]
+        self.seconds = time.monotonic() - begin
+        self.processor_s = processor_seconds() - before
+        self.sent_bytes = total["sent_bytes"]
+        self.packed_bytes = total["compressed_here"]["uncompressed_bytes"]
+        self.packed_s = total["compressed_here"]["processor_s"]
 
     def __str__(self) -> str:
         return (

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from image_archives import Layout, docker_archive, tar_of
+from private_docker import Engine
 from push_command import Command
 from registries import Proxy, Trouble
 from test_push import pulled
@@ -231,3 +232,38 @@ def test_text_and_markdown(release: Release, imgopt: Command, proxy: Proxy, repo
     run = imgopt("push", "--all", "push.txt", "--format", "markdown")
     assert run.out.startswith("<!-- imgopt: push -->\n\n### imgopt push: pushed 2 of 3 images")
     assert "- missing.tar: not pushed to " in run.out
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_daemon_s_images(
+    missing: bool, engine: Engine, imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path
+) -> None:
+    """Saved together, so that what they have in common is written once and compressed once; each alone where one of them
+    is not there."""
+    import hashlib
+
+    (tmp_path / "lib").write_bytes(hashlib.sha256(repository.encode()).digest() * 30_000)
+    (tmp_path / "Dockerfile").write_text('FROM scratch\nCOPY lib /lib\nCOPY app /app\nCMD ["/app"]\n')
+    names = [f"{repository}-{n}" for n in range(3)]
+    for name in names:
+        (tmp_path / "app").write_text(name)
+        engine.build(tmp_path, f"{name}:latest" if name.endswith("2") else f"{name}:1")
+    imgopt.environment.update(engine.environment)
+    images = [f"{names[0]}:1", f"docker:{names[1]}:1", names[2]]
+    if missing:
+        images.insert(1, f"{repository}-never-built:1")
+    lines = [f"{image} {proxy.name}/{repository}-pushed-{n}:1" for n, image in enumerate(images)]
+    (imgopt.home / "push.txt").write_text("\n".join(lines))
+    run = imgopt("push", "--all", "push.txt", "--format", "json")
+    done = [push for push in run.pushes if push["error"] is None]
+    assert (run.code, len(done), len(run.pushes)) == ((3, 3, 4) if missing else (0, 3, 3)), run.err
+    assert ("the daemon has no image" in run.err) == missing
+    hows = [[layer["how"] for layer in push["layers"]] for push in done]
+    assert hows == [["sent", "sent"], ["mounted", "sent"], ["mounted", "sent"]]
+    # the common layer once, and the small ones
+    assert run.document["total"]["compressed_here"]["uncompressed_bytes"] < 2 * 960_000
+    for name, push in zip(names, done, strict=True):
+        tag = "latest" if name.endswith("2") else "1"
+        target = push["target"].removeprefix(f"{proxy.name}/").removesuffix(":1")
+        image = engine.client.images.get(f"{name}:{tag}")
+        assert image.id == pulled(proxy.name, target, "1")["config"]["digest"]

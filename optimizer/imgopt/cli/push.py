@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -230,7 +231,7 @@ def _push_all(
 ) -> int:
     from imgopt.cli.failure import print_errors
     from imgopt.registry.outlive import outliving
-    from imgopt.sources.wanted import MOST_LIST_BYTES, WrongLines, wanted
+    from imgopt.sources.wanted import MOST_LIST_BYTES, Opening, WrongLines, wanted
 
     data = a.read_standard_input(MOST_LIST_BYTES) if "-" in places else None
     try:
@@ -248,15 +249,14 @@ def _push_all(
         from imgopt.registry.target import parse_target
         from imgopt.report.progress import shown as showing
 
-        orders = [
-            Order(each.image, each.target, partial(each.open, platform), each.spools) for each in images
-        ]
+        opening = Opening(images, platform)
+        orders = [Order(each.image, each.target, partial(opening.open, each), each.spools) for each in images]
         targets = {each.target: parse_target(each.target, default_tag="latest") for each in images}
         registries = {target.name: target for target in targets.values()}
         known = [name for target in registries.values() for name in remembered(target)]
         chosen = options(stopped)
         chosen = replace(chosen, siblings=(*chosen.siblings, *known))
-        with showing(quiet=shown.quiet, no_color=shown.no_color) as progress:
+        with closing(opening), showing(quiet=shown.quiet, no_color=shown.no_color) as progress:
             found = push_all(orders, chosen, progress)
         remember([targets[each.target] for each in found.outcomes if each.result is not None])
         return found

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any, BinaryIO, cast
 
+from imgopt.bases.reference import parse_reference
 from imgopt.errors import InputError, MeasureError
 from imgopt.images import documents as doc
 from imgopt.images.layout import Found, find_manifest, find_manifests, fitting, images_of, names_of
@@ -101,6 +102,65 @@ def open_image(spec: str, platform: str | None = None) -> Iterator[OpenImage]:
         yield opened
     finally:
         opened.close()
+
+
+class Together:
+    """Images of a daemon for one call: saved together when the first of them is opened, so that what several have is
+    written once; each alone where that cannot be done (one of them is not there, or goes by another name)."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names, self._lock = tuple(dict.fromkeys(names)), Lock()
+        self._store: Store | None = None
+        self._asked = False
+
+    @contextlib.contextmanager
+    def open(self, name: str, platform: str | None = None) -> Iterator[OpenImage]:
+        """The image of one of the names; errors as `open_image`."""
+        opened = self._of_store(name, platform)
+        if opened is not None:
+            yield opened
+            return
+        with open_image(f"docker:{name}", platform) as alone:
+            yield alone
+
+    def _of_store(self, name: str, platform: str | None) -> OpenImage | None:
+        with self._lock:
+            if not self._asked and len(self._names) > 1:
+                self._asked = True
+                with contextlib.suppress(InputError, MeasureError):
+                    self._store = _saved_together(self._names, platform)
+            if self._store is not None:
+                with contextlib.suppress(InputError, MeasureError):
+                    return _named_in(self._store, name, platform)
+        return None
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+
+
+def _saved_together(names: Sequence[str], platform: str | None) -> Store:
+    from imgopt.sources.daemon import save
+
+    store = _tar(save(names[0], platform, *names[1:]), "docker save")
+    with _closed_on_failure(store):
+        if _is_layout(store) and store.find("manifest.json") is not None:
+            _check_agreement(store)
+    return store
+
+
+def _named_in(store: Store, name: str, platform: str | None) -> StoredImage:
+    """The image as a daemon calls it: by its short name, or in a layout by the full one."""
+    reference = parse_reference(name)
+    if reference.tag is None or reference.digest is not None:
+        reference = parse_reference(f"{name}:latest")
+    choice = _Choice(str(reference), platform, name)
+    if not _is_layout(store):
+        return _images_of_archive(store, choice)[0]
+    if reference.on_docker_hub:
+        library = "" if "/" in reference.repository else "library/"
+        choice = replace(choice, tag=f"docker.io/{library}{reference.repository}:{reference.tag}")
+    return _images_of_layout(store, choice)[0]
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from imgopt.bases.reference import parse_reference
 from imgopt.errors import ImgoptError, InputError, UsageError
 from imgopt.images.model import OpenImage
 from imgopt.registry.target import parse_target
-from imgopt.sources.open import names_in, open_image, open_named
+from imgopt.sources.open import Together, names_in, open_image, open_named
 from imgopt.text.quoting import typed
 
 #: A list has a line for each image.
@@ -48,10 +48,36 @@ class Wanted:
         except ValueError:  # a NUL: opening it says so
             return False
 
-    def open(self, platform: str | None) -> AbstractContextManager[OpenImage]:
-        if self.name is not None:
-            return open_named(self.image, self.name, platform)
-        return open_image(self.image, platform)
+    @property
+    def daemon_name(self) -> str | None:
+        """Its name where it is a daemon's."""
+        scheme, _, rest = self.image.partition(":")
+        if scheme == "docker":
+            return rest
+        looks_like_a_path = self.image.startswith((".", "/", "~")) or self.image.lower().endswith(_ARCHIVES)
+        return (
+            self.image
+            if scheme != "oci" and not looks_like_a_path and not Path(self.image).exists()
+            else None
+        )
+
+
+class Opening:
+    """Opens the images of one call."""
+
+    def __init__(self, images: Sequence[Wanted], platform: str | None) -> None:
+        self._platform = platform
+        names = [each.daemon_name for each in images if each.name is None]
+        self._daemon = Together([name for name in names if name is not None])
+
+    def open(self, image: Wanted) -> AbstractContextManager[OpenImage]:
+        if image.name is not None:
+            return open_named(image.image, image.name, self._platform)
+        name = image.daemon_name
+        return self._daemon.open(name, self._platform) if name else open_image(image.image, self._platform)
+
+    def close(self) -> None:
+        self._daemon.close()
 
 
 class WrongLines(UsageError):
