@@ -12,7 +12,9 @@
  * buildArgs       map of build arguments
  * kanikoContainer container of the pod that has /kaniko/executor; '' for none          [kaniko]
  * imgoptContainer container of the pod that has imgopt; '' for none                    [imgopt]
- * push            false: only build and judge                                          [true]
+ * push            false: only build and judge; imgoptPush then pushes several images in one call  [true]
+ * siblings        repositories of the same registry that may have layers of this image, such as the other modules': the
+ *                 registry mounts what they have, and it is not sent again             [none]
  * lock            name of a lock: one push at a time over a slow link; '' for none     [registry]
  * buildLock       name of a lock: one kaniko at a time in one container, because two write into each other's images;
  *                 '' for none                                                          [of the agent]
@@ -21,7 +23,7 @@
  */
 def call(Map given) {
     Map defaults = [
-        tag: 'latest', context: '.', dockerfile: 'Dockerfile', budgets: [:], buildArgs: [:], push: true, lock: 'registry',
+        tag: 'latest', context: '.', dockerfile: 'Dockerfile', budgets: [:], buildArgs: [:], siblings: [], push: true, lock: 'registry',
         buildLock: "imgopt-kaniko-${env.NODE_NAME}".toString(), tries: 3, kanikoContainer: 'kaniko', imgoptContainer: 'imgopt', executor: '/kaniko/executor'
     ]
     Map gateOptions = [
@@ -68,6 +70,11 @@ def call(Map given) {
         environment << "IMGOPT_BUDGET_${options.size()}=${budgets[key]}"
         options << "${gateOptions[key]} \"\$IMGOPT_BUDGET_${options.size()}\""
     }
+    List sources = []
+    for (each in settings.siblings) {
+        environment << "IMGOPT_SIBLING_${sources.size()}=${each}"
+        sources << "--mount-from \"\$IMGOPT_SIBLING_${sources.size()}\" "
+    }
     List settled = []
     for (each in environment) {
         settled << each.toString()
@@ -96,7 +103,8 @@ def call(Map given) {
             if (settings.push) {
                 oneAtATime(settings.lock) {
                     retry(settings.tries) {
-                        sh(label: "push ${name}", script: 'imgopt push -- "$IMGOPT_TAR" "$IMGOPT_TARGET"')
+                        sh(label: "push ${name}", script: 'imgopt push ' + sources.join('') +
+                            '-- "$IMGOPT_TAR" "$IMGOPT_TARGET"')
                     }
                 }
             }

@@ -36,6 +36,8 @@ def settingsOf(List<String> pairs) {
         def (key, value) = pair.split('=', 2) as List
         if (value.startsWith('{')) {
             value = value[1..-2].split(';').collectEntries { it.split(':', 2) as List }
+        } else if (value.startsWith('[')) {
+            value = value[1..-2].split(';') as List
         }
         [key, value == 'false' ? false : value]
     }
@@ -50,10 +52,13 @@ def run(String path, List<String> pairs) {
 def pipeline(String path, String stepPath, List<String> pairs) {
     def step = new GroovyShell().parse(new File(stepPath))
     standIn(step)
+    def push = new GroovyShell().parse(new File(new File(stepPath).parentFile, 'imgoptPush.groovy'))
+    standIn(push)
     // the annotation that names the library is Jenkins' own
     def script = new GroovyShell().parse(new File(path).text.replace("@Library('imgopt') _", ''))
     script.metaClass.getEnv = { -> ENV }
     script.metaClass.imgoptGate = { Map given -> step.call(given + settingsOf(pairs)) }
+    script.metaClass.imgoptPush = { Map given -> push.call(given) }
     script.metaClass.parallel = { Map branches ->
         branches.each { name, body -> println "branch\t${name}"; body() }
     }

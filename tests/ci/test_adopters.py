@@ -24,6 +24,10 @@ from imgopt.pipelines.recipes import Recipes
 from imgopt.pipelines.report import read_pipeline
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "registry"))
+
+import registries  # noqa: E402
+
 DOCKERFILE = 'FROM eclipse-temurin:17-jdk\nCOPY app.jar /app.jar\nENTRYPOINT ["java", "-jar", "/app.jar"]\n'
 
 
@@ -83,7 +87,13 @@ class Runner:
     def __init__(self, source: Path, directory: Path) -> None:
         self.source, self.temporary = source, directory
 
-    def steps(self, workspace: Path, names: tuple[str, ...], **inputs: str) -> tuple[int, str, str]:
+    def steps(
+        self,
+        workspace: Path,
+        names: tuple[str, ...],
+        environment: Mapping[str, str] | None = None,
+        **inputs: str,
+    ) -> tuple[int, str, str]:
         """The exit code, what was printed, and the outputs, of the steps with these names that are not skipped."""
         given = {name: spec["default"] for name, spec in ACTION["inputs"].items()} | {
             name.replace("_", "-"): value for name, value in inputs.items()
@@ -94,7 +104,7 @@ class Runner:
         for step in ACTION["runs"]["steps"]:
             if step["name"] not in names or not self._condition(step.get("if"), given):
                 continue
-            environment = {name: self._filled(value, given) for name, value in step["env"].items()}
+            own = {name: self._filled(value, given) for name, value in step["env"].items()}
             assert step["shell"] == "bash"
             result = run(
                 # as a runner calls bash
@@ -103,7 +113,8 @@ class Runner:
                 RUNNER_TEMP=str(self.temporary),
                 GITHUB_OUTPUT=str(outputs),
                 GITHUB_STEP_SUMMARY=str(summary),
-                **environment,
+                **(environment or {}),
+                **own,
             )  # fmt: skip
             printed += result.stdout + result.stderr
             if result.returncode:
@@ -185,13 +196,54 @@ def test_the_action_annotates_what_files_waste(runner: Runner, tmp_path: Path) -
     assert code == 1
 
 
+def test_the_action_pushes_several_images_in_one_call(runner: Runner, tmp_path: Path) -> None:
+    """To a real registry; what images have in common goes once, and one that fails does not keep the others back."""
+    if reason := registries.missing():
+        pytest.skip(reason)
+    common = layer({"base": os.urandom(200_000)})
+    (tmp_path / "made images").mkdir()
+    for name in ("orders", "billing", "mail"):
+        made = [common, layer({"app": name.encode() * 500})]
+        docker_archive(tmp_path / "made images" / f"{name}.tar", made, ["FROM x", "COPY app /"])
+    with registries.registry(tmp_path / "registry") as registry, registries.proxy(registry.port) as proxy:
+        there = f"{proxy.name}/team"
+        pushes = f'"made images/orders.tar" {there}/orders:7\n\n# nothing\n"made images/billing.tar" {there}/billing:7\n'
+        code, printed, _ = runner.steps(tmp_path, STEPS, push=pushes)
+        assert code == 0, printed
+        assert 200_000 < proxy.sent() < 250_000
+        broken = pushes.replace("orders.tar", "missing.tar").replace("billing", "mail")
+        code, printed, _ = runner.steps(tmp_path, STEPS, push=broken)
+        assert code == 2 and "missing.tar" in printed
+        assert there + "/mail:7" in printed and proxy.sent() < 260_000
+        asked = len(proxy.seen)
+        code, printed, _ = runner.steps(tmp_path, STEPS, push=f"{pushes}orders.tar\n")
+        assert code == 2 and "standard input:5" in printed and len(proxy.seen) == asked
+
+
+def test_the_action_takes_what_siblings_have(runner: Runner, tmp_path: Path) -> None:
+    if reason := registries.missing():
+        pytest.skip(reason)
+    for name in ("orders", "billing"):
+        docker_archive(tmp_path / f"{name}.tar", [layer({"base": bytes(range(256)) * 900})], ["COPY base /"])
+    with registries.registry(tmp_path / "registry") as registry, registries.proxy(registry.port) as proxy:
+        for name, siblings in (("orders", ""), ("billing", "\nteam/orders\n")):
+            push = f"{name}.tar {proxy.name}/team/{name}:7"
+            home = {"XDG_CACHE_HOME": str(tmp_path / name)}  # each job runs on a machine of its own
+            code, printed, _ = runner.steps(
+                tmp_path, ("Push",), environment=home, push=push, siblings=siblings
+            )
+            assert code == 0, printed
+        mounts = [each for each in proxy.seen if each.method == "POST" and "mount=" in each.path]
+        assert [each.status for each in mounts] == [201]
+
+
 # the GitLab jobs
 
 
 def gitlab_job(**variables: str) -> dict[str, Step]:
     """The jobs of someone who extends the template, as imgopt's own reader puts them together."""
     text = (ROOT / "ci" / "gitlab.yml").read_text()
-    for job in ("suggest", "build", "gate", "push"):
+    for job in ("suggest", "build", "gate", "push", "push-all"):
         text += f"\n{job}-orders:\n  extends: .imgopt-{job}\n  variables: {json.dumps(variables)}\n"
     recipes = Recipes(ROOT, Options(), Path.read_bytes, lambda *_: pytest.fail("no Dockerfile is named"))
     pipeline = read_pipeline(ROOT / ".gitlab-ci.yml", text.encode(), "gitlab", recipes, (500_000,))
@@ -261,6 +313,57 @@ def test_the_gitlab_push_has_a_login_that_docker_understands(
     ]
     config = json.loads((tmp_path / "home" / ".docker" / "config.json").read_text())
     assert base64.b64decode(config["auths"]["registry.example"]["auth"]) == b"gitlab-ci-token:hunter2"
+
+
+def test_gitlab_pushes_several_images_in_one_call(
+    gitlab: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    checkout, environment = gitlab
+    job = gitlab_job(IMGOPT_NAMES="orders billing", IMGOPT_SIBLINGS="mail")["push-all-orders"]
+    result = play(job, checkout, environment)
+    assert result.returncode == 0, result.stderr
+    said = (tmp_path / "push.txt").read_text().split()
+    assert said == ["push", "--all", "--mount-from=registry.example/team/mail", "--", "imgopt-push.txt"]
+    assert (checkout / "imgopt-push.txt").read_text().splitlines() == [
+        '"orders.tar" "registry.example/team/orders:abc1234"',
+        '"billing.tar" "registry.example/team/billing:abc1234"',
+    ]
+    assert (tmp_path / "home" / ".docker" / "config.json").is_file()
+    assert (tmp_path / "pip.txt").is_file()
+
+
+def test_the_images_of_gitlab_arrive_in_a_registry(
+    gitlab: tuple[Path, dict[str, str]], runner: Runner, tmp_path: Path
+) -> None:
+    if reason := registries.missing():
+        pytest.skip(reason)
+    checkout, environment = gitlab
+    real = runner.temporary / "imgopt" / "bin" / "imgopt"
+    (tmp_path / "bin" / "imgopt").write_text(f'#!/bin/sh\nexec {real} "$@"\n')
+    common = layer({"base": os.urandom(200_000)})
+    for name in ("orders", "billing"):
+        docker_archive(
+            checkout / f"{name}.tar", [common, layer({"app": name.encode() * 500})], ["FROM x", "COPY app /"]
+        )
+    with registries.registry(tmp_path / "registry") as registry, registries.proxy(registry.port) as proxy:
+        there = {"CI_REGISTRY": proxy.name, "CI_REGISTRY_IMAGE": f"{proxy.name}/team"}
+        result = play(
+            gitlab_job(IMGOPT_NAMES="orders billing")["push-all-orders"], checkout, environment | there
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert 200_000 < proxy.sent() < 250_000
+
+
+def test_a_gitlab_push_of_one_image_names_its_siblings(
+    gitlab: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    checkout, environment = gitlab
+    job = gitlab_job(IMGOPT_NAME="orders", IMGOPT_SIBLINGS="mail billing")["push-orders"]
+    assert play(job, checkout, environment).returncode == 0
+    assert (tmp_path / "push.txt").read_text().split()[1:3] == [
+        "--mount-from=registry.example/team/mail",
+        "--mount-from=registry.example/team/billing",
+    ]
 
 
 def test_the_gitlab_report_is_code_quality(gitlab: tuple[Path, dict[str, str]]) -> None:

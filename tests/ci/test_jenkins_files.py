@@ -26,6 +26,8 @@ import registries  # noqa: E402
 
 HARNESS = Path(__file__).with_name("harness.groovy")
 STEP = ROOT / "ci" / "vars" / "imgoptGate.groovy"
+PUSH_STEP = ROOT / "ci" / "vars" / "imgoptPush.groovy"
+SHIPPED = [ROOT / "ci" / "Jenkinsfile", ROOT / "ci" / "Jenkinsfile.modules", STEP, PUSH_STEP]
 GROOVY = "4.0.28"
 POM = f"""<project><modelVersion>4.0.0</modelVersion><groupId>x</groupId><artifactId>x</artifactId><version>1</version>
 <dependencies><dependency><groupId>org.apache.groovy</groupId><artifactId>groovy</artifactId><version>{GROOVY}</version>
@@ -64,7 +66,7 @@ def groovy(tmp_path_factory: pytest.TempPathFactory) -> Groovy:
 
 
 def jenkinsfiles() -> list[Path]:
-    found = [ROOT / "ci" / "Jenkinsfile", STEP, *sorted((ROOT / "fixtures" / "ci").rglob("Jenkinsfile"))]
+    found = [*SHIPPED, *sorted((ROOT / "fixtures" / "ci").rglob("Jenkinsfile"))]
     assert len(found) > 30
     return found
 
@@ -120,6 +122,7 @@ def workspace(tmp_path: Path) -> Path:
         "imgopt": f"""
             if [ "$1" != push ] || [ -n "$REAL_PUSH" ]; then {python} "$@"; fi
             printf '%s\\n' "$@" >> {tmp_path}/push.txt
+            if [ "$2" = --all ] && [ -z "$REAL_PUSH" ]; then cat >> {tmp_path}/list.txt; fi
             [ "$(wc -l < {tmp_path}/push.txt)" -ge "${{LINES_NEEDED:-0}}" ]
         """,
     }
@@ -135,6 +138,17 @@ def step(
     env = {**os.environ, "PATH": f"{workspace}/bin:{os.environ['PATH']}", **environment}
     executor = f"executor={workspace}/bin/executor"
     return groovy("run", STEP, executor, *settings, cwd=workspace, env=env)
+
+
+def push_step(
+    groovy: Groovy, workspace: Path, *settings: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PATH": f"{workspace}/bin:{os.environ['PATH']}", **environment}
+    return groovy("run", PUSH_STEP, *settings, cwd=workspace, env=env)
+
+
+def told(run: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line for line in run.stdout.splitlines() if "\t" in line or line == "done"]
 
 
 def test_an_image_within_its_budget_is_pushed_one_at_a_time(groovy: Groovy, workspace: Path) -> None:
@@ -223,10 +237,10 @@ def test_what_is_shipped_has_no_reused_container() -> None:
     from imgopt.options import Options
     from imgopt_rules import ALL_RULES, PIPELINE_RULES
 
-    for path in (ROOT / "ci" / "Jenkinsfile", STEP):
+    for path in SHIPPED:
         report = report_on([str(path)], Options(), rules=ALL_RULES, pipeline_rules=PIPELINE_RULES)
         rules = [finding.rule for file in report.files for finding, _ in file.findings]
-        assert "reused-kaniko" not in rules
+        assert not {"reused-kaniko", "parallel-pushes"} & set(rules)
 
 
 def test_an_image_over_its_budget_stops_the_build_before_the_push(groovy: Groovy, workspace: Path) -> None:
@@ -269,3 +283,101 @@ def test_a_setting_that_is_none_is_an_error(groovy: Groovy, workspace: Path) -> 
     run = step(groovy, workspace, "image=r.example/orders", "maxsize=10MB")
     assert "error\timgoptGate: there is no setting maxsize" in run.stdout
     assert "error\timgoptGate: image is missing" in step(groovy, workspace, "tag=1").stdout
+
+
+# several images in one call
+
+
+def test_thirteen_modules_are_pushed_with_one_call(groovy: Groovy, workspace: Path) -> None:
+    env = {**os.environ, "PATH": f"{workspace}/bin:{os.environ['PATH']}"}
+    executor = f"executor={workspace}/bin/executor"
+    run = groovy("pipeline", ROOT / "ci" / "Jenkinsfile.modules", STEP, executor, cwd=workspace, env=env)
+    assert run.stdout.splitlines()[-1] == "done", run.stdout + run.stderr
+    said = told(run)
+    assert sum(line.startswith("sh\tbuild") for line in said) == 13
+    assert [line for line in said if line.startswith("sh\tpush")] == ["sh\tpush 13 images"]
+    # after the last gate, under the lock of the link
+    assert said[-4:] == ["lock\tregistry", "sh\tpush 13 images", "unlock\tregistry", "done"]
+    assert (workspace / "push.txt").read_text().splitlines() == ["push", "--all", "--", "-"]
+    lines = (workspace / "list.txt").read_text().splitlines()
+    assert len(lines) == 13
+    assert lines[0] == '"accounts.tar" "registry.example/team/accounts:7"'
+    assert all((workspace / line.split('"')[1]).is_file() for line in lines)
+
+
+def test_several_images_arrive_in_a_registry_and_the_layer_in_common_once(
+    groovy: Groovy, workspace: Path
+) -> None:
+    reason = registries.missing()
+    if reason:
+        pytest.skip(reason)
+    common = layer({"base": os.urandom(200_000)})
+    for name in ("orders", "billing", "mail"):
+        docker_archive(
+            workspace / f"{name}.tar", [common, layer({"app": name.encode() * 500})], ["FROM x", "COPY app /"]
+        )
+    with registries.registry(workspace / "registry") as registry, registries.proxy(registry.port) as proxy:
+        targets = [f"{proxy.name}/team/{name}:7" for name in ("orders", "billing", "mail")]
+        run = push_step(groovy, workspace, f"targets=[{';'.join(targets)}]", REAL_PUSH="1")
+        assert run.stdout.splitlines()[-1] == "done", run.stdout + run.stderr
+        assert 200_000 < proxy.sent() < 250_000
+        for name in ("orders", "billing", "mail"):
+            with urllib.request.urlopen(f"http://{registry.name}/v2/team/{name}/tags/list") as answer:
+                assert json.load(answer)["tags"] == ["7"]
+
+
+def test_values_of_a_list_are_read_by_no_shell(groovy: Groovy, workspace: Path) -> None:
+    target = "targets={my $(touch hacked).tar:registry.example/team/orders:7}"
+    run = push_step(groovy, workspace, target, "lock=", "imgoptContainer=")
+    assert told(run) == ["sh\tpush 1 images", "done"]
+    assert (workspace / "list.txt").read_text() == (
+        '"my $(touch hacked).tar" "registry.example/team/orders:7"\n'
+    )
+    assert not (workspace / "hacked").exists()
+
+
+def test_a_call_that_breaks_off_is_made_again(groovy: Groovy, workspace: Path) -> None:
+    run = push_step(groovy, workspace, "targets=[r.example/a:1;r.example/b:1]", LINES_NEEDED="6")
+    assert "failed\tscript returned exit code 1" in run.stdout
+    assert run.stdout.splitlines()[-1] == "done"
+    assert len((workspace / "list.txt").read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["tries=2"], "imgoptPush: targets is missing"),
+        (["targets=[a:1]", "target=b"], "imgoptPush: there is no setting target"),
+        (["targets=[r.example/x/api:1;r.example/y/api:1]"], "would both be api.tar"),
+        (['targets={a".tar:r.example/a:1}'], "imgoptPush: a quote or a line end is in a"),
+        (["targets={a.tar:r.example/a:1\nb.tar r.example/b:1}"], "imgoptPush: a quote or a line end is in a"),
+    ],
+)
+def test_a_list_that_is_none_is_an_error(
+    settings: list[str], message: str, groovy: Groovy, workspace: Path
+) -> None:
+    run = push_step(groovy, workspace, *settings)
+    assert f"error\t{message}" in run.stdout or message in run.stdout, run.stdout + run.stderr
+    assert not (workspace / "push.txt").exists()
+
+
+def test_siblings_of_a_single_image(groovy: Groovy, workspace: Path) -> None:
+    run = step(
+        groovy,
+        workspace,
+        "image=r.example/team/orders",
+        "maxSize=10MB",
+        "siblings=[team/billing;team/$(touch hacked)]",
+    )
+    assert run.stdout.splitlines()[-1] == "done", run.stdout + run.stderr
+    assert (workspace / "push.txt").read_text().splitlines() == [
+        "push",
+        "--mount-from",
+        "team/billing",
+        "--mount-from",
+        "team/$(touch hacked)",
+        "--",
+        "orders.tar",
+        "r.example/team/orders:latest",
+    ]
+    assert not (workspace / "hacked").exists()
