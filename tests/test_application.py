@@ -33,6 +33,7 @@ def test_whose_class_knows_the_compiler(
     root = tmp_path / "target" / "dependency"
     for each in ("BOOT-INF/lib", "BOOT-INF/classes", "org"):
         (root / each).mkdir(parents=True)
+    (root / "BOOT-INF" / "lib" / "some-1.0.jar").write_bytes(library())
     file = root / place
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(library({"org/h2/Compiler.class": COMPILER}) if place.endswith(".jar") else COMPILER)
