@@ -14,7 +14,8 @@ Safe only when the jar was read and nothing in it or in the final stage is made 
 without a musl build (from their ELF headers), native agents, programs copied or downloaded, commands and options that
 busybox does not have, package names that are not in the table, versions pinned, mirrors edited, users without a
 number, locales other than UTF-8. Anything that cannot be read counts as made for glibc; `not_applied` says what it
-was: jars and agents among them that come at run time (`loader.path`, a class path on a volume). A build that reaches no package server today is not made to reach one, unless `--runtime alpine` asks for it.
+was: jars and agents among them that come at run time (`loader.path`, a class path on a volume). A build that reaches
+no package server today is not made to reach one, unless `--runtime alpine` asks for it.
 
 ## Example
     FROM eclipse-temurin:21-jre
