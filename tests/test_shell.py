@@ -34,9 +34,37 @@ def names(text: str) -> list[str | None]:
         ("echo \"a;b\" 'c&&d' e\\;f", ["echo"]),
         ("echo $(ls; pwd) `id`", ["echo"]),
         ("a=${x:-$(y)} b", ["b"]),
+        ("[[ -n $x && ( $y == a || $z =~ ^(b|c)$ ) ]] && ls", ["[[", "ls"]),
+        ("if [[ $a == b ]]; then ls; fi; ( [[ -f x ]])", ["[[", "ls", "[["]),
+        ("(( i > 0 && i < 5 )) || exit 1", ["((", "exit"]),
+        ("((true); (ls))", ["true", "ls"]),
+        ("for (( i = 0; i < 3; i++ )); do ls; done", ["((", "ls"]),
+        ("a=(one 'two three' $(ls)) b", ["b"]),
+        ("a+=(\n one # a word\n)\nls", [None, "ls"]),
+        ("declare -A m=([a]=1 [b]=2); ls", ["declare", "ls"]),
+        ("m[\"a b\"]=1; ls", [None, "ls"]),
+        ("function f { ls; }\nf", ["ls", "f"]),
+        ("f-g ()\n{\n  ls\n}", ["ls"]),
+        ("f() ( cd /; ls )", ["cd", "ls"]),
+        ("case $x in (a|b) ls ;; *.@(jar|war)) pwd ;& c) id; esac", ["ls", "pwd", "id"]),
+        ("x=$(case a in a) echo b;; esac) ls", ["ls"]),
+        ("echo $(( (1 + 2) * 3 )) \"$(echo ')')\" ${x%%)*} ${y:-'}'}", ["echo"]),
+        ("echo \"${x:-it's}\" \"${x#'}'}\"; ls", ["echo", "ls"]),
+        ("echo $'it\\'s' $\"x\"; ls", ["echo", "ls"]),
+        ("diff <(ls a) >(cat) < b", ["diff"]),
+        ("while read x; do ls; done < <(find .)", ["read", "ls", None]),
+        ("cat <<A <<-'B'\n$(\nA\n\t`\n\tB\nls", None),
+        ("cat <<'A'\n$( ` \" '\nA\nls", ["cat", "ls"]),
+        ("x=$(cat <<E\nit's )\nE\n)\nls", [None, "ls"]),
+        ("exec 3>&1 {fd}> log &>> all; ls", ["exec", "ls"]),
+        ("select x in a b; do ls; done", ["ls"]),
+        ("! ls | grep -q a", ["ls", "grep"]),
     ],
 )  # fmt: skip
-def test_commands(text: str, expected: list[str | None]) -> None:
+def test_commands(text: str, expected: list[str | None] | None) -> None:
+    if expected is None:
+        assert shell.parse(text).broken
+        return
     assert not shell.parse(text).broken
     assert names(text) == expected
 
@@ -131,3 +159,46 @@ def test_what_runs_in_the_background_and_again(text: str, around: dict[str, str]
         if each.words
     }
     assert found == around
+
+
+@pytest.mark.parametrize(
+    ("text", "programs"),
+    [
+        ("exec gosu app:app java -jar a.jar", ["exec", "gosu", "java"]),
+        ("su-exec app tini -g -- dumb-init nice -n 5 ls", ["su-exec", "tini", "dumb-init", "nice", "ls"]),
+        ("timeout -s KILL 30 env -i A=b ls", ["timeout", "env", "ls"]),
+        ("sudo -u app -E ls; command -v jq", ["sudo", "ls", "command"]),
+        ("exec su app -s /bin/sh -c 'ls && pwd'", ["exec", "su", "ls", "pwd"]),
+        ("sh -c \"exec $X java\" && bash -ec 'id'", ["sh", "exec", None, "bash", "id"]),
+        ("trap 'rm x; stop' EXIT; stop() { ls; }", ["trap", "rm", "ls"]),
+        ('eval "exec java $X"; eval $Y', ["eval", "exec", "java", "eval", None]),
+        ("find . -name x -exec rm {} +; xargs -n 1 ls", ["find", "rm", "xargs", "ls"]),
+        ("J=java; [ x ] || J=$H/bin/java; exec $J", [None, "[", None, "exec", "java"]),
+        ("x=$(jq . `ls`); cat <<E\n$(id)\nE", [None, "cat", "ls", "jq", "id"]),
+        ("for t in jq yq; do $t .; done", ["jq"]),
+        ("while ! $(nc -z db 1); do :; done", ["nc", ":", "nc"]),
+        ('c=("$@"); exec "${c[@]}"; "$@"', [None, "exec", "$@", "$@"]),
+    ],
+)
+def test_what_a_text_starts(text: str, programs: list[str | None]) -> None:
+    found = [each for each in shell.started(text) if not each.own]
+    assert [each.programs[0] if each.programs else None for each in found] == programs
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("f() { ls; }; f a", True),
+        ("f a; f() { ls; }", False),
+        ("if x; then f() { ls; }; fi; f", False),
+        ("x && f() { ls; }; f", False),
+        ("g() { f; }; f() { ls; }; g", True),
+        ("g() { f; }; g; f() { ls; }", False),
+        ("f() { ls; }; exec f", False),
+        ("f() { ls; }; sh -c f", False),
+        ("x=$(f() { ls; }); f", False),
+    ],
+)
+def test_functions_that_are_surely_there(text: str, own: bool) -> None:
+    calls = [each for each in shell.started(text) if each.command.name == "f"]
+    assert {each.own for each in calls} == {own}

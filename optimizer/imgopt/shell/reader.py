@@ -2,6 +2,9 @@
 
 Bash's words are read where they stand (`[[ … ]]`, `(( … ))`, arrays, `<( … )`, `function`): no sh gives another sense to
 them that somebody would use. What stands inside `$( … )` is read by the same grammar, for only so is its end known.
+
+No parser of others: of the scripts of a Debian system bashlex refuses two in five and tree-sitter-bash one in thirty
+that are right, and the latter takes minutes or all memory for some texts of half a megabyte.
 """
 
 from __future__ import annotations
