@@ -53,6 +53,8 @@ LONGEST_ANSWER_S = 120.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 _MOST_REDIRECTS = 5
+#: Kept open; what is asked at the same time for several images would else connect anew each time.
+_MOST_CONNECTIONS = 128
 #: Registries give them in the alphabet's order, a hundred or a thousand at once: the newest may come last.
 MOST_TAG_PAGES = 100
 #: Redirects that keep the method and the body.
@@ -649,6 +651,7 @@ def _session(context: ssl.SSLContext) -> requests.Session:
     # cookies know no ports, and some go to the domain's other hosts
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     session.mount("https://", _adapter(context))
+    session.mount("http://", _adapter(context))
     return session
 
 
@@ -685,7 +688,7 @@ def _adapter(context: Any) -> Any:
                 "ssl_context": context,
             }
 
-    return Adapter()
+    return Adapter(pool_maxsize=_MOST_CONNECTIONS)
 
 
 def _blocks(response: requests.Response) -> Iterator[bytes]:
