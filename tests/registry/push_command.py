@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -51,6 +52,10 @@ class Command:
             "PYTHONUNBUFFERED": "1",
         }
         (home / "docker").mkdir()
+
+    def forget(self) -> None:
+        """As on an agent that is new: nothing is known of where earlier pushes went."""
+        shutil.rmtree(self.home / "cache" / "imgopt", ignore_errors=True)
 
     def login(self, **config: object) -> None:
         (self.home / "docker" / "config.json").write_text(json.dumps(config))

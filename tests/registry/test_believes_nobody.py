@@ -370,6 +370,7 @@ def test_zstd_and_several_members_are_compared_too(
     ):
         other = f"{repository}-{kind}"
         lie(name, other, "1", blob, f"{OCI_LAYER}+{kind}")
+        imgopt.forget()
         run = imgopt("push", str(archive), f"{name}/{other}:2", "--verify", "--format", "json")
         assert run.code == 0, run.err
         assert hows(run) == ["sent", "present", "sent"], run.push["notes"]
@@ -557,6 +558,7 @@ def test_a_registry_that_has_what_it_lacks(
     proxy.troubles = [Trouble("HEAD", path, times=1, status=200, headers=headers, body=bytes(size))]
     if length == "none":
         proxy.troubles[0].headers = {"Transfer-Encoding": "chunked"}
+    imgopt.forget()
     run = imgopt(
         *("push", str(archive), f"{proxy.name}/{repository}-x:1", "--format", "json"),
         *(("--mount-from", f"{repository}-source") if place == "source" else ()),
