@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 import threading
@@ -46,7 +47,7 @@ class Conforming:
 
 @contextmanager
 def conforming(**ways: Any) -> Iterator[Conforming]:
-    state = Conforming(**ways)
+    state, numbers = Conforming(**ways), itertools.count()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -105,7 +106,7 @@ def conforming(**ways: Any) -> Iterator[Conforming]:
             if state.mounts and digest in state.owned.get(source, ()):
                 state.owned.setdefault(self._repository(), set()).add(digest)
                 return self._send(201, {"Location": f"/v2/{self._repository()}/blobs/{digest}"})
-            key = f"u{len(state.uploads)}"
+            key = f"u{next(numbers)}"
             state.uploads[key] = bytearray()
             place = state.place or ("" if state.relative else urlsplit(self.path).path)
             place = place if place.endswith("/") or not place else f"{place}/"

@@ -45,6 +45,7 @@ def test_a_self_signed_certificate(
     assert run.code == 3 and "is not trusted: self" in run.err and "REQUESTS_CA_BUNDLE" in run.err
     assert imgopt(*arguments, "--insecure").code == 0
     imgopt.environment["REQUESTS_CA_BUNDLE"] = str(pair[0])
+    imgopt.forget()
     run = imgopt(*arguments[:2], f"{with_tls.name}/shop/other:1", *arguments[3:], "--format", "json")
     assert run.code == 0, run.err
     assert run.push["sent_bytes"] > 2_000_000  # type: ignore[operator]
