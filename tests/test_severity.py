@@ -81,13 +81,15 @@ def test_the_same_bytes_are_as_severe_whoever_tells_of_them(
     size = 15_000_000
     (tmp_path / "data.bin").write_bytes(bytes(size))
     (tmp_path / "tool.zip").write_bytes(bytes(size))
+    (tmp_path / "seed.sql").write_bytes(bytes(size))
     (tmp_path / "Dockerfile").write_text(
         "FROM eclipse-temurin:21-jre\n"
         "COPY data.bin /srv/data.bin\n"
         "COPY tool.zip /opt/tool.zip\n"
+        "COPY seed.sql /srv/seed.sql\n"
         "RUN chown 1000:1000 /srv/data.bin\n"
         "RUN unzip /opt/tool.zip -d /opt/tool\n"
-        "RUN rm /srv/data.bin\n"
+        "RUN rm /srv/seed.sql\n"
     )
     run = imgopt("suggest", "--format", "json", "--context", tmp_path, tmp_path / "Dockerfile")
     found = {each["rule"]: each["severity"] for each in run.json["files"][0]["findings"]}

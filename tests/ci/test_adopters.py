@@ -29,6 +29,19 @@ sys.path.insert(0, str(ROOT / "tests" / "registry"))
 import registries  # noqa: E402
 
 DOCKERFILE = 'FROM eclipse-temurin:17-jdk\nCOPY app.jar /app.jar\nENTRYPOINT ["java", "-jar", "/app.jar"]\n'
+#: A fresh checkout: the jar is not built yet, its build file is there.
+POM = """\
+<project>
+  <parent>
+    <groupId>org.springframework.boot</groupId>
+    <artifactId>spring-boot-starter-parent</artifactId>
+    <version>3.3.2</version>
+  </parent>
+  <groupId>shop</groupId>
+  <artifactId>app</artifactId>
+  <version>1</version>
+</project>
+"""
 
 
 def run(*command: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -419,6 +432,14 @@ def test_the_hooks_run_in_pre_commit(hooks: tuple[Path, dict[str, str]]) -> None
     (adopter / "Jenkinsfile").write_text(
         "node { sh 'timeout 60 /kaniko/executor --context service --destination registry.example/app:1' }\n"
     )
+    done("git", "add", "--all", cwd=adopter)
+    nothing_shown = pre_commit(hooks, "run", "imgopt-rewrite", "--all-files")
+    assert nothing_shown.returncode == 0, (
+        "neither a jar nor a build file: nothing is rewritten, and nobody is held up"
+    )
+    assert (adopter / "service" / "Dockerfile").read_text() == DOCKERFILE
+
+    (adopter / "service" / "pom.xml").write_text(POM)
     done("git", "add", "--all", cwd=adopter)
     first = pre_commit(hooks, "run", "--all-files")
     assert first.returncode == 1, first.stdout + first.stderr

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from boot_jar import boot_jar
 
 from imgopt.cli import main
 
@@ -30,6 +31,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
+    boot_jar(tmp_path / "app.jar")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -111,8 +113,15 @@ def test_the_json_says_what_each_push_sends(repository: Path, capsys: pytest.Cap
         60,
         0,
     )
+    size = push["first_push_bytes"]
+    assert size["before"] > size["after"] > 0
+    assert size["complete"] is True
+
+    (repository / "app.jar").unlink()
+    _, document = suggested(capsys, "Jenkinsfile")
+    (push,) = document["files"][0]["pipeline"]["pushes"]  # type: ignore[index]
     assert push["first_push_bytes"]["complete"] is False
-    assert push["first_push_bytes"]["before"] > push["first_push_bytes"]["after"] > 0
+    assert push["first_push_bytes"]["before"] == push["first_push_bytes"]["after"]
 
 
 def test_the_text_and_the_markdown_name_the_timeout_that_would_do(
@@ -161,7 +170,7 @@ def test_ignore_file_skips_it(repository: Path, capsys: pytest.CaptureFixture[st
 
 def test_rewrite_leaves_ci_files_alone(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rewrite", "--check", "."]) == 1
-    assert capsys.readouterr().out.splitlines() == ["Dockerfile would change: jdk-runtime"]
+    assert capsys.readouterr().out.splitlines() == ["Dockerfile would change: jdk-runtime, fat-jar-layer"]
     assert main(["rewrite", "--diff", "Jenkinsfile"]) == 2
     assert "is a CI file, which imgopt does not rewrite" in capsys.readouterr().err
 

@@ -54,9 +54,8 @@ _SHAPELESS = re.compile(
 )
 #: Format characters that have a shape: Arabic, Syriac and Kaithi number and verse signs.
 _SHAPED = re.compile("[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd]")
-_PICTURE = re.compile(
-    "[\u2600-\u27bf\U0001f000-\U0001faff]\ufe0f?(\u200d[\u2600-\u27bf\U0001f000-\U0001faff]\ufe0f?)*"
-)
+_EMOJI = "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+_PICTURE = re.compile(f"[{_EMOJI}]\ufe0f?(\u200d[{_EMOJI}]\ufe0f?)*")
 
 
 def world(root: Path) -> Path:
@@ -146,6 +145,6 @@ def acts(data: bytes, own: tuple[str, ...] = (), colours: bool = False) -> list[
                 found.append(f"{sign!a} in {line[:120]!a}")
         mine = bool(own) and line.startswith(own)
         # GitHub: after leading white space; its older form, Azure's and TeamCity's anywhere
-        if (line.lstrip().startswith("::") and not mine) or re.search(r"##\w*\[", line):
+        if (line.lstrip().startswith("::") and not mine) or re.search(r"##[A-Za-z]*\[", line):
             found.append(f"a command: {line[:120]!a}")
     return found

@@ -80,7 +80,7 @@ def test_ordinary_text_stays(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["中文名称", "Ünïcödé", "العربية", "עברית", "हिन्दी", "한국어", "⚠️ ❤️ ✅", "👨‍💻 👩🏽‍🚀 🏳️‍🌈", "std::string", "a :: b", "[::1]:80",
+    ["中文名称", "Ünïcödé", "العربية", "עברית", "हिन्दी", "한국어", "⚠️ ❤️ ✅ ©️ ™️ ↔️", "👨‍💻 👩🏽‍🚀 🏳️‍🌈", "std::string", "a :: b", "[::1]:80",
      "## [x]", "#[x]", "─│┌→≥✓", "e\u0301", "\u3000x", "\u00a0x"],
 )  # fmt: skip
 def test_what_people_write_stays(text: str) -> None:

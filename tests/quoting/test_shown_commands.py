@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dockerfile as buildkit
 import pytest
+from boot_jar import boot_jar
 from command_line import Imgopt
 from hostile import run_in
 from projects import idle_in_the_context, removed_later, whole_context, whole_target
@@ -20,6 +21,15 @@ TEXT = 'FROM eclipse-temurin:17-jdk\nCOPY app.jar /app.jar\nENTRYPOINT ["java", 
 DIRECTORIES = [
     "a b", "$(touch PWNED)", "`touch PWNED`", "a;touch PWNED", "it's", 'say "x"', "a\\b", "-x", "--output=PWNED", "*", "~", "a\nb;touch PWNED", "a\x1b[1m", "été",
 ]  # fmt: skip
+
+
+def project(name: str) -> Path:
+    """The Dockerfile of a directory of this name, in the working directory."""
+    path = Path(name, "Dockerfile")
+    path.parent.mkdir()
+    path.write_text(TEXT)
+    boot_jar(path.with_name("app.jar"))
+    return path
 
 
 def commands(text: str, start: str) -> list[str]:
@@ -46,9 +56,7 @@ def test_the_next_steps_of_a_report_name_the_same_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "1000")
-    path = Path(name, "Dockerfile")
-    path.parent.mkdir()
-    path.write_text(TEXT)
+    path = project(name)
     for given in (f"./{path}", tmp_path / path):
         shown = commands(imgopt("suggest", "--build-arg", f"X={name}", given).text, "imgopt rewrite")
         assert len(shown) >= 2
@@ -64,9 +72,7 @@ def test_a_gates_remedy_names_the_same_file(
     name: str, imgopt: Imgopt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path(name).mkdir()
-    path = Path(name, "Dockerfile")
-    path.write_text(TEXT)
+    path = project(name)
     found = imgopt("gate", "--predict", "--max-size", "100MB", "--format", "json", "--", path).json
     (target,) = found["targets"]
     said = [
@@ -87,9 +93,7 @@ def test_the_hint_for_a_file_that_is_read_only(
     name: str, imgopt: Imgopt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path(name).mkdir()
-    path = Path(name, "Dockerfile")
-    path.write_text(TEXT)
+    path = project(name)
     path.chmod(0o444)
     run = imgopt("rewrite", "--in-place", "--", path)
     assert run.code == 2
