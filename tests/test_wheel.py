@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).parent.parent
 SOURCES = {"imgopt": ROOT / "optimizer" / "imgopt", "imgopt_rules": ROOT / "rules" / "imgopt_rules"}
@@ -51,9 +59,44 @@ def test_it_holds_every_file_of_the_packages_and_nothing_else(wheel: Path) -> No
         f"{package}/{path.relative_to(source).as_posix()}"
         for package, source in SOURCES.items()
         for path in source.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith("make_")
     }
     assert names == expected
+
+
+def test_programs_that_make_its_data_stay_in_the_repository(wheel: Path) -> None:
+    """They install Debian packages as root, or ask Docker Hub: nobody who installs imgopt runs them."""
+    makers = [path.name for source in SOURCES.values() for path in source.rglob("make_*.py")]
+    assert sorted(makers) == ["make_apt_figures.py", "make_catalogue.py"]
+    with zipfile.ZipFile(wheel) as archive:
+        assert [name for name in archive.namelist() if Path(name).name in makers] == []
+
+
+def _run(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes below; without what is there for type checkers only."""
+    yield node
+    for each in ast.iter_child_nodes(node):
+        if not (isinstance(each, ast.If) and ast.unparse(each.test) == "TYPE_CHECKING"):
+            yield from _run(each)
+
+
+#: The distribution of a module that is not called as the module is.
+DISTRIBUTIONS = {"dockerfile_parse": "dockerfile-parse", "yaml": "pyyaml", "backports": "backports.zstd"}
+
+
+def test_it_declares_every_package_that_it_imports_and_no_other() -> None:
+    imported = set()
+    for source in SOURCES.values():
+        for path in source.rglob("*.py"):
+            for node in _run(ast.parse(path.read_text())):
+                if isinstance(node, ast.Import):
+                    imported |= {each.name.partition(".")[0] for each in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    imported.add(node.module.partition(".")[0])
+    foreign = imported - sys.stdlib_module_names - SOURCES.keys() - {"tomllib", "compression"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {re.split(r"[\s<>=!~;]", each)[0] for each in project["dependencies"]}
+    assert {DISTRIBUTIONS.get(name, name) for name in foreign} == declared
 
 
 def test_it_runs_in_a_clean_environment(wheel: Path, tmp_path: Path) -> None:
