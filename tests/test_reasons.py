@@ -107,7 +107,9 @@ def words(instruction: Instruction) -> tuple[str, str]:
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
 def test_each_line_that_is_named_is_that_of_the_instruction(folder: Path, tmp_path: Path) -> None:
-    report = look(folder, tmp_path, (folder / "before.Dockerfile").read_bytes(), only=None)
+    root = tmp_path / "orders"  # what a case has beside it stays in this test's directory
+    root.mkdir()
+    report = look(folder, root, (folder / "before.Dockerfile").read_bytes(), only=None)
     texts = {"original": parse(report.original), "rewrite": parse(report.rewrite.text)}
     for each in said(report):
         parts = each.parts if isinstance(each, Sentence) else (each,)
