@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from imgopt.errors import JarError
+from imgopt.files.opening import open_file
 
 CHUNK_BYTES = 1 << 20
 #: Files at least this large are compressed one by one, and their sizes remembered.
@@ -157,7 +158,7 @@ def header(name: str, size: int) -> bytes:
 
 
 def read_chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
+    with open_file(path) as file:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
 

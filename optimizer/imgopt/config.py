@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from imgopt.errors import ConfigError, InputError, UsageError
+from imgopt.files.opening import read_file
 from imgopt.text.spelling import choose_from
 
 if TYPE_CHECKING:
@@ -97,8 +98,7 @@ def _read(path: Path, shown: str) -> str:
     try:
         if path.is_dir():
             raise ConfigError("it is a directory", "give a file", path=shown)
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = read_file(path, MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise ConfigError("there is no such file", "check --config", path=shown) from error
     except (OSError, ValueError) as error:

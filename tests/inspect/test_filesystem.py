@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import pytest
 from image_samples import Content, layer, link
 
+from imgopt.files.tar import TarStream
 from imgopt.inspection.filesystem import Filesystem
-from imgopt.inspection.tarstream import TarStream
 
 Layer = dict[str, Content] | list[tuple[str, Content]]
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from image_samples import Content, layer, link
 
 from imgopt.errors import InputError
+from imgopt.files.tar import TarStream, clean, leads_out
 from imgopt.inspection.filesystem import Filesystem
-from imgopt.inspection.tarstream import TarStream, clean, leads_out
 
 SEEDS = [
     layer(

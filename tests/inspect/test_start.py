@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from imgopt.files.tar import Entry
 from imgopt.inspection.filesystem import Filesystem, Node
 from imgopt.inspection.start import MOST_STEPS, Start, find_start
-from imgopt.inspection.tarstream import Entry
 
 JAR = "exec java -jar /opt/app/shop.jar\n"
 

@@ -12,7 +12,7 @@ import pytest
 from image_samples import layer, link
 
 from imgopt.errors import InputError
-from imgopt.inspection.tarstream import Entry, TarStream, clean
+from imgopt.files.tar import Entry, TarStream, clean
 
 LONG = "deep/" * 30 + "name" * 30
 

@@ -83,7 +83,7 @@ def test_what_is_no_regular_file(tmp_path: Path) -> None:
     with pytest.raises(JarError, match="no such file"):
         read_jar(tmp_path / "gone.jar")
     os.mkfifo(tmp_path / "pipe.jar")
-    with pytest.raises(JarError, match="no regular file"):
+    with pytest.raises(JarError, match="a pipe, not a regular file"):
         read_jar(tmp_path / "pipe.jar")
     with pytest.raises(JarError, match="cannot be read"):
         read_jar("app\0.jar")
@@ -100,7 +100,7 @@ def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         def denied(*_: object) -> io.FileIO:
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr(archive, "FileIO", denied)
+        monkeypatch.setattr(archive, "open_raw", denied)
     with pytest.raises(JarError, match="cannot be read: Permission denied"):
         read_jar(path)
 

@@ -26,6 +26,7 @@ from imgopt.build_context.patterns import (
     rules_from,
 )
 from imgopt.errors import ContextError
+from imgopt.files.opening import open_file, read_file
 
 _LINK_LIMIT = 255  # links followed for one path, as in Docker
 _EFFECTIVE = os.access in os.supports_effective_ids
@@ -363,8 +364,7 @@ def _read_ignore_file(folder: Context, name: str, shown: str) -> IgnoreRules | N
         return None
     path = _on_disk(folder, found.path)
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(_IGNORE_FILE_LIMIT + 1)
+        data = read_file(path, _IGNORE_FILE_LIMIT + 1)
     except OSError as error:
         raise _denied(path, error) from error
     if len(data) > _IGNORE_FILE_LIMIT:
@@ -614,7 +614,7 @@ def unpacked_by_add(path: Path) -> bool | None:
     Raises ContextError when the file cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             data = file.read(_TAR_BLOCK)
             if data.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")):
                 data = _decompressed(data + file.read(_COMPRESSED_START))

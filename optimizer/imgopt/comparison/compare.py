@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.comparison.measure import COMPRESSED_HERE, MeasuredImage, measure, weight
-from imgopt.dockerfile import writing
+from imgopt.dockerfile import MAX_BYTES, writing
 from imgopt.engines.engine import BuildError, BuildRequest, BuiltImage, Engine
 from imgopt.errors import ImgoptError, InputError, MeasureError
+from imgopt.files.opening import read_file
 from imgopt.scales import Sum
 from imgopt.suggest.result import FileReport
 from imgopt.text.quoting import Unwritable
@@ -334,7 +335,7 @@ def workshop(engine: Engine, options: Options, settings: Settings, tell: Tell) -
 
 def read_dockerfile(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return read_file(path, MAX_BYTES + 1)
     except OSError as error:
         raise InputError(
             f"cannot be read ({error.strerror or error})", "check the path and its permissions", path=path

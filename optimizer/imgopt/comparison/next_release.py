@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from imgopt.build_context.tree import Context, Sent, sent
 from imgopt.errors import JarError, MeasureError
+from imgopt.files.opening import read_file
 from imgopt.java.archive import Entry
 from imgopt.java.model import Jar
 from imgopt.java.next_class import with_unused_constant
@@ -265,9 +266,8 @@ def _module_with_start_class(names: list[str], files: dict[str, Sent]) -> str | 
     found: set[str] = set()
     for name in sorted(names, key=_looks_like_start_class, reverse=True)[:_MOST_LOOKED_AT]:
         with contextlib.suppress(OSError):
-            if (
-                files[name].stat.st_size <= _MAX_SOURCE_BYTES
-                and b"@SpringBootApplication" in files[name].path.read_bytes()
+            if files[name].stat.st_size <= _MAX_SOURCE_BYTES and b"@SpringBootApplication" in read_file(
+                files[name].path, _MAX_SOURCE_BYTES
             ):
                 found.add(_module(name))
     return found.pop() if len(found) == 1 else None

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from imgopt.build_context.tree import Context, open_context, sent
+from imgopt.dockerfile import MAX_BYTES
 from imgopt.errors import ContextError
+from imgopt.files.opening import open_file, read_file
 
 _CHUNK_BYTES = 1 << 20
 _BLOCK = 512
@@ -26,7 +28,7 @@ def context_tar(
     if context.ignore.file != ".dockerignore":  # of the Dockerfile's own ignore file only BuildKit knows
         context = open_context(root, Path())
     try:
-        text = dockerfile.read_bytes()
+        text = read_file(dockerfile, MAX_BYTES + 1)
     except OSError as error:
         raise ContextError(
             f"cannot be read: {error.strerror}", "check its name and permissions", path=str(dockerfile)
@@ -77,7 +79,7 @@ def _file(info: tarfile.TarInfo, path: Path, size: int) -> Iterator[bytes]:
     info.size = left = size
     yield _header(info)
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             while left:
                 chunk = file.read(min(left, _CHUNK_BYTES))
                 if not chunk:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from imgopt.dockerfile import MAX_BYTES
 from imgopt.engines.classic import Cut, hang_up
 from imgopt.engines.command import Finished, Lines
 from imgopt.engines.context_tar import context_tar
@@ -20,6 +21,7 @@ from imgopt.engines.docker import DockerEngine
 from imgopt.engines.docker_endpoint import config_directory
 from imgopt.engines.engine import BuildRequest, EngineError
 from imgopt.engines.kaniko_version import PRESERVES_SINCE, is_since, version_from
+from imgopt.files.opening import read_file
 
 
 class ContainerExecutor:
@@ -110,10 +112,10 @@ def _follow(client: Any, container: Any, request: BuildRequest) -> tuple[int, Li
 def _inputs(request: BuildRequest) -> Iterator[bytes]:
     """What goes below /kaniko: the context, the Dockerfile, the registries' credentials."""
     _, context = context_tar(request.context, request.dockerfile, ".imgopt-dockerfile", below="context")
-    files = {"imgopt/Dockerfile": request.dockerfile.read_bytes()}
+    files = {"imgopt/Dockerfile": read_file(request.dockerfile, MAX_BYTES + 1)}
     ignore = request.dockerfile.with_name(request.dockerfile.name + ".dockerignore")
     if ignore.is_file():
-        files["imgopt/Dockerfile.dockerignore"] = ignore.read_bytes()
+        files["imgopt/Dockerfile.dockerignore"] = read_file(ignore, MAX_BYTES + 1)
     credentials = config_directory() / "config.json"
     if credentials.is_file():
         files[".docker/config.json"] = credentials.read_bytes()

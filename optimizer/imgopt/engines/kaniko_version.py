@@ -6,6 +6,8 @@ import mmap
 import re
 from pathlib import Path
 
+from imgopt.files.opening import open_file
+
 PRESERVE = "FF_KANIKO_REPRODUCIBLE_PRESERVE_BASE_LAYERS"
 #: The maintained fork from here on: the flag above was measured there.
 PRESERVES_SINCE = (1, 28)
@@ -25,7 +27,7 @@ def is_since(version: str, since: tuple[int, int]) -> bool:
 def contains(program: Path, word: str) -> bool:
     """Whether a program has a word in it, such as the name of a variable that it reads."""
     try:
-        with program.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        with open_file(program) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return content.find(word.encode()) >= 0
     except (OSError, ValueError):
         return False

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from imgopt.dockerfile import Dockerfile, Instruction, parse
+from imgopt.dockerfile import MAX_BYTES, Dockerfile, Instruction, parse
 from imgopt.errors import DockerfileError
+from imgopt.files.opening import read_file
 
 _FLAGS = {
     "RUN": ("mount", "network", "security", "device"),
@@ -25,7 +26,7 @@ def needs_buildkit(dockerfile: Path) -> str | None:
     if dockerfile.with_name(dockerfile.name + ".dockerignore").is_file():
         return f"{dockerfile.name}.dockerignore"
     try:
-        document = parse(dockerfile.read_bytes(), str(dockerfile))
+        document = parse(read_file(dockerfile, MAX_BYTES + 1), str(dockerfile))
     except (OSError, DockerfileError):
         return None
     return next(_reasons(document), None)

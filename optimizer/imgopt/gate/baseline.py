@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from imgopt.errors import InputError, UsageError
+from imgopt.files.opening import read_file
 from imgopt.gate.subject import Subject
 from imgopt.text.spelling import choose_from
 
@@ -55,8 +55,7 @@ Baseline = dict[str, Entry]
 def load(path: str) -> Baseline:
     """The file's entries; none when there is no file yet. InputError when it is no baseline."""
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+        data = read_file(path, MOST_BYTES + 1)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

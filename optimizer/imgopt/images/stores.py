@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
-import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
 
 from imgopt.errors import InputError
+from imgopt.files.opening import open_file
+from imgopt.files.tar import BLOCK, Entry, TarStream
 from imgopt.images.streams import Extent, PartOfFile
 
 #: No engine saves an image with more files than this; a hostile archive shall not fill the memory.
 MOST_ENTRIES = 200_000
 _MOST_LINKS = 8
+#: More than any file system gives to a file: where an entry ends within the archive is asked of each.
+_MOST_BYTES = 1 << 62
 #: They say what an archive holds.
 _DOCUMENTS = ("index.json", "manifest.json")
 
@@ -46,7 +49,7 @@ class Directory:
     def find(self, path: str) -> Extent | None:
         place = self._directory / path
         try:
-            file = self._open.enter_context(place.open("rb"))
+            file = self._open.enter_context(open_file(place))
             size = file.seek(0, 2)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
@@ -68,44 +71,47 @@ class Tar:
         self._links: dict[str, str] = {}
         length = file.seek(0, 2)
         file.seek(0)
-        for member in self._members():
-            path = _normal(member.name)
+        for member, offset in self._members(length):
+            path = _normal(member.path)
             if path in _DOCUMENTS and (path in self._places or path in self._links):
                 raise InputError(
                     f"{path} is in it twice, and engines differ in which one they read",
                     "save the image again",
                     path=name,
                 )
-            if member.isreg() and not member.issparse():
-                if member.offset_data + member.size > length:
+            if member.kind == "file" and not member.sparse:
+                if offset + member.stored_bytes > length:
                     raise InputError(
-                        f"the archive ends within {member.name[:80]!r}", "save the image again", path=name
+                        f"the archive ends within {path[:80]!r}", "save the image again", path=name
                     )
-                self._places[path] = (member.offset_data, member.size)
+                self._places[path] = (offset, member.stored_bytes)
                 self._links.pop(path, None)
-            elif member.issym() or member.islnk():
-                base = posixpath.dirname(path) if member.issym() else ""
-                self._links[path] = _normal(posixpath.join(base, member.linkname))
+            elif member.kind in ("symlink", "link"):
+                base = posixpath.dirname(path) if member.kind == "symlink" else ""
+                self._links[path] = _normal(posixpath.join(base, member.target))
                 self._places.pop(path, None)
 
-    def _members(self) -> Iterator[tarfile.TarInfo]:
+    def _members(self, length: int) -> Iterator[tuple[Entry, int]]:
+        """What the tar holds, and where the bytes of each begin."""
+        if length == 0:
+            raise self._no_tar("it is empty")
+        stream = TarStream(
+            self._file, self.name, most_bytes=_MOST_BYTES, most_entries=MOST_ENTRIES, length=length
+        )
         try:
-            with tarfile.open(fileobj=self._file, mode="r:") as archive:
-                for number, member in enumerate(archive):
-                    if number >= MOST_ENTRIES:
-                        raise InputError(
-                            f"the archive has more than {MOST_ENTRIES} files",
-                            "it is no image",
-                            path=self.name,
-                        )
-                    yield member
-                    archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every header
-        except (tarfile.TarError, OSError, ValueError, OverflowError, EOFError) as error:
-            raise InputError(
-                f"it is no readable tar ({error})",
-                "give what docker save or an OCI export wrote",
-                path=self.name,
-            ) from error
+            for entry in stream:
+                yield entry, stream.position
+        except InputError as error:
+            if stream.position > BLOCK:
+                raise
+            raise self._no_tar(error.message) from error
+        except OSError as error:
+            raise InputError(f"it cannot be read: {error.strerror or error}", path=self.name) from error
+
+    def _no_tar(self, why: str) -> InputError:
+        return InputError(
+            f"it is no readable tar ({why})", "give what docker save or an OCI export wrote", path=self.name
+        )
 
     def find(self, path: str) -> Extent | None:
         path = _normal(path)

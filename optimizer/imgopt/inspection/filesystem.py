@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from imgopt.inspection.tarstream import Entry, clean
+from imgopt.files.tar import Entry, clean
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.errors import ImgoptError, MeasureError
+from imgopt.files.tar import Entry, TarStream
 from imgopt.inspection.application import find_application
 from imgopt.inspection.filesystem import Filesystem, is_whiteout
 from imgopt.inspection.image import Contents, Holding, InspectedJar, InspectedLayer, Inspection
@@ -29,7 +30,6 @@ from imgopt.inspection.places import (
     tool_homes,
 )
 from imgopt.inspection.start import ARCHIVES
-from imgopt.inspection.tarstream import Entry, TarStream
 from imgopt.java.distributions import java_archive
 from imgopt.users import uid_of
 

@@ -7,8 +7,8 @@ on a hundred nested archives. Every read is bounded: by the window it lies in, a
 
 from __future__ import annotations
 
+import os
 import re
-import stat
 import struct
 import zlib
 from collections import deque
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 from imgopt.errors import JarError
+from imgopt.files.opening import NoRegularFile, open_raw
 
 CHUNK_BYTES = 1 << 20
 MAX_ENTRIES = 300_000
@@ -114,14 +115,15 @@ def open_file(path: Path) -> FileIO:
     """Opens a regular file. JarError when it is missing, unreadable, empty or no regular file."""
     name = str(path)
     try:
-        info = path.stat()
-        if stat.S_ISDIR(info.st_mode):
-            raise JarError("a directory, not a jar", "give the jar file in it", path=name)
-        if not stat.S_ISREG(info.st_mode):  # opening a pipe would wait for a writer
-            raise JarError("no regular file", "give a jar file", path=name)
-        if info.st_size == 0:
+        file = open_raw(path)
+        if os.fstat(file.fileno()).st_size == 0:
+            file.close()
             raise JarError("an empty file, not a jar", _REBUILD, path=name)
-        return FileIO(name, "rb")
+        return file
+    except IsADirectoryError as error:
+        raise JarError("a directory, not a jar", "give the jar file in it", path=name) from error
+    except NoRegularFile as error:
+        raise JarError(str(error.strerror), "give a jar file", path=name) from error
     except FileNotFoundError as error:
         raise JarError("no such file", "build the jar first, or check the path", path=name) from error
     except (OSError, ValueError) as error:

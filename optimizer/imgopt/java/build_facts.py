@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from imgopt.errors import ContextError
+from imgopt.files.opening import read_file
 
 FILE_LIMIT = 4 * 1024 * 1024  # bytes of one build file; a larger one was not written by a person
 _PLAIN_VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?(?:[.-][0-9A-Za-z]+)*")
@@ -54,8 +55,7 @@ def read_bounded(path: Path, root: Path, limit: int = FILE_LIMIT) -> bytes | Non
         real = path.resolve(strict=True)
         if not real.is_relative_to(root.resolve()) or not real.is_file():
             return None
-        with real.open("rb") as file:
-            data = file.read(limit + 1)
+        data = read_file(real, limit + 1)
     except (FileNotFoundError, NotADirectoryError, RuntimeError, ValueError):
         return None
     except OSError as error:

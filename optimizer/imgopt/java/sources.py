@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from imgopt.files.opening import read_file
+
 #: Sources of more files or bytes than these are not looked through; a service has hundreds of files.
 MOST_FILES = 5_000
 MOST_BYTES = 64 * 1024 * 1024
@@ -61,8 +63,7 @@ def reads_its_project(
         if not (code or name.endswith(_SETTINGS)) or _TESTS.search(name):
             continue
         try:
-            with path.open("rb") as file:
-                data = file.read(MOST_BYTES_OF_A_FILE + 1)
+            data = read_file(path, MOST_BYTES_OF_A_FILE + 1)
         except OSError:
             return f"{name} cannot be read"
         if not code and len(data) > _MOST_BYTES_OF_SETTINGS:

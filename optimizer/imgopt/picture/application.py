@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgopt.files.opening import read_file
 from imgopt.picture.contents import in_library_directory
 from imgopt.picture.picture import Picture, once
 
@@ -80,7 +81,7 @@ def _open_classes(picture: Picture) -> Iterator[Path]:
 def _references(path: Path) -> frozenset[str]:
     from imgopt.java.classfile import references
 
-    return references(path.read_bytes())
+    return references(read_file(path, _MOST_CLASS_BYTES))
 
 
 def _is_library(picture: Picture, jar: Jar) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from imgopt.dockerfile import Instruction, assignments
+from imgopt.files.opening import read_file
 from imgopt.picture.paths import join, seen_from
 from imgopt.picture.picture import MAX_SCRIPT_BYTES, Picture, StagePicture, once
 from imgopt.picture.scripts import command_text
@@ -136,7 +137,7 @@ def _files(picture: Picture, stage: StagePicture, read: list[str]) -> Iterator[t
         if path is None:
             return
         try:
-            data = left.pop(path).read_bytes()
+            data = read_file(left.pop(path), MAX_SCRIPT_BYTES)
         except OSError:
             continue
         if b"\0" not in data:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from imgopt import shell
 from imgopt.dockerfile import Dockerfile, Edit, Instruction, Span, Stage, assignments, expand, scopes
 from imgopt.errors import ContextError, DockerfileError, JarError
+from imgopt.files.opening import open_file
 from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
 from imgopt.picture.contents import File, Layer, StageContent, stage_contents
 from imgopt.picture.paths import join, normal
@@ -679,7 +680,7 @@ def _text_of(file: File, *, named: bool) -> str | None:
     if file.origin is None:
         return None
     try:
-        with file.origin.open("rb") as stream:
+        with open_file(file.origin) as stream:
             data = stream.read(2)
             if data != b"#!" and not named:
                 return None

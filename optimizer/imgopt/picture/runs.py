@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.dockerfile import Dockerfile, Edit, Heredoc, Instruction, Span
+from imgopt.files.opening import read_file
 from imgopt.picture.paths import normal
 from imgopt.picture.picture import MAX_SCRIPT_BYTES
 from imgopt.picture.scripts import SH, ShellText, script_of
@@ -171,7 +172,7 @@ def _text_of(run: Run, name: str) -> str | None:
         if file.origin is None or file.bytes is None or file.bytes > MAX_SCRIPT_BYTES:
             return None
         try:
-            texts.append(file.origin.read_bytes().decode("utf-8", "replace"))
+            texts.append(read_file(file.origin, MAX_SCRIPT_BYTES).decode("utf-8", "replace"))
         except OSError:
             return None
     return "\n".join(texts) if texts else None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.errors import ImgoptError
+from imgopt.files.opening import read_file
 from imgopt.options import NOBODY, BuiltFor, Options, named_platforms
 from imgopt.pipelines.bake import Target, compose_targets, hcl_targets, json_targets
 from imgopt.pipelines.commands import Request
@@ -145,8 +146,7 @@ def _build_files(root: Path, folders: Sequence[Path], given: Sequence[Path]) -> 
 
 def _read(root: Path, file: Path) -> list[_Said]:
     try:
-        with file.open("rb") as stream:
-            data = stream.read(_MAX_BYTES + 1)
+        data = read_file(file, _MAX_BYTES + 1)
     except OSError:
         return []
     if len(data) > _MAX_BYTES or not _SPEAKS.search(data):
@@ -305,7 +305,7 @@ def _plain(path: str) -> str:
 def _file_of(root: Path, name: str) -> bytes | None:
     file = inside(root, name)
     try:
-        return file.read_bytes()[:100_000] if file is not None else None
+        return read_file(file, 100_000) if file is not None else None
     except OSError:
         return None
 

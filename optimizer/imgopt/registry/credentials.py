@@ -15,10 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from imgopt.errors import InputError
+from imgopt.files.opening import read_file
 from imgopt.registry.errors import RegistryError
 from imgopt.registry.target import Target
 from imgopt.text.quoting import typed
 from imgopt.user_directories import home
+
+#: An auth.json has a line for each registry.
+_MOST_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +120,13 @@ def _podman_files() -> Iterator[Path]:
 def _from_file(path: Path, target: Target) -> Credentials | None:
     """Entries may name a repository or a part of it: the longest that fits counts."""
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_file(path, _MOST_BYTES))
         auths, helpers = document.get("auths") or {}, document.get("credHelpers") or {}
         helper = helpers.get(target.name)
         auths.keys()
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         raise InputError("it cannot be read as an auth.json", "log in again", path=str(path)) from None
     if helper is not None:
         return _from_helper(str(helper), path, target)

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from imgopt.errors import InputError
+from imgopt.files.opening import read_file
 from imgopt.registry.siblings import MOST_SIBLINGS
 from imgopt.registry.target import Target, parse_target
 from imgopt.user_directories import cache
@@ -61,8 +62,7 @@ def _repository(name: str) -> str:
 
 def _read(file: Path) -> list[str]:
     try:
-        with file.open("rb") as opened:
-            names = json.loads(opened.read(_MOST_BYTES))
+        names = json.loads(read_file(file, _MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return []
     return [each for each in names if isinstance(each, str)] if isinstance(names, list) else []

@@ -15,10 +15,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from imgopt.files.opening import read_file
 from imgopt.registry.errors import Interrupted, RegistryError
 from imgopt.user_directories import cache
 
 _LOCK_SECONDS = 60
+#: Of one note: addresses are some hundred bytes long.
+_MOST_BYTES = 1 << 20
 #: Registries forget uploads after some days at the latest; files older than this are removed.
 _OLDEST_SECONDS = 14 * 24 * 3600
 
@@ -46,8 +49,8 @@ class Notes:
     def load(self) -> Session | None:
         """None when there is none, or it cannot be read, or it is of something else."""
         try:
-            session = Session(**json.loads(self._file.read_bytes()))
-        except (OSError, ValueError, TypeError):
+            session = Session(**json.loads(read_file(self._file, _MOST_BYTES)))
+        except (OSError, ValueError, TypeError, RecursionError):
             return None
         same = (session.registry, session.repository, session.digest) == self._what
         valid = isinstance(session.offset, int) and isinstance(session.location, str) and session.offset >= 0

@@ -12,7 +12,8 @@ from threading import Lock
 from typing import IO, Any, BinaryIO, cast
 
 from imgopt.bases.reference import parse_reference
-from imgopt.errors import InputError, MeasureError
+from imgopt.errors import ImgoptError, InputError, MeasureError
+from imgopt.files.opening import open_file
 from imgopt.images import documents as doc
 from imgopt.images.layout import Found, find_manifest, find_manifests, fitting, images_of, names_of
 from imgopt.images.model import Descriptor, Family, Image, OpenImage
@@ -34,6 +35,9 @@ from imgopt.text.quoting import typed
 
 GZIP_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 ZSTD_LAYER = "application/vnd.oci.image.layer.v1.tar+zstd"
+#: An archive that is compressed as a whole is unpacked to the disk. Images shrink to a half or a tenth.
+MOST_INFLATION = 100
+_ALWAYS_UNPACKED_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,18 +209,22 @@ def _store(path: str) -> Store:
     try:
         if Path(path).is_dir():
             return Directory(Path(path))
-        return _tar(Path(path).open("rb"), path)
+        return _tar(open_file(path), path)
     except OSError as error:
-        raise InputError(f"it cannot be read: {error.strerror or error}", path=path) from error
+        raise InputError(
+            f"it cannot be read: {error.strerror or error}", "give a tar or an OCI layout", path=path
+        ) from error
 
 
 def _of_file(path: str, choice: _Choice) -> list[StoredImage]:
     try:
         if Path(path).is_dir():
             return _from_directory(Path(path), choice)
-        return _from_archive(Path(path).open("rb"), path, choice)
+        return _from_archive(open_file(path), path, choice)
     except OSError as error:
-        raise InputError(f"it cannot be read: {error.strerror or error}", path=path) from error
+        raise InputError(
+            f"it cannot be read: {error.strerror or error}", "give a tar or an OCI layout", path=path
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +248,13 @@ def _open(spec: str, choice: _Choice) -> list[StoredImage]:
         if path.is_dir():
             return _from_directory(path, choice)
         if path.exists():
-            return _from_archive(path.open("rb"), spec, choice)
+            return _from_archive(open_file(path), spec, choice)
     except OSError as error:
-        raise InputError(f"it cannot be read: {error.strerror or error}", path=spec) from error
+        raise InputError(
+            f"it cannot be read: {error.strerror or error}",
+            "give a tar, an OCI layout or an image's name",
+            path=spec,
+        ) from error
     except ValueError as error:  # a NUL in the name
         raise InputError(f"{spec!r} is no path and no image's name") from error
     if spec.startswith((".", "/", "~")) or spec.endswith((".tar", ".tgz", ".gz", ".zst")):
@@ -252,14 +264,16 @@ def _open(spec: str, choice: _Choice) -> list[StoredImage]:
 
 def _from_oci(rest: str, choice: _Choice) -> list[StoredImage]:
     path = rest
-    if not Path(path).exists() and ":" in rest:
-        path, _, tag = rest.rpartition(":")
-        choice = replace(choice, tag=tag)
-    if not Path(path).exists():
-        raise InputError("there is no such directory or file", "give oci:DIR or oci:DIR:TAG", path=path)
-    if Path(path).is_dir():
-        return _from_directory(Path(path), choice)
-    return _from_archive(Path(path).open("rb"), path, choice)
+    try:
+        if not Path(path).exists() and ":" in rest:
+            path, _, tag = rest.rpartition(":")
+            choice = replace(choice, tag=tag)
+        if Path(path).exists():
+            return _of_file(path, choice)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"it cannot be read: {reason}", "give oci:DIR or oci:DIR:TAG", path=path) from error
+    raise InputError("there is no such directory or file", "give oci:DIR or oci:DIR:TAG", path=path)
 
 
 def _from_directory(path: Path, choice: _Choice) -> list[StoredImage]:
@@ -368,10 +382,18 @@ def _plain(file: IO[bytes], name: str) -> IO[bytes]:
         return file
     spool = tempfile.TemporaryFile(prefix="imgopt-")  # noqa: SIM115
     plain, failures = unpacker(cast("BinaryIO", file), compression)
+    left = max(_ALWAYS_UNPACKED_BYTES, MOST_INFLATION * size)
     try:
         while block := plain.read(BLOCK_BYTES):
+            left -= len(block)
+            if left < 0:
+                raise InputError(
+                    f"it inflates more than {MOST_INFLATION} times, as no image does",
+                    "unpack it yourself if you trust it, and give the tar",
+                    path=name,
+                )
             write_spool(spool, block)
-    except InputError:
+    except ImgoptError:
         spool.close()
         raise
     except failures as error:

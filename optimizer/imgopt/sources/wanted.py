@@ -11,6 +11,7 @@ from pathlib import Path
 
 from imgopt.bases.reference import parse_reference
 from imgopt.errors import ImgoptError, InputError, UsageError
+from imgopt.files.opening import read_file
 from imgopt.images.model import OpenImage
 from imgopt.registry.target import parse_target
 from imgopt.sources.open import Together, names_in, open_image, open_named
@@ -45,7 +46,7 @@ class Wanted:
             if scheme == "oci" and not path.exists():
                 path = Path(rest.rpartition(":")[0])
             return not path.is_dir() and not (path.is_file() and path.suffix == ".tar")
-        except ValueError:  # a NUL: opening it says so
+        except (OSError, ValueError):  # a name that no file can have: opening it says so
             return False
 
     @property
@@ -55,11 +56,11 @@ class Wanted:
         if scheme == "docker":
             return rest
         looks_like_a_path = self.image.startswith((".", "/", "~")) or self.image.lower().endswith(_ARCHIVES)
-        return (
-            self.image
-            if scheme != "oci" and not looks_like_a_path and not Path(self.image).exists()
-            else None
-        )
+        try:
+            is_path = scheme == "oci" or looks_like_a_path or Path(self.image).exists()
+        except (OSError, ValueError):
+            is_path = True
+        return None if is_path else self.image
 
 
 class Opening:
@@ -121,8 +122,7 @@ def _at(path: Path, given: str) -> list[Wanted]:
     try:
         if path.is_dir():
             return _of_archive(given) if (path / "index.json").is_file() else _of_directory(path, given)
-        with path.open("rb") as file:
-            data = file.read(MOST_LIST_BYTES + 1)
+        data = read_file(path, MOST_LIST_BYTES + 1)
     except FileNotFoundError as error:
         raise InputError(
             "there is no such file or directory", "give a list, image archives or a directory", path=given

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from imgopt.dockerfile import Dockerfile, apply_edits, expand, parse, scopes
 from imgopt.dockerfile.faults import Fault, check_stages, first_fault, unseen_by_from
 from imgopt.errors import DockerfileError
+from imgopt.files.opening import read_file
 from imgopt.finding import (
     Declined,
     Finding,
@@ -57,8 +58,7 @@ BUILD_TOOLS = "build-tools"
 def read_dockerfile(path: Path) -> bytes:
     """A file's bytes, at most one more than a Dockerfile may have. DockerfileError when it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_DOCKERFILE_BYTES + 1)
+        return read_file(path, MAX_DOCKERFILE_BYTES + 1)
     except OSError as error:
         reason = error.strerror or str(error)
         raise DockerfileError(

@@ -24,6 +24,7 @@ from imgopt.compressing import (
     tar_bytes,
 )
 from imgopt.errors import JarError
+from imgopt.files.opening import open_file, read_file
 from imgopt.picture import Jars, Picture
 from imgopt.picture.contents import SMALL_LAYER_BYTES, File, Layer
 from imgopt.scales import Basis
@@ -272,7 +273,7 @@ def _small_stream(files: list[File]) -> Iterator[bytes]:
         if file.entry is not None:
             data = entry_data(file.entry[0], file.entry[1], LARGE_BYTES)
         elif file.origin is not None:
-            data = file.origin.read_bytes()
+            data = read_file(file.origin, LARGE_BYTES)
         elif file.text is not None:
             data = file.text.encode()
         else:
@@ -288,7 +289,7 @@ def _rest_size(jar: Jar, parts: tuple[Entry, ...]) -> Packed:
     """What lies between the large stored entries of a jar: deflated classes, small libraries, the directory."""
 
     def chunks() -> Iterator[bytes]:
-        with Path(jar.path).open("rb") as file:
+        with open_file(jar.path) as file:
             position = 0
             for entry in sorted(parts, key=lambda entry: entry.data_offset):
                 # up to the entry's local header and name; its content is weighed by itself

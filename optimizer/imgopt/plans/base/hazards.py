@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.bases.families.common import APT, DEBIAN, UBUNTU
+from imgopt.files.opening import open_file
 from imgopt.finding import Reason, Sentence, because, say
 from imgopt.java.building import BUILD_TOOLS, JAVA_TOOLS
 from imgopt.java.command import is_java
@@ -1117,7 +1118,7 @@ def _file_needs(
     from imgopt.java.natives import examine
 
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             head = file.read(4)
             if head not in (b"\x7fELF", b"MZ\x90\x00", b"\xcf\xfa\xed\xfe"):
                 return

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from imgopt import shell
 from imgopt.bases.families.common import APT
 from imgopt.dockerfile import assignments
+from imgopt.files.opening import open_file
 from imgopt.finding import Reason, because
 from imgopt.java.building import WRAPPERS
 from imgopt.picture.picture import once
@@ -178,7 +179,7 @@ def _is_static(file: File) -> bool:
     from imgopt.java.natives import examine
 
     try:
-        with file.origin.open("rb") as stream:
+        with open_file(file.origin) as stream:
             if stream.read(4) != b"\x7fELF":
                 return False
 

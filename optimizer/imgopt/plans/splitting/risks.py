@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from imgopt.errors import ContextError
+from imgopt.files.opening import read_file
 from imgopt.finding import Reason, because
 from imgopt.java import building
 from imgopt.java.sources import is_code, reads_its_project
@@ -74,8 +75,7 @@ def _started_otherwise(project: Project) -> Reason | None:
     context = project.picture.context
     for path in sorted(context.root.glob("*compose*.y*ml")) if context is not None else ():
         try:
-            with path.open("rb") as file:
-                text = file.read(_MOST_BYTES_OF_COMPOSE).decode("utf-8", "replace")
+            text = read_file(path, _MOST_BYTES_OF_COMPOSE).decode("utf-8", "replace")
         except OSError:
             continue
         found = re.search(r"(?<![\w.-])(?:mvnw?|gradlew?)(?![\w.-])", text)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from imgopt.build_context.patterns import written
 from imgopt.dockerfile import Instruction, writing
 from imgopt.errors import ContextError
+from imgopt.files.opening import read_file
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.builds import build_command, builds
 from imgopt.picture.contents import File
@@ -312,7 +313,7 @@ def _reads_git(context: Context, module: str) -> bool:
     """Whether the build asks git for the commit (git-commit-id-maven-plugin, gradle-git-properties)."""
     for name in _BUILD_FILES:
         try:
-            text = (context.root / module / name).read_bytes()[: 1 << 20]
+            text = read_file(context.root / module / name, 1 << 20)
         except OSError:
             continue
         if re.search(

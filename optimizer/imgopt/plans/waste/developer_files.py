@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from imgopt.dockerfile import Edit, writing
+from imgopt.files.opening import open_file
 from imgopt.os_packages import commands as packages
 from imgopt.picture.class_paths import class_path_is_open
 from imgopt.picture.runs import Run, runs_of, script_called
@@ -266,7 +267,7 @@ def _read_parts(archive: str, size: int, changed: int) -> tuple[frozenset[str], 
 
     def chunks() -> Iterator[bytes]:
         read = 0
-        with tarfile.open(archive, "r|*") as tar:
+        with open_file(archive) as file, tarfile.open(fileobj=file, mode="r|*") as tar:
             for member in tar:
                 read += member.size
                 if read > MOST_BYTES:

@@ -1,7 +1,8 @@
-"""A layer's tar read once, from front to end: names and sizes of what it holds, contents on request.
+"""A tar read once, from front to end: names and sizes of what it holds, contents on request. Layers, and archives of
+images.
 
 Not `tarfile`: that reads a header of any claimed length into memory and keeps every member. Here everything that a
-layer claims is bounded, names are only ever compared, and nothing is written anywhere. Knows ustar, GNU (long names,
+tar claims is bounded, names are only ever compared, and nothing is written anywhere. Knows ustar, GNU (long names,
 base-256 numbers, sparse files) and PAX.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Literal
+from typing import IO, Literal
 
 from imgopt.errors import InputError
 
@@ -64,11 +65,15 @@ class TarStream:
     """Iterate over it for the entries; `chunks` gives the content of the one at hand. ``position`` counts the bytes
     read, which after the last entry is the length of the tar, padding included.
 
-    InputError where the tar is damaged or cut short; ``label`` names it.
+    ``length``: that of a source that can be sought in: contents that nobody asks for are not read then, and what follows
+    the last entry neither. InputError where the tar is damaged or cut short; ``label`` names it.
     """
 
-    def __init__(self, source: BinaryIO, label: str, *, most_bytes: int, most_entries: int) -> None:
+    def __init__(
+        self, source: IO[bytes], label: str, *, most_bytes: int, most_entries: int, length: int | None = None
+    ) -> None:
         self.position = 0
+        self._length = length
         self._source, self._label = source, label
         self._most_bytes, self._most_entries = most_bytes, most_entries
         self._rest = 0  # bytes of the current content, then of its padding
@@ -85,7 +90,8 @@ class TarStream:
             entry.number = number
             yield entry
             self._skip()
-        self._drain()
+        if self._length is None:
+            self._drain()
 
     def chunks(self) -> Iterator[bytes]:
         """What is left of the current entry's content, with what was only peeked at."""
@@ -253,6 +259,14 @@ class TarStream:
             )
 
     def _skip(self) -> None:
+        if self._length is not None:
+            self.position += self._rest + self._padding
+            if self.position - self._padding > self._length:
+                raise self._failure("it is cut short", "build or save the image again")
+            self._source.seek(self.position)
+            self._rest = self._padding = 0
+            self._peeked = b""
+            return
         for _ in self.chunks():
             pass
         self._read(self._padding)

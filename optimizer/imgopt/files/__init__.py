@@ -1,0 +1,1 @@
+"""Files that somebody else made: opened without waiting, read with bounds."""
