@@ -398,7 +398,7 @@ def gitlab_template() -> dict[str, Any]:
         pass
 
     Loader.add_constructor("!reference", lambda loader, node: loader.construct_sequence(node))
-    document = yaml.load((ROOT / "ci" / "gitlab.yml").read_text(), Loader)  # noqa: S506
+    document = yaml.load((ROOT / "ci" / "gitlab.yml").read_text(), Loader)
     assert isinstance(document, dict)
     return document
 

@@ -163,8 +163,10 @@ def test_templates_fit_their_schemas(path: str, arguments: tuple[str, ...], tmp_
         command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", *arguments, str(file)]
         return subprocess.run(command, capture_output=True).returncode
 
-    assert checked(ROOT / path) == 0
-    broken = tmp_path / Path(path).name
-    text = (ROOT / path).read_text()
-    broken.write_text(text.replace("using: composite", "using: compost").replace("retry: 2", "retry: often"))
-    assert checked(broken) == 1
+    # a schema says nothing of jobs that begin with a dot: here they are jobs
+    text = (ROOT / path).read_text().replace(".imgopt", "imgopt")
+    (tmp_path / Path(path).name).write_text(text)
+    assert checked(ROOT / path) == checked(tmp_path / Path(path).name) == 0
+    broken = text.replace("using: composite", "using: compost").replace("retry: 2", "retry: often")
+    (tmp_path / Path(path).name).write_text(broken)
+    assert checked(tmp_path / Path(path).name) == 1
