@@ -3,6 +3,7 @@
 # make test    what the tests need (with apt, when it may), then all of `make check` and all tests
 # make bench   figures: start-up, many Dockerfiles, a large jar, predicted pushes beside real ones
 # make fuzz    looks for crashes, hangs and wrong rewrites, FUZZ_SECONDS (600) with each fuzzer of tests/fuzz
+# make constraints  writes ci/constraints.txt anew: what imgopt is installed with in CI, each with its hashes
 # make clean   removes the virtual environment, downloads and caches
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ FUZZ_SECONDS ?= 600
 # how many tests run at a time: one for each core
 WORKERS ?= auto
 
-.PHONY: demo check lint test bench fuzz clean prepare
+.PHONY: demo check lint test bench fuzz constraints clean prepare
 
 demo: $(VENV)/.demo
 	@$(BIN)/python fixtures/demo/fetch.py fixtures/demo/target/zipkin-server.jar
@@ -42,6 +43,12 @@ fuzz: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	@status=0; for name in dockerfile jar rewrites; do \
 	  $(BIN)/python tests/fuzz/fuzz_$$name.py --seconds $(FUZZ_SECONDS) || status=1; done; exit $$status
+
+# for every platform and Python from 3.10 on; what is there stays as it is unless UPGRADE=--upgrade
+constraints: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lock]'
+	UV_CUSTOM_COMPILE_COMMAND="make constraints" $(BIN)/uv pip compile --quiet --universal --python-version 3.10 \
+	  --generate-hashes --no-emit-index-url --extra build $(UPGRADE) --output-file ci/constraints.txt pyproject.toml
 
 prepare:
 	@tests/prepare.sh

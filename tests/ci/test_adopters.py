@@ -4,12 +4,14 @@ hooks by pre-commit itself."""
 from __future__ import annotations
 
 import base64
+import http.server
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -256,7 +258,7 @@ def test_the_action_takes_what_siblings_have(runner: Runner, tmp_path: Path) -> 
 def gitlab_job(**variables: str) -> dict[str, Step]:
     """The jobs of someone who extends the template, as imgopt's own reader puts them together."""
     text = (ROOT / "ci" / "gitlab.yml").read_text()
-    for job in ("suggest", "build", "gate", "push", "push-all"):
+    for job in ("suggest", "image", "build", "gate", "push", "push-all"):
         text += f"\n{job}-orders:\n  extends: .imgopt-{job}\n  variables: {json.dumps(variables)}\n"
     recipes = Recipes(ROOT, Options(), Path.read_bytes, lambda *_: pytest.fail("no Dockerfile is named"))
     pipeline = read_pipeline(ROOT / ".gitlab-ci.yml", text.encode(), "gitlab", recipes, (500_000,))
@@ -265,17 +267,14 @@ def gitlab_job(**variables: str) -> dict[str, Step]:
 
 @pytest.fixture
 def gitlab(runner: Runner, tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
-    """A checkout and the environment of a job. pip and kaniko are stood in for: the first is tried with the action,
-    the second would overwrite this machine's root; `imgopt push` is only noted down: it has tests of its own."""
+    """A checkout and the environment of a job in whose image imgopt is. kaniko is stood in for, it would overwrite this
+    machine's root; `imgopt push` is only noted down: it has tests of its own."""
     programs = tmp_path / "bin"
     programs.mkdir()
     imgopt = runner.temporary / "imgopt" / "bin" / "imgopt"
-    for name, text in {
-        "python3": f'echo "$@" >> {tmp_path}/pip.txt',
-        "imgopt": f'[ "$1" = push ] && exec printf "%s\\n" "$@" > {tmp_path}/push.txt\nexec {imgopt} "$@"',
-    }.items():
-        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
-        (programs / name).chmod(0o755)
+    text = f'[ "$1" = push ] && exec printf "%s\\n" "$@" > {tmp_path}/push.txt\nexec {imgopt} "$@"'
+    (programs / "imgopt").write_text(f"#!/bin/sh\n{text}\n")
+    (programs / "imgopt").chmod(0o755)
     checkout = tmp_path / "checkout"
     checkout.mkdir()
     yield (
@@ -306,7 +305,6 @@ def test_the_gitlab_gate_holds_or_fails(
     step = gitlab_job(IMGOPT_NAME="orders", IMGOPT_GATE_OPTIONS="--max-size 10MB")["gate-orders"]
     assert play(step, checkout, environment).returncode == 0
     assert "orders" in (checkout / "imgopt.xml").read_text()
-    assert (tmp_path / "pip.txt").read_text().split()[-1] == "imgopt-docker"
     step = gitlab_job(IMGOPT_GATE_OPTIONS="--max-unpacked 100kB", IMGOPT_NAME="orders")["gate-orders"]
     assert play(step, checkout, environment).returncode == 1
     assert "<failure" in (checkout / "imgopt.xml").read_text()
@@ -342,7 +340,6 @@ def test_gitlab_pushes_several_images_in_one_call(
         '"billing.tar" "registry.example/team/billing:abc1234"',
     ]
     assert (tmp_path / "home" / ".docker" / "config.json").is_file()
-    assert (tmp_path / "pip.txt").is_file()
 
 
 def test_the_images_of_gitlab_arrive_in_a_registry(
@@ -390,10 +387,156 @@ def test_the_gitlab_report_is_code_quality(gitlab: tuple[Path, dict[str, str]]) 
 def test_the_gitlab_build_says_to_kaniko_what_keeps_layers_stable() -> None:
     """What imgopt itself would say about the job: nothing."""
     step = gitlab_job(IMGOPT_NAME="orders")["build-orders"]
-    assert step.place.agent.image == "ghcr.io/osscontainertools/kaniko:debug"
+    assert step.place.agent.image == "ghcr.io/osscontainertools/kaniko:v1.28.5-debug"
     assert step.place.variables["FF_KANIKO_REPRODUCIBLE_PRESERVE_BASE_LAYERS"] == "true"
     for flag in ("--reproducible", "--skip-unused-stages", "--no-push", "--tar-path"):
         assert flag in step.script.text
+
+
+def gitlab_template() -> dict[str, Any]:
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_constructor("!reference", lambda loader, node: loader.construct_sequence(node))
+    document = yaml.load((ROOT / "ci" / "gitlab.yml").read_text(), Loader)
+    assert isinstance(document, dict)
+    return document
+
+
+def test_the_gitlab_template_brings_nothing_but_jobs_to_extend_and_variables_of_its_own() -> None:
+    """`stages`, `default` or `workflow` of a file that is included would be those of the whole pipeline."""
+    template = gitlab_template()
+    assert [name for name in template if not name.startswith(".imgopt")] == ["variables"]
+    assert all(name.startswith("IMGOPT_") for name in template["variables"])
+    # what a pipeline without `stages` has
+    stages = {job["stage"] for job in template.values() if "stage" in job}
+    assert stages <= {"build", "test", "deploy"}
+
+
+def test_gitlab_installs_the_commit_that_it_is_told(
+    gitlab: tuple[Path, dict[str, str]], published: Path, tmp_path: Path
+) -> None:
+    checkout, environment = gitlab
+    (tmp_path / "bin" / "imgopt").unlink()
+    (checkout / "Dockerfile").write_text(DOCKERFILE)
+    revision = done("git", "rev-parse", "HEAD", cwd=published).strip()
+    job = gitlab_job(IMGOPT_REPOSITORY=str(published), IMGOPT_REF=revision)["suggest-orders"]
+    result = play(job, checkout, environment)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert (checkout / "gl-code-quality-report.json").is_file()
+    job = gitlab_job(IMGOPT_REPOSITORY=str(published), IMGOPT_REF="0" * 40)["suggest-orders"]
+    assert play(job, checkout, environment).returncode not in (0, 1)
+
+
+@pytest.mark.parametrize("variables", [{}, {"IMGOPT_REF": "main"}, {"IMGOPT_PROJECT": "tools/imgopt"}])
+def test_gitlab_installs_nothing_that_it_was_not_told(
+    variables: dict[str, str], gitlab: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    checkout, environment = gitlab
+    (tmp_path / "bin" / "imgopt").unlink()
+    result = play(gitlab_job(**variables)["suggest-orders"], checkout, environment)
+    assert result.returncode == 2
+    assert "IMGOPT_REF" in result.stderr
+
+
+def test_the_job_token_goes_to_the_servers_project_and_is_not_printed(
+    gitlab: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    checkout, environment = gitlab
+    (tmp_path / "bin" / "imgopt").unlink()
+    seen: list[tuple[str, str | None]] = []
+
+    class Server(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append((self.path, self.headers["Authorization"]))
+            self.send_response(401 if self.headers["Authorization"] is None else 404)
+            self.send_header("WWW-Authenticate", 'Basic realm="GitLab"')
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        own = {"CI_SERVER_URL": f"http://127.0.0.1:{server.server_port}", "CI_JOB_TOKEN": "t0p$ecret"}
+        job = gitlab_job(IMGOPT_PROJECT="tools/imgopt", IMGOPT_REF="1" * 40)["suggest-orders"]
+        result = play(job, checkout, environment | own)
+        server.shutdown()
+    assert result.returncode not in (0, 1)
+    path, login = seen[-1]
+    assert path.startswith("/tools/imgopt.git/") and login is not None
+    assert base64.b64decode(login.removeprefix("Basic ")) == b"gitlab-ci-token:t0p$ecret"
+    assert "t0p$ecret" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("name", ["app:5", "team/app@sha256:00"])
+@pytest.mark.parametrize("job", ["build", "gate", "push", "image"])
+def test_a_gitlab_name_has_no_tag(name: str, job: str, gitlab: tuple[Path, dict[str, str]]) -> None:
+    checkout, environment = gitlab
+    result = play(gitlab_job(IMGOPT_NAME=name)[f"{job}-orders"], checkout, environment)
+    assert result.returncode == 2
+    assert "leave the tag away" in result.stderr
+
+
+def built(
+    gitlab: tuple[Path, dict[str, str]], size: int, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """The build with kaniko, stood in for by a program that leaves a tar of this size."""
+    checkout, environment = gitlab
+    executor = checkout / "executor"
+    executor.write_text(
+        f'#!/bin/sh\nwhile [ "$1" != --tar-path ]; do shift; done\ntruncate -s {size} -- "$2"\n'
+    )
+    executor.chmod(0o755)
+    step = gitlab_job(**variables)["build-orders"]
+    script = step.script.text.replace("/kaniko/executor", str(executor))
+    given = {name: value for name, value in step.place.variables.items() if value is not None}
+    return run("sh", "-ec", script, cwd=checkout, **given, **environment)
+
+
+def test_the_gitlab_build_tells_that_an_artifact_is_too_large(gitlab: tuple[Path, dict[str, str]]) -> None:
+    assert built(gitlab, 100_000_000, IMGOPT_NAME="team/orders").returncode == 0
+    assert (gitlab[0] / "team" / "orders.tar").is_file()
+    large = built(gitlab, 100_000_001, IMGOPT_NAME="orders")
+    assert large.returncode == 1
+    assert "100000001 bytes" in large.stderr and ".imgopt-image" in large.stderr
+    assert (
+        built(gitlab, 100_000_001, IMGOPT_NAME="orders", IMGOPT_ARTIFACT_LIMIT="1000000000").returncode == 0
+    )
+
+
+def test_one_gitlab_job_builds_judges_and_pushes(gitlab: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    """With a real buildah; what is too large is not pushed, and nothing but the report is handed on."""
+    if shutil.which("buildah") is None or os.geteuid() != 0:
+        pytest.skip("buildah, as root, is not here")
+    checkout, environment = gitlab
+    (checkout / "services").mkdir()
+    (checkout / "services" / "Dockerfile").write_text(
+        'FROM scratch\nCOPY app.jar /app.jar\nENTRYPOINT ["java"]\n'
+    )
+    (checkout / "services" / "app.jar").write_bytes(os.urandom(300_000))
+    storage = tmp_path / "storage"
+    (tmp_path / "storage.conf").write_text(
+        f'[storage]\ndriver = "vfs"\ngraphroot = "{storage}/graph"\nrunroot = "{storage}/run"\n'
+    )
+    own = environment | {"CONTAINERS_STORAGE_CONF": str(tmp_path / "storage.conf")}
+    limits = {"IMGOPT_NAME": "team/orders", "IMGOPT_CONTEXT": "services"}
+    job = gitlab_job(**limits, IMGOPT_GATE_OPTIONS="--max-size 100kB")["image-orders"]
+    assert play(job, checkout, own).returncode == 1
+    assert not (tmp_path / "push.txt").exists()
+    job = gitlab_job(**limits, IMGOPT_GATE_OPTIONS="--max-size 1MB")["image-orders"]
+    result = play(job, checkout, own)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (tmp_path / "push.txt").read_text().split() == [
+        "push",
+        "--",
+        "imgopt-image.tar",
+        "registry.example/team/team/orders:abc1234",
+    ]
+    assert gitlab_template()[".imgopt-image"]["artifacts"] == {
+        "when": "always",
+        "reports": {"junit": "imgopt.xml"},
+    }
 
 
 # the hooks of pre-commit

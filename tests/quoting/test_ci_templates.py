@@ -35,6 +35,7 @@ def machine(tmp_path: Path) -> Path:
                 '#!/bin/sh\nprintf \'%s\\0\' "$@" >> "$NOTES"\n'
                 'for last; do :; done; if [ "$last" = - ]; then cat >> "$NOTES"; printf \'\\0\' >> "$NOTES"; fi\n'
                 "printf '\\036\\0' >> \"$NOTES\"\n"
+                'while [ $# -gt 1 ]; do if [ "$1" = --tar-path ]; then : > "$2"; fi; shift; done\n'
             )
             program.chmod(0o755)
     (tmp_path / "work").mkdir()
@@ -80,6 +81,8 @@ def gitlab(machine: Path, job: str, shell: str, **variables: str) -> list[list[s
 
 
 def check(machine: Path, name: str) -> None:
+    """A colon or an at sign begins what a name may not have: a tag, a digest."""
+    name = name.replace(":", ";").replace("@", "&")
     project = str(machine / "work")
     values = {
         "IMGOPT_NAME": name,
