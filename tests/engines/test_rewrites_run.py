@@ -66,19 +66,20 @@ def test_a_script_in_a_here_document_is_what_buildkit_writes(
     rewrite(project)
     assert "eclipse-temurin:17-jre-alpine" in (project / "Dockerfile.imgopt").read_text()
 
-    def build(tag: str, dockerfile: str) -> None:
-        """By a current BuildKit: that of Debian's daemon knows no here-documents."""
-        for image in set(re.findall(r"(?m)^FROM (\S+:\S+)", (project / dockerfile).read_text())):
-            buildkit.provide(image)
-        with buildkit.open() as builder:
+    with buildkit.open() as builder:  # what it made goes with it
+        runner = builder.runner()
+        assert runner is not None
+
+        def build(tag: str, dockerfile: str) -> None:
+            """By a current BuildKit: that of Debian's daemon knows no here-documents."""
+            for base in set(re.findall(r"(?m)^FROM (\S+:\S+)", (project / dockerfile).read_text())):
+                buildkit.provide(base)
             image = builder.open(builder.build(BuildRequest(project, project / dockerfile), tag))
-            runner = builder.runner()
-            assert runner is not None
             runner.load(image, f"{tag}:latest")
             image.close()
 
-    compare(engine, project, HERE_DOCUMENT, build)
-    written = engine.run("before", ["/usr/local/bin/start"], entrypoint="cat")
+        compare(engine, project, HERE_DOCUMENT, build)
+        written = engine.run("before", ["/usr/local/bin/start"], entrypoint="cat")
     assert written == read.replace("$UNKNOWN", "").replace("${GREETING:-nothing}", "nothing")
 
 
