@@ -120,3 +120,15 @@ def test_a_pin_that_is_left_is_said(image: str, said: str | None, tmp_path: Path
     assert (said or "run on") in description
     assert (" is gone" in description or "its Java was" in description) == (said is not None)
     assert finding["fix"]["applicability"] == "safe"
+
+
+def test_a_pin_behind_a_mirror_is_said_beside_the_other_risk(imgopt: Imgopt, tmp_path: Path) -> None:
+    boot_jar(tmp_path / "app.jar", version="2.7.18", major=52)
+    (tmp_path / "Dockerfile").write_text(
+        "FROM registry.example/library/openjdk:8u181-jdk\n"
+        'COPY app.jar /app.jar\nENTRYPOINT ["java", "-jar", "/app.jar"]\n'
+    )
+    (file,) = imgopt("suggest", "--format", "json", tmp_path).json["files"]
+    fix = next(each for each in file["findings"] if each["rule"] == "jdk-runtime")["fix"]
+    assert (fix["applicability"], "has to exist" in fix["risk"]) == ("unsafe", True)
+    assert "the pin 8u181 is gone" in fix["description"] and "8u191" in fix["description"]

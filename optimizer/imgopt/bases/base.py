@@ -23,7 +23,7 @@ class Base:
     ``has`` and ``lacks`` name commands (``sh bash curl wget find unzip apk apt yum dnf microdnf useradd groupadd
     adduser addgroup busybox gpg git jar javac jcmd jstack jmap jps jstat keytool jfr run-java.sh``) and features
     (``tzdata fontconfig fonts locales ca-certificates coreutils openssl libgcc binutils``, ``awt``: the JVM's AWT and
-    font libraries, ``jmods``: a JDK's packaged modules). What is in neither is not known.
+    font libraries, ``jmods``: a JDK's packaged modules, ``crac``: a build that makes and loads checkpoints). What is in neither is not known.
     """
 
     name: str

@@ -95,6 +95,10 @@ class StagePicture:
         for stage in self.lineage:
             yield from stage.stage.instructions
 
+    def triggers(self) -> tuple[Instruction, ...]:
+        """What runs in builds on this image, and not in this one."""
+        return tuple(instruction for instruction in self.instructions() if instruction.keyword == "ONBUILD")
+
     def last(self, keyword: str) -> Instruction | None:
         found = [instruction for instruction in self.instructions() if instruction.keyword == keyword]
         return found[-1] if found else None

@@ -152,16 +152,23 @@ def _settled(
     opened: list[tuple[Finding, Saving | None]] = []
     spoke = {entry.rule for entry in said if not (isinstance(entry, Declined) and entry.solved_by)}
     for number, (picture, now, latest) in enumerate(later, start=1):
-        if BUILD_TOOLS not in result.applied:
-            result = _joined(result, replace(latest, not_applied=()), now)
-            continue
         shown = partial(_shown_place, rounds, number)
-        new = [entry for entry in findings(now) if entry.rule not in spoke]
+        split = BUILD_TOOLS in result.applied
+        if split:
+            new = [entry for entry in findings(now) if entry.rule not in spoke]
+        else:  # what had to wait until another fix made it possible changes the file, and is told
+            before = {entry.rule for entry in (*findings(said), *(each for each, _ in opened))}
+            new = [
+                entry for entry in findings(now) if entry.rule in latest.applied and entry.rule not in before
+            ]
         _, savings = _weights(picture, new, None, weigher) if new else (None, [])
         opened += [
             (replace(finding_with(finding, shown), line=from_.line, end_line=from_.end_line), saving)
             for finding, saving in zip(new, savings, strict=True)
         ]
+        if not split:
+            result = _joined(result, replace(latest, not_applied=()), now)
+            continue
         spoke |= {finding.rule for finding in new}
         told = tuple(replace(declined_with(entry, shown), line=from_.line) for entry in latest.not_applied)
         result = _joined(result, replace(latest, not_applied=told), now)

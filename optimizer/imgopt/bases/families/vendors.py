@@ -106,7 +106,7 @@ def zulu(base: Base, tag: str) -> Base | None:
     take(words, r"\d+(?:\.\d+)+")
     word = take(words, "jre|jdk")
     headless = take(words, "headless")
-    take(words, "crac")
+    crac = take(words, "crac")
     headless = headless or take(words, "headless")
     take(words, "latest")
     if words or (version is None and tag != "latest"):
@@ -127,7 +127,7 @@ def zulu(base: Base, tag: str) -> Base | None:
         platforms=(AMD64,),
         note="latest names no Java version" if tag == "latest" else None,
     )
-    awt = frozenset() if headless else frozenset({"awt"})
+    more = frozenset({"awt"} if not headless else ()) | frozenset({"crac"} if crac else ())
     lacks = frozenset({"awt"}) if headless else frozenset()
     if os == "alpine":
         home = f"/usr/lib/jvm/zulu{major}" if major else None
@@ -144,7 +144,7 @@ def zulu(base: Base, tag: str) -> Base | None:
         base = replace(base, has=frozenset({"sh", "bash", "yum"}))
     else:
         base = replace(base, has=APT_HAS)
-    return with_java(base, extra=awt, lacks=lacks)
+    return with_java(base, extra=more, lacks=lacks)
 
 
 def liberica(base: Base, tag: str) -> Base | None:
@@ -157,7 +157,7 @@ def liberica(base: Base, tag: str) -> Base | None:
     words = [] if tag == "latest" else tag.split("-")
     version = take(words, r"\d+(?:u\d+)?(?:\.\d+)*")
     build = take(words, r"\d+")
-    take(words, "cds|crac")
+    crac = take(words, "cds|crac") == "crac"
     take(words, r"x86_64|amd64|aarch64|arm64|armhf|armv7l|ppc64le")
     if words or (version is None and tag != "latest"):
         return None
@@ -185,7 +185,8 @@ def liberica(base: Base, tag: str) -> Base | None:
             platforms=BOTH if alpine else (AMD64,),
             env={"LANG": "en_US.UTF-8"},
             has=(ALPINE_HAS if alpine else APT_HAS if os == "debian" else frozenset({"sh", "bash"}))
-            | {"awt"},
+            | {"awt"}
+            | ({"crac"} if crac else frozenset()),
             # The JDK images are jlink results of their own: no jmods.
             lacks=(BARE_ALPINE_LACKS if alpine else frozenset())
             | ({"jmods"} if kind == "jdk" else frozenset())
@@ -203,7 +204,8 @@ def liberica_runtime_container(base: Base, tag: str) -> Base | None:
     if word is None or version is None:
         return None
     build = take(words, r"\d+")
-    while take(words, "crac|cds|slim|stream"):
+    crac = take(words, "crac")
+    while take(words, "cds|slim|stream"):
         pass
     libc = take(words, "musl|glibc")
     if words or libc is None:
@@ -221,6 +223,7 @@ def liberica_runtime_container(base: Base, tag: str) -> Base | None:
             os="alpaquita",
             libc="musl" if libc == "musl" else "glibc",
             platforms=(AMD64,),
+            has=frozenset({"crac"} if crac else ()),
         )
     )
 

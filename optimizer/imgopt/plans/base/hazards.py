@@ -24,6 +24,7 @@ from imgopt.os_packages.commands import MANAGERS, commands_of, package_with
 from imgopt.picture.application import libraries, own_references
 from imgopt.picture.class_archives import brings_archives_alone
 from imgopt.picture.class_paths import code_places, running_options
+from imgopt.picture.java_options import options_of
 from imgopt.picture.scripts import command_text
 from imgopt.plans.base.adapting import first_number
 from imgopt.plans.base.starting import (
@@ -556,6 +557,8 @@ def _flag_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason]:
     if base.vm != target.vm and base.vm is not None and target.vm is not None:
         yield because("certain", "{} runs {}, {} runs {}", base.name, base.vm, target.name, target.vm)
         return
+    if "crac" in base.has and "crac" not in target.has:
+        yield because("certain", "{} can make checkpoints (CRaC), {} cannot", base.name, target.name)
     if base.family == target.family:
         return
     texts: list[tuple[str | Instruction, str]] = [
@@ -566,6 +569,10 @@ def _flag_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason]:
         for flag, vendor in _VENDOR_FLAGS.items():
             if flag in text:
                 yield because("certain", "{} has {}, which only {} understands", where, flag, vendor)
+    for option in options_of(picture, picture.final):
+        for flag, vendor in _VENDOR_FLAGS.items():
+            if option.text.startswith(flag):
+                yield because("certain", "{} has {}, which only {} understands", option.where, flag, vendor)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from imgopt.bases import Base
 
 JDK, GLIBC, RETIRED = "jdk-runtime", "glibc-runtime", "retired-base"
+#: One variable as it is, without a pattern or a default (`${TAG%%-*}` is another word than TAG's value).
+_PLAIN_VARIABLE = re.compile(r"(?P<before>[^$]*)(?P<written>\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+)))[^$]*")
 
 
 @dataclass(frozen=True)
@@ -151,17 +153,18 @@ def _chosen(
     from_edits = _from_edits(picture, target)
     if not from_edits:
         text = picture.final.root.stage.image.text
-        obstacle = because(
-            "certain",
-            "the base comes from a build argument ({}) that other lines use too; change its default by hand",
-            text,
-        )
+        why = "that other lines use too; change its default by hand"
+        if re.search(r"\$\{\w+[^\w}]", text):
+            why = "in a form that is not rewritten; change it by hand"
+        obstacle = because("certain", "the base comes from a build argument ({}) {}", text, why)
         wanted = [rule for rule in _wanted(picture, base) if picture.active(rule, line)]
         return RuntimeChoice(
             None, declined=tuple(Declined(rule, line, obstacle) for rule in wanted), obstacle=obstacle
         )
     left, note = _left(base, target)
-    risk = _risk(base, target, picture.final.root.stage.image.text) or left or doubt
+    risk = _risk(picture, base, target) or left or doubt
+    if risk is left and left is not None:
+        note = ""  # it is the reason; beside another one, which would hide it, it is a note
     level = Applicability.UNSAFE if risk else Applicability.SAFE
     try:
         writing.image(target.name)
@@ -177,9 +180,7 @@ def _chosen(
 
 
 def _left(base: Base, target: Base) -> tuple[Reason | None, str]:
-    """What may be otherwise because a pin is left, and what is said where nothing of it is known to be.
-
-    Whoever pins a release takes no update unasked; a tag without one takes them all."""
+    """What may be otherwise because a pin is left, and what is said of it where it is not the reason itself."""
     from imgopt.bases import changes_since, release_of
 
     release = release_of(base)
@@ -191,7 +192,8 @@ def _left(base: Base, target: Base) -> tuple[Reason | None, str]:
     gone = f"the pin {release} is gone: no image of that release is known to take its place, and the new tag moves with each build"
     if not changes:
         return None, f"; {gone}"
-    return because("certain", "{}; {}", gone, ", ".join(changes)), ""
+    text = f"{gone}; {', '.join(changes)}"
+    return because("certain", "{}", text), f"; {text}"
 
 
 def _alpine_left(base: Base, target: Base) -> str:
@@ -378,9 +380,17 @@ def _hazard(
     return None, tuple(dict.fromkeys(packages)), doubt
 
 
-def _risk(base: Base, target: Base, written: str) -> Reason | None:
+def _risk(picture: Picture, base: Base, target: Base) -> Reason | None:
     from imgopt.bases import mirror_has
 
+    written = picture.final.root.stage.image.text
+    triggers = picture.final.triggers()
+    if triggers:
+        return because(
+            "unseen",
+            "{} acts in images built on this one, which are not there to be read",
+            triggers[0],
+        )
     if base.mirror is not None and target.mirror is not None and not mirror_has(base, target):
         return because(
             "not-known",
@@ -418,12 +428,12 @@ def _from_edit(picture: Picture, target: Base, froms: Sequence[Instruction]) -> 
     given = re.fullmatch(r"([^$]*\$\{(\w+):?-)([^${}]*)(\})([^$]*)", image.text)
     if given is not None and not any(quote in image.text for quote in "\"'"):
         return _default_edit(picture, target, given)
-    match = re.fullmatch(r"([^$]*)(\$\{?(\w+)\}?)([^$]*)", image.text)
+    match = _PLAIN_VARIABLE.fullmatch(image.text)
     if "$" not in image.text:
         return Edit(image.span, target.name)
     if match is None or any(quote in image.text for quote in "\"'"):
         return None
-    before, written, name, _ = match.groups()
+    before, written, name = match["before"], match["written"], match["braced"] or match["bare"]
     value = picture.scope(picture.final.root.stage.from_).get(name)
     tag = target.reference.tag or ""
     if value and before.endswith(":") and re.match(re.escape(value) + r"(?![\w.])", tag):

@@ -491,6 +491,11 @@ def _risk(picture: Picture, artifact: Artifact) -> Reason | None:
         )
     if not artifact.started:
         return because("not-known", "nothing in the Dockerfile shows that `java -jar` starts this jar")
+    triggers = picture.final.triggers()
+    if triggers:
+        return because(
+            "unseen", "{} acts in images built on this one, which may look inside the jar", triggers[0]
+        )
     shared = own_path(picture, artifact.instruction).risk
     return told("not-known", shared) if shared is not None else None
 
