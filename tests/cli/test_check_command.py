@@ -11,7 +11,29 @@ import pytest
 from boot_jar import boot_jar
 
 JDK = 'FROM eclipse-temurin:17-jdk\nCOPY target/app.jar /app.jar\nENTRYPOINT ["java", "-jar", "/app.jar"]\n'
-POM = "<project><modelVersion>4.0.0</modelVersion><groupId>a</groupId><artifactId>app</artifactId><version>1</version></project>\n"
+POM = "<project><modelVersion>4.0.0</modelVersion><groupId>a</groupId><artifactId>app</artifactId><version>1</version><build><finalName>app</finalName></build></project>\n"
+BOOT_POM = """\
+<project>
+  <modelVersion>4.0.0</modelVersion>
+  <parent>
+    <groupId>org.springframework.boot</groupId>
+    <artifactId>spring-boot-starter-parent</artifactId>
+    <version>3.5.4</version>
+  </parent>
+  <groupId>a</groupId>
+  <artifactId>app</artifactId>
+  <version>1</version>
+  <build>
+    <finalName>app</finalName>
+    <plugins>
+      <plugin>
+        <groupId>org.springframework.boot</groupId>
+        <artifactId>spring-boot-maven-plugin</artifactId>
+      </plugin>
+    </plugins>
+  </build>
+</project>
+"""
 BUILT_INSIDE = """\
 FROM maven:3.9-eclipse-temurin-17 AS build
 WORKDIR /src
@@ -62,7 +84,7 @@ def test_a_rewrite_without_the_jar_says_so(project: Path, imgopt: Imgopt) -> Non
     (project / "Dockerfile").write_text(JDK)
     run = imgopt("rewrite", "--in-place", "Dockerfile")
     assert run.code == 0
-    assert "rests on pom.xml, made without target/app.jar, not built yet" in run.err
+    assert "rests on pom.xml and was made without target/app.jar: it is not built yet" in run.err
     boot_jar(project / "target" / "app.jar")
     run = imgopt("rewrite", "--in-place", "Dockerfile")
     assert "rests on target/app.jar" in run.err
@@ -142,3 +164,46 @@ def test_one_file_that_cannot_be_judged_keeps_no_other_from_it(project: Path, im
     assert "Dockerfile would change" not in run.text.replace("other/Dockerfile", "")
     run = imgopt("rewrite", "--check", "--format", "json", ".")
     assert [each["path"] for each in json.loads(run.text)["errors"]] == ["Dockerfile"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [JDK, BUILT_INSIDE],
+    ids=["copied", "built inside"],
+)
+def test_a_place_where_no_build_puts_a_jar_is_not_waited_for(
+    text: str, project: Path, imgopt: Imgopt
+) -> None:
+    (project / "pom.xml").write_text(BOOT_POM)
+    (project / "Dockerfile").write_text(text.replace("target/app.jar", "build/libs/app.jar"))
+    run = imgopt("rewrite", "--check", "Dockerfile")
+    assert run.code == 3
+    assert "build/libs/app.jar, where the build puts no archive" in run.err
+    assert "target/app.jar in its place" in run.err
+    assert "build the jar first" not in run.err
+    assert "not built yet" not in run.err
+    report = json.loads(imgopt("suggest", "--format", "json", "Dockerfile").text)["files"][0]
+    (jar,) = [fact for fact in report["rewrite"]["rests_on"] if fact["kind"] == "jar"]
+    assert jar["instead"].endswith("target/app.jar") and jar["how"] is None
+    text = " ".join(imgopt("suggest", "Dockerfile").text.split())
+    assert "not built yet" not in text
+
+
+def test_one_command_is_named_throughout(project: Path, imgopt: Imgopt) -> None:
+    (project / "pom.xml").unlink()
+    (project / "build.gradle").write_text(
+        "plugins { id 'java'\n id 'org.springframework.boot' version '3.5.4' }\n"
+    )
+    (project / "Dockerfile").write_text(JDK.replace("target/", "build/libs/").replace("app.jar /", "*.jar /"))
+    said = imgopt("suggest", "Dockerfile").text + imgopt("rewrite", "--check", "Dockerfile").err
+    assert said.count("(gradle bootJar)") >= 3
+    assert "gradle build" not in said
+
+
+def test_a_plain_gradle_build_has_no_boot_jar(project: Path, imgopt: Imgopt) -> None:
+    (project / "pom.xml").unlink()
+    (project / "build.gradle").write_text("plugins { id 'java' }\njar.archiveFileName = 'app.jar'\n")
+    (project / "Dockerfile").write_text(JDK.replace("target/", "build/libs/"))
+    said = imgopt("suggest", "Dockerfile").text + imgopt("rewrite", "--check", "Dockerfile").err
+    assert "(gradle build)" in said
+    assert "bootJar" not in said

@@ -104,7 +104,35 @@ def test_what_is_not_known_is_said() -> None:
     assert "at least 65.6 MB" in said
     assert "the base image, RUN in line 3 is unknown" in said
     assert "1 fix needs --unsafe: jdk-runtime" in said
-    assert "no jar is built yet" in " ".join(said.split())
+    assert "no jar was read" in " ".join(said.split())
+
+
+@pytest.mark.parametrize(
+    ("first", "following", "said"),
+    [
+        (3_000_000, 1_000_000, "saves  3.00 MB on the first push, 1.00 MB on each next push (predicted)"),
+        (
+            -1_000_000,
+            1_210_000,
+            "saves  1.21 MB on each next push; costs 1.00 MB on the first push (predicted)",
+        ),
+        (-1_000_000, 0, "costs  1.00 MB on the first push (predicted)"),
+        (None, 0, "saves  an amount that cannot be told here"),
+        (0, 0, ""),
+    ],
+)
+def test_what_a_fix_saves_and_costs(first: int | None, following: int, said: str) -> None:
+    file = samples.textbook()
+    finding, saving = next(each for each in file.findings if each[1] is not None)
+    assert saving is not None
+    saving = replace(
+        saving, first_push_bytes=first, next_push_bytes=following, basis="predicted", platforms=()
+    )
+    text = shown(samples.report(replace(file, findings=((finding, saving),))), width=120)
+    lines = [
+        each.strip() for each in text.splitlines() if each.startswith(("        saves  ", "        costs  "))
+    ]
+    assert lines == ([said] if said else [])
 
 
 def test_a_reason_is_said_once() -> None:

@@ -238,15 +238,16 @@ def _undecided(report: Report) -> list[ImgoptError]:
         missing = file.rewrite.undecided
         if not missing:
             continue
-        how = next((fact.how for fact in missing if fact.how is not None), None)
-        names = ", ".join(fact.what for fact in missing)
-        errors.append(
-            MeasureError(
-                f"whether it would change rests on {names}, which is not built yet",
-                "build the jar first" + (f" ({how})" if how else "") + ", then ask again",
-                path=file.path,
-            )
-        )
+        unbuilt = [fact for fact in missing if fact.instead is None]
+        fact = (unbuilt or missing)[0]
+        if fact.instead is not None:
+            why = f"{fact.what}, where the build puts no archive"
+            hint = f"name {fact.instead} in its place, then ask again"
+        else:
+            why = f"{', '.join(each.what for each in unbuilt)}, which {'is' if len(unbuilt) == 1 else 'are'} not built yet"
+            how = next((f" ({each.how})" for each in unbuilt if each.how is not None), "")
+            hint = f"build the jar first{how}, then ask again"
+        errors.append(MeasureError(f"whether it would change rests on {why}", hint, path=file.path))
     return errors
 
 

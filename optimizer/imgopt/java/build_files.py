@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from imgopt.errors import ContextError
 from imgopt.java.build_facts import BuildFacts
 
 #: What a build of several modules has in the directory above them.
@@ -38,6 +39,37 @@ def read_build_files(
             if (directory / name).is_file():
                 return read_gradle(directory / name, root)
     return None
+
+
+def build_call(directory: Path) -> str:
+    """The command that builds a module's archive; "" where the files do not tell. A wrapper, the nearest, is taken before
+    what has to be installed."""
+    try:
+        directory = directory.resolve()
+        top = repository_of(directory)
+        for above in (directory, *directory.parents):
+            if (above / "mvnw").is_file():
+                return "./mvnw package"
+            if (above / "gradlew").is_file():
+                return f"./gradlew {_gradle_task(directory, top)}"
+            if above == top:
+                break
+        if (directory / "pom.xml").is_file():
+            return "mvn package"
+        if any((directory / name).is_file() for name in ("build.gradle", "build.gradle.kts")):
+            return f"gradle {_gradle_task(directory, top)}"
+    except (OSError, RuntimeError):  # a loop of links
+        pass
+    return ""
+
+
+def _gradle_task(directory: Path, root: Path) -> str:
+    """`build` makes a ``-plain`` archive beside the application's."""
+    try:
+        facts = read_build_files(directory, root, "gradle")
+    except ContextError:
+        facts = None
+    return "build" if facts is not None and facts.repackaged is False else "bootJar"
 
 
 def repository_of(directory: Path) -> Path:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from imgopt.finding import Declined, Finding, Sentence
 from imgopt.scales import BASES, SAYS_SOMETHING, Applicability, Basis, Sum, total
-from imgopt.suggest.result import FileReport
+from imgopt.suggest.result import Fact, FileReport
 from imgopt.units import duration, megabytes
-from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, PushClient
+from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, PushClient, Saving
 
 #: A client that sends this much more than it would need to is worth a warning.
 _MATTERS_BYTES = 1_000_000
@@ -62,6 +62,23 @@ def saved(
     return Saved(difference, before.value, "at least", whole)
 
 
+def saves_or_costs(saving: Saving | None) -> tuple[str, str]:
+    """What a fix saves, and what it costs, behind the word for the first of them; "" without either."""
+    if saving is None:
+        return "saves", ""
+    counts = (
+        (saving.first_push_bytes, "on the first push"),
+        (saving.next_push_bytes, "on each next push"),
+    )
+    saves = ", ".join(f"{megabytes(count)} {when}" for count, when in counts if count and count > 0)
+    costs = ", ".join(f"{megabytes(-count)} {when}" for count, when in counts if count and count < 0)
+    if not (saves or costs):
+        return "saves", "an amount that cannot be told here" if saving.first_push_bytes is None else ""
+    of = f", of {', '.join(saving.platforms)} alone" if saving.platforms else ""
+    said = f"{saves}; costs {costs}" if saves and costs else saves or costs
+    return "saves" if saves else "costs", f"{said} ({saving.basis}{of})"
+
+
 def built_for(file: FileReport) -> str:
     """The platforms that figures are told for, and who says that the image is built for them."""
     told = file.platforms or (file.platform,)
@@ -78,20 +95,28 @@ def rests_on(file: FileReport) -> str:
     """The facts that a rewrite was made from, and those that it had to do without, in a sentence; "" without any."""
     facts = file.rewrite.rests_on
     known = [fact.what for fact in facts if fact.known]
-    missing = [fact.what for fact in facts if not fact.known]
+    missing = [fact for fact in facts if not fact.known]
     said = []
     if known:
         said.append(f"rests on {_listed(known)}")
     if missing:
-        how = next((fact.how for fact in facts if not fact.known and fact.how is not None), None)
-        with_it = (
-            f"; with {'it' if len(missing) == 1 else 'them'} the rewrite may be another one: build first"
-        )
+        said.append(f"was made without {_listed([fact.what for fact in missing])}: {why_missing(missing)}")
+    return " and ".join(said)
+
+
+def why_missing(missing: Sequence[Fact]) -> str:
+    """Of jars that a rewrite was made without: why they are not there, and what would make them known."""
+    misnamed = [fact for fact in missing if fact.instead is not None]
+    said = [f"the build puts none there; name {fact.instead} in its place" for fact in misnamed[:1]]
+    unbuilt = [fact for fact in missing if fact.instead is None]
+    if unbuilt:
+        how = next((f" ({fact.how})" for fact in unbuilt if fact.how is not None), "")
+        it, is_ = ("it", "is") if len(unbuilt) == 1 else ("they", "are")
+        with_it = "it" if len(unbuilt) == 1 else "them"
         said.append(
-            f"made without {_listed(missing)}, not built yet{with_it}"
-            + (f" ({how})" if how is not None else "")
+            f"{it} {is_} not built yet, and with {with_it} the rewrite may be another one; build first{how}"
         )
-    return ", ".join(said)
+    return "; ".join(said)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -85,7 +85,13 @@ def file_object(file: FileReport) -> Object:
             "text": file.rewrite.text,
             "applied": list(file.rewrite.applied),
             "rests_on": [
-                {"kind": fact.kind, "what": fact.what, "known": fact.known, "how": fact.how}
+                {
+                    "kind": fact.kind,
+                    "what": fact.what,
+                    "known": fact.known,
+                    "how": fact.how,
+                    "instead": fact.instead,
+                }
                 for fact in file.rewrite.rests_on
             ],
             "not_applied": [

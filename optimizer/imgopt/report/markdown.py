@@ -18,6 +18,7 @@ from imgopt.report.figures import (
     held_back,
     next_push_saved,
     plural,
+    saves_or_costs,
     seconds_together,
     size_saved,
     sums_of,
@@ -180,11 +181,9 @@ def _findings(file: FileReport, *, alone: bool) -> list[str]:
 
 def _finding(finding: Finding, saving: Saving | None, file: FileReport) -> str:
     text = f"- **{finding.rule}** ({finding.severity.value}), line {finding.line}: {escaped(sentence(finding.message))}."
-    if saving is not None:
-        counts = ((saving.first_push_bytes, "the first push"), (saving.next_push_bytes, "each next push"))
-        said = [f"{megabytes(count)} on {when}" for count, when in counts if count is not None and count > 0]
-        if said:
-            text += f" Saves {', '.join(said)} ({saving.basis})."
+    label, said = saves_or_costs(saving)
+    if said:
+        text += f" {label.capitalize()} {said}."
     fix = finding.fix
     if fix is not None:
         name = "Advice" if fix.applicability is Applicability.MANUAL else f"Fix ({fix.applicability.label})"

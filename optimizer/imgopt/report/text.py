@@ -19,6 +19,7 @@ from imgopt.report.figures import (
     next_push_saved,
     plural,
     rests_on,
+    saves_or_costs,
     seconds_together,
     size_saved,
     sums_of,
@@ -51,7 +52,7 @@ _KINDS = {
 _SOURCES = {
     "jar": "read from the jar",
     "option": "as --spring-boot says",
-    "base image": "from the base image",
+    "base image": "not read",
 }
 
 
@@ -128,7 +129,7 @@ def _file(file: FileReport, view: View, report: Report) -> list[Line]:
         lines += [
             (),
             *wrapped(
-                f"The rewrite {facts}" if facts.startswith("rests") else f"The rewrite is {facts}",
+                f"The rewrite {facts}",
                 view.width,
                 style="dim",
             ),
@@ -182,7 +183,7 @@ def _java(java: JavaInfo | None) -> str:
         return "nothing is known of the application: neither a jar nor a build file was found"
     source = java.source and _SOURCES.get(java.source, f"from {java.source}")
     if java.source and java.source.startswith(("pom.xml", "build.gradle")):
-        source = f"from {java.source}, no jar is built yet"
+        source = f"from {java.source}, no jar was read"
     return f"{', '.join(facts)}{f' ({source})' if source else ''}"
 
 
@@ -212,9 +213,9 @@ def _finding(finding: Finding, saving: Saving | None, file: FileReport, view: Vi
     label = f"{finding.severity.value:<6}"
     lines = [line((label, _SEVERITY[finding.severity]), "  ", (finding.rule, "strong"), "  ", (place, "dim"))]
     lines += wrapped(sentence(finding.message), view.width, first=line(" " * 8), indent=8)
-    said = _saves(saving)
+    label, said = saves_or_costs(saving)
     if said:
-        lines += wrapped(said, view.width, first=line(" " * 8, ("saves  ", "dim")), indent=15)
+        lines += wrapped(said, view.width, first=line(" " * 8, (f"{label:<7}", "dim")), indent=15)
     fix = finding.fix
     if fix is not None:
         text = f"{sentence(fix.description)} ({_trust(finding, file)})"
@@ -234,22 +235,6 @@ def _trust(finding: Finding, file: FileReport) -> str:
     if finding.fix.applicability is Applicability.UNSAFE:
         return f"{label}, applied" if finding.rule in file.rewrite.applied else "needs --unsafe"
     return label
-
-
-def _saves(saving: Saving | None) -> str:
-    if saving is None:
-        return ""
-    parts = []
-    for count, when in (
-        (saving.first_push_bytes, "on the first push"),
-        (saving.next_push_bytes, "on each next push"),
-    ):
-        if count:
-            parts.append(f"{megabytes(count)} {when}" if count > 0 else f"costs {megabytes(-count)} {when}")
-    if parts:
-        of = f", of {', '.join(saving.platforms)} alone" if saving.platforms else ""
-        return f"{', '.join(parts)} ({saving.basis}{of})"
-    return "an amount that cannot be told here" if saving.first_push_bytes is None else ""
 
 
 def _not_applied(file: FileReport, view: View) -> list[Line]:

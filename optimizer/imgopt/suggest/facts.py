@@ -8,11 +8,13 @@ from pathlib import Path
 
 from imgopt.dockerfile import Instruction
 from imgopt.errors import ContextError
+from imgopt.java.build_files import build_call
 from imgopt.picture import Picture
 from imgopt.picture.contents import Layer
 from imgopt.picture.paths import normal
 from imgopt.rule import Rule
 from imgopt.suggest.result import WITHOUT_JAR, Fact
+from imgopt.suggest.unknown import misnamed
 
 
 def facts_of(pictures: Sequence[Picture], rules: Iterable[Rule]) -> tuple[Fact, ...]:
@@ -37,16 +39,22 @@ def facts_of(pictures: Sequence[Picture], rules: Iterable[Rule]) -> tuple[Fact, 
 def _jars(picture: Picture) -> Iterator[Fact]:
     for jar in picture.application_jars:
         yield Fact("jar", _named(picture, Path(jar.path)))
-    missing = dict.fromkeys(_unbuilt(picture))
-    how = _command(picture) if missing else None
-    for name in missing:
-        yield Fact("jar", name, False, how)
+    missing = dict(_unbuilt(picture))
+    for name, instead in missing.items():
+        yield Fact("jar", name, False, None if instead else _command(picture, name), instead)
     if (missing or not picture.application_jars) and picture.build_facts is not None:
         yield Fact("build-file", _named(picture, Path(picture.build_facts.path)))
 
 
-def _unbuilt(picture: Picture) -> Iterator[str]:
-    """The jars that the build takes, or makes itself, and that are not there: as they are named in the context."""
+def _command(picture: Picture, name: str) -> str | None:
+    module = re.sub(r"(^|/)(?:target|build/libs)/[^/]+$", "", name)
+    directory = picture.context.root / module if picture.context is not None else None
+    return (build_call(directory) or None) if directory is not None else None
+
+
+def _unbuilt(picture: Picture) -> Iterator[tuple[str, str | None]]:
+    """The jars that the build takes, or makes itself, and that are not there: as they are named in the context; and where
+    the build puts them, when it puts none there."""
     if picture.context is None:
         return
     for stage in picture.stages:
@@ -57,7 +65,7 @@ def _unbuilt(picture: Picture) -> Iterator[str]:
                 yield from _not_there(picture, layer.instruction)
 
 
-def _made_inside(picture: Picture, layer: Layer) -> Iterator[str]:
+def _made_inside(picture: Picture, layer: Layer) -> Iterator[tuple[str, str | None]]:
     """Jars that a stage builds, of which none is there that was built outside before."""
     flag = layer.instruction.flag("from")
     stages = {name for stage in picture.stages for name in (stage.name.lower(), str(stage.index))}
@@ -71,10 +79,10 @@ def _made_inside(picture: Picture, layer: Layer) -> Iterator[str]:
         if made is not None and picture.built_before(source) is None:
             module = made[1] or ""
             there = picture.context is not None and (picture.context.root / module).is_dir()
-            yield (module if there else "") + made[2]
+            yield (module if there else "") + made[2], misnamed(picture).get((layer.instruction, source))
 
 
-def _not_there(picture: Picture, copy: Instruction) -> Iterator[str]:
+def _not_there(picture: Picture, copy: Instruction) -> Iterator[tuple[str, str | None]]:
     from imgopt.build_context.tree import resolve
     from imgopt.java.building import is_output
 
@@ -90,7 +98,7 @@ def _not_there(picture: Picture, copy: Instruction) -> Iterator[str]:
         except ContextError:
             continue  # it is there, and cannot be copied
         if is_jar and not there:
-            yield normal("/" + source).lstrip("/")
+            yield normal("/" + source).lstrip("/"), misnamed(picture).get((copy, source))
 
 
 def _named(picture: Picture, path: Path) -> str:
@@ -100,29 +108,3 @@ def _named(picture: Picture, path: Path) -> str:
         return path.resolve().relative_to(root.resolve()).as_posix()
     except (OSError, RuntimeError, ValueError):
         return path.name
-
-
-#: What builds the jar, by the file that says so; a wrapper is taken before what has to be installed.
-_COMMANDS = (
-    ("mvnw", "./mvnw package"),
-    ("gradlew", "./gradlew build"),
-    ("pom.xml", "mvn package"),
-    ("build.gradle", "gradle build"),
-    ("build.gradle.kts", "gradle build"),
-)
-
-
-def _command(picture: Picture) -> str | None:
-    """The command that builds the project, from the nearest directory that has one, up to the context's parents."""
-    assert picture.context is not None
-    try:
-        root = picture.context.root.resolve()
-        for directory in (root, *root.parents[:3]):
-            for name, command in _COMMANDS:
-                if (directory / name).is_file():
-                    return command
-            if (directory / ".git").exists():
-                break
-    except (OSError, RuntimeError):
-        return None
-    return None

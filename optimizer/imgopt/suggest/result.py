@@ -50,12 +50,14 @@ WITHOUT_JAR = frozenset({"package-cache", "recommended-packages", "developer-fil
 @dataclass(frozen=True)
 class Fact:
     """``what``: a path below the context, or the line of a file. ``known`` is False for a jar that is not built yet;
-    ``how`` is the command that builds it, where one can be told."""
+    ``how`` is the command that builds it, where one can be told. ``instead``: where the build puts one, when it puts none
+    there."""
 
     kind: Literal["jar", "build-file", "script", "platforms", "base"]
     what: str
     known: bool = True
     how: str | None = None
+    instead: str | None = None
 
 
 @dataclass(frozen=True)

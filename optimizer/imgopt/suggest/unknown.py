@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from imgopt.dockerfile import expand
 from imgopt.dockerfile.faults import first_fault
 from imgopt.errors import ContextError
-from imgopt.finding import Reason, Word, because
+from imgopt.finding import Reason, because
+from imgopt.java.build_files import build_call
 from imgopt.java.building import BUILD_FILES, is_output
 from imgopt.picture import once
 from imgopt.picture.paths import join, normal
@@ -176,15 +177,13 @@ def _missing(picture: Picture, copies: Sequence[_Copy]) -> Iterator[Reason]:
         for _, source in copy.sources:
             if source is None or _ADDRESS.match(source):
                 continue
-            if copy.origin is not None:
-                yield from _misplaced(copy, copy.origin, source)
+            elsewhere = _elsewhere(picture, copy, source)
+            if elsewhere is not None:
+                yield _told_elsewhere(copy, source, elsewhere)
             elif copy.from_context and context is not None and not is_there(context, source):
-                if _module_of(source) is not None:
-                    elsewhere, command = _unbuilt(context, copy, source)
-                    if elsewhere is not None:
-                        yield elsewhere
-                    else:
-                        unbuilt.setdefault(command, []).append((copy, source))
+                module = _module_of(source)
+                if module is not None:
+                    unbuilt.setdefault(build_call(context.root / module), []).append((copy, source))
                 elif not _may_be_missing(context, copy, source):
                     plain.append((copy, source))
     for command, group in unbuilt.items():
@@ -217,6 +216,26 @@ def _missing(picture: Picture, copies: Sequence[_Copy]) -> Iterator[Reason]:
                 why,
                 what,
             )
+
+
+def _told_elsewhere(copy: _Copy, source: str, elsewhere: _Elsewhere) -> Reason:
+    if elsewhere.by is None:
+        return because(
+            "not-known",
+            "{} copies {}, which is not there; {} is: name that one",
+            copy.instruction,
+            source,
+            elsewhere.named,
+        )
+    return because(
+        "not-known",
+        "{} copies {}{}, where the build puts no archive: {} makes {}; name that one",
+        copy.instruction,
+        source,
+        f" from stage {copy.origin.name}" if copy.origin is not None else "",
+        elsewhere.by,
+        elsewhere.named,
+    )
 
 
 def _some(group: Sequence[tuple[_Copy, str]]) -> str:
@@ -265,24 +284,6 @@ class _Project:
         except ContextError:
             return None
 
-    @property
-    def command(self) -> str:
-        """What builds it, as far as the files say."""
-        from imgopt.java.build_files import repository_of
-
-        directory = self.directory.resolve()
-        top = repository_of(directory)
-        for above in (directory, *directory.parents):
-            for wrapper, call in (("mvnw", "./mvnw package"), ("gradlew", "./gradlew bootJar")):
-                if (above / wrapper).is_file():
-                    return call
-            if above == top:
-                break
-        if (directory / "pom.xml").is_file():
-            return "mvn package"
-        gradle = any((directory / name).is_file() for name in ("build.gradle", "build.gradle.kts"))
-        return "gradle bootJar" if gradle else ""
-
     def makes(self, facts: BuildFacts) -> str:
         """The archive, or the pattern of its place where the name is not known."""
         # a checkout's directory, which names a project of Gradle's that does not, is another one in the image
@@ -295,10 +296,6 @@ class _Project:
         )
 
 
-def _elsewhere(template: str, *values: Word) -> tuple[Reason, str]:
-    return because("not-known", template, *values), ""
-
-
 def _module_of(source: str) -> str | None:
     """The module whose build writes a source; None where it lies where no build writes."""
     parts = normal("/" + source)[1:].split("/")
@@ -306,39 +303,61 @@ def _module_of(source: str) -> str | None:
     return None if at is None else "/".join(parts[:at])
 
 
-def _unbuilt(context: Context, copy: _Copy, source: str) -> tuple[Reason | None, str]:
-    """What a build on this machine would make: where it is or comes to instead, if it is an archive and not there; and
-    the command that builds."""
+@dataclass(frozen=True)
+class _Elsewhere:
+    """Where a build leaves the archive: ``places`` are there, or come there as the build file ``by`` says."""
+
+    places: tuple[str, ...]
+    by: str | None
+
+    @property
+    def named(self) -> str:
+        return " and ".join(self.places[:_MOST_NAMED])
+
+
+@once
+def misnamed(picture: Picture) -> Mapping[tuple[Instruction, str], str]:
+    """COPY sources that name a place where the build puts no archive, by their instruction, and where it puts it."""
+    found = {}
+    for stage in picture.stages:
+        for copy in _copies(picture, stage):
+            for _, source in copy.sources:
+                place = _elsewhere(picture, copy, source) if source is not None else None
+                if place is not None and source is not None:
+                    found[copy.instruction, source] = place.named
+    return found
+
+
+def _elsewhere(picture: Picture, copy: _Copy, source: str) -> _Elsewhere | None:
+    from imgopt.build_context.tree import is_there
+
+    if _ADDRESS.match(source):
+        return None
+    if copy.origin is not None:
+        return _misplaced(copy.origin, source)
+    context = picture.context
+    if not copy.from_context or context is None or is_there(context, source) or _module_of(source) is None:
+        return None
+    return _unbuilt(context, copy, source)
+
+
+def _unbuilt(context: Context, copy: _Copy, source: str) -> _Elsewhere | None:
+    """What a build on this machine would make, where it lies or comes to elsewhere."""
+    if not is_output(normal("/" + source)):
+        return None
     module = _module_of(source) or ""
     project = _Project(module, context.root / module)
-    facts = project.facts if project.directory.is_dir() and is_output(normal("/" + source)) else None
+    facts = project.facts if project.directory.is_dir() else None
     if facts is not None and facts.packaging == "pom":
         modules = _modules_that_run(project, facts)
         if modules:
-            return _elsewhere(
-                "{} copies {}, where the build puts no archive: {} makes {}; name that one",
-                copy.instruction,
-                source,
-                Path(facts.path).name,
-                " and ".join(modules[:_MOST_NAMED]),
-            )
-    beside = _others_there(context, copy, module) if is_output(normal("/" + source)) else None
+            return _Elsewhere(tuple(modules), Path(facts.path).name)
+    beside = _others_there(context, copy, module)
     if beside:
-        return _elsewhere(
-            "{} copies {}, which is not there; {} is: name that one",
-            copy.instruction,
-            source,
-            beside,
-        )
+        return _Elsewhere((beside,), None)
     if facts is not None and facts.packaging != "pom" and not _same_place(source, project.makes(facts)):
-        return _elsewhere(
-            "{} copies {}, where the build puts no archive: {} makes {}; name that one",
-            copy.instruction,
-            source,
-            Path(facts.path).name,
-            project.makes(facts),
-        )
-    return None, project.command
+        return _Elsewhere((project.makes(facts),), Path(facts.path).name)
+    return None
 
 
 def _modules_that_run(project: _Project, facts: BuildFacts) -> list[str]:
@@ -388,25 +407,15 @@ def _projects_in(stage: StagePicture) -> list[_Project]:
     return list(found.values())
 
 
-def _misplaced(copy: _Copy, stage: StagePicture, source: str) -> Iterator[Reason]:
-    """A COPY from a stage that names a place where the build there puts no archive."""
+def _misplaced(stage: StagePicture, source: str) -> _Elsewhere | None:
+    """Where the build of a stage puts the archive, when a COPY from there names another place."""
     path = normal("/" + source)
     if not is_output(path) or stage.content.matching(path):
-        return
+        return None
     made = _made_in(stage)
-    if made is None:
-        return
-    project, facts = made
-    if not _same_place(path, project.makes(facts)):
-        yield because(
-            "not-known",
-            "{} copies {} from stage {}, where the build puts no archive: {} makes {}; name that one",
-            copy.instruction,
-            source,
-            stage.name,
-            Path(facts.path).name,
-            project.makes(facts),
-        )
+    if made is None or _same_place(path, made[0].makes(made[1])):
+        return None
+    return _Elsewhere((made[0].makes(made[1]),), Path(made[1].path).name)
 
 
 def _made_in(stage: StagePicture) -> tuple[_Project, BuildFacts] | None:
@@ -518,17 +527,13 @@ def _archive(picture: Picture, named: set[Instruction]) -> Iterator[Reason]:
                 "not-known", "{} fetches {}, and what that holds is not known", artifact.instruction, name
             )
         return  # else that it is not there, or is several, was told
-    command = ""
-    if picture.context is not None:
-        project = _Project("", _directory_of(picture, picture.context.root))
-        command = f" ({project.command})" if project.command else ""
+    command = build_call(_directory_of(picture, picture.context.root)) if picture.context is not None else ""
     yield because(
         "not-known",
-        "{} copies {}, which the image builds, so what it holds and weighs is not known; build it here first{}, too, and it "
-        "is read",
+        "{} copies {}, which the image builds, so what it holds and weighs is not known; build it here, too{}, and it is read",
         artifact.instruction,
         name,
-        command,
+        f" ({command})" if command else "",
     )
 
 
