@@ -42,7 +42,7 @@ def project(app: Callable[..., Path], tmp_path: Path) -> Path:
     return root
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def two(bases: Bases) -> None:
     """Temurin 17 as it is published: the JDK and the JRE on Ubuntu for both platforms, on Alpine for amd64 alone."""
     two_platforms.provide(bases, "eclipse-temurin:17-jdk", ("amd64", "arm64"))
@@ -52,6 +52,38 @@ def two(bases: Bases) -> None:
 
 def with_workflow(project: Path) -> None:
     (project / ".github" / "workflows" / "image.yml").write_text(WORKFLOW)
+
+
+def test_buildkit_builds_the_rewrite_for_every_platform_of_the_workflow(
+    project: Path, two: None, buildkit: Builder, imgopt: Imgopt, tmp_path: Path
+) -> None:
+    dockerfile = project / "Dockerfile"
+    one = imgopt("rewrite", dockerfile).text
+    assert "17-jre-alpine" in one
+    with_workflow(project)
+    both = imgopt("rewrite", dockerfile).text
+    before = imgopt("suggest", "--format", "json", "--engine", "buildkit", dockerfile).json["files"][0]
+    (project / "Dockerfile.one").write_text(one)
+    (project / "Dockerfile.both").write_text(both)
+    with buildkit.open() as engine:
+        with pytest.raises(BuildError, match="no match for platform in manifest"):
+            engine.build(BuildRequest(project, project / "Dockerfile.one", platform=BOTH), "one")
+        built = engine.build(BuildRequest(project, project / "Dockerfile.both", platform=BOTH), "both")
+        with tarfile.open(built.reference) as archive:
+            archive.extractall(tmp_path / "layout", filter="data")
+    layers = two_platforms.layers_of(tmp_path / "layout")
+    assert list(layers) == ["linux/amd64", "linux/arm64"]
+    assert before["platforms"] == list(layers)
+    # what is predicted to be one blob for both is one
+    image = before["prediction"]["after"]
+    own = [layer for layer in image["layers"] if not layer["from_base"]]
+    elsewhere = {layer["instruction"].removesuffix(" (linux/arm64)") for layer in image["elsewhere"]}
+    there = {digest for digest, _ in layers["linux/arm64"]}
+    shared = [digest in there for digest, _ in layers["linux/amd64"][-len(own) :]]
+    for layer, same in zip(own, shared, strict=True):
+        assert same or layer["instruction"] in elsewhere, layer
+    kept = [layer for layer in own if layer["instruction"] not in elsewhere]
+    assert sum(layer["compressed_bytes"] for layer in kept) > 40_000_000  # the libraries
 
 
 def test_where_a_copy_puts_a_file_decides_whether_platforms_share_its_layer(
