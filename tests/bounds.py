@@ -27,7 +27,7 @@ def bounded(
         [sys.executable, "-m", "imgopt", *map(str, arguments)],
         cwd=directory,
         env={**os.environ, "NO_COLOR": "1", "MALLOC_ARENA_MAX": "2", **(environment or {})},
-        preexec_fn=limit,  # noqa: PLW1509
+        preexec_fn=limit,
         timeout=FOR_EVER,
         capture_output=True,
         text=True,

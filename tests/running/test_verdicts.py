@@ -196,6 +196,46 @@ def test_java_that_did_not_tell_in_time(seen: Any) -> None:
     assert seen(UP, UP, java=None).alike is True  # there is none: no time ran out
 
 
+class _HangingJava(_Runner):
+    asked = 0
+
+    def start(self, reference: str, request: RunRequest) -> _Container:
+        if not request.entrypoint:
+            return super().start(reference, request)
+        self.asked += 1
+        container = _Container(self.now, 0)
+        container.wait = lambda seconds: None  # type: ignore[attr-defined]
+        return container
+
+
+def test_a_java_that_hangs_is_waited_for_once_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(observing, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=now.append))
+    runner = _HangingJava(now, {"before": NEVER, "after": NEVER})
+    said: list[str] = []
+
+    class _Enough(Exception):
+        pass
+
+    def tell(text: str) -> None:
+        said.append(text)
+        if text.startswith("starting"):
+            raise _Enough
+
+    with pytest.raises(_Enough):
+        compare_running(
+            cast(Runner, runner),
+            *(replace(SUBJECT, reference=name) for name in ("before", "after")),
+            RunOptions(),
+            tell,
+        )
+    assert runner.asked == 1
+    assert said[:2] == [
+        "asking the original for its Java (180 s at most)",
+        "java -version of the original was not done within 180 s",
+    ]
+
+
 def test_outputs_that_vary_by_themselves(seen: Any) -> None:
     other = replace(DONE, log="rows: 6", seconds=3000.0)
     assert seen([DONE, other], [other, DONE]).alike is True  # however long a run takes

@@ -145,12 +145,16 @@ def compare_running(
     EngineError when the engine fails; an image that does not start, in contrast, is a result.
     """
     tell = progress or (lambda text: None)
-    tell("asking both images for their Java")
     granted = max(JAVA_SECONDS, options.start_seconds)
-    checks = [
-        *compare_configs(before.config, after.config),
-        *_java(java_of(runner, before, granted), java_of(runner, after, granted), granted),
-    ]
+    tell(f"asking the original for its Java ({granted:g} s at most)")
+    java = java_of(runner, before, granted)
+    later: _JavaOrNot = None
+    if java == "late":  # without it there is nothing to compare with
+        tell(f"java -version of the original was not done within {granted:g} s")
+    else:
+        tell(f"asking the rewrite for its Java ({granted:g} s at most)")
+        later = java_of(runner, after, granted)
+    checks = [*compare_configs(before.config, after.config), *_java(java, later, granted)]
     tell("starting the original")
     first = observe(runner, before, options)
     tell("starting the rewrite")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from imgopt.engines.engine import EngineError
+from imgopt.files.documents import parsed_json
 from imgopt.text.quoting import typed
 from imgopt.user_directories import home
 
@@ -54,7 +54,7 @@ def find() -> Endpoint:
 
 def _current_context() -> str:
     try:
-        config = json.loads((config_directory() / "config.json").read_text("utf-8"))
+        config = parsed_json((config_directory() / "config.json").read_text("utf-8"))
     except (OSError, ValueError):
         return ""
     name = config.get("currentContext") if isinstance(config, dict) else None
@@ -66,7 +66,7 @@ def _from_context(name: str, source: str) -> Endpoint:
     folder = hashlib.sha256(name.encode()).hexdigest()
     meta = store / "meta" / folder / "meta.json"
     try:
-        endpoint = json.loads(meta.read_text("utf-8"))["Endpoints"]["docker"]
+        endpoint = parsed_json(meta.read_text("utf-8"))["Endpoints"]["docker"]
         host = str(endpoint["Host"])
         skip = bool(endpoint.get("SkipTLSVerify"))
     except FileNotFoundError as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from imgopt.errors import InputError, UsageError
+from imgopt.files.documents import parsed_json
 from imgopt.files.opening import read_file
 from imgopt.gate.subject import Subject
 from imgopt.text.spelling import choose_from
@@ -62,7 +63,7 @@ def load(path: str) -> Baseline:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"the baseline cannot be read: {reason}", "check the path", path=path) from error
     try:
-        document = json.loads(data)
+        document = parsed_json(data)
         if document["imgopt_baseline"] != VERSION:
             raise InputError(
                 f"it is a baseline of version {document['imgopt_baseline']!r}",

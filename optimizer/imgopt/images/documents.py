@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from imgopt.errors import InputError
+from imgopt.files.documents import parsed_json
 from imgopt.images.model import Descriptor, Image, ImageLayer
 from imgopt.images.stores import Store
 from imgopt.images.streams import check_digest
@@ -38,7 +38,7 @@ PLAIN_TYPES = frozenset(
 def parsed(data: bytes, label: str) -> Any:
     """JSON of any shape. InputError where it is none."""
     try:
-        return json.loads(data)
+        return parsed_json(data)
     except (ValueError, RecursionError) as error:
         raise InputError(f"it holds no JSON ({error})", "the archive is damaged", path=label) from error
 

@@ -310,7 +310,7 @@ class _Module:
             import tomli as tomllib
         try:
             return tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError):
+        except (ValueError, RecursionError):  # also of a number that Python does not read
             return {}
 
     def _catalogue_version(self, entry: Any) -> str | None:

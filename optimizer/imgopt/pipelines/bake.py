@@ -6,12 +6,12 @@ function is not known.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from imgopt.errors import ImgoptError
+from imgopt.files.documents import parsed_json
 from imgopt.pipelines.yaml_tree import documents
 
 _TOKEN = re.compile(
@@ -61,7 +61,7 @@ def hcl_targets(text: str) -> list[Target]:
 def json_targets(text: str) -> list[Target]:
     """The same of a bake file in JSON."""
     try:
-        described = json.loads(text).get("target", {})
+        described = parsed_json(text).get("target", {})
         targets = {
             str(name): _Block(str(name), 1, {key: _strings(value) for key, value in values.items()})
             for name, values in described.items()

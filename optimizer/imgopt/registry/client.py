@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 from imgopt import __version__
+from imgopt.files.documents import parsed_json
 from imgopt.registry.auth import Authority, parse_challenge
 from imgopt.registry.credentials import Credentials, credentials_for
 from imgopt.registry.errors import Interrupted, RegistryError, reason
@@ -718,7 +718,7 @@ def _answer(response: requests.Response) -> Answer:
 
 def _object(body: bytes) -> Mapping[str, Any]:
     try:
-        document = json.loads(body)
+        document = parsed_json(body)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
@@ -729,7 +729,7 @@ def _object(body: bytes) -> Mapping[str, Any]:
 def _said(answer: Answer, secrets: Sequence[str] = ()) -> str:
     """The registry's own message, if it has the usual form; nothing of one that repeats a secret."""
     try:
-        first = json.loads(answer.body)["errors"][0]
+        first = parsed_json(answer.body)["errors"][0]
         text = str(first.get("message") or first.get("code") or "")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         return ""

@@ -6,7 +6,6 @@ The docker SDK reads Docker's (auths, credsStore, credHelpers); Podman's auth.js
 from __future__ import annotations
 
 import base64
-import json
 import os
 import warnings
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from imgopt.errors import InputError
+from imgopt.files.documents import parsed_json
 from imgopt.files.opening import read_file
 from imgopt.registry.errors import RegistryError
 from imgopt.registry.target import Target
@@ -71,7 +71,7 @@ def _from_docker(target: Target) -> Credentials | None:
         if "InvalidConfig" in type(error).__name__:
             raise InputError("Docker's config.json is malformed", "mend it, or log in again") from None
         raise _helper_failed("Docker's config.json", error, target) from None
-    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError):
         # the exception's text may hold the credentials
         raise InputError(
             f"Docker's config.json holds no readable credentials for {target.name}",
@@ -120,7 +120,7 @@ def _podman_files() -> Iterator[Path]:
 def _from_file(path: Path, target: Target) -> Credentials | None:
     """Entries may name a repository or a part of it: the longest that fits counts."""
     try:
-        document = json.loads(read_file(path, _MOST_BYTES))
+        document = parsed_json(read_file(path, _MOST_BYTES))
         auths, helpers = document.get("auths") or {}, document.get("credHelpers") or {}
         helper = helpers.get(target.name)
         auths.keys()
@@ -156,7 +156,7 @@ def _from_helper(program: str, path: Path, target: Target) -> Credentials | None
             entry = BoundedAuthConfig({"credsStore": program}).resolve_authconfig(target.name) or {}
     except DockerException as error:
         raise _helper_failed(str(path), error, target) from None
-    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError):
         raise InputError(
             f"what the credential helper gives for {target.name} cannot be read",
             "log in again",

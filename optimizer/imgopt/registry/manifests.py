@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from imgopt.errors import MeasureError
+from imgopt.files.documents import parsed_json
 from imgopt.images.documents import DIGEST
 from imgopt.images.layout import matches
 from imgopt.images.model import Descriptor, Image
@@ -186,7 +187,7 @@ def _pairs(client: Client, repository: str, manifest: Manifest) -> list[tuple[st
     layers, config = manifest.document.get("layers"), manifest.document.get("config")
     if not isinstance(layers, list) or not isinstance(config, dict):
         return []
-    document = json.loads(client.blob(repository, str(config.get("digest"))))
+    document = parsed_json(client.blob(repository, str(config.get("digest"))))
     diff_ids = document["rootfs"]["diff_ids"] if isinstance(document, dict) and "rootfs" in document else []
     if len(diff_ids) != len(layers):
         return []
@@ -216,7 +217,7 @@ def _fits(place: object, platform: str) -> bool:
 def missing_blobs(answer: Answer) -> set[str] | None:
     """The digests that a registry lacks of a manifest which it refuses for that; None where it refuses it for more."""
     try:
-        errors = json.loads(answer.body)["errors"]
+        errors = parsed_json(answer.body)["errors"]
         codes = {str(each["code"]) for each in errors}
         text = json.dumps([each.get("detail") for each in errors]) + " ".join(
             str(each.get("message")) for each in errors

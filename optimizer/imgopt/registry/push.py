@@ -22,7 +22,6 @@ the same.
 from __future__ import annotations
 
 import hashlib
-import json
 import struct
 import tempfile
 import time
@@ -34,6 +33,7 @@ from typing import IO, Any, BinaryIO, Protocol, cast
 
 from imgopt.bases.reference import parse_reference
 from imgopt.errors import InputError, MeasureError, UsageError
+from imgopt.files.documents import parsed_json
 from imgopt.images.documents import DIGEST
 from imgopt.images.model import Descriptor, Image, ImageLayer, OpenImage
 from imgopt.registry.client import INDEXES, Access, Manifest, connected, push, stored
@@ -248,7 +248,7 @@ def _base_names(image: Image) -> Iterator[str]:
     labels = config.get("Labels") if isinstance(config, dict) else None
     annotations = None
     with suppress(ValueError, RecursionError, AttributeError):
-        annotations = json.loads(image.manifest_bytes or b"{}").get("annotations")
+        annotations = parsed_json(image.manifest_bytes or b"{}").get("annotations")
     for each in (labels, annotations):
         name = each.get("org.opencontainers.image.base.name") if isinstance(each, dict) else None
         if isinstance(name, str):

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from imgopt.errors import InputError
+from imgopt.files.documents import parsed_json
 from imgopt.files.opening import read_file
 from imgopt.registry.siblings import MOST_SIBLINGS
 from imgopt.registry.target import Target, parse_target
@@ -62,7 +63,7 @@ def _repository(name: str) -> str:
 
 def _read(file: Path) -> list[str]:
     try:
-        names = json.loads(read_file(file, _MOST_BYTES))
+        names = parsed_json(read_file(file, _MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return []
     return [each for each in names if isinstance(each, str)] if isinstance(names, list) else []

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from imgopt.files.documents import parsed_json
 from imgopt.files.opening import read_file
 from imgopt.registry.errors import Interrupted, RegistryError
 from imgopt.user_directories import cache
@@ -49,7 +50,7 @@ class Notes:
     def load(self) -> Session | None:
         """None when there is none, or it cannot be read, or it is of something else."""
         try:
-            session = Session(**json.loads(read_file(self._file, _MOST_BYTES)))
+            session = Session(**parsed_json(read_file(self._file, _MOST_BYTES)))
         except (OSError, ValueError, TypeError, RecursionError):
             return None
         same = (session.registry, session.repository, session.digest) == self._what

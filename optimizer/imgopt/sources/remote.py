@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from imgopt.errors import InputError, MeasureError
+from imgopt.files.documents import parsed_json
 from imgopt.images import documents as doc
 from imgopt.images.layout import Found, find_manifest, find_manifests
 from imgopt.images.model import Descriptor, OpenImage
@@ -156,7 +157,7 @@ class Registry:
         """Remembers a manifest or index, and what it names."""
         self._files[_BLOBS + digest.removeprefix("sha256:")] = data
         try:
-            document = json.loads(data)
+            document = parsed_json(data)
         except (ValueError, RecursionError):
             return  # who reads it says so
         if not isinstance(document, dict):
