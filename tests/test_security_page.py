@@ -10,14 +10,14 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "SECURITY.md").read_text()
 
 
-def tests_of(text: str) -> list[tuple[str, str]]:
+def named_in(text: str) -> list[tuple[str, str]]:
     return re.findall(r"`(tests/[\w/.-]+\.py)::(\w+)`", text)
 
 
 def missing(text: str) -> list[str]:
     """The tests that the text names and that are not there."""
     found = []
-    for path, name in tests_of(text):
+    for path, name in named_in(text):
         file = ROOT / path
         functions = (
             {each.name for each in ast.parse(file.read_text()).body if isinstance(each, ast.FunctionDef)}
@@ -38,7 +38,7 @@ def test_every_row_names_one() -> None:
     rows = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| it tries")]
     assert len(rows) > 20
     for row in rows:
-        assert tests_of(row.split(" | ")[-1]), row
+        assert named_in(row.split(" | ")[-1]), row
 
 
 def test_it_speaks_of_everything_that_is_read() -> None:
