@@ -3,8 +3,10 @@
  *
  *   imgoptGate image: 'registry.example/team/orders', tag: env.BUILD_NUMBER, context: 'orders', maxSize: '200MB'
  *
- * image           where the image goes, without a tag (needed)
- * tag             its tag                                                              [latest]
+ * image           where the image goes (needed), with its tag or without
+ * tag             its tag                                                              [that of image, or latest]
+ * name            what reports, the baseline and the tar (NAME.tar) call it: two images of a build that end with the same
+ *                 name need one each                                                   [the last part of image]
  * context         directory of the build, below the workspace                          [.]
  * dockerfile      below the context                                                    [Dockerfile]
  * budgets         options of `imgopt gate`, e.g. [maxLayer: '80MB', forbid: 'jdk']; maxSize, maxNextPush, baseline and
@@ -21,9 +23,12 @@
  * tries           a push that breaks off goes on where it was                          [3]
  * executor        the executor                                                         [/kaniko/executor]
  */
+@groovy.transform.Field
+Map TARGETS = [:] // what each tar of this build is for: a build has one instance of this step
+
 def call(Map given) {
     Map defaults = [
-        tag: 'latest', context: '.', dockerfile: 'Dockerfile', budgets: [:], buildArgs: [:], siblings: [], push: true, lock: 'registry',
+        tag: null, name: null, context: '.', dockerfile: 'Dockerfile', budgets: [:], buildArgs: [:], siblings: [], push: true, lock: 'registry',
         buildLock: "imgopt-kaniko-${env.NODE_NAME}".toString(), tries: 3, kanikoContainer: 'kaniko', imgoptContainer: 'imgopt', executor: '/kaniko/executor'
     ]
     Map gateOptions = [
@@ -42,12 +47,32 @@ def call(Map given) {
         }
     }
     if (!given.image) {
-        error 'imgoptGate: image is missing: where the image goes, without a tag'
+        error 'imgoptGate: image is missing: where the image goes'
     }
 
-    String name = settings.image.tokenize('/').last()
+    String image = given.image.toString()
+    String last = image.substring(image.lastIndexOf('/') + 1)
+    if (last.contains('@')) {
+        error "imgoptGate: ${image} has a digest, which an image has only once it is built: give a tag"
+    }
+    if (last.contains(':')) {
+        if (given.tag) {
+            error "imgoptGate: ${image} has a tag, and tag: '${given.tag}' is another one: give it once"
+        }
+        settings.tag = last.substring(last.indexOf(':') + 1)
+        image = image.substring(0, image.lastIndexOf(':'))
+        last = last.substring(0, last.indexOf(':'))
+    }
+    String name = settings.name ?: last
+    if (!name || name.contains('/')) {
+        error "imgoptGate: ${image} has no name, or one that is no file's: ${name}"
+    }
+    String target = "${image}:${settings.tag ?: 'latest'}"
+    if (TARGETS.get(name, target) != target) {
+        error "imgoptGate: ${TARGETS[name]} and ${target} of this build would both be ${name}.tar: give one of them a name"
+    }
     List environment = [
-        "IMGOPT_TARGET=${settings.image}:${settings.tag}",
+        "IMGOPT_TARGET=${target}",
         "IMGOPT_NAME=${name}",
         "IMGOPT_TAR=${name}.tar",
         "IMGOPT_CONTEXT=${settings.context}",

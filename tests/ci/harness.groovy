@@ -1,6 +1,7 @@
 // parse FILE...: parses to the conversion phase; for each file a line "file", then its string constants in base64.
-// run FILE KEY=VALUE...: calls the step of a shared library with these settings; Jenkins' own steps are stood in for,
-// because there is no Jenkins here: `sh` runs a real shell, the others are printed.
+// run FILE KEY=VALUE... [+ KEY=VALUE...]: calls the step of a shared library with these settings, and once more with those
+// behind each +; Jenkins' own steps are stood in for, because there is no Jenkins here: `sh` runs a real shell, the others
+// are printed.
 // pipeline JENKINSFILE STEP KEY=VALUE...: runs a declarative pipeline that calls the step, with these settings beside its
 // own. What Jenkins runs at the same time runs one after the other here, each in the printed lines of its branch.
 import org.codehaus.groovy.ast.CodeVisitorSupport
@@ -46,7 +47,9 @@ def settingsOf(List<String> pairs) {
 def run(String path, List<String> pairs) {
     def script = new GroovyShell().parse(new File(path))
     standIn(script)
-    told { script.call(settingsOf(pairs)) }
+    def calls = [[]]
+    pairs.each { it == '+' ? calls << [] : calls.last().add(it) }
+    told { calls.each { script.call(settingsOf(it)) } }
 }
 
 def pipeline(String path, String stepPath, List<String> pairs) {

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -170,3 +171,31 @@ def test_templates_fit_their_schemas(path: str, arguments: tuple[str, ...], tmp_
     broken = text.replace("using: composite", "using: compost").replace("retry: 2", "retry: often")
     (tmp_path / Path(path).name).write_text(broken)
     assert checked(tmp_path / Path(path).name) == 1
+
+
+# what the README shows
+
+
+def readme(language: str, holding: str) -> str:
+    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (found,) = [block for block in blocks if holding in block]
+    return found
+
+
+def test_the_readmes_workflow_is_one_and_installs_what_it_runs(tmp_path: Path) -> None:
+    pytest.importorskip("check_jsonschema")
+    job = {"runs-on": "ubuntu-24.04", **yaml.safe_load(readme("yaml", "gate: image.tar"))}
+    workflow = tmp_path / "workflow.yml"
+    workflow.write_text(yaml.safe_dump({"on": "push", "jobs": {"size": job}}))
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
+    done = subprocess.run([*command, workflow], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    (step,) = job["steps"]
+    assert re.fullmatch(r"your-org/imgopt@[0-9a-f]{40}", step["uses"])
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    assert step["with"].keys() <= action["inputs"].keys()
+
+
+def test_the_readmes_stage_of_jenkins_has_steps() -> None:
+    """Declarative pipelines know no command outside of `steps`."""
+    assert re.match(r"stage\('size'\) \{\s+steps \{\s+sh '", readme("groovy", "stage('size')"))

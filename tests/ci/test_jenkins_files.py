@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -202,6 +203,63 @@ def test_an_image_within_its_budget_is_pushed_one_at_a_time(groovy: Groovy, work
     ]
     assert "<testsuite" in (workspace / "imgopt-orders.xml").read_text()
     assert not (workspace / "hacked").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "target", "tar"),
+    [
+        (["image=r.example/team/app:5"], "r.example/team/app:5", "app.tar"),
+        (["image=r.example:5000/team/app"], "r.example:5000/team/app:latest", "app.tar"),
+        (["image=r.example:5000/app", "tag=7"], "r.example:5000/app:7", "app.tar"),
+        (["image=r.example:5000/app:8", "name=shop-app"], "r.example:5000/app:8", "shop-app.tar"),
+    ],
+)
+def test_an_image_may_have_its_tag(
+    settings: list[str], target: str, tar: str, groovy: Groovy, workspace: Path
+) -> None:
+    run = step(groovy, workspace, *settings, "maxSize=10MB")
+    assert run.stdout.splitlines()[-1] == "done", run.stdout + run.stderr
+    assert (workspace / "push.txt").read_text().splitlines() == ["push", "--", tar, target]
+    assert target in (workspace / "kaniko.txt").read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["image=r.example/app:5", "tag=6"], "r.example/app:5 has a tag, and tag: '6' is another one"),
+        (["image=r.example/app@sha256:00"], "has a digest"),
+        (["image=r.example/"], "has no name"),
+        (["image=r.example/app", "name=a/b"], "or one that is no file's"),
+    ],
+)
+def test_a_target_that_is_none_is_refused(
+    settings: list[str], message: str, groovy: Groovy, workspace: Path
+) -> None:
+    run = step(groovy, workspace, *settings, "maxSize=10MB")
+    assert message in run.stdout
+    assert not (workspace / "kaniko.txt").exists()
+
+
+def test_two_images_of_a_build_do_not_share_a_tar(groovy: Groovy, workspace: Path) -> None:
+    """The second build would write over the tar that the first is about to push."""
+    first, budget = "image=r.example/shop/api:7", "maxSize=10MB"
+    executor = f"executor={workspace}/bin/executor"
+    for other in ("image=r.example/mail/api:7", "image=r.example/shop/api:8"):
+        run = step(groovy, workspace, first, budget, "+", executor, other, budget)
+        assert "of this build would both be api.tar: give one of them a name" in run.stdout
+    run = step(groovy, workspace, first, budget, "+", executor, other, budget, "name=mail-api")
+    assert run.stdout.splitlines()[-1] == "done", run.stdout + run.stderr
+    assert (workspace / "mail-api.tar").is_file() and (workspace / "imgopt-mail-api.xml").is_file()
+    # a second try of the same one is none
+    run = step(groovy, workspace, first, budget, "+", executor, first, budget)
+    assert run.stdout.splitlines()[-1] == "done", run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("path", SHIPPED[:2], ids=lambda path: path.name)
+def test_waste_is_looked_for_behind_the_jars(path: Path) -> None:
+    """What is in a jar decides the rewrite of its Dockerfile: before it is built, little can be told."""
+    stages = re.findall(r"stage\('(\w+)'\)", path.read_text())
+    assert stages.index("Jars") < stages.index("Waste") < stages.index("Images")
 
 
 MODULES = ["orders", "billing", "gateway"]

@@ -6,17 +6,32 @@ import contextlib
 import os
 import stat
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from imgopt.errors import InputError
 from imgopt.text.quoting import typed_path
 
 
-def write_file(path: str, data: bytes, *, expected: bytes | None = None) -> None:
+class Changed(InputError):
+    """The file holds other bytes than it did, or is there, or is gone."""
+
+
+class _Absent:
+    """What is expected of a file that is not there."""
+
+
+ABSENT = _Absent()
+
+#: Each try that is lost was won by another process.
+_TRIES = 1000
+
+
+def write_file(path: str, data: bytes, *, expected: bytes | _Absent | None = None) -> None:
     """Replaces or makes ``path``; a link is followed and stays a link; mode and owner stay.
 
-    With ``expected`` the file must still hold those bytes. InputError when it does not, or when the
-    file or its directory cannot be written; then nothing has changed.
+    With ``expected`` the file must still hold those bytes, or not be there (`ABSENT`); of several imgopts one writes.
+    `Changed` when it does not, InputError when the file or its directory cannot be written; then nothing has changed.
     """
     try:
         old = _status(Path(path))
@@ -31,6 +46,22 @@ def write_file(path: str, data: bytes, *, expected: bytes | None = None) -> None
         raise InputError(
             f"it cannot be written: {reason}; nothing was changed", "check the directory", path=path
         ) from error
+
+
+def update_file(path: str, read: Callable[[], bytes | None], made: Callable[[bytes | None], bytes]) -> None:
+    """Replaces what ``read`` gives (None: no file) by what ``made`` makes of it. Where another process has written
+    meanwhile it begins again with what that wrote, so that nothing of it is lost. InputError as of `write_file`."""
+    for last in [*[False] * (_TRIES - 1), True]:
+        old = read()
+        new = made(old)
+        if new == old:
+            return
+        try:
+            write_file(path, new, expected=ABSENT if old is None else old)
+            return
+        except Changed:
+            if last:
+                raise
 
 
 def check_file(path: str) -> None:
@@ -70,7 +101,7 @@ def _may(path: Path, mode: int) -> bool:
 
 
 def _replace(
-    target: Path, old: os.stat_result | None, data: bytes, expected: bytes | None, path: str
+    target: Path, old: os.stat_result | None, data: bytes, expected: bytes | _Absent | None, path: str
 ) -> None:
     descriptor, name = tempfile.mkstemp(prefix=".imgopt-", dir=target.parent)
     beside = Path(name)
@@ -83,9 +114,12 @@ def _replace(
                     os.fchown(file.fileno(), old.st_uid, old.st_gid)
             beside.chmod(stat.S_IMODE(old.st_mode) if old is not None else 0o666 & ~_umask())
             os.fsync(file.fileno())
-        if expected is not None:
-            _check_unchanged(target, expected, path)
-        beside.replace(target)
+        if expected is None:
+            beside.replace(target)
+        else:
+            with _alone_in(target.parent):
+                _check_unchanged(target, expected, path)
+                beside.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink()
@@ -93,14 +127,30 @@ def _replace(
     _sync_directory(target.parent)
 
 
-def _check_unchanged(target: Path, expected: bytes, path: str) -> None:
+@contextlib.contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Between the look and the write no other imgopt writes; not every system has such locks."""
+    descriptor = None
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        descriptor = os.open(directory, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _check_unchanged(target: Path, expected: bytes | _Absent, path: str) -> None:
     try:
         with target.open("rb") as file:
-            same = file.read(len(expected) + 1) == expected
+            same = not isinstance(expected, _Absent) and file.read(len(expected) + 1) == expected
     except FileNotFoundError:
-        same = False
+        same = isinstance(expected, _Absent)
     if not same:
-        raise InputError(
+        raise Changed(
             "it changed while imgopt was reading it; nothing was written", "run imgopt again", path=path
         )
 

@@ -239,14 +239,23 @@ def _predicted(target: Sequence[str], options: object, rules: Rules, *, quiet: b
 def _recorded(report: GateReport, rules: Rules, accepted: dict[str, str]) -> GateReport:
     import datetime
 
-    from imgopt.cli.files import write_file
+    from imgopt.cli.files import update_file
+    from imgopt.gate.baseline import content
     from imgopt.gate.run import record
 
     today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-    report, data = record(report, rules, accepted, today)
-    assert rules.baseline is not None
-    write_file(rules.baseline, data)
-    return report
+    path = rules.baseline
+    assert path is not None
+    updated = report
+
+    def made(data: bytes | None) -> bytes:
+        nonlocal updated
+        updated, new = record(report, rules, accepted, today, data)
+        return new
+
+    # another job may have recorded its images since this one began to look at its own
+    update_file(path, lambda: content(path), made)
+    return updated
 
 
 def _print(

@@ -55,13 +55,24 @@ Baseline = dict[str, Entry]
 
 def load(path: str) -> Baseline:
     """The file's entries; none when there is no file yet. InputError when it is no baseline."""
+    return parsed(content(path), path)
+
+
+def content(path: str) -> bytes | None:
+    """The file's bytes; None when there is no file yet. InputError when it cannot be read."""
     try:
-        data = read_file(path, MOST_BYTES + 1)
+        return read_file(path, MOST_BYTES + 1)
     except FileNotFoundError:
-        return {}
+        return None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"the baseline cannot be read: {reason}", "check the path", path=path) from error
+
+
+def parsed(data: bytes | None, path: str) -> Baseline:
+    """The entries of what `content` has read."""
+    if data is None:
+        return {}
     try:
         document = parsed_json(data)
         if document["imgopt_baseline"] != VERSION:

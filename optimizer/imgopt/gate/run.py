@@ -221,11 +221,11 @@ def _stale(baseline: kept.Baseline, verdicts: Sequence[Verdict]) -> tuple[str, .
 
 
 def record(
-    report: GateReport, rules: Rules, accept: Mapping[str, str], date: str
+    report: GateReport, rules: Rules, accept: Mapping[str, str], date: str, data: bytes | None
 ) -> tuple[GateReport, bytes]:
-    """The report as it is after the baseline was updated, and the new file's bytes."""
+    """The report as it is after the baseline, which holds ``data`` now, was updated, and the new file's bytes."""
     assert rules.baseline is not None
-    old = kept.load(rules.baseline)
+    old = kept.parsed(data, rules.baseline)
     names = [verdict.subject.name for verdict in report.verdicts]
     for verdict in report.verdicts:
         if names.count(verdict.subject.name) > 1:
