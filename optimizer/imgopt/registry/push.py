@@ -302,6 +302,7 @@ class _Push:
             with self._turn:
                 self._take_made()
                 self._compress_and_send(bodies)
+                self._send_what_was_not_mounted(bodies)
             config = self._push_config()
             for location in self._begun:
                 self._client.cancel_upload(self._target.repository, location)
@@ -748,7 +749,30 @@ class _Push:
                 break
         raise self._client.refusal(answer, f"name {repository}:{tag}")
 
+    def _send_what_was_not_mounted(self, bodies: ExitStack) -> None:
+        """A registry may answer 201 to a mount and not have the blob, and take a manifest that names it: so it is asked for
+        what it mounted before the tag moves to a broken image."""
+        mounted = {
+            self._blob(each): each.done.source for each in self._layers if each.done and each.done.source
+        }
+        lacking: dict[str, str] = {}
+
+        def ask(blob: Descriptor) -> None:
+            if not self._has(self._target.repository, blob):
+                lacking[blob.digest] = mounted[blob] or ""
+
+        together(ask, [*mounted])
+        again = [each for each in self._layers if _is_missing(each.done, {*lacking})] if lacking else []
+        if not again:
+            return
+        why = f"{self._target.name} answers 201 to a mount, but does not have the blob then"
+        self._shared.mounts_nothing(why)
+        for each in again:
+            self._refused[each.number] = (lacking[self._blob(each).digest], why, False)
+        self._send_again(again, bodies)
+
     def _send_again(self, layers: Sequence[_Layer], bodies: ExitStack) -> None:
+        begin = time.monotonic()
         sent: dict[str, _Layer] = {}
         for each in layers:
             each.done = None
@@ -761,6 +785,7 @@ class _Push:
             else:
                 each.blob, each.shown_by = each.layer.blob, "source"
             self._send(each)
+        self._sending_s += time.monotonic() - begin
 
     def _check(self, blobs: Sequence[Descriptor], digest: str) -> None:
         repository = self._target.repository
