@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,25 @@ def test_wrong_usage(arguments: Sequence[str], message: str, imgopt: Command) ->
     run = imgopt("push", *arguments)
     assert (run.code, run.out) == (2, "")
     assert message in run.err and run.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["tar", "layout"])
+def test_one_image_under_two_tags_is_sent_once(
+    kind: str, release: Release, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    """A version and latest: when the second asks, the first has not sent anything yet."""
+    image = release(1)
+    if kind == "layout":
+        layout = Layout()
+        layout.top = [layout.image([tar_of({"base": random.Random(repository).randbytes(400_000)})])]
+        image = layout.write(imgopt.home / "layout")
+    lines = [f"{image} {proxy.name}/{repository}:{tag}" for tag in ("1", "latest")]
+    (imgopt.home / "push.txt").write_text("\n".join(lines))
+    run = imgopt("push", "--all", "push.txt", "--format", "json")
+    assert run.code == 0, run.err
+    assert {layer["how"] for layer in run.pushes[0]["layers"]} == {"sent"}
+    assert {layer["how"] for layer in run.pushes[1]["layers"]} == {"present"}
+    assert pulled(proxy.name, repository, "1")["digest"] == pulled(proxy.name, repository, "latest")["digest"]
 
 
 # --- archives that say it themselves ---

@@ -24,7 +24,6 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
@@ -572,7 +571,11 @@ class _Push:
         """Finds what was compressed here, or a blob that is shown to be the same; sends it where there is none."""
         blob = self._blob(each)
         fresh = each.body is not None
-        if (fresh and self._see(each, blob, "made")) or self._mounted_from_any(each, blob, each.shown_by):
+        # an earlier image of the call may have brought it here since this one asked
+        brought = self._target.repository in self._shared.known_holders(blob.digest)
+        if ((fresh or brought) and self._see(each, blob, each.shown_by)) or self._mounted_from_any(
+            each, blob, each.shown_by
+        ):
             return
         if fresh and self._options.verify and self._compared_with_any(each):
             return
@@ -834,13 +837,13 @@ def compressed(
     """
     import zlib
 
-    from imgopt.images.spool import write_spool
+    from imgopt.images.spool import drop_spool, new_spool, rewind_spool, write_spool
     from imgopt.registry.errors import Interrupted
 
     packer = zlib.compressobj(6, zlib.DEFLATED, -15)
     digest, size, plain_crc, plain_bytes = hashlib.sha256(), 0, 0, 0
     data = _GZIP_HEADER
-    body = tempfile.TemporaryFile(prefix="imgopt-")  # noqa: SIM115
+    body = new_spool()
     try:
         with opened.open_tar(index) as tar:
             while True:
@@ -857,10 +860,9 @@ def compressed(
                 data = b""
                 if not block:
                     break
-        body.flush()
-        body.seek(0)
+        rewind_spool(body)
     except BaseException:
-        body.close()
+        drop_spool(body)
         raise
     return body, Descriptor(DOCKER_GZIP, f"sha256:{digest.hexdigest()}", size)
 
