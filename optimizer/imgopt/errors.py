@@ -57,3 +57,19 @@ class MeasureError(ImgoptError):
     """It could not be built or measured: an engine, a registry or the network failed (exit code 3)."""
 
     exit_code = 3
+
+
+class Bug(ImgoptError):
+    """Anything unforeseen. ``trace``: where, for whoever mends it; ``told``: the error was printed, with what else there is
+    to say."""
+
+    trace = ""
+    told = False
+
+
+def unforeseen(
+    error: BaseException, hint: str = "run again with --debug for the details and report it"
+) -> Bug:
+    """It in words, with the same exit code wherever it was met."""
+    what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return Bug(f"a bug in imgopt: {what}", hint)

@@ -22,7 +22,7 @@ class Conforming:
     its locations are relative to what was asked. ``least``: the shortest chunk that it says it takes. ``keeps`` False:
     accepts chunks and forgets them. ``page``: so many tags it names at once; 0: none. ``place``: where its uploads lie,
     otherwise where they are asked for. ``separate``: a repository has what was put there, and no more. ``mounts``: from one
-    to the other. ``tokens``: it wants one, of its own service, which leaves out of the scopes what ``denied`` has
+    to the other; ``lies``: it says so, and has nothing then. ``tokens``: it wants one, of its own service, which leaves out of the scopes what ``denied`` has
     (``shop/base:pull``)."""
 
     port: int = 0
@@ -35,6 +35,7 @@ class Conforming:
     place: str = ""
     separate: bool = False
     mounts: bool = False
+    lies: bool = False
     tokens: bool = False
     denied: set[str] = field(default_factory=set)
     asked: list[tuple[str, ...]] = field(default_factory=list)  # scopes of the tokens
@@ -42,6 +43,7 @@ class Conforming:
     chunks: list[int] = field(default_factory=list)
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)  # manifests that it took without their blobs
     uploads: dict[str, bytearray] = field(default_factory=dict)
 
 
@@ -104,7 +106,8 @@ def conforming(**ways: Any) -> Iterator[Conforming]:
                 return None
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if state.mounts and digest in state.owned.get(source, ()):
-                state.owned.setdefault(self._repository(), set()).add(digest)
+                if not state.lies:
+                    state.owned.setdefault(self._repository(), set()).add(digest)
                 return self._send(201, {"Location": f"/v2/{self._repository()}/blobs/{digest}"})
             key = f"u{next(numbers)}"
             state.uploads[key] = bytearray()
@@ -178,6 +181,9 @@ def conforming(**ways: Any) -> Iterator[Conforming]:
             if "/manifests/" in path:
                 digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
                 kept = (self.headers["Content-Type"], body)
+                blobs = [each["digest"] for each in json.loads(body).get("layers", ())]
+                if not all(self._has(each) for each in blobs):
+                    state.broken.append(f"{self._repository()}:{name}")
                 state.manifests[self._manifest(name)] = state.manifests[self._manifest(digest)] = kept
                 return self._send(201)
             data = bytes(state.uploads.pop(name)) + body

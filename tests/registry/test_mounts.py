@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import registries
@@ -218,6 +219,46 @@ def layers_of(layout: Path) -> list[bytes]:
         gzip.decompress((layout / "blobs/sha256" / each["digest"][7:]).read_bytes())
         for each in manifest["layers"]
     ]
+
+
+@pytest.mark.parametrize("way", ["one by one", "together"])
+def test_a_registry_that_says_that_it_mounted_is_asked_before_the_image_is_named(
+    way: str, imgopt: Command, repository: str, tmp_path: Path
+) -> None:
+    """It has nothing of what it mounted, and takes any manifest: the tag would name an image that nobody can pull."""
+    layouts = images(tmp_path, 3)
+    with conforming(separate=True, mounts=True, lies=True) as made, registries.proxy(made.port) as proxy:
+        if way == "one by one":
+            pushes = [dict(run.push) for run in pushed(imgopt, layouts, proxy, repository)]
+        else:
+            pushes = pushed_together(imgopt, layouts, proxy, repository).pushes
+        assert made.broken == []
+        assert [hows(push) for push in pushes] == [["sent"] * 3] * 3
+        for push in pushes[1:]:
+            (refused,) = push["refused_mounts"]
+            assert refused["sent_bytes"] > BASE_BYTES * 1.5 and "does not have the blob" in refused["why"]
+            assert refused["repository"].startswith(f"{repository}-")
+        if way == "together":  # the third is not lied to again
+            assert len([each for each in proxy.seen if "mount=" in each.path]) == 2
+        assert proxy.sent() < BASE_BYTES * 4.5 + 30_000
+        for number in range(3):
+            pulled(proxy.name, f"{repository}-{number}", "1")
+
+
+def test_what_was_mounted_is_asked_for_once_before_naming(
+    imgopt: Command, repository: str, tmp_path: Path
+) -> None:
+    """And nothing else is: a question takes a way there and back."""
+    layouts = images(tmp_path, 2)
+    with conforming(separate=True, mounts=True) as made, registries.proxy(made.port) as proxy:
+        pushed_together(imgopt, layouts, proxy, repository)
+        own = [each for each in proxy.seen if f"{repository}-1/" in each.path]
+        named = next(n for n, each in enumerate(own) if each.method == "PUT" and "/manifests/" in each.path)
+        asked = [each.path for each in own[:named] if each.method == "HEAD"]
+        mounted = {parse_qs(urlsplit(each.path).query)["mount"][0] for each in own if "mount=" in each.path}
+        assert len(mounted) == 2
+        for path in set(asked):
+            assert asked.count(path) == (2 if path.rpartition("/")[2] in mounted else 1), asked
 
 
 # --- tokens ---

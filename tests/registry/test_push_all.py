@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,25 @@ def test_wrong_usage(arguments: Sequence[str], message: str, imgopt: Command) ->
     assert message in run.err and run.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("kind", ["tar", "layout"])
+def test_one_image_under_two_tags_is_sent_once(
+    kind: str, release: Release, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    """A version and latest: when the second asks, the first has not sent anything yet."""
+    image = release(1)
+    if kind == "layout":
+        layout = Layout()
+        layout.top = [layout.image([tar_of({"base": random.Random(repository).randbytes(400_000)})])]
+        image = layout.write(imgopt.home / "layout")
+    lines = [f"{image} {proxy.name}/{repository}:{tag}" for tag in ("1", "latest")]
+    (imgopt.home / "push.txt").write_text("\n".join(lines))
+    run = imgopt("push", "--all", "push.txt", "--format", "json")
+    assert run.code == 0, run.err
+    assert {layer["how"] for layer in run.pushes[0]["layers"]} == {"sent"}
+    assert {layer["how"] for layer in run.pushes[1]["layers"]} == {"present"}
+    assert pulled(proxy.name, repository, "1")["digest"] == pulled(proxy.name, repository, "latest")["digest"]
+
+
 # --- archives that say it themselves ---
 
 
@@ -195,6 +215,71 @@ def test_an_archive_that_does_not_say_where_is_refused(names: str, message: str,
     run = imgopt("push", "--all", "a.tar")
     assert (run.code, run.out) == (2, "")
     assert message in run.err and "write a list with a line a.tar REGISTRY/REPO:TAG" in run.err
+
+
+@pytest.mark.parametrize(
+    ("only", "stranger"),
+    [
+        (["{name}/team"], "{name}/prod:latest"),
+        (["{name}/team"], "{name}/teammates/api:1"),  # no namespace below it
+        (["{name}/team/"], "{name}/team-b:1"),
+        (["{name}"], "registry.example/team/prod:latest"),
+        (["{name}/team/api"], "docker.io/team/api:1"),
+        (["{name}/team", "registry.example/team"], "registry.example/prod/api:1"),
+    ],
+)
+def test_an_archive_of_a_stranger_goes_nowhere_else(
+    only: Sequence[str], stranger: str, imgopt: Command, proxy: Proxy
+) -> None:
+    """An artifact of another job says where it goes, and the login of this one would let it."""
+    images = imgopt.home / "images"
+    images.mkdir()
+    saved(images / "a.tar", {f"{proxy.name}/team/api:1": [BASE]})
+    there = stranger.format(name=proxy.name)
+    saved(images / "b.tar", {there: [BASE]})
+    options = [word for place in only for word in ("--only-to", place.format(name=proxy.name))]
+    run = imgopt("push", "--all", *options, "--format", "json", "images")
+    assert run.code == 2, run.err
+    assert run.err.startswith(f"error: images/b.tar: {there} is not in ") and run.err.count("\n") == 1
+    (error,) = run.document["errors"]
+    assert (error["path"], error["line"]) == ("images/b.tar", None)
+    assert not proxy.seen
+
+
+def test_what_lies_in_the_place_is_pushed(
+    release: Release, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    """The place itself is one of its repositories; a list is held to it as well, and one image."""
+    name = f"{proxy.name}/{repository}"
+    saved(imgopt.home / "a.tar", {f"{name}/api:1": [BASE]})
+    (imgopt.home / "push.txt").write_text(f"{release(1)} {name}:1\n{release(2)} {proxy.name}/else/where:1\n")
+    run = imgopt("push", "--all", "a.tar", "push.txt", "--only-to", name)
+    assert (run.code, run.out) == (2, "") and run.err.startswith("error: push.txt:2: "), run.err
+    (imgopt.home / "push.txt").write_text(f"{release(1)} {name}:1\n")
+    run = imgopt("push", "--all", "a.tar", "push.txt", "--only-to", name, "--format", "json")
+    assert run.code == 0 and len(run.pushes) == 2, run.err
+    run = imgopt("push", "a.tar", f"{name}:2", "--only-to", f"{name}/api")
+    assert (run.code, run.out) == (2, "") and f"{name}:2 is not in {name}/api" in run.err
+    assert imgopt("push", "a.tar", f"{name}/api:2", "--only-to", f"{name}/api").code == 0
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "",
+        "team",
+        "team/api",
+        "registry.example/team:1",
+        "registry.example/Team",
+        "registry.example//",
+        "a.b/../c",
+    ],
+)
+def test_a_place_that_names_no_registry_is_refused(place: str, imgopt: Command) -> None:
+    """An empty variable of a job would let images go anywhere."""
+    run = imgopt("push", "--all", "a.tar", "--only-to", place)
+    assert (run.code, run.out) == (2, "")
+    assert "--only-to" in run.err and "give REGISTRY/NAMESPACE, without a tag" in run.err
 
 
 def test_one_failure_does_not_stop_the_others(

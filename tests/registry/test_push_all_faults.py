@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import registries
@@ -54,6 +56,49 @@ def test_one_of_thirteen_is_denied(imgopt: Command, tmp_path: Path) -> None:
         assert (
             len([each for each in made.asked if any(":pull,push" in scope for scope in each)]) < 13 + 11 + 4
         )
+
+
+@pytest.mark.parametrize("format", ["text", "json"])
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_bug_in_one_image_leaves_the_others_their_results(
+    debug: bool,
+    format: str,
+    imgopt: Command,
+    proxy: Proxy,
+    repository: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """No input is known that makes one, so one is put in."""
+    from imgopt.cli import main
+    from imgopt.registry import several
+
+    real = several.push_image
+
+    def push_image(image: Any, target: str, *arguments: Any, **more: Any) -> Any:
+        if target.endswith("-1:1"):
+            raise ZeroDivisionError("at layer 3")
+        return real(image, target, *arguments, **more)
+
+    monkeypatch.setattr(several, "push_image", push_image)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    write_list(imgopt, images(tmp_path, 3), proxy.name, repository)
+    more = ["--debug"] if debug else []
+    code = main(["push", "--all", str(imgopt.home / "push.txt"), "--format", format, *more])
+    out, err = capfd.readouterr()
+    assert code == 70, err
+    assert err.count("a bug in imgopt: ZeroDivisionError: at layer 3; ") == (2 if debug else 1), err
+    assert ("Traceback" in err and "in push_image" in err) == debug
+    if format == "json":
+        document = json.loads(out)  # one document
+        assert [push["error"] is None for push in document["pushes"]] == [True, False, True]
+        assert len(document["errors"]) == document["total"]["failed"] == 1
+    else:
+        assert "pushed 2 of 3 images" in out
+    for number in (0, 2):
+        pulled(proxy.name, f"{repository}-{number}", "1")
 
 
 @pytest.mark.parametrize("status", [500, 403])

@@ -6,11 +6,14 @@ registry, which the real one never gives; a proxy of the tests gives them.
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from image_archives import docker_archive, tar_of
 from push_command import Command
 from registries import PASSWORD, USER, Proxy, Registry, Trouble, free_port
 from test_push import pulled
@@ -250,6 +253,39 @@ def test_a_proxy_that_knows_no_continue(
 def test_a_wrong_host(host: str, release: Release, imgopt: Command) -> None:
     name = host.format(port=free_port())
     assert f"{name} is not reached" in failed(imgopt, str(release(1)), f"{name}/shop/api:1")
+
+
+def test_a_disk_that_is_full_by_the_time_that_the_buffer_is_emptied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small layer fits into Python's buffer, and not on the disk that a large one beside it has filled."""
+    import subprocess
+
+    from imgopt.errors import MeasureError
+    from imgopt.registry.push import compressed
+    from imgopt.sources import open_image
+
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)]).returncode:
+        pytest.skip("mounting needs root")
+    try:
+        monkeypatch.setattr("tempfile.tempdir", str(small))
+        layer = tar_of({"x": b"x"})
+        (tmp_path / "tiny.tar").write_bytes(docker_archive({"1/layer.tar": layer}, [layer]))
+        (tmp_path / "tiny.tar.gz").write_bytes(gzip.compress((tmp_path / "tiny.tar").read_bytes()))
+        with open_image(str(tmp_path / "tiny.tar")) as opened:
+            with contextlib.suppress(OSError), (small / "full").open("wb") as file:
+                file.write(bytes(100_000))
+            with pytest.raises(MeasureError, match="No space left on device"):
+                compressed(opened, 0)
+        with (
+            pytest.raises(MeasureError, match="No space left on device"),
+            open_image(str(tmp_path / "tiny.tar.gz")),
+        ):
+            pass
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
 
 
 def test_disk_full(release: Release, imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path) -> None:

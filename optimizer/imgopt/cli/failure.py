@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from imgopt.cli.output import emit
-from imgopt.errors import ImgoptError, InputError, UsageError
+from imgopt.errors import Bug, ImgoptError, InputError, UsageError, unforeseen
 from imgopt.report.terminal import note
-
-
-class Bug(ImgoptError):
-    """Anything unforeseen."""
-
-    exit_code = 70
 
 
 def report_failure(error: Exception, arguments: Sequence[str], *, debug: bool) -> int:
     """Prints the error as the contract says and gives its exit code."""
     known = _as_ours(error, debug)
+    if isinstance(known, Bug) and known.told:
+        return known.exit_code
     print_errors([known])
     output_file = _value_of("--output-file", arguments)
     if _value_of("--format", arguments) == "json":
@@ -48,13 +44,7 @@ def _as_ours(error: Exception, debug: bool) -> ImgoptError:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "imgopt"
         return UsageError(f"{message[:1].lower()}{message[1:]}", f"see {command} --help")
-    what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    hint = (
-        "please report it with the traceback above"
-        if debug
-        else "run again with --debug for the details and report it"
-    )
-    return Bug(f"a bug in imgopt: {what}", hint)
+    return unforeseen(error, "please report it with the traceback above") if debug else unforeseen(error)
 
 
 def _value_of(option: str, arguments: Sequence[str]) -> str | None:

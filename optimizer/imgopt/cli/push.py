@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from imgopt.errors import ImgoptError
     from imgopt.registry.push import PushOptions
     from imgopt.registry.result import PushedAll, PushResult
+    from imgopt.registry.target import Place
     from imgopt.report.layout import Line
 
 Tries = Annotated[
@@ -73,6 +74,14 @@ def push(
             show_default=False,
         ),
     ] = None,
+    only_to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only-to",
+            metavar="REGISTRY/NAMESPACE",
+            help="Where images may go: nothing is pushed when one of them would go elsewhere. Archives choose their own targets.",
+        ),
+    ] = None,
     verify: Annotated[
         bool,
         typer.Option(
@@ -115,6 +124,7 @@ def push(
     from imgopt.errors import UsageError
     from imgopt.options import platform_name
     from imgopt.registry.push import check_parallel
+    from imgopt.registry.target import parse_place
     from imgopt.units import parse_size
 
     given = places or []
@@ -135,6 +145,7 @@ def push(
     if verify and trust_tags:
         raise UsageError("--verify and --trust-tags contradict each other", "give one of them")
 
+    places_let = [parse_place(each) for each in only_to or ()]
     settings = load(config, given[:1])
     siblings = (*settings.mount_from, *_of_baseline(settings))
 
@@ -156,8 +167,8 @@ def push(
 
     shown = Shown(format, output_file, no_color, quiet)
     if every:
-        return _push_all(given, wanted, options, shown)
-    return _push_one(given[0], given[1], wanted, options, shown)
+        return _push_all(given, wanted, options, shown, places_let)
+    return _push_one(given[0], given[1], wanted, options, shown, places_let)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +201,13 @@ def _push_one(
     platform: str | None,
     options: Callable[[Callable[[], bool]], PushOptions],
     shown: Shown,
+    only_to: Sequence[Place],
 ) -> int:
     from imgopt.registry.outlive import outliving
-    from imgopt.registry.target import parse_target
+    from imgopt.registry.target import check_place, parse_target
 
     place = parse_target(target, default_tag="latest")
+    check_place(place, only_to)
 
     def work(stopped: Callable[[], bool]) -> PushResult:
         from imgopt.registry.push import push_image
@@ -228,14 +241,16 @@ def _push_all(
     platform: str | None,
     options: Callable[[Callable[[], bool]], PushOptions],
     shown: Shown,
+    only_to: Sequence[Place],
 ) -> int:
     from imgopt.cli.failure import print_errors
-    from imgopt.registry.outlive import outliving
+    from imgopt.errors import Bug
+    from imgopt.registry.outlive import Told, outliving
     from imgopt.sources.wanted import MOST_LIST_BYTES, Opening, WrongLines, wanted
 
     data = a.read_standard_input(MOST_LIST_BYTES) if "-" in places else None
     try:
-        images = wanted(places, data)
+        images = wanted(places, data, only_to)
     except WrongLines as wrong:
         errors = wrong.errors
         print_errors(errors)
@@ -271,6 +286,10 @@ def _push_all(
         lambda width: report.text(found, width=width, quiet=shown.quiet),
     )
     print_errors(found.errors)
+    for error in found.errors:
+        if isinstance(error, Bug):
+            error.told = True
+            raise error from Told(error.trace)
     return found.exit_code
 
 

@@ -25,8 +25,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE_SECONDS = 10
 
 
-class _Told(Exception):
-    """The traceback of the other process, for --debug."""
+class Told(Exception):
+    """A traceback of the other process, for --debug."""
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -77,7 +77,7 @@ def outliving(call: Callable[[Callable[[], bool]], T]) -> T:
         )
     outcome, error, trace = pickle.loads(data)
     if error is not None:
-        raise error from (_Told(trace) if trace else None)
+        raise error from (Told(trace) if trace else None)
     result: T = outcome
     return result
 

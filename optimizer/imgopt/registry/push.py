@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
@@ -302,6 +301,7 @@ class _Push:
             with self._turn:
                 self._take_made()
                 self._compress_and_send(bodies)
+                self._send_what_was_not_mounted(bodies)
             config = self._push_config()
             for location in self._begun:
                 self._client.cancel_upload(self._target.repository, location)
@@ -571,7 +571,11 @@ class _Push:
         """Finds what was compressed here, or a blob that is shown to be the same; sends it where there is none."""
         blob = self._blob(each)
         fresh = each.body is not None
-        if (fresh and self._see(each, blob, "made")) or self._mounted_from_any(each, blob, each.shown_by):
+        # an earlier image of the call may have brought it here since this one asked
+        brought = self._target.repository in self._shared.known_holders(blob.digest)
+        if ((fresh or brought) and self._see(each, blob, each.shown_by)) or self._mounted_from_any(
+            each, blob, each.shown_by
+        ):
             return
         if fresh and self._options.verify and self._compared_with_any(each):
             return
@@ -748,7 +752,30 @@ class _Push:
                 break
         raise self._client.refusal(answer, f"name {repository}:{tag}")
 
+    def _send_what_was_not_mounted(self, bodies: ExitStack) -> None:
+        """A registry may answer 201 to a mount and not have the blob, and take a manifest that names it: so it is asked for
+        what it mounted before the tag moves to a broken image."""
+        mounted = {
+            self._blob(each): each.done.source for each in self._layers if each.done and each.done.source
+        }
+        lacking: dict[str, str] = {}
+
+        def ask(blob: Descriptor) -> None:
+            if not self._has(self._target.repository, blob):
+                lacking[blob.digest] = mounted[blob] or ""
+
+        together(ask, [*mounted])
+        again = [each for each in self._layers if _is_missing(each.done, {*lacking})] if lacking else []
+        if not again:
+            return
+        why = f"{self._target.name} answers 201 to a mount, but does not have the blob then"
+        self._shared.mounts_nothing(why)
+        for each in again:
+            self._refused[each.number] = (lacking[self._blob(each).digest], why, False)
+        self._send_again(again, bodies)
+
     def _send_again(self, layers: Sequence[_Layer], bodies: ExitStack) -> None:
+        begin = time.monotonic()
         sent: dict[str, _Layer] = {}
         for each in layers:
             each.done = None
@@ -761,6 +788,7 @@ class _Push:
             else:
                 each.blob, each.shown_by = each.layer.blob, "source"
             self._send(each)
+        self._sending_s += time.monotonic() - begin
 
     def _check(self, blobs: Sequence[Descriptor], digest: str) -> None:
         repository = self._target.repository
@@ -809,13 +837,13 @@ def compressed(
     """
     import zlib
 
-    from imgopt.images.spool import write_spool
+    from imgopt.images.spool import drop_spool, new_spool, rewind_spool, write_spool
     from imgopt.registry.errors import Interrupted
 
     packer = zlib.compressobj(6, zlib.DEFLATED, -15)
     digest, size, plain_crc, plain_bytes = hashlib.sha256(), 0, 0, 0
     data = _GZIP_HEADER
-    body = tempfile.TemporaryFile(prefix="imgopt-")  # noqa: SIM115
+    body = new_spool()
     try:
         with opened.open_tar(index) as tar:
             while True:
@@ -832,10 +860,9 @@ def compressed(
                 data = b""
                 if not block:
                     break
-        body.flush()
-        body.seek(0)
+        rewind_spool(body)
     except BaseException:
-        body.close()
+        drop_spool(body)
         raise
     return body, Descriptor(DOCKER_GZIP, f"sha256:{digest.hexdigest()}", size)
 

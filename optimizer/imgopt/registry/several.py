@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from threading import Event, Lock
 
-from imgopt.errors import ImgoptError
+from imgopt.errors import ImgoptError, unforeseen
 from imgopt.images.model import OpenImage
 from imgopt.registry.client import Access, Client
 from imgopt.registry.credentials import Credentials, credentials_for
@@ -104,6 +104,13 @@ def push_all(
         except ImgoptError as error:
             whole.ended(number, failed=True)
             return Outcome(order.source, order.target, error=_named(error, order))
+        except Exception as error:  # a bug, which is no reason not to say what became of the others
+            import traceback
+
+            whole.ended(number, failed=True)
+            bug = unforeseen(error)
+            bug.trace = traceback.format_exc()
+            return Outcome(order.source, order.target, error=_named(bug, order))
         finally:
             turn.pass_on()
 
@@ -118,9 +125,6 @@ def push_all(
         raise
     except KeyboardInterrupt:
         pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    except Exception:
-        pool.shutdown()  # the others are pushed before a bug is told
         raise
     finally:
         connections.close()

@@ -122,6 +122,11 @@ class Shared:
             if not self._mounts and self._refusals >= _MOST_REFUSALS:
                 self._never = why
 
+    def mounts_nothing(self, why: str) -> None:
+        """It says that it mounts, and does not."""
+        with self._lock:
+            self._never = why
+
     def mounted(self) -> None:
         with self._lock:
             self._mounts = True

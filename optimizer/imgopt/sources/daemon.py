@@ -7,7 +7,6 @@ default socket; with TLS where they say so.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
@@ -76,33 +75,33 @@ def save(name: str, platform: str | None, *others: str) -> IO[bytes]:
     import requests
     from docker.errors import APIError, DockerException, ImageNotFound
 
-    from imgopt.images.spool import write_spool
+    from imgopt.images.spool import drop_spool, new_spool, rewind_spool, write_spool
 
     client = connect()
-    spool = tempfile.TemporaryFile(prefix="imgopt-")  # noqa: SIM115
+    spool = new_spool()
     try:
         for block in client.api.get_image(name) if not others else _together(client.api, (name, *others)):
             write_spool(spool, block)
         if not spool.tell():
             raise MeasureError(f"the daemon sent nothing for {name}", "look at the daemon's log")
-        spool.flush()
+        rewind_spool(spool)
     except ImageNotFound as error:
-        spool.close()
+        drop_spool(spool)
         raise MeasureError(
             f"the daemon has no image {name}", "build or pull it, or give a tar or an OCI layout"
         ) from error
     except APIError as error:
-        spool.close()
+        drop_spool(spool)
         if error.status_code == 404:
             raise MeasureError(
                 f"the daemon has no image {name}", "build or pull it, or give a tar or an OCI layout"
             ) from error
         raise MeasureError(f"the daemon does not give {name}: {_reason(error)}", "look at its log") from error
     except (DockerException, requests.RequestException, OSError) as error:
-        spool.close()
+        drop_spool(spool)
         raise MeasureError(f"the daemon stopped giving {name}: {_reason(error)}", "try again") from error
     except BaseException:
-        spool.close()
+        drop_spool(spool)
         raise
     finally:
         client.close()

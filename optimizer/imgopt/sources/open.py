@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -17,7 +16,7 @@ from imgopt.files.opening import open_file
 from imgopt.images import documents as doc
 from imgopt.images.layout import Found, find_manifest, find_manifests, fitting, images_of, names_of
 from imgopt.images.model import Descriptor, Family, Image, OpenImage
-from imgopt.images.spool import write_spool
+from imgopt.images.spool import drop_spool, new_spool, rewind_spool, write_spool
 from imgopt.images.stores import Directory, Store, Tar
 from imgopt.images.streams import (
     BLOCK_BYTES,
@@ -380,7 +379,7 @@ def _plain(file: IO[bytes], name: str) -> IO[bytes]:
     file.seek(0)
     if compression is None:
         return file
-    spool = tempfile.TemporaryFile(prefix="imgopt-")  # noqa: SIM115
+    spool = new_spool()
     plain, failures = unpacker(cast("BinaryIO", file), compression)
     left = max(_ALWAYS_UNPACKED_BYTES, MOST_INFLATION * size)
     try:
@@ -393,11 +392,12 @@ def _plain(file: IO[bytes], name: str) -> IO[bytes]:
                     path=name,
                 )
             write_spool(spool, block)
+        rewind_spool(spool)
     except ImgoptError:
-        spool.close()
+        drop_spool(spool)
         raise
     except failures as error:
-        spool.close()
+        drop_spool(spool)
         raise InputError(f"its compressed bytes are damaged ({error})", path=name) from error
     file.close()
     return spool

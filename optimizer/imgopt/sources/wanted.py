@@ -13,7 +13,7 @@ from imgopt.bases.reference import parse_reference
 from imgopt.errors import ImgoptError, InputError, UsageError
 from imgopt.files.opening import read_file
 from imgopt.images.model import OpenImage
-from imgopt.registry.target import parse_target
+from imgopt.registry.target import Place, check_place, parse_target
 from imgopt.sources.open import Together, names_in, open_image, open_named
 from imgopt.text.quoting import typed
 
@@ -90,9 +90,11 @@ class WrongLines(UsageError):
         self.errors = tuple(errors)
 
 
-def wanted(places: Sequence[str], standard_input: bytes | None = None) -> list[Wanted]:
+def wanted(
+    places: Sequence[str], standard_input: bytes | None = None, only_to: Sequence[Place] = ()
+) -> list[Wanted]:
     """The images that files and directories name: each a list, an archive or layout that names its image, or a directory
-    of these. ``-`` is a list on standard input, ``standard_input``.
+    of these. ``-`` is a list on standard input, ``standard_input``. ``only_to``: where they may go, anywhere when it is empty.
 
     InputError (also `WrongLines`) where one of them cannot be understood: nothing is pushed then.
     """
@@ -109,6 +111,7 @@ def wanted(places: Sequence[str], standard_input: bytes | None = None) -> list[W
         except InputError as error:
             errors.append(error)
     errors += _twice(found)
+    errors += _elsewhere(found, only_to)
     if errors:
         raise WrongLines(errors)
     if not found:
@@ -258,11 +261,21 @@ def _twice(found: Sequence[Wanted]) -> Iterator[InputError]:
         target = parse_target(each.target, default_tag="latest")
         first = firsts.setdefault(f"{target.name}/{target.repository}:{target.tag}", each)
         if first is not each:
-            place, colon, line = each.place.rpartition(":")
-            numbered = bool(colon) and line.isdigit()
-            yield InputError(
-                f"{typed(each.target)} is the target of {first.place}, too",
-                "give each image a target of its own",
-                path=place if numbered else each.place,
-                line=int(line) if numbered else None,
-            )
+            message = f"{typed(each.target)} is the target of {first.place}, too"
+            yield _at_its_place(each, InputError(message, "give each image a target of its own"))
+
+
+def _elsewhere(found: Sequence[Wanted], only_to: Sequence[Place]) -> Iterator[InputError]:
+    """Targets that the call does not let be pushed to."""
+    for each in found:
+        try:
+            check_place(parse_target(each.target, default_tag="latest"), only_to)
+        except InputError as error:
+            yield _at_its_place(each, error)
+
+
+def _at_its_place(image: Wanted, error: InputError) -> InputError:
+    place, colon, line = image.place.rpartition(":")
+    numbered = bool(colon) and line.isdigit()
+    error.path, error.line = (place, int(line)) if numbered else (image.place, None)
+    return error
