@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from boot_jar import boot_jar
+from command_line import Imgopt
+from command_line import imgopt as imgopt  # a fixture
 
 from imgopt.bases import AMD64, check_declared, counterparts, identify, mirror_has, on_mirror, size_of
 from imgopt.errors import ConfigError
@@ -117,3 +122,25 @@ def test_a_wrong_entry_names_itself(entry: dict[str, object], says: str) -> None
 
 def test_a_good_table_passes() -> None:
     check_declared(DECLARED)
+
+
+@pytest.mark.parametrize(
+    "more", ["", '[bases."harbor.corp/base/jre17:*"]\nlike = "eclipse-temurin:17-jre-jammy"\n']
+)
+@pytest.mark.parametrize("platforms", ["linux/amd64", "linux/amd64,linux/arm64"])
+def test_what_the_user_names_to_run_on_wins(
+    more: str, platforms: str, tmp_path: Path, imgopt: Imgopt
+) -> None:
+    boot_jar(tmp_path / "app.jar", version="3.2.12")
+    (tmp_path / "imgopt.toml").write_text(
+        '[bases."harbor.corp/base/jdk17:*"]\nlike = "eclipse-temurin:17-jdk-jammy"\n'
+        f'counterpart = "harbor.corp/base/jre17:latest"\n{more}'
+    )
+    (tmp_path / "Dockerfile").write_text(
+        'FROM harbor.corp/base/jdk17:3\nCOPY app.jar /app.jar\nCMD ["java", "-jar", "/app.jar"]\n'
+    )
+    answer = imgopt("suggest", "--format", "json", "--platform", platforms, tmp_path).json["files"][0]
+    (finding,) = [each for each in answer["findings"] if each["rule"] == "jdk-runtime"]
+    assert "run on harbor.corp/base/jre17:latest" in finding["fix"]["description"]
+    assert finding["fix"]["applicability"] == ("safe" if more else "unsafe")
+    assert not any(each["rule"] == "glibc-runtime" for each in answer["findings"])

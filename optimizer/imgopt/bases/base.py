@@ -64,4 +64,6 @@ class Base:
     # The user's own word from imgopt.toml.
     declared: bool = False
     declared_counterpart: str | None = None
+    # What is known of that image: declared too, or public.
+    counterpart: Base | None = None
     note: str | None = None

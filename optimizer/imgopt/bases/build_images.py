@@ -43,8 +43,8 @@ _UBUNTU_NAMES = {number: name for name, number in UBUNTU.items()}
 def built_on(base: Base) -> Base | None:
     """The JDK image below a Maven or Gradle image, or what the user's configuration names for it; None when it is
     not known (the tag names no Java version, or the JDK came into the image another way)."""
-    if base.declared_counterpart is not None:
-        return identify(base.declared_counterpart)
+    if base.counterpart is not None:
+        return base.counterpart
     if base.kind != "build" or base.java_major is None or base.family not in ("maven", "gradle"):
         return None
     for name in _names(base, base.java_major):

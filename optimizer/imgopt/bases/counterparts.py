@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Literal
 
 from imgopt.bases.base import Base, Libc
@@ -40,25 +41,27 @@ def counterparts(base: Base, *, kind: Wanted, libc: Libc, platforms: Collection[
     apt, dnf stays dnf), then the same family, eclipse-temurin, the others. Jammy stands before noble for Debian and
     Ubuntu: its glibc (2.35) is the nearest to Debian 11's and 12's, packages have the names they have there (noble
     renamed many for 64-bit time), and it is the smallest of Temurin's Ubuntu images. `base` itself is not among
-    them. A caller that changes the family should look at `base.vendor_features` and compare `vm`.
+    them. Where the user declares what to run on instead, that alone. A caller that changes the family should look at `base.vendor_features` and compare `vm`.
     """
-    found: list[Base] = []
-    if base.declared_counterpart is not None:
-        own = identify(base.declared_counterpart)
-        if own.kind in (kind, "unknown") and own.libc in (libc, None):
-            found.append(own)
+    if base.counterpart is not None:
+        own = replace(
+            base.counterpart,
+            kind=kind if base.counterpart.kind == "unknown" else base.counterpart.kind,
+            libc=base.counterpart.libc or base.libc,
+        )
+        return (own,) if (own.kind, own.libc) == (kind, libc) else ()
     major = base.java_major
     if base.family == "tomcat" and major is not None:
-        return (*found, *_tomcat(base, kind, libc, platforms))
+        return tuple(_tomcat(base, kind, libc, platforms))
     if (
         major is None
         or base.kind not in ("jdk", "jre", "build")
         or base.family in _STAY
         or base.os == "windows"
     ):
-        return tuple(found)
+        return ()
     if base.kind == "build" and (kind == "jdk" or base.vendor == "graalvm"):
-        return tuple(found)  # a JDK image has no mvn or gradle
+        return ()  # a JDK image has no mvn or gradle
 
     seen = {base.name}
     candidates: list[Base] = []
@@ -77,7 +80,7 @@ def counterparts(base: Base, *, kind: Wanted, libc: Libc, platforms: Collection[
             candidates.append(candidate)
     own_family = base.vendor or base.family
     candidates.sort(key=lambda candidate: _rank(candidate, base, own_family))
-    return tuple(found + candidates)
+    return tuple(candidates)
 
 
 def _tomcat(base: Base, kind: Wanted, libc: Libc, platforms: Collection[str]) -> Iterator[Base]:

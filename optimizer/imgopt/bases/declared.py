@@ -122,7 +122,15 @@ def declared_base(name: str, declared: Mapping[str, Mapping[str, object]]) -> Ba
                 base = replace(base, image=None)
         else:
             base = replace(base, family="declared", image=None, hint_major=None)
-        return _with_keys(replace(base, declared=True), entry)
+        found = _with_keys(replace(base, declared=True), entry)
+        if any(said.get("counterpart") == name for said in declared.values()):
+            # what the user moves to stays, though something smaller is known
+            return replace(found, declared_counterpart=name, counterpart=found)
+        if found.declared_counterpart is None:
+            return found
+        others = {other: said for other, said in declared.items() if other != pattern}
+        own = declared_base(found.declared_counterpart, others) or identify_public(found.declared_counterpart)
+        return replace(found, counterpart=own)
     return None
 
 

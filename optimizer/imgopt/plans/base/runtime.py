@@ -286,6 +286,7 @@ def _first_safe(picture: Picture, base: Base, kind: str, *, musl: bool, doubts: 
                 continue  # having no shell is what such a base was chosen for
             if (
                 libc == "musl"
+                and candidate.name != base.declared_counterpart
                 and candidate.family not in ("eclipse-temurin", base.family)
                 and picture.options.runtime != "alpine"
             ):
@@ -383,6 +384,16 @@ def _hazard(
 def _risk(picture: Picture, base: Base, target: Base) -> Reason | None:
     from imgopt.bases import mirror_has
 
+    own = base.counterpart
+    if own is not None and target.name == own.name and own.kind == "unknown":
+        return because(
+            "not-known",
+            'what {} is like is not known; say it in imgopt.toml: [bases."{}"] with like = "eclipse-temurin:{}-jre", '
+            "for example",
+            own.name,
+            own.name,
+            str(base.java_major or 21),
+        )
     written = picture.final.root.stage.image.text
     triggers = picture.final.triggers()
     if triggers:
