@@ -315,3 +315,21 @@ def test_an_empty_directory_is_there(imgopt: Imgopt, tmp_path: Path) -> None:
     (context / "data").mkdir()
     (file,) = imgopt("suggest", "--format", "json", context).json["files"]
     assert file["unknown"] == []
+
+
+def test_a_module_without_a_value_is_not_waited_for(imgopt: Imgopt, tmp_path: Path) -> None:
+    """What would help is the argument: neither a build nor the version of Spring Boot."""
+    text = f"FROM eclipse-temurin:17-jre\nARG MODULE\nCOPY ${{MODULE}}/target/*.jar /app.jar\n{STARTS}"
+    run = imgopt("suggest", project(tmp_path / "p", text))
+    said = " ".join(run.text.split())
+    assert said.count("--build-arg MODULE=VALUE") == 2
+    assert "build it first" not in said and "--spring-boot" not in said
+
+
+def test_a_from_that_names_no_image_is_not_to_be_declared(imgopt: Imgopt, tmp_path: Path) -> None:
+    text = f"FROM alpine AS x\nARG TAG=17-jdk\nFROM eclipse-temurin:${{TAG}}\n{RUNS}"
+    directory = project(tmp_path / "p", text)
+    boot_jar(directory / "target" / "app.jar")
+    said = " ".join(imgopt("suggest", directory).text.split())
+    assert "line 3 names no image as it is" in said
+    assert "[bases]" not in said

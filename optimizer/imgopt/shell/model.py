@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from typing import Literal
 
 from imgopt.dockerfile import expand
@@ -25,14 +25,17 @@ class Word:
     start: int
     end: int
 
-    @property
+    @cached_property  # every rule looks at the same words
     def literal(self) -> str | None:
         """The word without its quotes, or None when its value depends on the environment."""
-        return _literal(self.text)
+        text = self.text
+        return None if _dynamic(text) or _OPAQUE.match(text) else expand(text, {}).value
 
     def value(self, variables: Mapping[str, str | None]) -> str | None:
         """The word expanded with what is known, or None when something in it is not known."""
         text = self.text
+        if "$" not in text and "`" not in text:
+            return self.literal
         if "$(" in text or "`" in text or _special(text) or _OPAQUE.match(text):
             return None
         names = set(re.findall(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)", _unquoted_single(text)))
@@ -62,11 +65,11 @@ class Command:
     #: What lets it run in the background ("&") or again ("while", also `until`), each by its offset, the outermost first.
     around: tuple[tuple[Around, int], ...] = ()
 
-    @property
+    @cached_property
     def name(self) -> str | None:
         return self.words[0].literal if self.words else None
 
-    @property
+    @cached_property
     def program(self) -> str | None:
         """The command's name without its directory."""
         return self.name.rsplit("/", 1)[-1] if self.name else None
@@ -129,12 +132,6 @@ def flatten(nodes: tuple[Command | Loop, ...]) -> Iterator[Command]:
             yield from flatten(node.body)
         else:
             yield node
-
-
-@lru_cache(maxsize=8192)
-def _literal(text: str) -> str | None:
-    """Asked again and again: every rule looks at the same words."""
-    return None if _dynamic(text) or _OPAQUE.match(text) else expand(text, {}).value
 
 
 def _unquoted_single(text: str) -> str:

@@ -458,7 +458,8 @@ def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterat
         yield from _shell_needs(picture, check)
         yield from _exec_needs(picture, check)
         yield from _system_needs(picture, base, target)
-        yield from _branch_needs(picture, target)
+    if not same_system or (base.java_version is not None and base.java_version != target.java_version):
+        yield from _branch_needs(picture, target)  # an image of another day may stand on another Alpine
     if to_musl:
         yield from _musl_needs(picture, target, adaptation)
     yield from _font_needs(picture, base, target, adaptation)

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt import shell
-from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_used, writing
+from imgopt.dockerfile import Edit, Instruction, Span, assignments, expand, variables_used, writing
+from imgopt.dockerfile.faults import first_fault
 from imgopt.finding import Reason, Refused, because, reason_of, told
 from imgopt.picture import Artifact, Picture, StagePicture, once
 from imgopt.picture.java_options import options_of
@@ -424,6 +425,17 @@ def _facts_of_build(picture: Picture, artifact: Artifact) -> _Facts | None:
     if version is None:
         if not artifact.started:
             return None
+        scope = picture.scope(artifact.instruction)
+        words = artifact.instruction.words[:-1]
+        unset = [each for word in words for each in expand(word.text, scope, picture.document.escape).missing]
+        if unset:
+            raise LayeringRefused(
+                "{} cannot be read, because {} has no value here; give it with --build-arg {}=VALUE",
+                name,
+                unset[0],
+                unset[0],
+                kind="unseen",
+            )
         raise LayeringRefused(
             "{} is not there to be read, and no build file tells its Spring Boot version; build it first, or give --spring-boot VERSION",
             name,
@@ -723,6 +735,9 @@ def _extract_image(picture: Picture) -> tuple[str, str | None]:
         raise LayeringRefused(
             "the base comes from a build argument without a default ({}); give it with --build-arg", what
         )
+    fault = first_fault(picture.document, picture.options.build_args)
+    if fault is not None and fault.instruction is picture.final.root.stage.from_:
+        raise LayeringRefused("{} names no image as it is", fault.instruction)
     raise LayeringRefused(
         "unpacking needs a JDK, and which one goes with {} is not known; declare the image under [bases] in imgopt.toml",
         what,
