@@ -501,8 +501,13 @@ def _edits(picture: Picture, base: Base, target: Base, pick: _Pick) -> Iterator[
     lines: list[str] = []
     locale = _locale(picture, base, target)
     if locale:
+        name = target.name.partition("@")[0]
+        changed = next(
+            (each for each in ("LC_ALL", "LANG") if base.env.get(each) != target.env.get(each)), None
+        )
+        why = f"{name} sets {changed}" if changed else "Java takes C.UTF-8 for en_US on Alpine"
         lines += [
-            writing.comment(f"{target.name.partition('@')[0]} sets LC_ALL; this keeps the locale as it was"),
+            writing.comment(f"{why}; this keeps the locale as it was"),
             f"{'env' if lower else 'ENV'} {locale}",
         ]
     if pick.packages and pick.adaptation.append_at is not None:
@@ -541,7 +546,12 @@ def _locale(picture: Picture, base: Base, target: Base) -> str | None:
         return env.get("LC_ALL") or own.get("LC_CTYPE") or own.get("LANG") or env.get("LANG")
 
     before, after = effective(base.env), effective(target.env)
-    if before is None or before == after:
+    kept = before
+    if before is not None and target.libc == "musl" and base.libc != "musl":
+        # of C.UTF-8 musl says "C" when it is asked for its language, and Java takes that for en_US; of any other
+        # spelling it says the name, in which Java reads what it read on glibc: "en", of no country
+        kept = re.sub(r"(?i)^C\.UTF-?8$", "C.utf8", before)
+    if before is None or kept is None or kept == after:
         return None
-    written = writing.word(before)
-    return f"LC_ALL={written}" if "LANG" in own else f"LANG={written} LC_ALL={written}"
+    all_ = f"LC_ALL={writing.word(kept)}"
+    return all_ if "LANG" in own else f"LANG={writing.word(before)} {all_}"
