@@ -41,7 +41,7 @@ bench: $(VENV)/.dev
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
-	@status=0; for name in dockerfile jar rewrites; do \
+	@status=0; for name in dockerfile jar rewrites gradle pom ci dockerignore tar registry; do \
 	  $(BIN)/python tests/fuzz/fuzz_$$name.py --seconds $(FUZZ_SECONDS) || status=1; done; exit $$status
 
 # for every platform and Python from 3.10 on; what is there stays as it is unless UPGRADE=--upgrade

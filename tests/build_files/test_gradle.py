@@ -561,13 +561,29 @@ def test_a_broken_catalogue_tells_nothing(tmp_path: Path, toml: str) -> None:
     ],
 )
 def test_a_hostile_script_takes_no_time(tmp_path: Path, piece: str) -> None:
-    (tmp_path / "build.gradle").write_text(piece * (200_000 // len(piece)))
+    line = piece * (4000 // len(piece))
+    (tmp_path / "build.gradle").write_text(f"{line}\n" * 50)
     start = time.process_time()
     read_build_files(tmp_path, tmp_path)
     assert time.process_time() - start < 20
 
 
+def test_a_line_that_nobody_wrote_by_hand(tmp_path: Path) -> None:
+    (tmp_path / "build.gradle").write_text(f"plugins {{ id 'java' }}\n// {'x' * 4094}\n")
+    with pytest.raises(ContextError, match=r"build.gradle:2: the line is longer than 4,096 characters"):
+        read_build_files(tmp_path, tmp_path)
+    (tmp_path / "build.gradle").write_text(f"plugins {{ id 'java' }}\n// {'x' * 4093}\n")
+    assert read_build_files(tmp_path, tmp_path) is not None
+
+
 # --- the scanner
+
+
+def test_an_open_quote_is_an_ordinary_character() -> None:
+    assert without_comments("it's // a\nb 'c' // d") == "it's  \nb 'c'  "
+    assert without_comments("'\\' ' // a\n") == "'\\' '  \n"
+    assert without_comments("\"'\" ' // a") == "\"'\" '  "
+    assert [block.body for block in blocks("a { it's }\nb { '}' }")] == [" it's ", " '}' "]
 
 
 def test_comments_are_not_looked_for_in_strings() -> None:

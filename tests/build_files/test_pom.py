@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from imgopt.errors import ContextError
+from imgopt.java import build_facts
 from imgopt.java.build_facts import BuildFacts
 from imgopt.java.build_files import read_build_files
 
@@ -770,7 +771,7 @@ def test_a_pom_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, os.strerror(13))
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(build_facts, "read_file", refuse)
     with pytest.raises(ContextError, match="Permission denied"):
         read_build_files(tmp_path, tmp_path)
 

@@ -3,8 +3,8 @@
     python tests/fuzz/fuzz_dockerfile.py --seconds 3600     fuzz for an hour; exits 1 when something was found
     python tests/fuzz/fuzz_dockerfile.py FILE...            look at these inputs only
 
-`fuzz_dockerfile.py` and `fuzz_jar.py` feed bytes, guided by coverage, and need the optional extra `fuzz` (atheris);
-`fuzz_rewrites.py` generates whole Dockerfiles and needs the extra `test` only. `make fuzz` runs all three.
+They feed bytes, guided by coverage, and need the optional extra `fuzz` (atheris); `fuzz_rewrites.py` alone generates whole
+Dockerfiles and needs the extra `test` only. `make fuzz` runs them all.
 
 Everything lands in `.cache/fuzz/NAME`: `corpus` (inputs worth keeping between runs), `found` (the smallest input of
 every problem, named for it) and `log`. An input that showed a problem goes to `tests/fuzz/seeds/NAME` once that is
@@ -17,14 +17,17 @@ A problem is an exception that is none of imgopt's own, more than `SECONDS` of p
 from __future__ import annotations
 
 import argparse
+import atexit
 import hashlib
 import os
 import random
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -129,6 +132,17 @@ def _forget_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return
+
+
+def scratch(name: str) -> Path:
+    """A folder for the files of one input. The parent's number: a worker that an input took down leaves it to the next."""
+    memory = Path("/dev/shm")
+    folder = (
+        memory if memory.is_dir() else Path(tempfile.gettempdir())
+    ) / f"imgopt-fuzz-{os.getppid()}-{name}"
+    folder.mkdir(exist_ok=True)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def home(name: str) -> Path:

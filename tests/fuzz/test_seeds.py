@@ -10,7 +10,7 @@ import fuzzing
 import pytest
 
 KEPT = sorted(path for path in fuzzing.SEEDS.glob("*/*"))
-NAMES = ("dockerfile", "jar", "rewrites")
+NAMES = ("dockerfile", "jar", "rewrites", "gradle", "pom", "ci", "dockerignore", "tar", "registry")
 
 
 @cache

@@ -15,6 +15,7 @@ look into an ignored directory for an exception that has a wildcard (``*`` with 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,6 +34,16 @@ _ANYTHING = r"[\s\S]"
 _NOT_SLASH = "[^/]"
 # beyond this many repetitions a backtracking regular expression may take forever on a hostile pattern
 _FEW_REPEATS = 3
+#: What one path may cost, in patterns that are tried one after the other; paths without wildcards are looked up. People
+#: write some dozens.
+MOST_WORK = 2_000
+#: Characters; a longer pattern costs as much as several.
+_PLAIN_LENGTH = 100
+#: One with many wildcards is matched character by character.
+_WORK_OF_A_TOKEN = 5
+#: Patterns of one file; each has to be understood.
+MOST_RULES = 100_000
+_WILDCARD = re.compile(r"[*?\[\]\\]")
 
 
 class BadPattern(ValueError):
@@ -389,6 +400,8 @@ class Rule:
         Docker compares without a regular expression where ``**`` only stands at the start or the end.
         """
         text = self.text
+        if _WILDCARD.search(text) is None:
+            return "exact", text, []
         kind = "exact"
         regex = []
         at = 0
@@ -518,7 +531,7 @@ class IgnoreRules:
         self._groups = [_Group(group) for group in _neighbours(self.rules)]
         prefixes = [rule.literal_prefix for rule in self.rules if rule.exception]
         # None: an exception may lie anywhere
-        self._prefixes = None if None in prefixes else tuple(f"{prefix}/" for prefix in prefixes)
+        self._prefixes = None if None in prefixes else sorted(f"{prefix}/" for prefix in prefixes)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, IgnoreRules):
@@ -561,7 +574,9 @@ class IgnoreRules:
         """Whether an exception could match something below this directory, which is matched itself."""
         if self._prefixes is None:
             return True
-        return bool(self._prefixes) and any(prefix.startswith(directory + "/") for prefix in self._prefixes)
+        below = directory + "/"
+        at = bisect_left(self._prefixes, below)
+        return at < len(self._prefixes) and self._prefixes[at].startswith(below)
 
 
 def _clean(path: str) -> str:
@@ -574,8 +589,9 @@ def rules_from(patterns: Iterable[str], lines: Iterable[int] = ()) -> tuple[Rule
 
     Raises BadPattern, its text naming the pattern.
     """
-    rules = []
+    rules: list[Rule] = []
     line_of = iter(lines)
+    work = 0
     for pattern in patterns:
         line = next(line_of, 0)
         text = pattern.strip(_SPACE)
@@ -585,11 +601,19 @@ def rules_from(patterns: Iterable[str], lines: Iterable[int] = ()) -> tuple[Rule
         exception = text.startswith("!")
         text = text.removeprefix("!")
         rule = Rule(text, exception, line)
+        work += not rules or rules[-1].exception != exception  # neighbours of one sort are looked up together
         try:
             if not text:
                 raise BadPattern("nothing follows the !")
-            _glob(text)
-            rule.compile()
+            if _WILDCARD.search(text) is not None:
+                _glob(text)
+                _, _, matchers = rule.compile()
+                work += 1 + len(text) // _PLAIN_LENGTH
+                work += sum(_WORK_OF_A_TOKEN * len(each.tokens) for each in matchers if not each.is_simple)
+            if work > MOST_WORK:
+                raise _TooMuch
+        except _TooMuch:
+            raise _BadRule(_TOO_MUCH, line, "name whole directories instead") from None
         except BadPattern as error:
             raise _BadRule(f"{error}: {pattern}", line) from error
         rules.append(rule)
@@ -607,10 +631,19 @@ def written(path: str) -> str:
     return f"\\{text}" if text.startswith(("!", "#", " ")) else text
 
 
+class _TooMuch(BadPattern):
+    pass
+
+
+_TOO_MUCH = f"more than {MOST_WORK:,} patterns with wildcards, or turns from patterns to exceptions"
+
+
 class _BadRule(BadPattern):
-    def __init__(self, message: str, line: int) -> None:
+    def __init__(
+        self, message: str, line: int, hint: str = "Docker refuses this file; folders are divided by /"
+    ) -> None:
         super().__init__(message)
-        self.line = line
+        self.line, self.hint = line, hint
 
 
 def read_ignore_file(data: bytes, file: str, path: str | None = None) -> IgnoreRules:
@@ -640,9 +673,11 @@ def read_ignore_file(data: bytes, file: str, path: str | None = None) -> IgnoreR
                 pattern = pattern.removeprefix("/")
         patterns.append("!" + pattern if exception else pattern)
         lines.append(number)
+        if len(lines) > MOST_RULES:
+            raise ContextError(
+                f"more than {MOST_RULES:,} patterns", "name directories, not files", path=where, line=number
+            )
     try:
         return IgnoreRules(rules_from(patterns, lines), file)
     except _BadRule as error:
-        raise ContextError(
-            str(error), "Docker refuses this file; folders are divided by /", path=where, line=error.line
-        ) from error
+        raise ContextError(str(error), error.hint, path=where, line=error.line) from error

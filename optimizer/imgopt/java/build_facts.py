@@ -11,6 +11,7 @@ from imgopt.errors import ContextError
 from imgopt.files.opening import read_file
 
 FILE_LIMIT = 4 * 1024 * 1024  # bytes of one build file; a larger one was not written by a person
+LINE_LIMIT = 4096  # characters of one line, each of which is looked at from many places
 _PLAIN_VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?(?:[.-][0-9A-Za-z]+)*")
 _JAVA = re.compile(r"(?:1\.)?(\d{1,2})(?:\.0)?")
 
@@ -67,6 +68,12 @@ def read_bounded(path: Path, root: Path, limit: int = FILE_LIMIT) -> bytes | Non
             f"larger than {limit // 1024**2} MiB", "no build file is that large", path=str(path)
         )
     return data
+
+
+def first_long_line(text: str) -> int | None:
+    """The number of the first line that is longer than `LINE_LIMIT`."""
+    lines = text.split("\n")
+    return next((number for number, line in enumerate(lines, 1) if len(line) > LINE_LIMIT), None)
 
 
 def plain_version(text: str | None) -> str | None:

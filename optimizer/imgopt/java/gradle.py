@@ -9,17 +9,19 @@ tell nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from posixpath import normpath
 from typing import Any, Literal
 
 from imgopt.errors import ContextError
 from imgopt.java.build_facts import (
+    LINE_LIMIT,
     BuildFacts,
     as_bool,
+    first_long_line,
     java_level,
     layered_by_default,
     plain_version,
@@ -71,22 +73,67 @@ def _read(path: Path, root: Path, strict: bool = False) -> str | None:
         raise ContextError(
             "is no text", "mend the file, or build the jar and name it with --jar", path=str(path)
         )
-    text = without_comments(data.decode("utf-8", "replace").removeprefix("\ufeff"))
+    text = data.decode("utf-8", "replace").removeprefix("\ufeff")
+    long = first_long_line(text)
+    if long is not None:
+        if strict:
+            raise ContextError(
+                f"the line is longer than {LINE_LIMIT:,} characters", "break it up", path=str(path), line=long
+            )
+        return None
     # one blank for a run of them: the patterns below look ahead over blanks more than once
-    return re.sub(r"\s*\n\s*", "\n", re.sub(r"[^\S\n]+", " ", text))
+    return re.sub(r"\s+", _one_blank, without_comments(text))
+
+
+def _one_blank(blanks: re.Match[str]) -> str:
+    return "\n" if "\n" in blanks[0] else " "
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
 
-_TOKEN = re.compile(
-    r"""(?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z))|'''.*?(?:'''|\Z)|\"\"\".*?(?:\"\"\"|\Z)|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\"""",
-    re.DOTALL,
-)
+_START = re.compile(r"""//[^\n]*|/\*|'''|\"\"\"|['"{};\n]""")
+_BODY = {sign: re.compile(rf"{sign}(?:\\.|[^{sign}\\\n])*", re.DOTALL) for sign in "'\""}
+_ENDS = {"/*": "*/", "'''": "'''", '"""': '"""'}
+
+
+def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
+    """Comments (``//``), strings (``"``), braces and what ends statements, from where to where, in one pass.
+
+    A quote that is not closed in its line is an ordinary character; so is every further one in that line, which is not
+    looked at again for each of them.
+    """
+    at = 0
+    unclosed = dict.fromkeys(_BODY, 0)
+    while (match := _START.search(text, at)) is not None:
+        sign, start = match[0], match.start()
+        at = match.end()
+        if sign in _ENDS:
+            end = text.find(_ENDS[sign], at)
+            at = len(text) if end < 0 else end + len(_ENDS[sign])
+            yield ("//" if sign == "/*" else '"'), start, at
+        elif sign in _BODY:
+            if start < unclosed[sign]:
+                continue
+            body = _BODY[sign].match(text, start)
+            assert body is not None
+            if text.startswith(sign, body.end()):
+                at = body.end() + 1
+                yield '"', start, at
+            else:
+                unclosed[sign] = body.end()
+        else:
+            yield sign[:2], start, at
 
 
 def without_comments(text: str) -> str:
     """The script with every comment turned into a space, strings left alone."""
-    return _TOKEN.sub(lambda match: " " if match["comment"] else match[0], text)
+    parts: list[str] = []
+    at = 0
+    for kind, start, end in _tokens(text):
+        if kind == "//":
+            parts += (text[at:start], " ")
+            at = end
+    return "".join([*parts, text[at:]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,34 +146,39 @@ class Block:
     end: int
 
 
-_BLOCK_TOKEN = re.compile(_TOKEN.pattern + r"|[{}]|[;\n]", re.DOTALL)
+_BLANKS = re.compile(r"\s*")
 
 
-def blocks(text: str) -> list[Block]:
+@lru_cache(maxsize=32)  # the same texts are asked for one fact after the other
+def blocks(text: str) -> tuple[Block, ...]:
     """The outermost blocks of a text, in order; one that is not closed is left out."""
     found = []
     depth = 0
     statement = header_start = body_start = 0
-    for match in _BLOCK_TOKEN.finditer(text):
-        token = match[0]
+    for token, start, end in _tokens(text):
         if token == "{":
             if depth == 0:
-                header_start, body_start = statement, match.end()
+                header_start, body_start = statement, end
             depth += 1
         elif token == "}":
             depth = max(depth - 1, 0)
             if depth == 0 and body_start:
                 header = text[header_start : body_start - 1].strip()
-                found.append(Block(header, text[body_start : match.start()], header_start, match.end()))
+                found.append(Block(header, text[body_start:start], header_start, end))
                 body_start = 0
             if depth == 0:
-                statement = match.end()
-        elif token in (";", "\n") and depth == 0 and text[statement : match.start()].strip():
+                statement = end
+        elif token in (";", "\n") and depth == 0:
+            statement = _after_blanks(text, statement)
             # a brace may stand on the line after its header
-            rest = text[match.end() :].lstrip()[:1] if token == "\n" else ""
-            if rest != "{":
-                statement = match.end()
-    return found
+            if statement < start and (token == ";" or not text.startswith("{", _after_blanks(text, end))):
+                statement = end
+    return tuple(found)
+
+
+def _after_blanks(text: str, at: int) -> int:
+    match = _BLANKS.match(text, at)
+    return at if match is None else match.end()
 
 
 def inside(text: str, header: str) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
@@ -637,7 +638,8 @@ class Picture:
         for comment in self.document.comments:
             match = re.match(r"#\s*imgopt:\s*ignore=([\w,\- ]+?)\s*(?::\s*(.*))?$", comment.text.strip())
             if match:
-                line = next((start for start in starts if start > comment.line), 0)
+                at = bisect_right(starts, comment.line)
+                line = starts[at] if at < len(starts) else 0
                 names = frozenset(name.strip() for name in match.group(1).split(",") if name.strip())
                 found.append(Silence(names, line, match.group(2) or ""))
         return tuple(found)
@@ -659,7 +661,15 @@ class Picture:
             return False
         if rule in self.options.ignore:
             return False
-        return not any(rule in silence.rules and silence.line == line for silence in self.silences)
+        return rule not in self._silenced.get(line, ())
+
+    @cached_property
+    def _silenced(self) -> dict[int, set[str]]:
+        """The rules that may not speak, by lines."""
+        found: dict[int, set[str]] = {}
+        for silence in self.silences:
+            found.setdefault(silence.line, set()).update(silence.rules)
+        return found
 
 
 Found = TypeVar("Found")

@@ -1,0 +1,93 @@
+"""Files of a megabyte that are made to be looked at again and again: each would take minutes to hours if it were.
+
+No clock decides: what is quadratic does not end within `bounds.FOR_EVER`, what is linear takes seconds.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from bounds import bounded
+
+from imgopt.build_context.patterns import MOST_RULES, MOST_WORK, read_ignore_file
+from imgopt.errors import ContextError
+
+MEGABYTE = 1_000_000
+DOCKERFILE = (
+    "FROM eclipse-temurin:21-jdk\nCOPY build/libs/*.jar /app.jar\nCOPY . /x/\nCMD java -jar /app.jar\n"
+)
+
+
+def lines_of(piece: str, length: int = 4000, size: int = MEGABYTE) -> str:
+    line = piece * (length // len(piece)) + "\n"
+    return line * (size // len(line))
+
+
+@pytest.mark.parametrize(
+    "piece", ["'\"\\", "{", "}", "languageVersion = ", "a{\n", "project('a').projectDir = "]
+)
+def test_a_build_script(piece: str, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    for name in ("build.gradle", "settings.gradle"):
+        (tmp_path / name).write_text(lines_of(piece))
+    assert bounded("suggest", tmp_path / "Dockerfile").returncode == 0
+
+
+def test_the_script_of_fifteen_kilobytes(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    (tmp_path / "build.gradle").write_text("'\"\\" * 5000)
+    assert bounded("suggest", tmp_path / "Dockerfile").returncode == 0
+
+
+IGNORED = {
+    "paths": "".join(f"some/directory{number}/file.txt\n" for number in range(MOST_RULES)),
+    "exceptions": "*\n" + "".join(f"!some/directory{number}/file.txt\n" for number in range(90_000)),
+}
+
+
+@pytest.mark.parametrize("kind", IGNORED)
+def test_ignore_rules(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    (tmp_path / ".dockerignore").write_text(IGNORED[kind])
+    for number in range(3000):
+        directory = tmp_path / f"d{number % 50}"
+        directory.mkdir(exist_ok=True)
+        (directory / f"file{number}.txt").touch()
+    assert bounded("suggest", tmp_path / "Dockerfile").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "at"),
+    [
+        ("*.x{}\n", MOST_WORK),
+        ("a{}/**\n", MOST_WORK),
+        ("a{0}\n!b{0}\n", MOST_WORK + 1),
+        ("*a*b*c*d*{}\n", None),
+        ("\\a" * 30_000 + "{}\n", None),
+    ],
+)
+def test_ignore_rules_beyond_measure(line: str, at: int | None) -> None:
+    text = "".join(line.format(number) for number in range(50_000 if len(line) < 99 else 60))
+    with pytest.raises(ContextError, match="more than 2,000 patterns with wildcards") as caught:
+        read_ignore_file(text.encode(), ".dockerignore")
+    assert caught.value.line is not None and (at is None or caught.value.line == at)
+    assert caught.value.hint == "name whole directories instead"
+
+
+def test_ignore_rules_of_a_large_project() -> None:
+    """All templates that there are, one after the other, are fewer."""
+    text = "".join(f"*.x{n}\n**/y{n}/\nz{n}\n!keep{n}\n" for n in range(400))
+    assert len(read_ignore_file(text.encode(), ".dockerignore").rules) == 1600
+    with pytest.raises(ContextError, match="more than 100,000 patterns"):
+        read_ignore_file(b"a\n" * (MOST_RULES + 1), ".dockerignore")
+
+
+def test_a_long_list_of_silences(tmp_path: Path) -> None:
+    """Each says what the next instruction may not be told; they are looked up by its line."""
+    comment = "# imgopt: ignore=deleted-later\n"
+    run = "RUN a\n"
+    (tmp_path / "Dockerfile").write_text(
+        DOCKERFILE + run * 1000 + comment * 40_000 + run * 100 + comment * 1000
+    )
+    assert bounded("suggest", tmp_path / "Dockerfile").returncode == 0
