@@ -16,6 +16,7 @@ from imgopt.config import Config, load
 from imgopt.errors import ConfigError, UsageError
 from imgopt.options import DEFAULT_BANDWIDTH_SOURCE, Options, Runtime, platform_names, spring_boot_version
 from imgopt.scales import Severity
+from imgopt.text.quoting import typed_path
 from imgopt.text.spelling import choose_from
 
 if TYPE_CHECKING:
@@ -154,9 +155,22 @@ class Given:
         return (*arguments, *(paths or (".",)))
 
 
+def configuration(explicit: str | None, paths: Sequence[str]) -> Config:
+    """What `config.load` finds; a file that was passed over is said."""
+    config = load(explicit, paths)
+    for path in config.passed_over:
+        from imgopt.report.terminal import note
+
+        note(
+            f"warning: {path} is not obeyed: it belongs to neither you, root nor the owner of what is judged; "
+            f"--config {typed_path(path)} obeys it"
+        )
+    return config
+
+
 def options(paths: Sequence[str], given: Given) -> Options:
     """The command line over the configuration over the defaults. UsageError or ConfigError where they are wrong."""
-    config = load(given.config, paths)
+    config = configuration(given.config, paths)
     rates, source = _bandwidths(given, config)
     unsafe = given.unsafe if given.unsafe is not None else config.unsafe
     fail_on = Severity(given.fail_on) if given.fail_on is not None else config.fail_on
