@@ -87,6 +87,26 @@ ConfigFile = Annotated[
 OutputFile = Annotated[
     str | None, typer.Option("--output-file", metavar="FILE", help="Write there instead of standard output.")
 ]
+
+
+_is_forced = False
+
+
+def forced() -> bool:
+    """Whether ``--force`` stands on the command line that is being run."""
+    return _is_forced
+
+
+def _force(given: bool) -> bool:
+    global _is_forced
+    _is_forced = given
+    return given
+
+
+Force = Annotated[
+    bool,
+    typer.Option("--force", callback=_force, help="Let --output-file (-o) write over a file that was read."),
+]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours. NO_COLOR does the same.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what matters.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]

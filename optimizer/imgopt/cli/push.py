@@ -110,6 +110,7 @@ def push(
     config: a.ConfigFile = None,
     format: a.Format = "text",
     output_file: a.OutputFile = None,
+    force: a.Force = False,
     no_color: a.NoColor = False,
     quiet: a.Quiet = False,
     verbose: a.Verbose = False,
