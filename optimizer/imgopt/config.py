@@ -6,9 +6,11 @@ option that silently does nothing.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -30,7 +32,8 @@ MAX_BYTES = 1 << 20
 class Config:
     """What the file says; None or empty where it says nothing. ``bandwidth`` is as written.
 
-    ``lines`` has the 1-based line of each key that was found, by its dotted name.
+    ``lines`` has the 1-based line of each key that was found, by its dotted name. ``passed_over`` are files that were
+    found and belong to somebody whose word does not count.
     """
 
     path: str | None = None
@@ -48,16 +51,19 @@ class Config:
     baseline: str | None = None
     mount_from: tuple[str, ...] = ()
     lines: Mapping[str, int] = field(default_factory=dict)
+    passed_over: tuple[str, ...] = ()
 
     def where(self, key: str) -> str:
-        """``imgopt.toml:3``: where a key is set, for reports."""
-        name = Path(self.path or FILE_NAME).name
+        """``imgopt.toml:3``: where a key is set, for reports; its whole path where that is not below the working directory."""
+        name = self.path or FILE_NAME
         return f"{name}:{self.lines[key]}" if key in self.lines else name
 
 
 def load(explicit: str | None, paths: Sequence[str]) -> Config:
     """The file given with ``--config``, else the first one from the first of ``paths`` upwards, else nothing.
 
+    Upwards ends at the repository (`.git`). A file counts only when it belongs to the owner of that path, to oneself or
+    to root: in ``/tmp`` anybody may put one above the work of others.
     ConfigError when it cannot be read, is no TOML, or has a key or value that means nothing.
     """
     if explicit is not None:
@@ -67,21 +73,50 @@ def load(explicit: str | None, paths: Sequence[str]) -> Config:
                 "there is no [tool.imgopt] table in it", "add one or give another file", path=explicit
             )
         return _parse(text, explicit)
-    for path in _candidates(paths[0] if paths else "."):
+    passed_over: list[str] = []
+    start = _start(paths[0] if paths else ".")
+    trusted = _trusted(start)
+    for path in _candidates(start):
+        if trusted is not None and not _owners(path) <= trusted:
+            passed_over.append(_shown(path))
+            continue
         text = _read(path, _shown(path))
         if path.name == FILE_NAME or _mentions_imgopt(text):
-            return _parse(text, _shown(path))
-    return Config()
+            return replace(_parse(text, _shown(path)), passed_over=tuple(passed_over))
+    return Config(passed_over=tuple(passed_over))
 
 
-def _candidates(first: str) -> Iterator[Path]:
-    start = Path.cwd() if first == "-" else Path(first).absolute()
+def _start(first: str) -> Path:
+    return Path.cwd() if first == "-" else Path(first).absolute()
+
+
+def _trusted(start: Path) -> set[int] | None:
+    """The users whose configuration counts; None where files have no owners."""
+    if not hasattr(os, "geteuid"):
+        return None
+    for path in (start, *start.parents):
+        with contextlib.suppress(OSError, ValueError):
+            return {0, os.geteuid(), path.stat().st_uid}
+    return {0, os.geteuid()}
+
+
+def _owners(path: Path) -> set[int]:
+    """Of the file, and of the link that leads to it."""
+    try:
+        return {path.stat().st_uid, path.lstat().st_uid}
+    except OSError:  # gone meanwhile: reading it says so
+        return set()
+
+
+def _candidates(start: Path) -> Iterator[Path]:
     try:
         directory = start if start.is_dir() else start.parent
         for parent in (directory, *directory.parents):
             for name in (FILE_NAME, "pyproject.toml"):
                 if (parent / name).is_file():
                     yield parent / name
+            if os.path.lexists(parent / ".git"):
+                return
     except (OSError, ValueError):  # an impossible path: reading it says so, with the path's own error
         return
 
@@ -238,7 +273,7 @@ class _Reader:
             facts = {
                 name: read(self, entry[name], (*key, name)) for name, read in _BASE.items() if name in entry
             }
-            base = DeclaredBase(pattern=pattern, source=f"{Path(self.path).name}:{self.line(key)}", **facts)
+            base = DeclaredBase(pattern=pattern, source=f"{self.path}:{self.line(key)}", **facts)
             try:
                 check_declared({pattern: base.facts})
             except ConfigError as error:
@@ -266,7 +301,7 @@ class _Reader:
         for name, value in table.items():
             line = self.line((*key, name))
             try:
-                yield parse_limit(name, value, f"{Path(self.path).name}:{line}")
+                yield parse_limit(name, value, f"{self.path}:{line}")
             except UsageError as error:
                 raise ConfigError(error.message, error.hint, path=self.path, line=line) from error
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,7 +66,8 @@ def failure(directory: Path, text: str, name: str = "imgopt.toml") -> ConfigErro
 
 
 def test_everything_it_may_say(tmp_path: Path) -> None:
-    config = load(str(write(tmp_path, FULL)), [])
+    path = write(tmp_path, FULL)
+    config = load(str(path), [])
     assert config.platform == "linux/arm64"
     assert config.runtime == "glibc"
     assert config.spring_boot == "3.5.4"
@@ -75,10 +79,10 @@ def test_everything_it_may_say(tmp_path: Path) -> None:
     assert config.baseline == "ci/baseline.json"
     assert [limit.name for table in config.budgets for limit in table.limits] == ["max-size"]
     like, alone = config.bases
-    assert like.pattern == "harbor.corp/base/jdk17:*" and like.source == "imgopt.toml:14"
+    assert like.pattern == "harbor.corp/base/jdk17:*" and like.source == f"{path}:14"
     assert like.facts == {"like": "eclipse-temurin:17-jdk", "counterpart": "harbor.corp/base/jre17:1"}
     assert alone.facts == {"kind": "jre", "java": 8, "libc": "musl", "os": "alpine"}
-    assert alone.source == "imgopt.toml:16"
+    assert alone.source == f"{path}:16"
 
 
 def test_it_is_found_from_the_first_path_upwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,6 +97,59 @@ def test_it_is_found_from_the_first_path_upwards(tmp_path: Path, monkeypatch: py
     assert load(None, []).path == "imgopt.toml"
 
 
+def test_the_search_ends_at_the_repository(tmp_path: Path) -> None:
+    write(tmp_path, 'runtime = "glibc"\n')
+    write(tmp_path / "repo" / "module", "FROM x\n", "Dockerfile")
+    judged = str(tmp_path / "repo" / "module" / "Dockerfile")
+    assert load(None, [judged]).runtime == "glibc"
+    (tmp_path / "repo" / ".git").write_text("gitdir: elsewhere\n")  # of a worktree or a submodule
+    assert load(None, [judged]) == Config()
+    write(tmp_path / "repo", 'runtime = "alpine"\n')
+    assert load(None, [judged]).runtime == "alpine"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give a file away")
+def test_a_file_of_somebody_else_above_the_path_is_passed_over(
+    tmp_path: Path, imgopt: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outer = write(tmp_path, '[rules]\nignore = ["jdk-runtime"]\n')
+    judged = write(tmp_path / "a", "FROM eclipse-temurin:17-jdk\nCMD java -jar /app.jar\n", "Dockerfile")
+    assert load(None, [str(judged)]).ignore == ("jdk-runtime",)
+    os.chown(outer, 12345, 12345)
+    config = load(None, [str(judged)])
+    assert config.ignore == () and config.passed_over == (str(outer),)
+    monkeypatch.chdir(tmp_path / "a")
+    run = imgopt("suggest", "Dockerfile")
+    assert "jdk-runtime" in run.text
+    assert f"{outer} is not obeyed: it belongs to neither" in " ".join(run.err.split())
+    assert "not obeyed" not in imgopt("suggest", "--config", str(outer), "Dockerfile").err
+    assert load(str(outer), []).ignore == ("jdk-runtime",)  # what is given is given
+    # who owns the work may configure it, wherever that lies
+    os.chown(judged, 12345, 12345)
+    assert load(None, [str(judged)]).ignore == ("jdk-runtime",)
+    os.chown(judged, 0, 0)
+    # a link of somebody else's is their word, whosever file it leads to
+    outer.rename(tmp_path / "other.toml")
+    os.chown(tmp_path / "other.toml", 0, 0)
+    outer.symlink_to("other.toml")
+    assert load(None, [str(judged)]).ignore == ("jdk-runtime",)
+    os.chown(outer, 12345, 12345, follow_symlinks=False)
+    assert load(None, [str(judged)]).ignore == ()
+
+
+def test_reports_name_a_file_above_the_working_directory_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outer = write(tmp_path, '[bases."x:1"]\nkind = "jre"\n\n[budgets]\nmax-size = "1MB"\n')
+    monkeypatch.chdir(write(tmp_path / "a", "FROM x\n", "Dockerfile").parent)
+    config = load(None, ["."])
+    assert config.where("nothing") == str(outer)
+    assert config.bases[0].source == f"{outer}:1"
+    assert config.budgets[0].limits[0].source == f"{outer}:5"
+    monkeypatch.chdir(tmp_path)
+    assert load(None, ["a"]).bases[0].source == "imgopt.toml:1"
+
+
 def test_pyproject_counts_when_it_has_our_table(tmp_path: Path) -> None:
     write(
         tmp_path,
@@ -103,7 +160,7 @@ def test_pyproject_counts_when_it_has_our_table(tmp_path: Path) -> None:
     write(inner, "[tool.other]\nx = 1\n", "pyproject.toml")
     config = load(None, [str(inner)])
     assert config.runtime == "glibc" and config.ignore == ("jdk-runtime",)
-    assert config.where("runtime") == "pyproject.toml:2"
+    assert config.where("runtime") == f"{tmp_path}/pyproject.toml:2"
     write(inner, "this is not toml, and none of our business", "pyproject.toml")
     assert load(None, [str(inner)]).runtime == "glibc"
     write(inner, 'runtime = "alpine"\n')
@@ -220,7 +277,7 @@ def test_the_configuration_holds_where_the_command_line_is_silent(tmp_path: Path
     asked = options([str(write(tmp_path, FULL).parent)], Given())
     assert asked.platform == "linux/arm64" and asked.unsafe is True and asked.runtime == "glibc"
     assert asked.bandwidths == (1_000_000,)
-    assert asked.bandwidth_source == "imgopt.toml:5"
+    assert asked.bandwidth_source == f"{tmp_path}/imgopt.toml:5"
 
 
 def test_without_either_the_defaults(tmp_path: Path) -> None:

@@ -137,7 +137,10 @@ forbid = []
 """
 
 
-def test_the_file_by_name_and_glob_and_the_command_line_wins(tmp_path: Path) -> None:
+def test_the_file_by_name_and_glob_and_the_command_line_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "imgopt.toml").write_text(CONFIG)
     tables = load(None, [str(tmp_path)]).budgets
 

@@ -147,6 +147,17 @@ def test_the_baseline_is_a_ratchet(imgopt: Imgopt, releases: dict[str, Path]) ->
     assert entry["compressed_bytes"] == low and entry["accepted"][0]["reason"] == "Pulsar client"
 
 
+@pytest.mark.parametrize("reason", ["\u200bzlib", "\u5927", "\U0001f600", "."])
+def test_a_reason_that_can_be_seen_is_one(imgopt: Imgopt, releases: dict[str, Path], reason: str) -> None:
+    imgopt("gate", releases["small"], "--baseline", "b.json", "--update-baseline")
+    run = imgopt(
+        "gate", releases["large"], "--baseline", "b.json", "--accept", "shop/api", "--reason", reason
+    )
+    assert run.code == 0
+    (written,) = json.loads(Path("b.json").read_text())["images"]["shop/api"]["accepted"]
+    assert written["reason"] == reason
+
+
 def test_growth_names_the_layers_and_libraries_that_grew(imgopt: Imgopt, releases: dict[str, Path]) -> None:
     imgopt("gate", releases["small"], "--baseline", "b.json", "--update-baseline")
     run = imgopt(
@@ -283,6 +294,22 @@ def test_the_configuration_and_its_baseline(
         (["IMAGE", "--max-size", "20"], "is not a size"),
         (["IMAGE", "--max-size", "1MB", "--update-baseline"], "there is no baseline to write"),
         (["IMAGE", "--baseline", "b", "--accept", "shop/api"], "--accept needs a reason"),
+        *(
+            (
+                ["IMAGE", "--baseline", "b", "--accept", "shop/api", "--reason", blank],
+                "--accept needs a reason",
+            )
+            for blank in (
+                "",
+                " \t",
+                "\u200b",
+                "\u2060\u00a0\u3164",
+                "\u2800",
+                "\u0301",
+                "\x1b\x00",
+                "\U000e0041",
+            )
+        ),
         (["IMAGE", "--baseline", "b", "--reason", "x"], "--reason says why --accept"),
         (["IMAGE", "--baseline", "b", "--accept", "shop/apo", "--reason", "x"], "did you mean shop/api?"),
         (["--predict", ".", "--max-waste", "1MB"], "--max-waste judges a built image"),

@@ -9,23 +9,30 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from boot_jar import boot_jar, library
 from image_samples import docker_archive, layer
 
 from imgopt.config import load
 
-README = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text()
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
 SECTION = README.partition("\n## The gate\n")[2].partition("\n## ")[0]
 BLOCKS = dict(re.findall(r"```(yaml|groovy|toml)\n(.*?)```", SECTION, re.DOTALL))
 
 
-def command(kind: str) -> str:
-    """The shell command in the block: the YAML's literal text, the Groovy's string."""
+def command(kind: str) -> tuple[list[str], dict[str, str]]:
+    """The command in the block: the Groovy's string, or what the action runs for the YAML's inputs; and its variables."""
     if kind == "groovy":
         found = re.search(r"sh '([^'\n]+)'", BLOCKS[kind])
         assert found
-        return found[1]
-    return BLOCKS[kind].partition("run: |\n")[2]
+        return ["sh", "-ec", found[1]], {}
+    (step,) = yaml.safe_load(BLOCKS[kind])["steps"]
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    (gate,) = [each for each in action["runs"]["steps"] if each["name"] == "Gate"]
+    variables = {"TARGETS": step["with"]["gate"], "OPTIONS": step["with"]["options"]}
+    assert gate["env"].keys() == variables.keys()
+    return ["bash", "-eo", "pipefail", "-c", gate["run"]], variables | {"GITHUB_OUTPUT": os.devnull}
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +48,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     docker_archive(
         directory / "image.tar", [content], compressed=True, Entrypoint=["java", "-jar", "/app/app.jar"]
     )
-    (directory / "bin").mkdir()
-    script = directory / "bin/imgopt"
+    (directory / "imgopt" / "bin").mkdir(parents=True)
+    script = directory / "imgopt" / "bin" / "imgopt"
     script.write_text(f"#!{sys.executable}\nfrom imgopt.cli import main\nraise SystemExit(main())\n")
     script.chmod(0o755)
     return directory
@@ -50,13 +57,15 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("kind", ["yaml", "groovy"])
 def test_the_lines_work(workspace: Path, kind: str) -> None:
-    assert len(BLOCKS[kind].splitlines()) == 3
+    words, variables = command(kind)
     run = subprocess.run(
-        ["sh", "-ec", command(kind)],
+        words,
         cwd=workspace,
         env={
             **os.environ,
-            "PATH": f"{workspace / 'bin'}:{os.environ['PATH']}",
+            **variables,
+            "RUNNER_TEMP": str(workspace),
+            "PATH": f"{workspace}/imgopt/bin:{os.environ['PATH']}",
             "PYTHONPATH": os.pathsep.join(sys.path),
             "COLUMNS": "200",
         },

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from imgopt.errors import UsageError
+from imgopt.files.opening import forget_opened
 from imgopt.text.spelling import choose_from
 
 #: Each command is a module of this package with a function of the same name.
@@ -75,6 +76,7 @@ def imgopt(
 
 def run(arguments: Sequence[str]) -> int:
     """Parses the arguments and runs the command; its exit code."""
+    forget_opened()
     application = _typer(cls=Commands)
     application.callback()(imgopt)
     command = typer.main.get_command(application)

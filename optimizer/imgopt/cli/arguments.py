@@ -16,6 +16,7 @@ from imgopt.config import Config, load
 from imgopt.errors import ConfigError, UsageError
 from imgopt.options import DEFAULT_BANDWIDTH_SOURCE, Options, Runtime, platform_names, spring_boot_version
 from imgopt.scales import Severity
+from imgopt.text.quoting import typed_path
 from imgopt.text.spelling import choose_from
 
 if TYPE_CHECKING:
@@ -86,6 +87,26 @@ ConfigFile = Annotated[
 OutputFile = Annotated[
     str | None, typer.Option("--output-file", metavar="FILE", help="Write there instead of standard output.")
 ]
+
+
+_is_forced = False
+
+
+def forced() -> bool:
+    """Whether ``--force`` stands on the command line that is being run."""
+    return _is_forced
+
+
+def _force(given: bool) -> bool:
+    global _is_forced
+    _is_forced = given
+    return given
+
+
+Force = Annotated[
+    bool,
+    typer.Option("--force", callback=_force, help="Let --output-file (-o) write over a file that was read."),
+]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours. NO_COLOR does the same.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what matters.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]
@@ -154,9 +175,22 @@ class Given:
         return (*arguments, *(paths or (".",)))
 
 
+def configuration(explicit: str | None, paths: Sequence[str]) -> Config:
+    """What `config.load` finds; a file that was passed over is said."""
+    config = load(explicit, paths)
+    for path in config.passed_over:
+        from imgopt.report.terminal import note
+
+        note(
+            f"warning: {path} is not obeyed: it belongs to neither you, root nor the owner of what is judged; "
+            f"--config {typed_path(path)} obeys it"
+        )
+    return config
+
+
 def options(paths: Sequence[str], given: Given) -> Options:
     """The command line over the configuration over the defaults. UsageError or ConfigError where they are wrong."""
-    config = load(given.config, paths)
+    config = configuration(given.config, paths)
     rates, source = _bandwidths(given, config)
     unsafe = given.unsafe if given.unsafe is not None else config.unsafe
     fail_on = Severity(given.fail_on) if given.fail_on is not None else config.fail_on

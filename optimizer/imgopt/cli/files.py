@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from imgopt.errors import InputError
+from imgopt.files.opening import was_opened
 from imgopt.text.quoting import typed_path
 
 
@@ -28,9 +29,10 @@ _TRIES = 1000
 
 
 def write_file(path: str, data: bytes, *, expected: bytes | _Absent | None = None) -> None:
-    """Replaces or makes ``path``; a link is followed and stays a link; mode and owner stay.
+    """Replaces or makes ``path``; a link is followed and stays a link; mode and owner stay. A hard link does not, which
+    is said.
 
-    With ``expected`` the file must still hold those bytes, or not be there (`ABSENT`); of several imgopts one writes.
+    Without ``expected`` it must be none of the files that were read, unless ``--force`` is given. With it the file must still hold those bytes, or not be there (`ABSENT`); of several imgopts one writes.
     `Changed` when it does not, InputError when the file or its directory cannot be written; then nothing has changed.
     """
     try:
@@ -40,12 +42,29 @@ def write_file(path: str, data: bytes, *, expected: bytes | _Absent | None = Non
             return
         target = Path(os.path.realpath(path))
         _check_writable(target, old, path)
+        if expected is None and old is not None and was_opened(old) and not _forced():
+            raise InputError(
+                "it is one of the files that were read; nothing was changed",
+                "give another file, or --force to write over it",
+                path=path,
+            )
         _replace(target, old, data, expected, path)
+        if old is not None and old.st_nlink > 1:
+            from imgopt.report.terminal import note
+
+            others = "another name" if old.st_nlink == 2 else f"{old.st_nlink - 1} other names"
+            note(f"warning: {path} had {others} (hard links), where the old content stays")
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(
             f"it cannot be written: {reason}; nothing was changed", "check the directory", path=path
         ) from error
+
+
+def _forced() -> bool:
+    from imgopt.cli.arguments import forced
+
+    return forced()
 
 
 def update_file(path: str, read: Callable[[], bytes | None], made: Callable[[bytes | None], bytes]) -> None:

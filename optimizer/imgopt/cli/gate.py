@@ -105,6 +105,7 @@ def gate(
     config: a.ConfigFile = None,
     format: Format = "text",
     output_file: a.OutputFile = None,
+    force: a.Force = False,
     no_color: a.NoColor = False,
     quiet: a.Quiet = False,
     verbose: a.Verbose = False,
@@ -210,6 +211,7 @@ def _accepted(
     accept: Sequence[str] | None, reason: str | None, file: str | None, *, predict: bool, update: bool
 ) -> dict[str, str]:
     from imgopt.errors import UsageError
+    from imgopt.text.foreign import is_blank
 
     if (accept or update) and file is None:
         raise UsageError(
@@ -221,7 +223,7 @@ def _accepted(
         if reason is not None:
             raise UsageError("--reason says why --accept lets an image grow", "name the image with --accept")
         return {}
-    if reason is None or not reason.strip():
+    if reason is None or is_blank(reason):
         raise UsageError("--accept needs a reason", 'give --reason "…"; it is written down with the date')
     return dict.fromkeys(accept, " ".join(reason.split()))
 

@@ -33,6 +33,7 @@ def inspect(
     insecure: a.Insecure = False,
     format: Format = "text",
     output_file: a.OutputFile = None,
+    force: a.Force = False,
     no_color: a.NoColor = False,
     quiet: a.Quiet = False,
     verbose: a.Verbose = False,

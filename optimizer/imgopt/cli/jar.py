@@ -13,6 +13,7 @@ def jar(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A jar or war.", show_default=False)],
     format: a.Format = "text",
     output_file: a.OutputFile = None,
+    force: a.Force = False,
     no_color: a.NoColor = False,
     quiet: a.Quiet = False,
     verbose: a.Verbose = False,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imgopt.cli import arguments as a
-from imgopt.config import Config, load
+from imgopt.config import Config
 
 if TYPE_CHECKING:
     from imgopt.errors import ImgoptError
@@ -110,6 +110,7 @@ def push(
     config: a.ConfigFile = None,
     format: a.Format = "text",
     output_file: a.OutputFile = None,
+    force: a.Force = False,
     no_color: a.NoColor = False,
     quiet: a.Quiet = False,
     verbose: a.Verbose = False,
@@ -146,7 +147,7 @@ def push(
         raise UsageError("--verify and --trust-tags contradict each other", "give one of them")
 
     places_let = [parse_place(each) for each in only_to or ()]
-    settings = load(config, given[:1])
+    settings = a.configuration(config, given[:1])
     siblings = (*settings.mount_from, *_of_baseline(settings))
 
     def options(stopped: Callable[[], bool]) -> PushOptions:

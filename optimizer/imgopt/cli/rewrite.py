@@ -46,6 +46,7 @@ def rewrite(
     bandwidth: a.BandwidthOption = None,
     config: a.ConfigFile = None,
     output_file: a.OutputFile = None,
+    force: a.Force = False,
     no_color: a.NoColor = False,
     quiet: a.Quiet = False,
     verbose: a.Verbose = False,

@@ -56,6 +56,7 @@ def suggest(
     engine: EngineOption = None,
     config: a.ConfigFile = None,
     output_file: a.OutputFile = None,
+    force: a.Force = False,
     no_color: a.NoColor = False,
     quiet: a.Quiet = False,
     verbose: a.Verbose = False,

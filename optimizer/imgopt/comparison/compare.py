@@ -519,10 +519,12 @@ def known_sizes() -> dict[str, tuple[int, int]]:
 def keep_sizes(sizes: Mapping[str, tuple[int, int]]) -> None:
     import json
 
+    from imgopt.user_directories import make_private
+
     path = sizes_file()
     newest = dict(list(sizes.items())[-MOST_SIZES:])
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as new:
             written = Path(new.name)
             try:

@@ -19,6 +19,10 @@ _KINDS = (
 )
 
 
+#: Device and number of each file that this process has opened here.
+_opened: set[tuple[int, int]] = set()
+
+
 class NoRegularFile(OSError):
     """There is something at the path, but nothing that ends; ``strerror`` says what."""
 
@@ -41,11 +45,23 @@ def open_raw(path: str | os.PathLike[str]) -> FileIO:
     )
     descriptor = os.open(path, flags)
     try:
-        _check(os.fstat(descriptor).st_mode, path)
+        status = os.fstat(descriptor)
+        _check(status.st_mode, path)
+        _opened.add((status.st_dev, status.st_ino))
         return FileIO(descriptor)
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def was_opened(status: os.stat_result) -> bool:
+    """Whether this process has read the file, by whatever name."""
+    return (status.st_dev, status.st_ino) in _opened
+
+
+def forget_opened() -> None:
+    """A new command begins."""
+    _opened.clear()
 
 
 def read_file(path: str | os.PathLike[str], most: int) -> bytes:

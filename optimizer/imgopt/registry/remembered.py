@@ -18,7 +18,7 @@ from imgopt.files.documents import parsed_json
 from imgopt.files.opening import read_file
 from imgopt.registry.siblings import MOST_SIBLINGS
 from imgopt.registry.target import Target, parse_target
-from imgopt.user_directories import cache
+from imgopt.user_directories import cache, make_private
 
 _MOST_BYTES = 1 << 16
 
@@ -42,7 +42,7 @@ def remember(targets: Iterable[Target]) -> None:
         names = [*known.values()][::-1][:MOST_SIBLINGS]
         beside = file.with_suffix(f".{os.getpid()}")
         try:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(file.parent)
             descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w") as opened:
                 json.dump(names, opened)
@@ -53,7 +53,7 @@ def remember(targets: Iterable[Target]) -> None:
 
 
 def _file(target: Target) -> Path:
-    return cache() / "pushed" / f"{hashlib.sha256(target.name.encode()).hexdigest()[:40]}.json"
+    return cache("pushed") / f"{hashlib.sha256(target.name.encode()).hexdigest()[:40]}.json"
 
 
 def _repository(name: str) -> str:

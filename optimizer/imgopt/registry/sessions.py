@@ -18,7 +18,7 @@ from pathlib import Path
 from imgopt.files.documents import parsed_json
 from imgopt.files.opening import read_file
 from imgopt.registry.errors import Interrupted, RegistryError
-from imgopt.user_directories import cache
+from imgopt.user_directories import cache, make_private
 
 _LOCK_SECONDS = 60
 #: Of one note: addresses are some hundred bytes long.
@@ -83,7 +83,7 @@ class Notes:
         try:
             import fcntl
 
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._file.parent)
             _remove_old(self._file.parent)
             lock = self._lock()
         except (ImportError, OSError):  # no such locks, or nowhere to write: it works without resuming
@@ -130,7 +130,7 @@ class Notes:
 
 
 def directory() -> Path:
-    return cache() / "uploads"
+    return cache("uploads")
 
 
 def _remove_old(place: Path) -> None:

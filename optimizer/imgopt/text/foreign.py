@@ -45,6 +45,16 @@ def visible(text: str) -> str:
     return _CHARACTER.sub(_written, text.replace("\t", " "))
 
 
+def is_blank(text: str) -> bool:
+    """Whether nothing of it can be seen: blanks, what `visible` writes out, marks without a letter, Braille's empty cell."""
+    import unicodedata
+
+    return all(
+        each.isspace() or each == "\u2800" or _CHARACTER.match(each) or unicodedata.category(each)[0] in "CMZ"
+        for each in text
+    )
+
+
 def lines(text: str, own: tuple[str, ...] = ()) -> str:
     """A document of lines in which nothing acts and no line is a command to a runner; tabs stay.
 
