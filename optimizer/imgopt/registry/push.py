@@ -24,7 +24,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from threading import Lock
@@ -207,13 +207,23 @@ def _lists(manifest: Manifest, digest: str) -> bool:
     )
 
 
+def meant_for(target: Target, options: PushOptions, registries: Collection[str]) -> PushOptions:
+    """The options without what names another one of the call's ``registries``. UsageError, or InputError, for what can be
+    meant for none."""
+    base = None if options.base is None or _is_elsewhere(options.base, target, registries) else options.base
+    if base is not None:
+        _pinned(base, target)
+    sources = [each for each in options.mount_from if not _is_elsewhere(each, target, registries)]
+    return replace(options, base=base, mount_from=tuple(_source(each, target) for each in sources))
+
+
+def _is_elsewhere(name: str, target: Target, registries: Collection[str]) -> bool:
+    return any(name.startswith(f"{each}/") for each in registries if each != target.name)
+
+
 def _source(text: str, target: Target) -> str:
     """``REPO`` of the same registry, also written with it."""
-    repository = text.removeprefix(f"{target.name}/")
-    source = parse_target(f"{target.name}/{repository}")
-    if source.tag is not None:
-        repository = source.repository
-    return repository
+    return parse_target(f"{target.name}/{text.removeprefix(f'{target.name}/')}").repository
 
 
 def _pinned(text: str, target: Target) -> tuple[str, str]:
