@@ -152,6 +152,19 @@ def test_cut_in_the_middle_of_the_list_and_run_again(
     assert not list((imgopt.home / "cache/imgopt/uploads").glob("*"))
 
 
+def test_stopped_twice(imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path) -> None:
+    """Nobody waits for answers then; what became of the images is said all the same."""
+    write_list(imgopt, images(tmp_path, 5), proxy.name, repository)
+    proxy.bytes_per_s = 100
+    process = imgopt.start("push", "--all", "push.txt")
+    until(lambda: any(each.method in ("PUT", "PATCH") for each in proxy.seen))
+    process.send_signal(signal.SIGINT)
+    until(lambda: process.poll() is not None or process.send_signal(signal.SIGINT) is not None)
+    out, err = process.communicate(timeout=SECONDS)
+    assert (process.returncode, out) == (130, ""), err
+    assert err.count("0 of 5 images are in the registry; run it again for the others") == 1, err
+
+
 def test_a_registry_that_is_not_there_is_asked_once(imgopt: Command, tmp_path: Path) -> None:
     """Not as many times as there are images."""
     port = registries.free_port()

@@ -121,14 +121,12 @@ def push_all(
     pool = ThreadPoolExecutor(max(1, min(_MOST_AT_ONCE, len(orders))))
     try:
         outcomes = tuple(pool.map(push, range(len(orders))))
-    except Interrupted:
-        pool.shutdown(cancel_futures=True)  # who is in the middle of a chunk ends it
+    except KeyboardInterrupt as stop:
+        # who is in the middle of a chunk ends it, unless it was said twice
+        pool.shutdown(wait=isinstance(stop, Interrupted), cancel_futures=True)
         progress.told(
             f"{whole.done} of {len(orders)} images are in the registry; run it again for the others"
         )
-        raise
-    except KeyboardInterrupt:
-        pool.shutdown(wait=False, cancel_futures=True)
         raise
     finally:
         connections.close()
