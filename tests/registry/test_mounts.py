@@ -355,6 +355,36 @@ def test_a_sibling_s_word_is_not_taken_for_what_a_layer_is(
         pulled(relay.name, repository, "1")
 
 
+@pytest.mark.parametrize("way", ["label", "--mount-from", "imgopt.toml"])
+@pytest.mark.parametrize("has", ["nothing", "other bytes"])
+def test_who_knows_a_digest_is_not_given_the_bytes(
+    has: str, way: str, imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path
+) -> None:
+    """A stranger's layout names layers of a repository that this login may read, and does not have them."""
+    secret, layout = images(tmp_path, 2)
+    assert imgopt("push", str(secret), f"{proxy.name}/{repository}-secret:1").code == 0
+    imgopt.forget()
+    name, more = f"{repository}-secret", []
+    if way == "label":
+        layout = with_base(tmp_path / "named", layout, f"{proxy.name}/{name}:1", "label")
+    elif way == "imgopt.toml":
+        (imgopt.home / "imgopt.toml").write_text(f'[push]\nmount-from = ["{name}"]\n')
+        more = ["--config", "imgopt.toml"]
+    else:
+        more = ["--mount-from", name]
+    blob = max((layout / "blobs/sha256").iterdir(), key=lambda each: each.stat().st_size)
+    size = blob.stat().st_size
+    blob.unlink()
+    if has == "other bytes":
+        blob.write_bytes(bytes(size))
+    proxy.seen.clear()
+    run = imgopt("push", str(layout), f"{proxy.name}/{repository}-open:1", *more)
+    assert run.code == 2, run
+    assert "layer 1 (sha256:" in run.err or "damaged" in run.err, run.err
+    assert not [each.path for each in proxy.seen if blob.name in each.path and "mount=" in each.path]
+    assert not [each for each in proxy.seen if each.method == "PUT" and "/manifests/" in each.path]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -25,7 +25,7 @@ import hashlib
 import struct
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import IO, Any, BinaryIO, Protocol, cast
@@ -37,7 +37,7 @@ from imgopt.images.documents import DIGEST
 from imgopt.images.model import Descriptor, Image, ImageLayer, OpenImage
 from imgopt.registry.client import INDEXES, Access, Manifest, connected, push, stored
 from imgopt.registry.comparing import compared
-from imgopt.registry.errors import RegistryError
+from imgopt.registry.errors import Interrupted, RegistryError
 from imgopt.registry.manifests import (
     DOCKER_GZIP,
     Claim,
@@ -132,6 +132,7 @@ class _Layer:
     shown_by: Shown = "source"
     done: PushedBlob | None = None
     body: IO[bytes] | None = None  # compressed here
+    held: bool = False  # the source's own bytes were read: they are those of the digest
 
 
 def push_image(
@@ -490,6 +491,7 @@ class _Push:
             self._shared.refuse(source, error.message)
             self._note(f"nothing more is mounted from {source}: {error.message}")
             return False
+        self._require_held(each, shown_by)
         location = None
         try:
             answer = self._client.mount(self._target.repository, blob.digest, source)
@@ -505,6 +507,18 @@ class _Push:
         self._shared.refuse(source, why, has_it=True)
         self._refused.setdefault(each.number, (source, why, location is not None))
         return False
+
+    def _require_held(self, each: _Layer, shown_by: Shown) -> None:
+        """InputError where the source names a blob that it does not have. Else whoever knows a digest, and writes it into an
+        image that somebody pushes, would be given another repository's bytes with that one's rights."""
+        if shown_by != "source" or each.held:
+            return
+        self._progress.doing(f"reading layer {each.number + 1}")
+        with closing(self._opened.open_blob(each.number)) as body:
+            while body.read(_BLOCK_BYTES):
+                if self._options.access.stopped():
+                    raise Interrupted
+        each.held = True
 
     def _refusals(self) -> Iterator[Refusal]:
         """What was sent for want of a mount, by the repositories that have it."""
@@ -848,7 +862,6 @@ def compressed(
     import zlib
 
     from imgopt.images.spool import drop_spool, new_spool, rewind_spool, write_spool
-    from imgopt.registry.errors import Interrupted
 
     packer = zlib.compressobj(6, zlib.DEFLATED, -15)
     digest, size, plain_crc, plain_bytes = hashlib.sha256(), 0, 0, 0
