@@ -509,12 +509,14 @@ class _Push:
         return False
 
     def _require_held(self, each: _Layer, shown_by: Shown) -> None:
-        """InputError where the source names a blob that it does not have. Else whoever knows a digest, and writes it into an
-        image that somebody pushes, would be given another repository's bytes with that one's rights."""
-        if shown_by != "source" or each.held:
+        """InputError where the source names a blob, or a diff ID that another image of the call has, and does not have the
+        bytes. Else whoever knows a digest, and writes it into an image that somebody pushes, would be given another
+        repository's bytes with that one's rights."""
+        if shown_by not in ("source", "made") or each.held or each.body is not None:
             return
         self._progress.doing(f"reading layer {each.number + 1}")
-        with closing(self._opened.open_blob(each.number)) as body:
+        reads = self._opened.open_blob if shown_by == "source" else self._opened.open_tar
+        with closing(reads(each.number)) as body:
             while body.read(_BLOCK_BYTES):
                 if self._options.access.stopped():
                     raise Interrupted
