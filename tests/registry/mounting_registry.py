@@ -18,7 +18,8 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass
 class Mounting:
-    """``mount``: the status of a mount; 201 mounts. ``links`` False: it says 201 and mounts nothing. ``starts``: the status
+    """``mount``: the status of a mount; 201 mounts. ``links`` False: it says 201 and mounts nothing. ``inside``: it mounts only
+    from repositories of the same project. ``starts``: the status
     of a plain upload into a repository that is not ``own``. ``deletes`` False: blobs stay. ``shows_all``: each repository
     shows the blobs of all. ``tokens``: a bearer token is needed; ``grants`` names the repositories that its service gives
     a push to, ``strict`` that it refuses a request for more than that, rather than granting less, and ``one`` that it gives
@@ -28,6 +29,7 @@ class Mounting:
     own: str = "shop/api"
     mount: int = 201
     links: bool = True
+    inside: bool = False
     starts: int = 202
     deletes: bool = True
     shows_all: bool = False
@@ -124,7 +126,9 @@ def mounting(**ways: Any) -> Iterator[Mounting]:
         def _upload(self, repository: str, name: str, query: dict[str, str], body: bytes) -> None:
             if self.command == "POST":
                 if "mount" in query:
-                    if state.mount == 201 and query["mount"] in state.blobs[query["from"]]:
+                    held = query["mount"] in state.blobs[query["from"]]
+                    same = query["from"].partition("/")[0] == repository.partition("/")[0]
+                    if state.mount == 201 and held and (same or not state.inside):
                         if state.links:
                             state.blobs[repository][query["mount"]] = state.blobs[query["from"]][
                                 query["mount"]

@@ -71,9 +71,9 @@ class Command:
             cwd=self.home,
         )
 
-    def start_on(self, terminal: int, *arguments: str) -> subprocess.Popen[bytes]:
+    def start_on(self, terminal: int, *arguments: str, columns: int = 120) -> subprocess.Popen[bytes]:
         code = "import sys; from imgopt.cli import main; sys.exit(main())"
-        environment = {**self.environment, "TERM": "xterm", "COLUMNS": "120"}
+        environment = {**self.environment, "TERM": "xterm", "COLUMNS": str(columns)}
         command = [sys.executable, "-c", code, *arguments]
         return subprocess.Popen(command, env=environment, stdout=terminal, stderr=terminal, cwd=self.home)
 

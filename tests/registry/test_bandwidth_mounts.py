@@ -124,6 +124,21 @@ def test_a_registry_that_lies_leaves_its_own_blob(imgopt: Command) -> None:
         ]
 
 
+def test_a_registry_that_mounts_inside_a_project_only(imgopt: Command) -> None:
+    """The second repository lies beside the first: what is said is said of that place, and no more."""
+    with mounting(inside=True) as registry:
+        place = f"{registry.name}/shop/api"
+        said = advised(imgopt("bandwidth", place, *SIZE))
+        assert "mounts: yes" in said
+        assert (
+            "sends a layer once for all repositories below shop; --sibling REPO tries one that lies" in said
+        )
+        assert "mounts: no" in advised(imgopt("bandwidth", place, *SIZE, "--sibling", "other/api"))
+    with mounting() as registry:
+        said = advised(imgopt("bandwidth", f"{registry.name}/shop/api", *SIZE, "--sibling", "other/api"))
+        assert "sends a layer once for all repositories stays there" in said
+
+
 def advised(run: Run) -> str:
     assert run.code == 0, run.err
     return " ".join(run.out.split())

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import registries
 from conforming import Conforming, conforming
-from image_archives import Layout, tar_of
+from image_archives import Layout, docker_archive, tar_of
 from push_command import Command, Run
 from registries import Proxy, Registry
 from test_push import pulled
@@ -353,6 +353,60 @@ def test_a_sibling_s_word_is_not_taken_for_what_a_layer_is(
         assert run.code == 0 and hows(dict(run.push)) == ["sent"] * 3, run.err
         assert not [each.path for each in relay.seen if "victim" in each.path]
         pulled(relay.name, repository, "1")
+
+
+@pytest.mark.parametrize("way", ["label", "--mount-from", "imgopt.toml"])
+@pytest.mark.parametrize("has", ["nothing", "other bytes"])
+def test_who_knows_a_digest_is_not_given_the_bytes(
+    has: str, way: str, imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path
+) -> None:
+    """A stranger's layout names layers of a repository that this login may read, and does not have them."""
+    secret, layout = images(tmp_path, 2)
+    assert imgopt("push", str(secret), f"{proxy.name}/{repository}-secret:1").code == 0
+    imgopt.forget()
+    name, more = f"{repository}-secret", []
+    if way == "label":
+        layout = with_base(tmp_path / "named", layout, f"{proxy.name}/{name}:1", "label")
+    elif way == "imgopt.toml":
+        (imgopt.home / "imgopt.toml").write_text(f'[push]\nmount-from = ["{name}"]\n')
+        more = ["--config", "imgopt.toml"]
+    else:
+        more = ["--mount-from", name]
+    blob = max((layout / "blobs/sha256").iterdir(), key=lambda each: each.stat().st_size)
+    size = blob.stat().st_size
+    blob.unlink()
+    if has == "other bytes":
+        blob.write_bytes(bytes(size))
+    proxy.seen.clear()
+    run = imgopt("push", str(layout), f"{proxy.name}/{repository}-open:1", *more)
+    assert run.code == 2, run
+    assert "layer 1 (sha256:" in run.err or "damaged" in run.err, run.err
+    assert not [each.path for each in proxy.seen if blob.name in each.path and "mount=" in each.path]
+    assert not [each for each in proxy.seen if each.method == "PUT" and "/manifests/" in each.path]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_nor_is_an_image_beside_it_in_the_call(
+    there: bool, imgopt: Command, proxy: Proxy, repository: str
+) -> None:
+    """What was compressed for one image is another's only when that has the layer, too."""
+    layer = tar_of({"secret": random.Random(repository).randbytes(400_000)})
+    own = [layer, tar_of({"a": b"a"})]
+    names = {"1/layer.tar": own[0], "2/layer.tar": own[1]}
+    (imgopt.home / "a.tar").write_bytes(docker_archive(names, own))
+    claimed = {**names, "1/layer.tar": layer if there else tar_of({"other": b"x" * 400_000})}
+    (imgopt.home / "b.tar").write_bytes(docker_archive(claimed, own))
+    lines = [f"{each}.tar {proxy.name}/{repository}-{each}:1" for each in "ab"]
+    (imgopt.home / "push.txt").write_text("\n".join(lines))
+    run = imgopt("push", "--all", "push.txt", "--format", "json")
+    assert run.code == (0 if there else 2), run.err
+    assert hows(run.pushes[0]) == ["sent", "sent"]
+    if there:
+        assert hows(run.pushes[1])[0] == "mounted"
+    else:
+        assert "error: b.tar (1/layer.tar): not pushed to " in run.err
+    mounts = [each.path for each in proxy.seen if "mount=" in each.path and f"{repository}-b/" in each.path]
+    assert bool(mounts) == there
 
 
 @pytest.mark.parametrize(

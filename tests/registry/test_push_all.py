@@ -98,6 +98,22 @@ def test_every_wrong_line_is_told_at_once(imgopt: Command) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("registry.example/a:1", "Registry.Example/a:1"),
+        ("docker.io/library/a:1", "a:1"),
+        ("registry.example/a", "registry.example/a:latest"),
+    ],
+)
+def test_two_lines_of_one_target_are_a_mistake(first: str, second: str, imgopt: Command) -> None:
+    """Written in two ways: which of them the tag would name is chance."""
+    (imgopt.home / "push.txt").write_text(f"a.tar {first}\nb.tar {second}\n")
+    run = imgopt("push", "--all", "push.txt")
+    assert (run.code, run.out) == (2, "")
+    assert run.err.startswith(f"error: push.txt:2: {second} is the target of push.txt:1, too")
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing yet\n"])
 def test_a_list_of_nothing_is_a_mistake(text: str, imgopt: Command) -> None:
     (imgopt.home / "push.txt").write_text(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -151,6 +152,19 @@ def test_cut_in_the_middle_of_the_list_and_run_again(
     assert not list((imgopt.home / "cache/imgopt/uploads").glob("*"))
 
 
+def test_stopped_twice(imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path) -> None:
+    """Nobody waits for answers then; what became of the images is said all the same."""
+    write_list(imgopt, images(tmp_path, 5), proxy.name, repository)
+    proxy.bytes_per_s = 100
+    process = imgopt.start("push", "--all", "push.txt")
+    until(lambda: any(each.method in ("PUT", "PATCH") for each in proxy.seen))
+    process.send_signal(signal.SIGINT)
+    until(lambda: process.poll() is not None or process.send_signal(signal.SIGINT) is not None)
+    out, err = process.communicate(timeout=SECONDS)
+    assert (process.returncode, out) == (130, ""), err
+    assert err.count("0 of 5 images are in the registry; run it again for the others") == 1, err
+
+
 def test_a_registry_that_is_not_there_is_asked_once(imgopt: Command, tmp_path: Path) -> None:
     """Not as many times as there are images."""
     port = registries.free_port()
@@ -180,15 +194,68 @@ def test_two_registries_in_one_call(imgopt: Command, proxy: Proxy, repository: s
         assert run.pushes[4]["error"] is not None
 
 
-def test_the_progress_is_of_all(imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path) -> None:
-    """On a terminal: how many images, of how many bytes."""
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--base", "shop/base:1"], "--base shop/base:1 names no digest"),
+        (["--base", "registry.example/base@sha256:" + "0" * 64], "is not in the registry"),
+        (["--mount-from", "UPPER"], "is no image reference"),
+        (["--mount-from", "../../victim"], "is no image reference"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_told_once_and_nothing_is_sent(
+    options: list[str], message: str, imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path
+) -> None:
+    write_list(imgopt, images(tmp_path, 3), proxy.name, repository)
+    run = imgopt("push", "--all", "push.txt", *options)
+    assert (run.code, run.out) == (2, "") and message in run.err and run.err.count("\n") == 1, run.err
+    assert not proxy.seen
+
+
+def test_options_are_for_the_registry_that_they_name(
+    imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path
+) -> None:
+    """A base and a repository of one of two registries: the images of the other are pushed as if they were not given."""
+    layouts = images(tmp_path, 3)
+    base = f"{proxy.name}/{repository}-base"
+    assert imgopt("push", str(layouts[0]), f"{base}:1").code == 0
+    pinned = f"{base}@{pulled(proxy.name, f'{repository}-base', '1')['digest']}"
+    imgopt.forget()
+    with conforming(separate=True, mounts=True) as made, registries.proxy(made.port) as other:
+        lines = [f"{layouts[1]} {proxy.name}/{repository}-1:1", f"{layouts[2]} {other.name}/{repository}-2:1"]
+        (imgopt.home / "push.txt").write_text("\n".join(lines))
+        options = ("--base", pinned, "--mount-from", f"{base}:1")
+        run = imgopt("push", "--all", "push.txt", "--format", "json", *options)
+        assert run.code == 0, run.err
+        assert [hows(push) for push in run.pushes] == [["mounted", "mounted", "sent"], ["sent"] * 3]
+        assert not [each.path for each in other.seen if "base" in each.path]
+
+
+@pytest.mark.parametrize("columns", [20, 40, 79])
+def test_a_narrow_terminal_has_the_figures(
+    columns: int, imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path
+) -> None:
+    """What is being done is cut, not how far it is."""
+    proxy.bytes_per_s = 400_000
+    write_list(imgopt, images(tmp_path, 2), proxy.name, repository)
+    code, shown = on_terminal(imgopt, columns, "push", "--all", "push.txt", "--chunk-size", "100kB")
+    assert code == 0, shown
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    bars = [each for each in re.split(r"[\r\n]+", plain) if "/900.8 kB" in each]
+    assert bars and all(len(each.rstrip()) <= columns for each in bars), plain
+    assert any("0 of 2" in each for each in bars) or columns == 20
+
+
+def on_terminal(imgopt: Command, columns: int, *arguments: str) -> tuple[int, bytes]:
+    import fcntl
     import os
     import pty
+    import struct
+    import termios
 
-    proxy.bytes_per_s = 400_000
-    write_list(imgopt, images(tmp_path, 3), proxy.name, repository)
     main, terminal = pty.openpty()
-    process = imgopt.start_on(terminal, "push", "--all", "push.txt", "--chunk-size", "100kB")
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = imgopt.start_on(terminal, *arguments, columns=columns)
     os.close(terminal)
     shown = b""
     while True:
@@ -199,8 +266,16 @@ def test_the_progress_is_of_all(imgopt: Command, proxy: Proxy, repository: str, 
         if not block:
             break
         shown += block
-    assert process.wait(30) == 0, shown
     os.close(main)
+    return process.wait(30), shown
+
+
+def test_the_progress_is_of_all(imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path) -> None:
+    """On a terminal: how many images, of how many bytes."""
+    proxy.bytes_per_s = 400_000
+    write_list(imgopt, images(tmp_path, 3), proxy.name, repository)
+    code, shown = on_terminal(imgopt, 120, "push", "--all", "push.txt", "--chunk-size", "100kB")
+    assert code == 0, shown
     assert b"0 of 3 images pushed: layer 1 of 3" in shown
     assert b"/900.9 kB" in shown and b"/2.7 MB" not in shown, shown  # what they have in common counts once
 

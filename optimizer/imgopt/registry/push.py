@@ -24,8 +24,8 @@ from __future__ import annotations
 import hashlib
 import struct
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import IO, Any, BinaryIO, Protocol, cast
@@ -37,7 +37,7 @@ from imgopt.images.documents import DIGEST
 from imgopt.images.model import Descriptor, Image, ImageLayer, OpenImage
 from imgopt.registry.client import INDEXES, Access, Manifest, connected, push, stored
 from imgopt.registry.comparing import compared
-from imgopt.registry.errors import RegistryError
+from imgopt.registry.errors import Interrupted, RegistryError
 from imgopt.registry.manifests import (
     DOCKER_GZIP,
     Claim,
@@ -132,6 +132,7 @@ class _Layer:
     shown_by: Shown = "source"
     done: PushedBlob | None = None
     body: IO[bytes] | None = None  # compressed here
+    held: bool = False  # the source's own bytes were read: they are those of the digest
 
 
 def push_image(
@@ -207,13 +208,23 @@ def _lists(manifest: Manifest, digest: str) -> bool:
     )
 
 
+def meant_for(target: Target, options: PushOptions, registries: Collection[str]) -> PushOptions:
+    """The options without what names another one of the call's ``registries``. UsageError, or InputError, for what can be
+    meant for none."""
+    base = None if options.base is None or _is_elsewhere(options.base, target, registries) else options.base
+    if base is not None:
+        _pinned(base, target)
+    sources = [each for each in options.mount_from if not _is_elsewhere(each, target, registries)]
+    return replace(options, base=base, mount_from=tuple(_source(each, target) for each in sources))
+
+
+def _is_elsewhere(name: str, target: Target, registries: Collection[str]) -> bool:
+    return any(name.startswith(f"{each}/") for each in registries if each != target.name)
+
+
 def _source(text: str, target: Target) -> str:
     """``REPO`` of the same registry, also written with it."""
-    repository = text.removeprefix(f"{target.name}/")
-    source = parse_target(f"{target.name}/{repository}")
-    if source.tag is not None:
-        repository = source.repository
-    return repository
+    return parse_target(f"{target.name}/{text.removeprefix(f'{target.name}/')}").repository
 
 
 def _pinned(text: str, target: Target) -> tuple[str, str]:
@@ -480,6 +491,7 @@ class _Push:
             self._shared.refuse(source, error.message)
             self._note(f"nothing more is mounted from {source}: {error.message}")
             return False
+        self._require_held(each, shown_by)
         location = None
         try:
             answer = self._client.mount(self._target.repository, blob.digest, source)
@@ -495,6 +507,20 @@ class _Push:
         self._shared.refuse(source, why, has_it=True)
         self._refused.setdefault(each.number, (source, why, location is not None))
         return False
+
+    def _require_held(self, each: _Layer, shown_by: Shown) -> None:
+        """InputError where the source names a blob, or a diff ID that another image of the call has, and does not have the
+        bytes. Else whoever knows a digest, and writes it into an image that somebody pushes, would be given another
+        repository's bytes with that one's rights."""
+        if shown_by not in ("source", "made") or each.held or each.body is not None:
+            return
+        self._progress.doing(f"reading layer {each.number + 1}")
+        reads = self._opened.open_blob if shown_by == "source" else self._opened.open_tar
+        with closing(reads(each.number)) as body:
+            while body.read(_BLOCK_BYTES):
+                if self._options.access.stopped():
+                    raise Interrupted
+        each.held = True
 
     def _refusals(self) -> Iterator[Refusal]:
         """What was sent for want of a mount, by the repositories that have it."""
@@ -838,7 +864,6 @@ def compressed(
     import zlib
 
     from imgopt.images.spool import drop_spool, new_spool, rewind_spool, write_spool
-    from imgopt.registry.errors import Interrupted
 
     packer = zlib.compressobj(6, zlib.DEFLATED, -15)
     digest, size, plain_crc, plain_bytes = hashlib.sha256(), 0, 0, 0

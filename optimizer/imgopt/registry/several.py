@@ -19,7 +19,7 @@ from imgopt.images.model import OpenImage
 from imgopt.registry.client import Access, Client
 from imgopt.registry.credentials import Credentials, credentials_for
 from imgopt.registry.errors import Interrupted
-from imgopt.registry.push import Progress, PushOptions, Silent, push_image, told_by
+from imgopt.registry.push import Progress, PushOptions, Silent, meant_for, push_image, told_by
 from imgopt.registry.result import Outcome, PushedAll
 from imgopt.registry.siblings import Shared
 from imgopt.registry.target import Target, parse_target
@@ -77,15 +77,19 @@ def push_all(
 ) -> PushedAll:
     """Brings each image to its target.
 
-    What goes wrong with one is told in its `Outcome`. Raises Interrupted when it was stopped; what was sent stays noted.
+    What goes wrong with one is told in its `Outcome`. Raises InputError for targets and options that cannot be meant, before
+    anything is asked, and Interrupted when it was stopped; what was sent stays noted.
     """
     from concurrent.futures import ThreadPoolExecutor
 
     options, progress = options or PushOptions(), progress or Silent()
     begin = time.monotonic()
+    targets = [parse_target(each.target, default_tag="latest") for each in orders]
+    registries = {each.name for each in targets}
     whole, turns = _Whole(progress, len(orders)), _Turns(len(orders), options.access.stopped)
     connections = Connections(told_by(progress, options.access))
     options = replace(options, siblings=(*(each.target for each in orders), *options.siblings))
+    for_each = [meant_for(each, options, registries) for each in targets]
 
     def push(number: int) -> Outcome:
         order, turn = orders[number], turns.turn(number)
@@ -95,9 +99,9 @@ def push_all(
                     turn.wait()
                 whole.of(number).doing(f"reading {order.source}")
                 image = opened.enter_context(order.open())
-                shared = connections.shared(parse_target(order.target))
+                shared = connections.shared(targets[number])
                 result = push_image(
-                    image, order.target, options, whole.of(number), shared=shared, turn=turn.taken()
+                    image, order.target, for_each[number], whole.of(number), shared=shared, turn=turn.taken()
                 )
             whole.ended(number)
             return Outcome(order.source, order.target, replace(result, source=order.source))
@@ -117,14 +121,12 @@ def push_all(
     pool = ThreadPoolExecutor(max(1, min(_MOST_AT_ONCE, len(orders))))
     try:
         outcomes = tuple(pool.map(push, range(len(orders))))
-    except Interrupted:
-        pool.shutdown(cancel_futures=True)  # who is in the middle of a chunk ends it
+    except KeyboardInterrupt as stop:
+        # who is in the middle of a chunk ends it, unless it was said twice
+        pool.shutdown(wait=isinstance(stop, Interrupted), cancel_futures=True)
         progress.told(
             f"{whole.done} of {len(orders)} images are in the registry; run it again for the others"
         )
-        raise
-    except KeyboardInterrupt:
-        pool.shutdown(wait=False, cancel_futures=True)
         raise
     finally:
         connections.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any
 
 from imgopt.registry.result import Bandwidth, Mounts
@@ -19,12 +20,21 @@ def sentences(found: Bandwidth, mounts: Mounts) -> list[str]:
     """The answer first, then what to do."""
     said = [_answer(mounts)]
     if mounts.answer:
-        said.append("several images: `imgopt push --all LIST` sends a layer once for all repositories")
+        said.append(
+            f"several images: `imgopt push --all LIST` sends a layer once for all repositories{_of(mounts)}"
+        )
     elif mounts.answer is None:
         said.append("to know it: --sibling REPO, a second repository here that this login may push to")
     else:
         said += [_one_repository(found), _saved(found, mounts), _PRICE]
     return said
+
+
+def _of(mounts: Mounts) -> str:
+    """As far as it was tried: a registry may mount inside a project only."""
+    both = zip(mounts.source.split("/")[:-1], (mounts.into or "").split("/")[:-1], strict=False)
+    common = "/".join(own for own, _ in takewhile(lambda pair: pair[0] == pair[1], both))
+    return f" below {common}; --sibling REPO tries one that lies elsewhere" if common else ""
 
 
 def _answer(mounts: Mounts) -> str:

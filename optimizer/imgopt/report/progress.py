@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Between two lines in a log.
 _LINE_SECONDS = 15.0
+#: Columns of a terminal with room for a bar; and for the time left beside what is done.
+_WIDE, _NARROW = 100, 35
 
 
 class _Counted:
@@ -132,19 +134,36 @@ def shown(*, quiet: bool, no_color: bool) -> Iterator[Bar | Lines | Nothing]:
         BarColumn,
         DownloadColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
+    from rich.table import Column
+    from rich.text import Text
+
+    class Description(ProgressColumn):
+        """The one column that gives way: figures that are cut say nothing."""
+
+        def render(self, task: Task) -> Text:
+            return Text(task.description, no_wrap=True, overflow="ellipsis")
 
     console = Console(file=drawing_on(sys.stderr), no_color=no_color or bool(os.environ.get("NO_COLOR")))
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
+    columns: list[ProgressColumn]
+    if console.width < _WIDE:
+        columns = [DownloadColumn(table_column=Column(no_wrap=True))]
+        if console.width >= _NARROW:
+            columns.append(TimeRemainingColumn(table_column=Column(no_wrap=True)))
+        columns.append(Description())
+    else:
+        columns = [
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        ]
     with Progress(*columns, console=console, transient=True) as progress:
         yield Bar(progress)
 

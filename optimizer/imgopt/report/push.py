@@ -37,7 +37,7 @@ def mounts_said(result: PushResult | PushedAll) -> list[str]:
     for each in result.refusals:
         cost = "the question cost nothing" if each.began else "the question cost a round trip"
         said.append(
-            f"not mounted from {each.source}: {each.why}; {megabytes(each.sent_bytes)} that it has were sent, {cost}"
+            f"not mounted from {each.source}: {each.why}; {megabytes(each.sent_bytes)} that it should have were sent, {cost}"
         )
     return said
 

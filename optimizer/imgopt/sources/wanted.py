@@ -259,7 +259,7 @@ def _twice(found: Sequence[Wanted]) -> Iterator[InputError]:
     firsts: dict[str, Wanted] = {}
     for each in found:
         target = parse_target(each.target, default_tag="latest")
-        first = firsts.setdefault(f"{target.name}/{target.repository}:{target.tag}", each)
+        first = firsts.setdefault(f"{target.name.lower()}/{target.repository}:{target.tag}", each)
         if first is not each:
             message = f"{typed(each.target)} is the target of {first.place}, too"
             yield _at_its_place(each, InputError(message, "give each image a target of its own"))
