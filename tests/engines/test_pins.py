@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ import stand_ins
 from boot_jar import boot_jar
 from command_line import Imgopt
 from command_line import imgopt as imgopt  # a fixture
+from private_docker import Engine
+from start_forms import ENVIRONMENT, FORMS, context
+from test_rewrites_run import compare, rewrite
+from test_tied import answers
 
 #: Zulu 11.0.9, of October 2020; the stand-in for Java 11 is Temurin 11.0.13.
 BEFORE = stand_ins.Wheel(
@@ -69,3 +74,17 @@ def test_an_update_turns_off_what_a_pinned_release_has(tmp_path: Path, imgopt: I
     said = " ".join(imgopt("suggest", "--select", "retired-base", tmp_path).text.split())
     assert "(needs --unsafe): the pin 11.0.9 is gone" in said
     assert "from 11.0.11 on TLS 1.0 and 1.1 are off" in said
+
+
+@pytest.mark.engine
+def test_the_pinned_counterpart_answers_as_the_original(
+    app: Callable[..., Path], engine: Engine, tmp_path: Path
+) -> None:
+    """The stand-ins of both names hold some Java 17: which release is in a tag cannot be shown without the tag."""
+    form = FORMS[0]
+    project = context(tmp_path / "project", app("3.5.16"), form, "openjdk:17.0.2-slim")
+    rewrite(project)
+    assert "\nFROM eclipse-temurin:17.0.2_8-jre-alpine\n" in (project / "Dockerfile.imgopt").read_text()
+    compare(engine, project, form)
+    engine.build(project, "pinned", dockerfile="Dockerfile.imgopt", buildkit=True)
+    answers(engine, "pinned", environment=ENVIRONMENT)
