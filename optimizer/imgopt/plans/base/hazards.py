@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.bases.families.common import APT, DEBIAN, UBUNTU
+from imgopt.dockerfile import Instruction, assignments
 from imgopt.files.opening import open_file
 from imgopt.finding import Reason, Sentence, because, say
 from imgopt.java.building import BUILD_TOOLS, JAVA_TOOLS
@@ -1000,6 +1001,14 @@ def _exec_needs(picture: Picture, check: _Commands) -> Iterator[Reason]:
 _SHELLS = frozenset({"bash", "dash", "ksh", "zsh", "csh"})
 
 
+def _sets_c_utf8(picture: Picture, env: Instruction) -> bool:
+    """In the one spelling to which musl gives no language."""
+    return any(
+        each.name == "LC_ALL" and picture.expand(env, each.value or "") == "C.UTF-8"
+        for each in assignments(env)
+    )
+
+
 def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterator[Reason]:
     """What is built for glibc, or may be."""
     for instruction in picture.final.instructions():
@@ -1010,6 +1019,17 @@ def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Itera
             yield because(
                 "certain",
                 "{} sets a locale that is not UTF-8; musl turns every locale into UTF-8",
+                instruction,
+            )
+        if (
+            instruction.keyword == "ENV"
+            and picture.base.libc != "musl"
+            and _sets_c_utf8(picture, instruction)
+        ):
+            yield because(
+                "certain",
+                "{} sets LC_ALL=C.UTF-8, which is the language en without a country to Java on glibc, and en_US on musl; "
+                "LC_ALL=C.utf8 is the same on both",
                 instruction,
             )
     asked = picture.environment.get("LC_ALL") or picture.environment.get("LANG")
