@@ -39,12 +39,13 @@ def seeds() -> Iterator[bytes]:
 def load() -> fuzzing.Target:
     from imgopt.build_context.patterns import read_ignore_file
     from imgopt.errors import ContextError
+    from imgopt.text.foreign import visible
 
     def check(data: bytes) -> None:
         try:
             rules = read_ignore_file(data, ".dockerignore")
         except ContextError as error:
-            assert str(error).isprintable(), str(error)
+            assert visible(str(error)).isprintable(), str(error)
             assert error.line is not None
             return
         for path in _PATHS:

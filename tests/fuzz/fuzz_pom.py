@@ -45,6 +45,7 @@ def seeds() -> Iterator[bytes]:
 def load() -> fuzzing.Target:
     from imgopt.errors import ContextError
     from imgopt.java.build_files import read_build_files
+    from imgopt.text.foreign import visible
 
     folder = fuzzing.scratch("pom")
     (folder / "m").mkdir(exist_ok=True)
@@ -55,7 +56,7 @@ def load() -> fuzzing.Target:
         try:
             facts = read_build_files(folder / "m", folder)
         except ContextError as error:
-            assert str(error).isprintable(), str(error)
+            assert visible(str(error)).isprintable(), str(error)
             return
         assert facts is None or facts.tool == "maven"
 

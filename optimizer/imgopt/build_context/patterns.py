@@ -615,7 +615,7 @@ def rules_from(patterns: Iterable[str], lines: Iterable[int] = ()) -> tuple[Rule
         except _TooMuch:
             raise _BadRule(_TOO_MUCH, line, "name whole directories instead") from None
         except BadPattern as error:
-            raise _BadRule(f"{error}: {pattern}", line) from error
+            raise _BadRule(f"{error}: {pattern[:200]}", line) from error
         rules.append(rule)
     return tuple(rules)
 
