@@ -161,7 +161,7 @@ def test_stopped_twice(imgopt: Command, proxy: Proxy, repository: str, tmp_path:
     process.send_signal(signal.SIGINT)
     until(lambda: process.poll() is not None or process.send_signal(signal.SIGINT) is not None)
     out, err = process.communicate(timeout=SECONDS)
-    assert (process.returncode, out) == (130, ""), err
+    assert process.returncode in (130, -signal.SIGINT) and not out, err  # one more may meet it as it ends
     assert err.count("0 of 5 images are in the registry; run it again for the others") == 1, err
 
 
