@@ -58,7 +58,7 @@ def load() -> fuzzing.Target:
         try:
             facts = read_build_files(folder, folder)
         except ContextError as error:
-            assert visible(str(error)).isprintable(), str(error)
+            assert len(visible(str(error)).splitlines()) == 1, str(error)
             return
         finally:
             for each in folder.glob("build.gradle*"):
