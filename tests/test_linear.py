@@ -40,6 +40,13 @@ def test_the_script_of_fifteen_kilobytes(tmp_path: Path) -> None:
     assert bounded("suggest", tmp_path / "Dockerfile").returncode == 0
 
 
+@pytest.mark.parametrize("piece", ["\n", " \n", "[ "])
+def test_a_configuration_of_others(piece: str, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    (tmp_path / "pyproject.toml").write_text(piece * (MEGABYTE // len(piece)))
+    assert bounded("suggest", tmp_path / "Dockerfile").returncode == 0
+
+
 IGNORED = {
     "paths": "".join(f"some/directory{number}/file.txt\n" for number in range(MOST_RULES)),
     "exceptions": "*\n" + "".join(f"!some/directory{number}/file.txt\n" for number in range(90_000)),

@@ -153,10 +153,10 @@ def _read(path: Path, shown: str) -> str:
 def _mentions_imgopt(text: str) -> bool:
     """Whether a pyproject.toml has our table, without parsing other tools' configuration."""
     return bool(
-        re.search(r"^\s*\[\s*tool\s*\.\s*[\"']?imgopt\b", text, re.MULTILINE)
+        re.search(r"^[ \t]*\[\s*tool\s*\.\s*[\"']?imgopt\b", text, re.MULTILINE)
         or (
-            re.search(r"^\s*\[\s*tool\s*\]", text, re.MULTILINE)
-            and re.search(r"^\s*imgopt\b", text, re.MULTILINE)
+            re.search(r"^[ \t]*\[\s*tool\s*\]", text, re.MULTILINE)
+            and re.search(r"^[ \t]*imgopt\b", text, re.MULTILINE)
         )
     )
 
