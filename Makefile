@@ -25,7 +25,7 @@ demo: $(VENV)/.demo
 	@$(BIN)/imgopt rewrite --diff fixtures/demo
 
 check: lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not (engine or maven or registry or native or slow)"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not (engine or maven or registry or native or slow)"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -34,7 +34,7 @@ lint: $(VENV)/.dev
 	PYTHONPATH=optimizer:rules $(BIN)/lint-imports --no-cache --no-logo
 
 test: prepare lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 bench: $(VENV)/.dev
 	$(BIN)/python tests/benchmarks/bench.py

@@ -69,18 +69,8 @@ _SLOW = (
 )
 
 
-#: Folders whose files take minutes: they begin first, so that no worker ends with one of them alone.
-_LONGEST = ("engines/", "compare/", "ci/", "registry/", "quoting/")
-
-
-def _rank(item: pytest.Item, here: Path) -> int:
-    path = item.path.relative_to(here).as_posix()
-    return next((rank for rank, folder in enumerate(_LONGEST) if path.startswith(folder)), len(_LONGEST))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks each test by what it needs; `make check` leaves out all of these. Long files come first."""
-    items.sort(key=lambda item: _rank(item, Path(__file__).parent))
+    """Marks each test by what it needs; `make check` leaves out all of these."""
     here = Path(__file__).parent
     for item in items:
         asked = set(getattr(item, "fixturenames", ()))
