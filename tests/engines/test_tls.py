@@ -109,7 +109,7 @@ def test_builds_over_tls(
         built = opened.build(BuildRequest(context, context / "Dockerfile", cache=False), "one")
         opened.open(built).close()
         with pytest.raises(EngineError, match="was stopped after 3 s"):  # the cut goes through TLS, too
-            (context / "Dockerfile").write_text(f"FROM {TINY}\nRUN sleep 600\n")
+            (context / "Dockerfile").write_text(f"FROM {TINY}\nRUN sleep 601\n")
             opened.build(BuildRequest(context, context / "Dockerfile", seconds=3), "one")
     assert plain.remains() == before
 

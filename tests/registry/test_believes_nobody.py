@@ -591,7 +591,7 @@ def test_a_mount_that_was_none(archive: Path, imgopt: Command, proxy: Proxy, rep
         *("push", str(archive), f"{proxy.name}/{other}:1", "--mount-from", repository, "--format", "json")
     )
     assert run.code == 0, run.err
-    assert "which it lacks: they are sent" in str(run.push["notes"])
+    assert "answers 201 to a mount, but does not have the blob" in run.out
     assert holds(proxy.name, other, "1")
 
 
