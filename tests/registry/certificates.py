@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from handmade_server import serving
 
 
 def self_signed(directory: Path) -> tuple[Path, Path]:
@@ -62,14 +63,9 @@ def token_service(certificate: Path, key: Path, authorization: str) -> Iterator[
 
         def log_message(self, *arguments: object) -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    service = TokenService(f"http://127.0.0.1:{server.server_port}/token")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with serving(Handler) as server:
+        service = TokenService(f"http://127.0.0.1:{server.server_port}/token")
         yield service
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def _token(certificate: Path, key: Path, scopes: list[str]) -> str:

@@ -7,13 +7,13 @@ import hashlib
 import itertools
 import json
 import re
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from handmade_server import Quiet, serving
 
 
 @dataclass
@@ -51,9 +51,7 @@ class Conforming:
 def conforming(**ways: Any) -> Iterator[Conforming]:
     state, numbers = Conforming(**ways), itertools.count()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Quiet):
         def _send(self, status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
@@ -200,17 +198,6 @@ def conforming(**ways: Any) -> Iterator[Conforming]:
             state.uploads.pop(urlsplit(self.path).path.rpartition("/")[2], None)
             self._send(204)
 
-        def log_message(self, *arguments: object) -> None: ...
-
-        def handle(self) -> None:
-            with suppress(OSError):
-                super().handle()
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.port = server.server_port
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with serving(Handler) as server:
+        state.port = server.server_port
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -6,14 +6,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from handmade_server import Quiet, serving
 
 
 @dataclass
@@ -56,9 +56,7 @@ class Mounting:
 def mounting(**ways: Any) -> Iterator[Mounting]:
     state = Mounting(**ways)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Quiet):
         def _send(self, status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
@@ -181,17 +179,6 @@ def mounting(**ways: Any) -> Iterator[Mounting]:
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _work
 
-        def log_message(self, *arguments: object) -> None: ...
-
-        def handle(self) -> None:
-            with suppress(OSError):
-                super().handle()
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.port = server.server_port
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with serving(Handler) as server:
+        state.port = server.server_port
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()

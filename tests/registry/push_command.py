@@ -71,11 +71,31 @@ class Command:
             cwd=self.home,
         )
 
-    def start_on(self, terminal: int, *arguments: str, columns: int = 120) -> subprocess.Popen[bytes]:
+    def on_terminal(self, *arguments: str, columns: int = 120) -> tuple[int, bytes]:
+        """The exit code, and all that a terminal of this width was shown."""
+        import fcntl
+        import pty
+        import struct
+        import termios
+
+        main, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         code = "import sys; from imgopt.cli import main; sys.exit(main())"
         environment = {**self.environment, "TERM": "xterm", "COLUMNS": str(columns)}
         command = [sys.executable, "-c", code, *arguments]
-        return subprocess.Popen(command, env=environment, stdout=terminal, stderr=terminal, cwd=self.home)
+        process = subprocess.Popen(command, env=environment, stdout=terminal, stderr=terminal, cwd=self.home)
+        os.close(terminal)
+        shown = b""
+        while True:
+            try:
+                block = os.read(main, 4096)
+            except OSError:
+                break
+            if not block:
+                break
+            shown += block
+        os.close(main)
+        return process.wait(30), shown
 
     def __call__(self, *arguments: str, seconds: float = 120) -> Run:
         process = self.start(*arguments)

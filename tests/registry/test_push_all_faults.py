@@ -238,7 +238,7 @@ def test_a_narrow_terminal_has_the_figures(
     """What is being done is cut, not how far it is."""
     proxy.bytes_per_s = 400_000
     write_list(imgopt, images(tmp_path, 2), proxy.name, repository)
-    code, shown = on_terminal(imgopt, columns, "push", "--all", "push.txt", "--chunk-size", "100kB")
+    code, shown = imgopt.on_terminal("push", "--all", "push.txt", "--chunk-size", "100kB", columns=columns)
     assert code == 0, shown
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
     bars = [each for each in re.split(r"[\r\n]+", plain) if "/900.8 kB" in each]
@@ -246,35 +246,11 @@ def test_a_narrow_terminal_has_the_figures(
     assert any("0 of 2" in each for each in bars) or columns == 20
 
 
-def on_terminal(imgopt: Command, columns: int, *arguments: str) -> tuple[int, bytes]:
-    import fcntl
-    import os
-    import pty
-    import struct
-    import termios
-
-    main, terminal = pty.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = imgopt.start_on(terminal, *arguments, columns=columns)
-    os.close(terminal)
-    shown = b""
-    while True:
-        try:
-            block = os.read(main, 4096)
-        except OSError:
-            break
-        if not block:
-            break
-        shown += block
-    os.close(main)
-    return process.wait(30), shown
-
-
 def test_the_progress_is_of_all(imgopt: Command, proxy: Proxy, repository: str, tmp_path: Path) -> None:
     """On a terminal: how many images, of how many bytes."""
     proxy.bytes_per_s = 400_000
     write_list(imgopt, images(tmp_path, 3), proxy.name, repository)
-    code, shown = on_terminal(imgopt, 120, "push", "--all", "push.txt", "--chunk-size", "100kB")
+    code, shown = imgopt.on_terminal("push", "--all", "push.txt", "--chunk-size", "100kB")
     assert code == 0, shown
     assert b"0 of 3 images pushed: layer 1 of 3" in shown
     assert b"/900.9 kB" in shown and b"/2.7 MB" not in shown, shown  # what they have in common counts once

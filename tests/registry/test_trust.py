@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 import registries
 from certificates import TokenService, self_signed, token_service
+from handmade_server import serving
 from push_command import Command
 from registries import PASSWORD, USER, Registry
 
@@ -150,12 +150,9 @@ def told() -> Iterator[dict[str, Any]]:
 
         def log_message(self, *arguments: object) -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    state["port"] = server.server_port
-    yield state
-    server.shutdown()
-    server.server_close()
+    with serving(Handler) as server:
+        state["port"] = server.server_port
+        yield state
 
 
 def test_a_redirect_carries_no_credentials(release: Release, imgopt: Command, told: dict[str, Any]) -> None:

@@ -53,20 +53,17 @@ def expand(text: str, variables: Mapping[str, str | None], escape: str = "\\") -
     default, as in a build that gives it no value. A name not in the mapping is unset and expands to nothing.
     What a Scope ``hides`` is missing either way.
     """
-    lexer = Lexer(text, variables, escape)
-    try:
-        value = lexer.word()
-    except ShellError as error:
-        return Expansion(None, tuple(dict.fromkeys(lexer.missing)), str(error))
-    missing = tuple(dict.fromkeys(lexer.missing))
-    return Expansion(None if missing else value, missing)
+    return _expansion(Lexer(text, variables, escape))
 
 
 def expand_body(text: str, variables: Mapping[str, str | None]) -> Expansion:
     """The body of a here-document as COPY and ADD write it: variables filled in, backslashes gone (that at the end of a
     line, too), quotes as they are. What only the base image may set stays as it is written: ``$JAVA_HOME``.
     """
-    lexer = Lexer(text, variables, raw="body")
+    return _expansion(Lexer(text, variables, raw="body"))
+
+
+def _expansion(lexer: Lexer) -> Expansion:
     try:
         value = lexer.word()
     except ShellError as error:
