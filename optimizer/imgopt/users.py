@@ -13,6 +13,8 @@ _NUMBER = re.compile(r"[+-]?[0-9]+")
 _MOST = (1 << 63) - 1
 #: Beyond, no engine starts a container.
 MOST_UID = (1 << 31) - 1
+#: How a Dockerfile writes root, without a group; no USER at all is root's, too.
+ROOT_NAMES = frozenset({"", "0", "root"})
 
 
 def name_of(user: str) -> str:

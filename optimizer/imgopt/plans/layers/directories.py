@@ -21,9 +21,9 @@ from imgopt.picture import Picture
 from imgopt.picture.paths import join
 from imgopt.picture.reach import contains
 from imgopt.plans.waste.ownership import group_of, makes_group, names_directory, reowned_by
+from imgopt.users import ROOT_NAMES
 
 ROOT = "0:0"
-_ROOT_NAMES = frozenset({"", "0", "root"})
 #: Users of base images whose group has another name, by number: Debian's, Ubuntu's and Alpine's `nobody`.
 _PART = r"(?:\$\w+|\$\{\w+\}|[\w.-])+"
 _NUMBERS = {"nobody": "65534:65534"}
@@ -39,13 +39,13 @@ class Owner:
 
     @property
     def is_root(self) -> bool:
-        return self.chown.partition(":")[0] in _ROOT_NAMES
+        return self.chown.partition(":")[0] in ROOT_NAMES
 
     def is_like(self, chown: str) -> bool:
         """Whether ``--chown=`` gives the same: a group that only one of them names is the user's own."""
         (user, _, group), (other, _, other_group) = self.chown.partition(":"), chown.partition(":")
-        if user in _ROOT_NAMES:
-            return other in _ROOT_NAMES
+        if user in ROOT_NAMES:
+            return other in ROOT_NAMES
         return user == other and (group == other_group or not group or not other_group)
 
 
@@ -70,7 +70,7 @@ def owner_of(picture: Picture, directory: str, before: Instruction) -> Owner:
         elif instruction.keyword == "WORKDIR":
             value, workdir = picture.expand(instruction, instruction.text), picture.workdir_at(instruction)
             path = join(workdir, value) if value is not None and workdir is not None else None
-            if path is None and _name(picture, instruction, user) not in _ROOT_NAMES:
+            if path is None and _name(picture, instruction, user) not in ROOT_NAMES:
                 raise Refused(
                     "which directory {} makes for {} cannot be told", instruction, user, kind="not-known"
                 )
@@ -113,7 +113,7 @@ def chown_for(picture: Picture, owner: Owner, at: Instruction) -> str:
     if not re.fullmatch(rf"{_PART}(?::{_PART})?", written):
         raise Refused("the user {} is written in a form that is not moved", written)
     name, _, group = value.partition(":")
-    if name in _ROOT_NAMES:
+    if name in ROOT_NAMES:
         return ROOT
     if group or name.isdigit():
         return written
@@ -139,7 +139,7 @@ def chown_for(picture: Picture, owner: Owner, at: Instruction) -> str:
 def unknown_owner(picture: Picture, directory: str, owner: Owner) -> Reason | None:
     """A base image that is not known may have the directory already, with an owner of its own."""
     last = picture.final.last("USER")
-    starts_as_root = last is not None and _name(picture, last, last.text) in _ROOT_NAMES
+    starts_as_root = last is not None and _name(picture, last, last.text) in ROOT_NAMES
     if picture.base.kind != "unknown" or starts_as_root:
         return None
     return because(

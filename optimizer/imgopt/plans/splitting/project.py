@@ -20,6 +20,7 @@ from imgopt.plans.splitting import effects
 from imgopt.plans.splitting.container import Obstacle, run_time_texts, started_jar
 from imgopt.plans.splitting.effects import Call
 from imgopt.shell import all_commands
+from imgopt.users import ROOT_NAMES
 
 if TYPE_CHECKING:
     from imgopt.picture import Picture
@@ -30,7 +31,6 @@ _SYSTEM = frozenset(
         "bin boot dev etc home lib lib32 lib64 libx32 media mnt opt proc root run sbin srv sys tmp usr var"
     ).split()
 )
-ROOT_NAMES = ("", "0", "root")
 
 
 @dataclass(frozen=True)

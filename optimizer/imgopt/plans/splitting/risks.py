@@ -11,8 +11,9 @@ from imgopt.files.opening import read_file
 from imgopt.finding import Reason, because
 from imgopt.java import building
 from imgopt.java.sources import is_code, reads_its_project
-from imgopt.plans.splitting.project import ROOT_NAMES, Project, below
+from imgopt.plans.splitting.project import Project, below
 from imgopt.plans.splitting.stage import Stage, run_time_user
+from imgopt.users import ROOT_NAMES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,8 +22,9 @@ from imgopt.picture.placing import names_archive
 from imgopt.plans.splitting import effects
 from imgopt.plans.splitting.container import Obstacle, run_time_texts
 from imgopt.plans.splitting.effects import Call, shown
-from imgopt.plans.splitting.project import ROOT_NAMES, Line, Project, below
+from imgopt.plans.splitting.project import Line, Project, below
 from imgopt.text.quoting import Unwritable
+from imgopt.users import ROOT_NAMES
 
 #: Instructions that make no difference to a build: they move to the stage that runs.
 _FOR_RUNNING = frozenset(

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from imgopt.dockerfile import Edit, Instruction, Span, writing
 from imgopt.picture.runs import is_sh
 from imgopt.plans.splitting.container import Obstacle
-from imgopt.plans.splitting.project import ROOT_NAMES, Line, Project
+from imgopt.plans.splitting.project import Line, Project
 from imgopt.plans.splitting.stage import Stage
 from imgopt.text.quoting import quoted
+from imgopt.users import ROOT_NAMES
 
 if TYPE_CHECKING:
     from imgopt.picture import Picture
