@@ -333,3 +333,16 @@ def test_a_from_that_names_no_image_is_not_to_be_declared(imgopt: Imgopt, tmp_pa
     said = " ".join(imgopt("suggest", directory).text.split())
     assert "line 3 names no image as it is" in said
     assert "[bases]" not in said
+
+
+def test_what_is_still_sent_is_not_held_against_what_is_not_known(imgopt: Imgopt, tmp_path: Path) -> None:
+    """The layer from a stage may hold anything, so what a release has to send is not known; what is sent again is."""
+    boot_jar(tmp_path / "target" / "app.jar", libraries={"a.jar": noise(2_000_000)})
+    text = (
+        "FROM eclipse-temurin:17-jre AS x\nFROM eclipse-temurin:17-jre\nCOPY --from=x /opt/java/openjdk/release /tmp/release\n"
+        'COPY target/app.jar /app.jar\nENTRYPOINT ["java", "-jar", "/app.jar"]\n'
+    )
+    run = imgopt("suggest", project(tmp_path, text))
+    assert re.search(
+        r"still sent: at least \d\S+ MB at each release by docker push", " ".join(run.text.split())
+    )

@@ -61,7 +61,8 @@ def still_sent(files: Sequence[FileReport], with_them: Sequence[FileReport] = ()
     groups.sort(key=lambda group: not any(client.client in own for client in group[2]))
     for sent, needed, clients in groups:
         first = sorted(clients, key=lambda client: client.client not in own)
-        lead = f"still sent: {amount(sent)} at each release, not {amount(needed)}, by"
+        instead = "" if needed.told is None else f", not {amount(needed)},"
+        lead = f"still sent: {amount(sent)} at each release{instead} by"
         names = [_name(client, own) for client in first]
         about = tuple((name, client.note) for name, client in zip(names, first, strict=True))
         caveats.append(Caveat(STILL_SENT, f"{lead} {'; '.join(names)}", about, lead))
