@@ -124,6 +124,12 @@ class Engine:
     address: str
     client: Any
     cli: str
+    daemon: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """SIGKILL to the daemon; returns when it is gone, so that nobody asks one that is just dying."""
+        self.daemon.kill()
+        self.daemon.wait()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -324,7 +330,7 @@ def engine() -> Iterator[Engine]:
         try:
             address = f"unix://{base}/docker.sock"
             with contextlib.closing(docker.DockerClient(base_url=address, timeout=600)) as client:
-                yield Engine(address, client, _docker_cli())
+                yield Engine(address, client, _docker_cli(), daemon)
                 if daemon.poll() is None:
                     for container in client.containers.list(all=True):
                         container.remove(force=True, v=True)

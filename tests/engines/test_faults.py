@@ -46,11 +46,10 @@ def test_the_daemon_is_killed_while_it_builds(
     buildkit: bool, short_lived: private_docker.Engine, tmp_path: Path
 ) -> None:
     context = project(tmp_path / "app", WAITS)
-    pid = int(Path(short_lived.address.removeprefix("unix://")).with_name("pid").read_text())
 
     def line(text: str) -> None:
         if text.endswith("asleep") and "echo" not in text:
-            os.kill(pid, signal.SIGKILL)
+            short_lived.kill()
 
     with docker(short_lived, buildkit).open() as engine, pytest.raises(EngineError) as failed:
         engine.build(BuildRequest(context, context / "Dockerfile", cache=False, line=line), "one")
