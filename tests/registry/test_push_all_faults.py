@@ -199,6 +199,10 @@ def test_two_registries_in_one_call(imgopt: Command, proxy: Proxy, repository: s
     [
         (["--base", "shop/base:1"], "--base shop/base:1 names no digest"),
         (["--base", "registry.example/base@sha256:" + "0" * 64], "is not in the registry"),
+        (
+            ["--mount-from", "other.example/shop/base"],
+            "--mount-from other.example/shop/base is not in the registry",
+        ),
         (["--mount-from", "UPPER"], "is no image reference"),
         (["--mount-from", "../../victim"], "is no image reference"),
     ],

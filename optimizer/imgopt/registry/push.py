@@ -223,8 +223,16 @@ def _is_elsewhere(name: str, target: Target, registries: Collection[str]) -> boo
 
 
 def _source(text: str, target: Target) -> str:
-    """``REPO`` of the same registry, also written with it."""
-    return parse_target(f"{target.name}/{text.removeprefix(f'{target.name}/')}").repository
+    """``REPO`` of the same registry, also written with it. UsageError for one in another registry."""
+    path = text.removeprefix(f"{target.name}/")
+    source = parse_target(f"{target.name}/{path}").repository
+    other = parse_reference(path).registry if path == text else None
+    if other is not None:
+        raise UsageError(
+            f"--mount-from {text} is not in the registry {target.name}, and a registry mounts only its own layers",
+            f"leave it out, or write {target.name}/{text} where {other} begins the repository's name",
+        )
+    return source
 
 
 def _pinned(text: str, target: Target) -> tuple[str, str]:
