@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from imgopt.errors import InputError
-from imgopt.pipelines.names import system_of
+from imgopt.pipelines.kinds import worth_a_look
 
 _SKIPPED = frozenset({".git", "node_modules", "target", "build"})
 
@@ -23,7 +23,7 @@ def is_dockerfile_name(name: str) -> bool:
 
 def discover(paths: Sequence[Path], *, pipelines: bool = False) -> tuple[Path, ...]:
     """The Dockerfiles that `paths` name: a file as it is, whatever it is called, a directory by its contents.
-    With `pipelines` the CI files of a directory as well, by their names.
+    With `pipelines` also a directory's files that may be CI files by their names: what they are, their content tells.
 
     Directories called ``.git``, ``node_modules``, ``target`` or ``build`` are skipped below a given one, and
     directories that may not be read are passed over. Links to directories are not followed; a link to a file is
@@ -61,7 +61,7 @@ def _search(top: Path, pipelines: bool) -> Iterator[Path]:
                     if entry.is_dir(follow_symlinks=False):
                         if entry.name not in _SKIPPED:
                             todo.append(entry.path)
-                    elif is_dockerfile_name(entry.name) or (pipelines and system_of(Path(entry.path))):
+                    elif is_dockerfile_name(entry.name) or (pipelines and worth_a_look(Path(entry.path))):
                         if entry.is_symlink():
                             links.append(Path(entry.path))
                         elif entry.is_file():

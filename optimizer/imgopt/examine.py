@@ -52,11 +52,11 @@ def report_on(
         try:
             found = discover([Path(path)], pipelines=bool(pipeline_rules))
             named = found == (Path(path),) and not Path(path).is_dir()
-            ci = tuple(each for each in found if _is_pipeline(each, named=named))
-            names += [str(each) for each in found if each not in ci]
+            dockerfiles, ci = _divided(found, named=named)
+            names += map(str, dockerfiles)
             for each in ci:
                 pipelines[str(each)] = named or pipelines.get(str(each), False)
-            if not named and len(ci) == len(found):
+            if not named and not dockerfiles:
                 empty.append((path, ci))
         except ImgoptError as error:
             errors.append(error)
@@ -97,15 +97,33 @@ def report_on(
     return Report(tuple(reports), tuple(errors), options.bandwidth_source, catalogue_date())
 
 
-def _is_pipeline(path: Path, *, named: bool) -> bool:
+def _divided(found: Sequence[Path], *, named: bool) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Dockerfiles, and what is taken for one, and CI files. What neither a name nor its content tells is a Dockerfile
+    where it is `named`. InputError for a named CI file of a system that is not read."""
     from imgopt.discover import is_dockerfile_name
-    from imgopt.pipelines.names import system_of, system_of_given
+    from imgopt.pipelines.kinds import kind_of
 
-    if is_dockerfile_name(path.name):
-        return False
-    if not named or path.suffix.lower() not in (".yml", ".yaml", ".groovy"):
-        return system_of(path) is not None
-    return system_of_given(path, read_dockerfile(path)) is not None
+    dockerfiles: list[Path] = []
+    ci: list[Path] = []
+    for path in found:
+        if is_dockerfile_name(path.name):
+            dockerfiles.append(path)
+            continue
+        try:
+            kind = kind_of(path, read_dockerfile(path))
+        except ImgoptError:
+            if named:
+                raise
+            continue  # of a directory: it cannot be read, or not as a file
+        if kind is None:
+            dockerfiles += [path] if named else []
+        elif kind.unread is None:
+            ci += [path] if named or kind.sure else []
+        elif named:
+            what = f"is a file of {kind.unread}, which is not read"
+            hint = "name its Dockerfiles, or the scripts that it calls"
+            raise InputError(what, hint, path=str(path))
+    return tuple(dockerfiles), tuple(ci)
 
 
 def _pipeline(
@@ -123,11 +141,13 @@ def _pipeline(
         raise InputError(
             "is a CI file, which imgopt does not rewrite", "imgopt suggest says what to change", path=name
         )
-    from imgopt.pipelines.names import system_of_given
+    from imgopt.pipelines.kinds import kind_of
     from imgopt.pipelines.report import report_pipeline
 
-    system = system_of_given(Path(name), data)
-    assert system is not None
+    kind = kind_of(Path(name), data)
+    system = kind.system if kind is not None else None
+    if system is None:
+        raise InputError("changed while it was looked at", "ask again", path=name)
     return report_pipeline(
         Path(name), data, system, options, pipeline_rules, rules, jars, weigher, commands, named=named
     )

@@ -18,8 +18,8 @@ from imgopt.files.opening import read_file
 from imgopt.options import NOBODY, BuiltFor, Options, named_platforms
 from imgopt.pipelines.bake import Target, compose_targets, hcl_targets, json_targets
 from imgopt.pipelines.commands import Request
+from imgopt.pipelines.kinds import kind_of, worth_a_look
 from imgopt.pipelines.model import Place, Recipe, Step, Text
-from imgopt.pipelines.names import system_of, system_of_given
 from imgopt.pipelines.recipes import paths_of
 from imgopt.pipelines.scripts import find
 
@@ -180,7 +180,7 @@ def _is_build_file(name: str) -> bool:
         return True
     if lower.endswith((".yml", ".yaml")):
         return "compose" in lower or lower.startswith(".gitlab-ci")
-    return (lower.endswith(".json") and "bake" in lower) or system_of(Path(name)) is not None
+    return (lower.endswith(".json") and "bake" in lower) or worth_a_look(Path(name))
 
 
 @dataclass
@@ -226,7 +226,8 @@ class _File:
 
     def said(self) -> Iterator[_Said]:
         lower = self.path.name.lower()
-        system = system_of(self.path) or system_of_given(self.path, self.text.encode("utf-8", "replace"))
+        kind = kind_of(self.path, self.text.encode("utf-8", "replace"))
+        system = kind.system if kind is not None else None
         if lower.endswith(".hcl"):
             yield from self._targets(hcl_targets(self.text))
         elif lower.endswith(".json"):

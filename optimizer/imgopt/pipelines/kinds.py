@@ -1,0 +1,132 @@
+"""What a file is, by its name and what stands in it: the one place that tells a CI file from a Dockerfile and from others.
+
+`kind_of` decides; `worth_a_look` says for which names a directory's files are read before they are asked about.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from imgopt.pipelines.model import System
+
+_YAML = (".yml", ".yaml")
+#: Of a file; what tells a kind stands in its beginning or nowhere, long comments and pods in front of it included.
+LOOKED_AT = 200_000
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A CI file: of a ``system`` that is read, or of one that is not, by its name (``unread``: "CircleCI"). ``sure``: its
+    content or its name says so; otherwise it is taken for one only where somebody names it."""
+
+    system: System | None = None
+    unread: str | None = None
+    sure: bool = True
+
+
+_JENKINS, _GITLAB, _GITHUB = Kind("jenkins"), Kind("gitlab"), Kind("github")
+
+
+def kind_of(path: PurePath, data: bytes | None = None) -> Kind | None:
+    """What kind of CI file this is, None where it is none or cannot be told.
+
+    ``data`` is what stands in it; None: only its name is known. A Dockerfile's usual names are the caller's to know.
+    """
+    return _jenkins(path, data) or _yaml(path, data)
+
+
+def worth_a_look(path: PurePath) -> bool:
+    """Whether a file of a searched directory may be a CI file, so that its content is asked for."""
+    return kind_of(path) is not None or _maybe_jenkins(path.name.lower())
+
+
+# Jenkins
+
+#: They have "jenkinsfile" in their names and are something else: notes about one, tests of one.
+_FOREIGN = re.compile(
+    r"\.(?:md|adoc|rst|txt|html?|ya?ml|json|toml|xml|properties|sh|bash|ps1|bat|py|js|ts|go|java|kt|kts|gradle|tf|hcl|png|svg"
+    r"|jpe?g|gif|zip|gz|log|orig|rej|swp)$"
+)
+_GROOVY = (".groovy", ".gvy", ".jenkins")
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|^[ \t]*(?://|#!)[^\n]*", re.DOTALL | re.MULTILINE)
+#: Calls at the beginning of a line that only Jenkins has, or that in other Groovy stand in other company.
+_CALLS = re.compile(
+    r"""^[ \t]*(?:
+        pipeline[ \t\n]*\{
+      | podTemplate[ \t]*[({]
+      | @Library\b
+      | library[ \t(]+(?:identifier[ \t]*:)?[ \t]*['"]
+      | node[ \t]*(?:\{|\([^\n)]*\)[ \t\n]*\{|['"][^\n]*['"][ \t]*\{)
+      | stage[ \t]*(?:\(|['"])[^\n]*\)?[ \t]*\{
+      | properties[ \t]*\(?[ \t]*\[
+      | withCredentials[ \t]*\(?[ \t]*\[
+    )""",
+    re.VERBOSE | re.MULTILINE,
+)
+_STEPS = re.compile(
+    r"""(?:^|[\s{;])(?:sh|stage|checkout|container|script|steps|stages|docker\.build)\b[ \t]*[({'"\s]"""
+)
+_SHELL = re.compile(r"""^[^\n'"/]{0,200}\bsh[ \t(]+(?:(?:script|label)[ \t]*:[ \t]*)?['"\w]""", re.MULTILINE)
+_STEP_OF_A_LIBRARY = re.compile(r"^[ \t]*(?:def|void|Map|String|Object)[ \t]+call[ \t]*\(", re.MULTILINE)
+_DOCKERFILE = re.compile(r"^[ \t]*(?:FROM|ARG)[ \t]+\S", re.MULTILINE | re.IGNORECASE)
+
+
+def _maybe_jenkins(name: str) -> bool:
+    return name.endswith(_GROOVY) or ("jenkins" in name and not _FOREIGN.search(name))
+
+
+def _jenkins(path: PurePath, data: bytes | None) -> Kind | None:
+    name = path.name.lower()
+    if name in ("jenkinsfile", "jenkinsfile.groovy") or name.endswith(".jenkinsfile"):
+        return _JENKINS
+    if name.startswith("jenkinsfile.") and not _FOREIGN.search(name):
+        return _JENKINS
+    if data is None or name.endswith((*_YAML, ".gradle", ".kts", ".hcl", ".tf")):
+        return None
+    if _reads_as_jenkins(path, data):
+        return _JENKINS
+    if name.endswith(_GROOVY) or ("jenkinsfile" in name and not _DOCKERFILE.search(_text(data))):
+        return Kind("jenkins", sure=False)
+    return None
+
+
+def _reads_as_jenkins(path: PurePath, data: bytes) -> bool:
+    text = _COMMENT.sub("", _text(data))
+    found = _CALLS.search(text)
+    if found is None and path.suffix.lower() in _GROOVY:  # a step of a library, or what `load` loads
+        in_library = path.parent.name == "vars" and _STEP_OF_A_LIBRARY.search(text) is not None
+        return in_library or _SHELL.search(text) is not None
+    if found is None:
+        return False
+    if _DOCKERFILE.search(text, 0, found.start()):
+        return False
+    begins = found[0].split()[0]
+    return begins.startswith(("@Library", "podTemplate")) or _STEPS.search(text) is not None
+
+
+def _text(data: bytes) -> str:
+    return data[:LOOKED_AT].decode("utf-8", "replace").removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+# YAML
+
+
+def _yaml(path: PurePath, data: bytes | None) -> Kind | None:
+    name = path.name.lower()
+    if not name.endswith(_YAML):
+        return None
+    if name in (".gitlab-ci.yml", ".gitlab-ci.yaml"):
+        return _GITLAB
+    above = [part.lower() for part in path.parts[-3:-1]]
+    if above == [".github", "workflows"]:
+        return _GITHUB
+    if above[-1:] == [".circleci"]:
+        return Kind(unread="CircleCI")
+    if data is None:
+        return None
+    if re.search(rb"(?m)^jobs\s*:", data) and re.search(rb"(?m)^[\"']?on[\"']?\s*:", data):
+        return _GITHUB
+    told = re.search(rb"(?m)^(?:stages|include)\s*:|^\s+(?:script|extends)\s*:", data)
+    return _GITLAB if told else None
