@@ -9,11 +9,13 @@ the layer that was on its way, are lost, and the next try begins anew. 500 kB/s 
 ## What it looks at
 The bytes come from the Dockerfile that the command names (`-f`, `--dockerfile`, `--context`, or `Dockerfile`), weighed
 as `imgopt suggest Dockerfile` does, at the slowest of the given rates. Pushes that run at the same time share the
-link. Where no Dockerfile is found, the report says how much gets through in the time, and nothing else.
+link; a limit around several pushes is held against all of them together, of those of which only one runs against the
+largest. From 80 % of a limit on it is a finding of low severity. Where a part is not known (a jar that is not built), the
+report says how much time is left for it; where no Dockerfile is found, how much gets through in the time.
 
 ## Fix safety
 Advice only: how long a build takes beside its push is not known here. The limit that is named leaves a quarter above
-the predicted time of a first push, now and after the rewrite of the Dockerfile.
+the predicted time of a first push, and of each next one, now and after the rewrite of the Dockerfile.
 
 ## Example
     sh 'timeout 300 /kaniko/executor --context . --destination registry.example/app:1'
@@ -23,73 +25,101 @@ becomes, for an image of 190 MB at 0.5 MB/s,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from imgopt.finding import Finding, Fix
-from imgopt.pipelines.model import Pipeline, Push, Timeout
+from imgopt.pipelines.limits import NEAR, Limited, limits
+from imgopt.pipelines.model import Pipeline, Timeout
 from imgopt.pipelines.rule import rule
-from imgopt.pipelines.sending import (
-    NOTHING,
-    Pair,
-    each_release,
-    first_push,
-    inside,
-    neighbours,
-    shared_seconds,
-)
-from imgopt.pipelines.wording import amount, at, enough, images, known, time, unknown
+from imgopt.pipelines.wording import amount, at, enough, images, known, limit_text, time, unknown
 from imgopt.scales import Applicability, Severity, Sum
-from imgopt.units import megabytes
+from imgopt.units import duration, megabytes
 
 ID = "push-timeout"
-#: A limit that lets this much through is no cause for a word about an image of unknown size: a Spring Boot service
-#: on a whole JDK has 200 to 300 MB.
+#: A limit that lets this much through for each image is no cause for a word where nothing is known of them: a Spring
+#: Boot service on a whole JDK has 200 to 300 MB.
 LARGE_IMAGE_BYTES = 400_000_000
+#: The same for each image of which a part is known, the application being what is missing.
+LARGE_JAR_BYTES = 150_000_000
 
 
 @rule(ID)
 def check(pipeline: Pipeline) -> Iterator[Finding]:
     worst: dict[int, tuple[float, Finding]] = {}
-    for timeout in dict.fromkeys(limit for push in pipeline.pushes for limit in push.place.timeouts):
-        found = _looked_at(pipeline, timeout)
-        if found is not None and found[0] > worst.get(timeout.line, (-1.0, None))[0]:
-            worst[timeout.line] = found
+    for limited in limits(pipeline):
+        line = limited.timeout.line
+        found = _looked_at(limited)
+        if found is not None and found[0] > worst.get(line, (-1.0, None))[0]:
+            worst[line] = found
     yield from (finding for _, finding in worst.values())
 
 
-def _looked_at(pipeline: Pipeline, timeout: Timeout) -> tuple[float, Finding] | None:
+def _looked_at(limited: Limited) -> tuple[float, Finding] | None:
     """How long the push takes that the limit ends, and the finding; None when the limit is enough."""
-    pushes = inside(pipeline, timeout)
-    others = neighbours(pipeline, pushes)
-    rate = pipeline.slowest
-    first, each = _together(pushes, first_push), _together(pushes, each_release)
-    if not known(first.before):
-        enough_for_most = timeout.seconds * rate > LARGE_IMAGE_BYTES
-        return None if enough_for_most else (0.0, _unknown(pipeline, timeout, pushes))
-    first_s = shared_seconds(first.before, [first_push(other).before for other in others], rate)
-    each_s = shared_seconds(each.before, [each_release(other).before for other in others], rate)
-    after_s = shared_seconds(first.after, [first_push(other).after for other in others], rate)
-    assert first_s is not None
-    if first_s <= timeout.seconds:
+    limit = limited.timeout.seconds
+    first_s, each_s = limited.first_s(), limited.each_s()
+    if first_s is None or not known(limited.first.before):
+        through = limit * limited.rate / len(limited.pushes)
+        return None if through > LARGE_IMAGE_BYTES else (0.0, _unknown(limited))
+    if first_s <= limit and limited.unknown:
+        left = (limit - first_s) * limited.rate / len(limited.unknown)
+        return None if left > LARGE_JAR_BYTES else (first_s, _left(limited, limit - first_s))
+    if first_s < NEAR * limit:
         return None
-    always = known(each.before) and each_s is not None and each_s > timeout.seconds
-    if always:
-        assert each_s is not None
-        why = f"each release sends {_spent(each.before, each_s, rate)}"
-    else:
-        why = f"a first push, also of a new base image, sends {_spent(first.before, first_s, rate)}"
-    shared = f", shared with {len(others)} more at the same time" if others else ""
-    message = f"{timeout.text} ends the push of {images(pushes)} too early: {why}{shared}; {_end(timeout)}"
-    severity = Severity.HIGH if always else Severity.MEDIUM
-    fix = Fix(_advice(timeout, pushes, first_s, after_s), Applicability.MANUAL)
-    return first_s, Finding(ID, severity, timeout.line, timeout.line, message, fix)
+    always = known(limited.each.before) and each_s is not None
+    if always and each_s is not None and each_s > limit:
+        return first_s, _too_early(limited, limited.each.before, each_s, Severity.HIGH)
+    if first_s > limit:
+        return first_s, _too_early(limited, limited.first.before, first_s, Severity.MEDIUM)
+    if always and each_s is not None and each_s >= NEAR * limit:
+        return first_s, _near(limited, limited.each.before, each_s, "each release")
+    return first_s, _near(limited, limited.first.before, first_s, _FIRST)
 
 
-def _together(pushes: list[Push], sent: Callable[[Push], Pair]) -> Pair:
-    whole = NOTHING
-    for push in pushes:
-        whole = whole.plus(sent(push))
-    return whole
+_FIRST = "a first push, also of a new base image,"
+
+
+def _too_early(limited: Limited, size: Sum, seconds: float, severity: Severity) -> Finding:
+    what = "each release" if severity is Severity.HIGH else _FIRST
+    timeout = limited.timeout
+    message = (
+        f"{timeout.text} ends the push of {images(limited.pushes)} too early: {what} sends "
+        f"{_spent(size, seconds, limited.rate)}{_shared(limited)}; {_end(timeout)}"
+    )
+    return _finding(limited, severity, message)
+
+
+def _near(limited: Limited, size: Sum, seconds: float, what: str) -> Finding:
+    timeout = limited.timeout
+    share = round(100 * seconds / timeout.seconds)
+    message = (
+        f"{timeout.text} is near to what the push of {images(limited.pushes)} takes: {what} sends "
+        f"{_spent(size, seconds, limited.rate)}{_shared(limited)}, {share} % of it; on a link that is a little slower "
+        f"{_end(timeout)}"
+    )
+    return _finding(limited, Severity.LOW, message)
+
+
+def _left(limited: Limited, left: float) -> Finding:
+    """What is known goes through, and what is not may be too much for the rest."""
+    timeout, lacking = limited.timeout, limited.unknown
+    of = f" of each of {len(lacking)} images" if len(lacking) > 1 else ""
+    room = megabytes(round(left * limited.rate / len(lacking)))
+    message = (
+        f"{timeout.text} leaves {duration(left)} for what is not known, {room}{of} {at(limited.rate)}: a first push of "
+        f"{images(limited.pushes)} sends {amount(limited.first.before)} ({limited.first.before.basis}){_shared(limited)}, "
+        f"and {unknown(lacking[0])}; when it is more, {_end(timeout)}"
+    )
+    return _finding(limited, Severity.LOW, message)
+
+
+def _finding(limited: Limited, severity: Severity, message: str) -> Finding:
+    line = limited.timeout.line
+    return Finding(ID, severity, line, line, message, Fix(_advice(limited), Applicability.MANUAL))
+
+
+def _shared(limited: Limited) -> str:
+    return f", shared with {len(limited.others)} more at the same time" if limited.others else ""
 
 
 def _spent(size: Sum, seconds: float, rate: int) -> str:
@@ -106,32 +136,50 @@ def _end(timeout: Timeout) -> str:
     return "it ends with exit code 143 (BusyBox, as in kaniko's debug images) or 124 (coreutils)"
 
 
-def _advice(timeout: Timeout, pushes: list[Push], now: float, after: float | None) -> str:
-    said = f"{_limit(timeout, enough(now))} would do for a first push now"
-    if after is not None and any(push.recipe.rewritten for push in pushes):
-        said += f", {_limit(timeout, enough(after))} after the rewrite of the Dockerfile"
+def _advice(limited: Limited) -> str:
+    timeout, pushes = limited.timeout, limited.pushes
+    rewritten = any(push.recipe.rewritten for push in pushes)
+
+    def would_do(*seconds: float | None) -> list[str]:
+        return [limit_text(timeout, enough(each)) for each in seconds if each is not None]
+
+    first = would_do(limited.first_s(), limited.first_s("after") if rewritten else None)
+    least = "more than " if limited.unknown else ""
+    said = f"{least}{first[0]} would do for a first push now"
+    if len(first) > 1:
+        said += f", {first[1]} after the rewrite of the Dockerfile"
+    if known(limited.each.before):
+        each = would_do(limited.each_s(), limited.each_s("advised"))
+        changed = each[1:] if each[1:] != each[:1] else []
+        if first == each[:1] and not changed:
+            said += ", and for each next one"
+        else:
+            said += f"; for each next one {least}{each[0]} now"
+            said += "".join(f", {other} after {_mended(limited, rewritten=rewritten)}" for other in changed)
     if timeout.by != "shell" or any(push.tool in ("kaniko", "buildx", "buildctl") for push in pushes):
         said += "; add the time of what else runs in it, the build above all"
     return said + ". `imgopt push` resumes where it was cut, so that a limit costs no bytes twice"
 
 
-def _limit(timeout: Timeout, seconds: int) -> str:
-    minutes = seconds // 60
-    if timeout.by == "shell":
-        return f"timeout {seconds}"
-    if timeout.by == "jenkins":
-        return f"timeout(time: {minutes}, unit: 'MINUTES')"
-    if timeout.by == "github":
-        return f"timeout-minutes: {minutes}"
-    return f"timeout: {minutes} minutes"
+def _mended(limited: Limited, *, rewritten: bool) -> str:
+    """What a next release needs to be as small as it can be."""
+    if limited.each.advised == limited.each.after:
+        return "the rewrite"
+    return (
+        "the rewrite and what is advised of the commands" if rewritten else "what is advised of the commands"
+    )
 
 
-def _unknown(pipeline: Pipeline, timeout: Timeout, pushes: list[Push]) -> Finding:
-    rate = pipeline.slowest
-    through = megabytes(round(timeout.seconds * rate))
+def _unknown(limited: Limited) -> Finding:
+    timeout, count = limited.timeout, len(limited.pushes)
+    through = megabytes(round(timeout.seconds * limited.rate))
+    of = ""
+    if count > 1:
+        of = f", {megabytes(round(timeout.seconds * limited.rate / count))} for each of {count} images"
     message = (
-        f"{timeout.text} lets {through} through {at(rate)}, and what the push sends is unknown: {unknown(pushes[0])}; "
-        f"when it is more, {_end(timeout)}"
+        f"{timeout.text} lets {through} through {at(limited.rate)}{of}, and what the push sends is unknown: "
+        f"{unknown(limited.pushes[0])}; when it is more, {_end(timeout)}"
     )
     advice = "look at the image with imgopt suggest DOCKERFILE --bandwidth RATE, and set the limit above its first push"
-    return Finding(ID, Severity.LOW, timeout.line, timeout.line, message, Fix(advice, Applicability.MANUAL))
+    line = timeout.line
+    return Finding(ID, Severity.LOW, line, line, message, Fix(advice, Applicability.MANUAL))

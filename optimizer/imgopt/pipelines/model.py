@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from imgopt.bases.reference import Reference
-    from imgopt.weigh.weights import Prediction
+    from imgopt.weigh.weights import Prediction, Saving
 
 System = Literal["jenkins", "gitlab", "github"]
 
@@ -160,7 +160,8 @@ class Recipe:
     ``rewritten``: a rewrite is proposed, so that before and after differ. ``unused_stages``: those that the image does
     not need, None when it is not known; ``runs``: how many RUN instructions there are; ``handed_on``: what its stages
     give each other, None when it is not known; ``handed_on_then``: the same of the rewrite, where one is proposed. ``base``:
-    the image that the final stage is built on, None where that is not known.
+    the image that the final stage is built on, None where that is not known. ``savings``: what each rule of the rewrite
+    saves; ``unseen``: why a part of the bytes is not known; ``source``: where those of a jar come from that is not there.
     """
 
     path: str | None
@@ -172,6 +173,9 @@ class Recipe:
     handed_on: tuple[HandedOn, ...] | None = None
     handed_on_then: tuple[HandedOn, ...] | None = None
     base: Reference | None = None
+    savings: tuple[tuple[str, Saving], ...] = ()
+    unseen: str | None = None
+    source: str | None = None
 
     @property
     def platforms(self) -> tuple[str, ...]:

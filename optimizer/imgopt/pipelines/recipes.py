@@ -15,6 +15,7 @@ from imgopt.pipelines.commands import Request
 from imgopt.pipelines.model import HandedOn, Recipe
 from imgopt.pipelines.tools import HERE, ROOT
 from imgopt.suggest.result import FileReport
+from imgopt.suggest.sentence import sentence
 
 _MAX_RECIPES = 64
 _MAX_SCRIPT_BYTES = 100_000
@@ -136,7 +137,24 @@ class Recipes:
             handed_on(document, options.build_args),
             then,
             report.base.reference if report.base is not None else None,
+            tuple(
+                (finding.rule, saving)
+                for finding, saving in report.findings
+                if saving is not None and finding.rule in report.rewrite.applied
+            ),
+            _unseen(report),
         )
+
+
+def _unseen(report: FileReport) -> str | None:
+    """Why a part of what an image weighs is not known."""
+    if report.prediction is None or report.prediction.before.first_push.complete:
+        return None
+    if report.unknown:
+        return sentence(report.unknown[0])
+    layer = next(each for each in report.prediction.before.pushed if each.compressed_bytes is None)
+    what = "weighs" if layer.from_base else "brings"
+    return f"line {layer.line}: what {layer.instruction} {what} is not known"
 
 
 def paths_of(request: Request) -> list[str]:

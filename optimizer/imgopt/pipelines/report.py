@@ -15,6 +15,7 @@ from imgopt.options import Options
 from imgopt.pipelines.model import PRESERVES_BASE, SYSTEM_NAMES, Pipeline, System, flags_set, silences
 from imgopt.pipelines.recipes import Recipes, repository_of
 from imgopt.pipelines.scripts import find
+from imgopt.pipelines.wording import reasons
 from imgopt.rule import Rule
 from imgopt.suggest.result import FileReport, PipelinePush, PipelineSummary, RewriteResult
 from imgopt.weigh.weights import Saving
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from imgopt.pipelines.rule import PipelineRule
     from imgopt.weigh.layers import Weigher
 
+_CUT = "there is more in it than was looked at"
 #: Real ones have some kilobytes, rarely a hundred.
 MAX_BYTES = 400_000
 
@@ -60,6 +62,8 @@ def report_pipeline(
     if not pipeline.judged and not named:
         return None
     found = [] if pipeline.ignored is not None else judged(pipeline, rules, options)
+    text = data.decode("utf-8", "surrogateescape")
+    summary = _summary(pipeline, found, text)
     return FileReport(
         path=str(path),
         context=str(recipes.root),
@@ -68,13 +72,14 @@ def report_pipeline(
         stages=(),
         java=None,
         findings=tuple((finding, _saving(finding)) for finding in found),
-        rewrite=RewriteResult(False, "safe", data.decode("utf-8", "surrogateescape"), ()),
+        rewrite=RewriteResult(False, "safe", text, ()),
         prediction=None,
-        original=data.decode("utf-8", "surrogateescape"),
+        original=text,
         warnings=tuple(_warnings(pipeline)),
         good=None if found else _good(pipeline),
+        clear=not summary.unjudged,
         skipped=pipeline.ignored,
-        pipeline=_summary(pipeline),
+        pipeline=summary,
     )
 
 
@@ -156,10 +161,11 @@ def _saving(finding: Finding) -> Saving | None:
 
 
 def _warnings(pipeline: Pipeline) -> list[str]:
-    return ["there is more in it than was looked at"] if pipeline.cut else []
+    return [_CUT] if pipeline.cut else []
 
 
-def _summary(pipeline: Pipeline) -> PipelineSummary:
+def _summary(pipeline: Pipeline, found: Sequence[Finding], text: str) -> PipelineSummary:
+    from imgopt.pipelines.release import release_of
     from imgopt.pipelines.sending import beside, each_release, first_push
 
     pushes = []
@@ -171,7 +177,7 @@ def _summary(pipeline: Pipeline) -> PipelineSummary:
                 line=push.line,
                 tool=push.tool,
                 dockerfile=push.recipe.path,
-                unknown=push.recipe.why,
+                unknown=push.recipe.why or push.recipe.unseen,
                 first_push=first,
                 next_push=following,
                 timeout_s=min(limits) if limits else None,
@@ -179,13 +185,21 @@ def _summary(pipeline: Pipeline) -> PipelineSummary:
                 platforms=push.recipe.platforms,
             )
         )
-    return PipelineSummary(SYSTEM_NAMES[pipeline.system], tuple(pushes))
+    release = release_of(pipeline, found, text) if pipeline.ignored is None else None
+    return PipelineSummary(SYSTEM_NAMES[pipeline.system], tuple(pushes), release, _unjudged(pipeline))
 
 
-def _good(pipeline: Pipeline) -> str:
+def _unjudged(pipeline: Pipeline) -> tuple[tuple[str, int], ...]:
+    """Of what the rules would have had to know: no silence of theirs is an all-clear there."""
+    recipes = [push.recipe for push in pipeline.pushes]
+    recipes += [
+        build.recipe for build in pipeline.builds if not any(p.build is build for p in pipeline.pushes)
+    ]
+    return (*reasons(recipes), *(((_CUT, 1),) if pipeline.cut else ()))
+
+
+def _good(pipeline: Pipeline) -> str | None:
+    """Only where everything that it pushes is known nothing is to be saved."""
     if not pipeline.judged:
         return "nothing in it builds or pushes an image"
-    unknown = next((push.recipe.why for push in pipeline.pushes if push.recipe.why), None)
-    if unknown is not None:
-        return f"nothing to save was found in it; what it pushes is not known: {unknown}"
-    return "nothing to save was found"
+    return None if _unjudged(pipeline) else "nothing to save was found"

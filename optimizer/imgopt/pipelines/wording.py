@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from imgopt.pipelines.model import Push
+from imgopt.pipelines.model import Push, Recipe, Timeout
 from imgopt.scales import Sum
 from imgopt.units import duration, megabytes, rate
 
@@ -59,6 +59,18 @@ def enough(seconds: float) -> int:
     return max(60, math.ceil(seconds * MARGIN / 60) * 60)
 
 
+def limit_text(timeout: Timeout, seconds: int) -> str:
+    """Another limit, as the file would write it. ``seconds`` are whole minutes."""
+    minutes = seconds // 60
+    if timeout.by == "shell":
+        return f"timeout {seconds}"
+    if timeout.by == "jenkins":
+        return f"timeout(time: {minutes}, unit: 'MINUTES')"
+    if timeout.by == "github":
+        return f"timeout-minutes: {minutes}"
+    return f"timeout: {minutes} minutes"
+
+
 def images(pushes: Sequence[Push]) -> str:
     """``a/Dockerfile``, ``a/Dockerfile and b/Dockerfile``, ``13 images``."""
     paths = list(dict.fromkeys(push.recipe.path for push in pushes if push.recipe.path))
@@ -70,4 +82,22 @@ def images(pushes: Sequence[Push]) -> str:
 
 
 def unknown(push: Push) -> str:
-    return push.recipe.why or "what it sends is not known"
+    recipe = push.recipe
+    if recipe.why is None and recipe.unseen is not None:
+        return f"{recipe.path}: {recipe.unseen}"
+    return recipe.why or "what it sends is not known"
+
+
+def reasons(recipes: Iterable[Recipe]) -> tuple[tuple[str, int], ...]:
+    """Why a part of what images weigh is not known, each reason once, and of how many images it is said."""
+    found: dict[str, list[Recipe]] = {}
+    for recipe in recipes:
+        why = recipe.why or recipe.unseen
+        if why is not None:
+            found.setdefault(why, []).append(recipe)
+    told = []
+    for why, group in found.items():
+        more = f" and {len(group) - 1} more" if len(group) > 1 else ""
+        path = f"{group[0].path}{more}: " if group[0].why is None else ""
+        told.append((f"{path}{why}", len(group)))
+    return tuple(told)

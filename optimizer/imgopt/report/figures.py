@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from imgopt.finding import Declined, Finding, Sentence
+from imgopt.report.layout import visible
 from imgopt.scales import BASES, SAYS_SOMETHING, Applicability, Basis, Sum, total
-from imgopt.suggest.result import Fact, FileReport
+from imgopt.suggest.result import Fact, FileReport, PipelineSummary
 from imgopt.units import duration, megabytes
 from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, PushClient, Saving
 
@@ -261,7 +262,20 @@ def without_findings(file: FileReport) -> tuple[str, bool] | None:
         return None
     if file.good:
         return file.good, True
+    if file.pipeline is not None and file.pipeline.unjudged:
+        return f"could not be judged: {'; '.join(not_judged(file.pipeline))}", False
     return ("nothing to save was found", True) if file.clear else (NOT_KNOWN, False)
+
+
+#: Reasons that a report names.
+_MOST_REASONS = 3
+
+
+def not_judged(pipeline: PipelineSummary) -> list[str]:
+    """Why a part of a CI file could not be judged."""
+    more = len(pipeline.unjudged) - _MOST_REASONS
+    told = [visible(why) for why, _ in pipeline.unjudged[:_MOST_REASONS]]
+    return [*told, f"{plural(more, 'reason')} more"] if more > 0 else told
 
 
 def held_back(file: FileReport) -> list[str]:

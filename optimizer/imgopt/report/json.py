@@ -12,7 +12,7 @@ from imgopt.errors import ImgoptError
 from imgopt.finding import Finding, Fix, Reason
 from imgopt.report.figures import weakest
 from imgopt.scales import Sum
-from imgopt.suggest.result import FileReport, JavaInfo, PipelineSummary, Report
+from imgopt.suggest.result import FileReport, JavaInfo, PipelineSummary, Release, Report, Steps
 from imgopt.suggest.sentence import line_of, sentence
 from imgopt.text.foreign import in_json
 from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, Saving
@@ -131,6 +131,74 @@ def _pipeline(pipeline: PipelineSummary) -> Object:
             }
             for push in pipeline.pushes
         ],
+        "release": None if pipeline.release is None else _release(pipeline.release),
+        "unjudged": [{"why": why, "images": count} for why, count in pipeline.unjudged],
+    }
+
+
+def _release(release: Release) -> Object:
+    """All that one run pushes: now (``before``), after the rewrites, and with the commands' findings mended as well."""
+    return {
+        "images": release.images,
+        "at_once": release.at_once,
+        "open": release.open,
+        "first_push_bytes": _steps(release.first),
+        "next_push_bytes": _steps(release.following),
+        "push": [
+            {
+                "bandwidth_bytes_per_s": rate,
+                "first_push_s": _step_seconds(release.first, rate),
+                "next_push_s": _step_seconds(release.following, rate),
+            }
+            for rate in release.rates
+        ],
+        "rewritten": release.rewritten,
+        "mended": list(release.mended),
+        "limits": [
+            {
+                "line": limit.line,
+                "text": limit.text,
+                "timeout_s": limit.seconds,
+                "images": limit.images,
+                "at_least": limit.at_least,
+                "first_push_s": dict(zip(_STEPS, limit.first, strict=True)),
+                "next_push_s": dict(zip(_STEPS, limit.following, strict=True)),
+                "enough_first_push_s": dict(zip(_STEPS, limit.enough_first, strict=True)),
+                "enough_next_push_s": dict(zip(_STEPS, limit.enough_following, strict=True)),
+            }
+            for limit in release.limits
+        ],
+        "savings": [
+            {
+                "rules": list(each.rules),
+                "dockerfiles": each.files,
+                "first_push_bytes": each.first_push_bytes,
+                "next_push_bytes": each.next_push_bytes,
+                "basis": each.basis,
+            }
+            for each in release.savings
+        ],
+        "always": release.always,
+        "chosen_by": list(release.chosen_by),
+        "sources": list(release.sources),
+    }
+
+
+_STEPS = ("before", "after", "advised")
+
+
+def _steps(steps: Steps) -> Object:
+    return {
+        name: {"bytes": each.value, "basis": each.basis, "complete": each.complete}
+        for name, each in zip(_STEPS, (steps.before, steps.after, steps.advised), strict=True)
+    }
+
+
+def _step_seconds(steps: Steps, rate: int) -> Object:
+    sums = (steps.before, steps.after, steps.advised)
+    return {
+        name: None if each.value is None else round(each.value / rate, 1)
+        for name, each in zip(_STEPS, sums, strict=True)
     }
 
 

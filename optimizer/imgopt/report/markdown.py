@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from imgopt.finding import Finding
+from imgopt.report import release
 from imgopt.report.caveats import still_sent
 from imgopt.report.diff import unified
 from imgopt.report.figures import (
@@ -32,7 +33,7 @@ from imgopt.report.figures import (
 from imgopt.report.layout import visible
 from imgopt.report.text import skipped
 from imgopt.scales import Applicability, Sum
-from imgopt.suggest.result import FileReport, Report
+from imgopt.suggest.result import FileReport, PipelineSummary, Report
 from imgopt.suggest.sentence import sentence
 from imgopt.text.quoting import typed_path
 from imgopt.units import megabytes, rate
@@ -164,6 +165,8 @@ def _findings(file: FileReport, *, alone: bool) -> list[str]:
     parts = [] if alone else [f"#### {code(file.path)}"]
     if file.skipped is not None:
         return [*parts, escaped(skipped(file.skipped))]
+    if file.pipeline is not None:
+        parts += _release(file.pipeline)
     items = [_finding(finding, saving, file) for finding, saving in file.findings]
     items += [
         f"- **{each.rule}**{f', line {each.line}' if each.line else ''}, not applied: {escaped(sentence(each.why))}"
@@ -177,6 +180,16 @@ def _findings(file: FileReport, *, alone: bool) -> list[str]:
         items.insert(0, f"{'✓' if good else '-'} {escaped(verdict)}")
     items += [f"- {escaped(warning)}" for warning in file.warnings]
     return [*parts, "\n".join(items)]
+
+
+def _release(pipeline: PipelineSummary) -> list[str]:
+    if pipeline.release is None:
+        return []
+    told = [[f"**{row.label}**" if row.label else "", escaped(row.text)] for row in release.rows(pipeline)]
+    return [
+        f"**A release**: {escaped(release.headline(pipeline.release))}",
+        markdown_table(["", ""], told, left=2),
+    ]
 
 
 def _finding(finding: Finding, saving: Saving | None, file: FileReport) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
+from imgopt.report import release
 from imgopt.report.caveats import Caveat, of_file
 from imgopt.report.diff import unified
 from imgopt.report.figures import amount, built_for, plural, sums_of, time, without_findings
@@ -36,6 +37,10 @@ def _file(file: FileReport, report: Report) -> list[str]:
         return [*parts, f'<p class="dim">skipped: {_text(file.skipped)}</p>']
     if file.pipeline is None:
         parts.append(f'<p class="dim">{_text(built_for(file))}</p>')
+    elif file.pipeline.release is not None:
+        parts.append(f"<p><strong>A release</strong>: {_text(release.headline(file.pipeline.release))}</p>")
+        told = [[_text(row.label), _text(row.text)] for row in release.rows(file.pipeline)]
+        parts.append(rows(["", ""], told, ()))
     if file.prediction is not None:
         parts += _sizes(file, file.prediction)
     lines = [

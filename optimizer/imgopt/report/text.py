@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imgopt.finding import Finding
+from imgopt.report import release
 from imgopt.report.caveats import still_sent
 from imgopt.report.figures import (
     Saved,
@@ -111,6 +112,8 @@ def _file(file: FileReport, view: View, report: Report) -> list[Line]:
     said = _java(file.java) if file.pipeline is None else pushes(file.pipeline)
     if file.pipeline is None or file.pipeline.pushes or file.findings:
         lines += wrapped(said, view.width, style="dim")
+    if file.pipeline is not None:
+        lines += _release(file.pipeline, view)
     if file.context_note:
         lines += wrapped(f"context {file.context}: {file.context_note}", view.width, style="dim")
     elif view.verbose:
@@ -140,6 +143,25 @@ def _file(file: FileReport, view: View, report: Report) -> list[Line]:
             lines += _layers(file, file.prediction, view)
         if footnotes:
             lines += _clients([file], report, view)
+    return lines
+
+
+#: Where what is said of a release begins.
+_LABEL = 14
+
+
+def _release(pipeline: PipelineSummary, view: View) -> list[Line]:
+    if pipeline.release is None:
+        return []
+    lines = [
+        (),
+        *wrapped(
+            release.headline(pipeline.release), view.width, first=line(("A release: ", "strong")), indent=2
+        ),
+    ]
+    for row in release.rows(pipeline):
+        first = line("  ", (f"{row.label:<{_LABEL - 2}}", "dim"))
+        lines += wrapped(row.text, view.width, first=first, indent=_LABEL)
     return lines
 
 

@@ -12,7 +12,7 @@ from imgopt.dockerfile import Edit
 from imgopt.errors import ImgoptError
 from imgopt.finding import Declined, Finding, Reason
 from imgopt.options import NOBODY, BuiltFor
-from imgopt.scales import Sum
+from imgopt.scales import Basis, Sum
 from imgopt.weigh.weights import Prediction, Saving
 
 if TYPE_CHECKING:
@@ -107,11 +107,77 @@ class PipelinePush:
 
 
 @dataclass(frozen=True)
+class Steps:
+    """Bytes as a pipeline sends them now (``before``), after the rewrites of the Dockerfiles, and where the findings on its
+    commands are mended as well (``advised``)."""
+
+    before: Sum
+    after: Sum
+    advised: Sum
+
+
+@dataclass(frozen=True)
+class ReleaseLimit:
+    """A time limit of a CI file: ``images`` pushes run in it. ``first`` and ``following`` are the seconds that they take at
+    the slowest rate, now, after the rewrites, and with the commands mended; None where nothing is known, ``at_least`` where a
+    part is not. ``enough_first`` and ``enough_following``: seconds of limits that would do for these. ``long_enough``: a
+    first push leaves room now."""
+
+    line: int
+    text: str
+    seconds: float
+    images: int
+    first: tuple[float | None, float | None, float | None]
+    following: tuple[float | None, float | None, float | None]
+    at_least: bool
+    enough_first: tuple[int | None, int | None, int | None]
+    enough_following: tuple[int | None, int | None, int | None]
+    long_enough: bool
+
+
+@dataclass(frozen=True)
+class ReleaseSaving:
+    """``rules`` that are mended together in ``files`` Dockerfiles (0: in the CI file alone) and what a whole release saves
+    by it, each byte told once: of a first push, and of each next one."""
+
+    rules: tuple[str, ...]
+    files: int
+    first_push_bytes: int
+    next_push_bytes: int
+    basis: Basis
+
+
+@dataclass(frozen=True)
+class Release:
+    """Everything that one run of a pipeline pushes. ``at_once``: how many of the ``images`` run at the same time at most;
+    ``open``: one of them stands for each entry of a list that is not known. ``rates`` are bytes a second. ``always``: each
+    image is pushed whatever changed, as far as the file tells; ``chosen_by``: the parameters that choose images, or what
+    the file asks about changes. ``sources``: where figures come from that no jar was weighed for."""
+
+    images: int
+    at_once: int
+    open: bool
+    rates: tuple[int, ...]
+    first: Steps
+    following: Steps
+    rewritten: int
+    mended: tuple[str, ...]
+    limits: tuple[ReleaseLimit, ...]
+    savings: tuple[ReleaseSaving, ...]
+    always: bool
+    chosen_by: tuple[str, ...]
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class PipelineSummary:
-    """What a CI file pushes; ``system`` is "Jenkins", "GitLab CI" or "GitHub Actions"."""
+    """What a CI file pushes; ``system`` is "Jenkins", "GitLab CI" or "GitHub Actions". ``release`` is None where it pushes
+    nothing; ``unjudged``: why not all of it could be judged, each reason once, and of how many images it is said."""
 
     system: str
     pushes: tuple[PipelinePush, ...]
+    release: Release | None = None
+    unjudged: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)

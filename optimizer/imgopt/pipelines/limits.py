@@ -1,0 +1,138 @@
+"""Time limits around pushes: what is sent inside of each, and how long that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+from imgopt.pipelines.model import Pipeline, Push, Timeout
+from imgopt.pipelines.sending import (
+    NOTHING,
+    Pair,
+    added,
+    each_release,
+    first_push,
+    inside,
+    needed,
+    neighbours,
+    sends_all,
+    shared_seconds,
+)
+from imgopt.scales import Sum
+from imgopt.suggest.result import Steps
+
+#: From this share of a limit on a link that is a little slower than it was said to be ends the push.
+NEAR = 0.8
+#: Groups of pushes of which not all run in one build: more of them are not tried in every combination.
+_MOST_GROUPS = 12
+
+
+@dataclass(frozen=True)
+class Limited:
+    """A limit with the ``pushes`` that run in it in one build, and ``others`` beside them on the same link."""
+
+    timeout: Timeout
+    pushes: tuple[Push, ...]
+    others: tuple[Push, ...]
+    rate: int
+
+    @cached_property
+    def first(self) -> Steps:
+        return together(self.pushes, first_steps)
+
+    @cached_property
+    def each(self) -> Steps:
+        return together(self.pushes, each_steps)
+
+    def first_s(self, step: str = "before") -> float | None:
+        """Seconds at ``rate``; of a `Steps`: "before", "after" or "advised"."""
+        return self._seconds(self.first, first_steps, step)
+
+    def each_s(self, step: str = "before") -> float | None:
+        return self._seconds(self.each, each_steps, step)
+
+    def _seconds(self, own: Steps, of: Callable[[Push], Steps], step: str) -> float | None:
+        beside = [getattr(of(other), step) for other in self.others]
+        return shared_seconds(getattr(own, step), beside, self.rate)
+
+    @property
+    def unknown(self) -> list[Push]:
+        """Those of which not all bytes are known."""
+        return [push for push in self.pushes if not first_push(push).before.complete]
+
+
+def limits(pipeline: Pipeline) -> Iterator[Limited]:
+    for timeout in dict.fromkeys(limit for push in pipeline.pushes for limit in push.place.timeouts):
+        pushes = in_one_build(inside(pipeline, timeout))
+        others = in_one_build(neighbours(pipeline, pushes))
+        yield Limited(timeout, tuple(pushes), tuple(others), pipeline.slowest)
+
+
+def first_steps(push: Push) -> Steps:
+    pair = first_push(push)
+    return Steps(pair.before, pair.after, pair.after)
+
+
+def each_steps(push: Push) -> Steps:
+    """Of a release of which only classes changed."""
+    pair: Pair = each_release(push)
+    return Steps(pair.before, pair.after, needed(push).after if sends_all(push) else pair.after)
+
+
+def together(pushes: Iterable[Push], of: Callable[[Push], Steps]) -> Steps:
+    found = [of(push) for push in pushes]
+    if not found:
+        return Steps(NOTHING.before, NOTHING.after, NOTHING.after)
+
+    def whole(step: str) -> Sum:
+        return added(getattr(each, step) for each in found)
+
+    return Steps(whole("before"), whole("after"), whole("advised"))
+
+
+def in_one_build(pushes: Sequence[Push]) -> list[Push]:
+    """Of pushes of which some run instead of others, the largest set that one build may run."""
+    groups: dict[object, list[Push]] = {}
+    for push in pushes:
+        groups.setdefault((push.place.choices, push.place.conditions), []).append(push)
+    if len(groups) < 2:
+        return list(pushes)
+    listed = list(groups.values())
+    excluded = {
+        (one, two)
+        for one, two in product(range(len(listed)), repeat=2)
+        if one != two and listed[one][0].place.instead_of(listed[two][0].place)
+    }
+    free = [n for n in range(len(listed)) if not any(n in pair for pair in excluded)]
+    bound = [n for n in range(len(listed)) if n not in free]
+    weights = [_weight(group) for group in listed]
+    taken = {*free, *_heaviest(bound, excluded, weights)}
+    kept = {id(push) for n in taken for push in listed[n]}
+    return [push for push in pushes if id(push) in kept]
+
+
+def _weight(group: Sequence[Push]) -> tuple[int, int]:
+    return sum(first_push(push).before.value or 0 for push in group), len(group)
+
+
+def _heaviest(
+    groups: Sequence[int], excluded: set[tuple[int, int]], weights: Sequence[tuple[int, int]]
+) -> list[int]:
+    if len(groups) > _MOST_GROUPS:
+        taken: list[int] = []
+        for group in sorted(groups, key=lambda n: weights[n], reverse=True):
+            if not any((group, other) in excluded for other in taken):
+                taken.append(group)
+        return taken
+    best: list[int] = []
+    most = (-1, -1)
+    for chosen in product((True, False), repeat=len(groups)):
+        some = [group for group, is_in in zip(groups, chosen, strict=True) if is_in]
+        if any((one, two) in excluded for one in some for two in some):
+            continue
+        weight = (sum(weights[n][0] for n in some), sum(weights[n][1] for n in some))
+        if weight > most:
+            best, most = some, weight
+    return best

@@ -1,0 +1,127 @@
+"""A whole release as a pipeline pushes it: bytes and seconds of all images, now and after what is proposed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from imgopt.finding import Finding
+from imgopt.pipelines.limits import NEAR, Limited, each_steps, first_steps, in_one_build, limits, together
+from imgopt.pipelines.model import Pipeline, Push
+from imgopt.pipelines.selection import chosen_by
+from imgopt.pipelines.sending import beside, sends_all
+from imgopt.pipelines.wording import enough
+from imgopt.scales import BASES, Basis, Sum
+from imgopt.suggest.result import Release, ReleaseLimit, ReleaseSaving, Steps
+
+#: The findings on commands that send layers again which the registry has.
+_SENDING = ("kaniko-timestamps", "single-snapshot", "unlayered-build", "fresh-agent-push")
+#: Less of a whole release is not worth a line.
+_LEAST_BYTES = 1_000_000
+
+
+def release_of(pipeline: Pipeline, found: Sequence[Finding], text: str) -> Release | None:
+    """``found``: what the rules say of it, ``text``: the file. None where nothing is pushed."""
+    pushes = in_one_build(pipeline.pushes)
+    if not pushes:
+        return None
+    first, following = together(pushes, first_steps), together(pushes, each_steps)
+    mended = tuple(dict.fromkeys(each.rule for each in found if each.rule in _SENDING))
+    always, names = chosen_by(pipeline, text)
+    return Release(
+        images=len(pushes),
+        at_once=1 + max(sum(beside(push.place, other.place) for other in pushes) for push in pushes),
+        open=any(branch.of_unknown for push in pushes for branch in push.place.branches)
+        or any(push.place.repeated for push in pushes),
+        rates=tuple(sorted(set(pipeline.bandwidths))),
+        first=first,
+        following=following,
+        rewritten=len({push.recipe.path for push in pushes if push.recipe.rewritten}),
+        mended=mended,
+        limits=tuple(_limit(each) for each in _worst(pipeline)),
+        savings=tuple(_savings(pushes, first, following, mended)),
+        always=always,
+        chosen_by=names,
+        sources=tuple(dict.fromkeys(push.recipe.source for push in pushes if push.recipe.source)),
+    )
+
+
+# limits
+
+
+def _worst(pipeline: Pipeline) -> Iterable[Limited]:
+    """Of each line's limits the one in which most is sent."""
+    worst: dict[int, Limited] = {}
+    for each in limits(pipeline):
+        kept = worst.get(each.timeout.line)
+        if kept is None or _weight(each) > _weight(kept):
+            worst[each.timeout.line] = each
+    return worst.values()
+
+
+def _weight(each: Limited) -> tuple[float, int]:
+    return (each.first_s() or 0.0) / each.timeout.seconds, len(each.pushes)
+
+
+def _limit(each: Limited) -> ReleaseLimit:
+    first, following = _steps(each.first_s), _steps(each.each_s)
+    now = first[0]
+    return ReleaseLimit(
+        line=each.timeout.line,
+        text=each.timeout.text,
+        seconds=each.timeout.seconds,
+        images=len(each.pushes),
+        first=first,
+        following=following,
+        at_least=bool(each.unknown),
+        enough_first=_enough(first),
+        enough_following=_enough(following),
+        long_enough=now is not None and now < NEAR * each.timeout.seconds and not each.unknown,
+    )
+
+
+def _steps(seconds: Callable[[str], float | None]) -> tuple[float | None, float | None, float | None]:
+    return seconds("before"), seconds("after"), seconds("advised")
+
+
+def _enough(seconds: Iterable[float | None]) -> tuple[int | None, int | None, int | None]:
+    now, after, advised = (None if each is None else enough(each) for each in seconds)
+    return now, after, advised
+
+
+# what saves most
+
+
+def _savings(
+    pushes: Sequence[Push], first: Steps, following: Steps, mended: tuple[str, ...]
+) -> list[ReleaseSaving]:
+    """The largest first: what a next release saves counts before what a first push does, since there are more of them."""
+    left_first = _less(first.before, first.after)
+    left_next = _less(following.before, following.advised if mended else following.after)
+    found: list[ReleaseSaving] = []
+    by_rule: dict[str, list[tuple[Push, int, int, Basis]]] = {}
+    for push in pushes:
+        for rule, saving in push.recipe.savings:
+            entry = (push, saving.first_push_bytes or 0, saving.next_push_bytes or 0, saving.basis)
+            by_rule.setdefault(rule, []).append(entry)
+    # commands that send all layers again hide what the Dockerfile's own layers would spare: both have to be mended
+    hidden = any(sends_all(push) for push in pushes) and bool(mended)
+    for rule, entries in by_rule.items():
+        own_first = min(left_first, max(0, sum(entry[1] for entry in entries)))
+        own_next = min(left_next, max(0, sum(entry[2] for entry in entries)))
+        left_first, left_next = left_first - own_first, left_next - own_next
+        rules = (rule, *mended) if hidden and own_next else (rule,)
+        basis = max((entry[3] for entry in entries), key=BASES.index)
+        found.append(
+            ReleaseSaving(rules, len({entry[0].recipe.path for entry in entries}), own_first, own_next, basis)
+        )
+    if mended and left_next:
+        found.append(ReleaseSaving(mended, 0, 0, left_next, following.before.basis))
+    worth = [each for each in found if max(each.first_push_bytes, each.next_push_bytes) >= _LEAST_BYTES]
+    return sorted(worth, key=lambda each: (-each.next_push_bytes, -each.first_push_bytes))
+
+
+def _less(before: Sum, after: Sum) -> int:
+    """What is surely saved: sums with unknown parts are compared over what is known on both sides."""
+    if before.value is None or after.value is None:
+        return 0
+    return max(0, before.value - after.value)
