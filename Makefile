@@ -14,6 +14,8 @@ SHELL := /bin/sh
 FUZZ_SECONDS ?= 600
 # how many tests run at a time: one for each core
 WORKERS ?= auto
+# with engines and registries one more than cores: half of the time a test waits for one
+ALL_WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
 .PHONY: demo check lint test bench fuzz constraints clean prepare
 
@@ -34,7 +36,7 @@ lint: $(VENV)/.dev
 	PYTHONPATH=optimizer:rules $(BIN)/lint-imports --no-cache --no-logo
 
 test: prepare lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(ALL_WORKERS) --dist loadfile
 
 bench: $(VENV)/.dev
 	$(BIN)/python tests/benchmarks/bench.py
