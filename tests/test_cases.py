@@ -19,6 +19,7 @@ from boot_jar import boot_jar, elf, flat_jar, library, noise
 from imgopt.dockerfile import parse
 from imgopt.options import Options
 from imgopt.picture import Jars
+from imgopt.pipelines.platforms import at_hand
 from imgopt.suggest.dockerfile import report_file
 from imgopt.suggest.result import FileReport
 from imgopt.suggest.sentence import sentence
@@ -81,6 +82,7 @@ def look(
     options = Options(
         **{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
     )
+    options = at_hand(root / "Dockerfile", options)
     rules = [RULES[only]] if only else ALL_RULES
     jars = Jars()
     return report_file(str(root / "Dockerfile"), text, options, rules, jars, Weigher(jars))

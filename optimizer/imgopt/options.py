@@ -58,13 +58,58 @@ class DeclaredBase:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a file beside the Dockerfile says, and where: ``words`` are those of a command, or one path or name."""
+
+    where: str  # "compose.yaml:7"
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """``value`` is None where it is only known when the container starts."""
+
+    where: str
+    name: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """How a container of the image is run, as a Compose service or a Kubernetes manifest says it; None and () where it
+    says nothing, and what the Dockerfile says counts.
+
+    ``entrypoint`` without words takes the image's away. ``checks`` are run beside the application: probes and hooks.
+    ``mounts`` are paths over which something is laid. ``target``: the stage that is built for it.
+    """
+
+    entrypoint: Told | None = None
+    command: Told | None = None
+    checks: tuple[Told, ...] = ()
+    environment: tuple[Variable, ...] = ()
+    mounts: tuple[Told, ...] = ()
+    user: Told | None = None
+    directory: Told | None = None
+    target: str | None = None
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where all of it stands."""
+        single = (self.entrypoint, self.command, self.user, self.directory)
+        told = [*(each for each in single if each is not None), *self.checks, *self.mounts]
+        return (*(each.where for each in told), *(each.where for each in self.environment))
+
+
+@dataclass(frozen=True, slots=True)
 class BuiltFor:
-    """The platforms that build commands name for a Dockerfile, and the commands as people find them
-    (".github/workflows/image.yml:14"). ``unknown``: commands whose platforms are variables that nobody knows here."""
+    """What files beside a Dockerfile say of its image. The platforms that build commands name, and the commands as
+    people find them (".github/workflows/image.yml:14"). ``unknown``: commands whose platforms are variables that nobody
+    knows here. ``containers``: how the image is run."""
 
     platforms: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    containers: tuple[Container, ...] = ()
 
 
 NOBODY = BuiltFor()

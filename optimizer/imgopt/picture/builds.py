@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imgopt import shell
+from imgopt.dockerfile import Instruction
 from imgopt.java.building import BUILD_TOOLS, JAVA_TOOLS
 
 if TYPE_CHECKING:
-    from imgopt.dockerfile import Instruction
     from imgopt.picture.picture import Picture
 
 _OTHER_TOOLS = frozenset(
@@ -37,7 +37,7 @@ def build_command(picture: Picture) -> Instruction | None:
         (
             instruction
             for instruction, text in picture.commands()
-            if instruction.keyword == "RUN" and builds(text)
+            if isinstance(instruction, Instruction) and instruction.keyword == "RUN" and builds(text)
         ),
         None,
     )

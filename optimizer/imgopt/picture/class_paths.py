@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from imgopt.dockerfile import Instruction
 from imgopt.errors import JarError
+from imgopt.java.command import JavaCall
 from imgopt.picture.java_options import JavaOption, covers, options_of
 from imgopt.picture.paths import normal, seen_from
 from imgopt.picture.picture import Picture, once
@@ -58,13 +59,17 @@ def running_options(picture: Picture) -> Iterator[JavaOption]:
         if not (isinstance(option.where, Instruction) and option.where.keyword == "RUN"):
             yield option
     start = picture.start_commands[0] if picture.start_commands else picture.final.stage.from_
+    said: dict[JavaCall, Instruction | str] = {}
+    for process in picture.running.starts:
+        for call in picture.calls_of(process):
+            said.setdefault(call, process.where)
     for call in picture.calls:
         words = [*call.options]
         if call.class_path is not None:
             words.append(f"-cp={call.class_path}")
         words += [f"-p={value}" for name, value in pairwise(words) if name == "-p"]
         for word in words:
-            yield JavaOption(word, picture.final, start, picture.final.content.workdir)
+            yield JavaOption(word, picture.final, said.get(call, start), picture.final.content.workdir)
 
 
 def class_path_is_open(picture: Picture) -> bool:
@@ -157,6 +162,10 @@ def _is_known(picture: Picture, path: str | None) -> bool:
     if path is None:
         return False
     content = picture.final.content
+    if picture.running.mount_over(path) is not None or any(
+        covers(path, place) for _, place in picture.running.mounts
+    ):
+        return False
     if path in content.files:
         return True
     if any(covers(volume, path) or covers(path, volume) for volume in _volumes(picture)):

@@ -91,6 +91,10 @@ def _options(picture: Picture, top: StagePicture) -> Iterator[JavaOption]:
                 )
     if scopes is None:
         return
+    if top is picture.final:
+        for where, text in picture.running.said_elsewhere:
+            read.append(text)
+            yield from _read(picture, text, top, where, scopes, top.content.workdir)
     for path, text in _files(picture, top, read):
         yield from _read(picture, text, top, _called(path, text), scopes, top.content.workdir)
 

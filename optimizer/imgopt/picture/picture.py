@@ -24,7 +24,8 @@ from imgopt.picture.contents import File, Layer, StageContent, stage_contents
 from imgopt.picture.paths import join, normal
 from imgopt.picture.placing import fills_directory, names_archive, target_of
 from imgopt.picture.platforms import built_for, predicted_for, pushed_together
-from imgopt.picture.scripts import ShellText, command_text, reader_of, script_of, shell_text
+from imgopt.picture.running import Process, Running
+from imgopt.picture.scripts import ShellText, reader_of, script_of
 from imgopt.picture.settings import Setting, settings
 
 if TYPE_CHECKING:
@@ -299,9 +300,7 @@ class Picture:
     def started_scripts(self) -> tuple[tuple[File, str], ...]:
         """Those of them that the container is seen to run: named by its commands, or by another of them. A project has
         more of them (mvnw, gradlew, the developers' own), which do not count."""
-        said = [text for _, text in self.start_texts]
-        healthcheck = self.final.last("HEALTHCHECK")
-        said += [command_text(healthcheck)] if healthcheck is not None else []
+        said = [process.text for process in self.running.processes]
         waiting = list(self.start_scripts)
         found: list[tuple[File, str]] = []
         while said:
@@ -314,11 +313,11 @@ class Picture:
 
     @cached_property
     def _handed_to_shells(self) -> frozenset[str]:
-        """Names of the files that the start command gives to a shell to read: ``sh /opt/start``."""
+        """Names of the files that a command of the container gives to a shell to read: ``sh /opt/start``."""
         return frozenset(
             posixpath.basename(word.literal)
-            for _, text in self.start_texts
-            for each in shell.started(text)
+            for process in self.running.processes
+            for each in shell.started(process.text)
             if each.command.program in shell.SHELLS
             for word in each.command.args[:1]
             if word.literal and not word.literal.startswith("-")
@@ -330,39 +329,48 @@ class Picture:
         entrypoint, command = self.final.last("ENTRYPOINT"), self.final.last("CMD")
         return tuple(instruction for instruction in (entrypoint, command) if instruction is not None)
 
-    def start_arguments(self, instruction: Instruction) -> tuple[str, ...]:
-        """The words of an exec-form start command: ENTRYPOINT with CMD behind it as its arguments."""
-        words = instruction.json or ()
-        command = self.final.last("CMD")
-        if instruction.keyword == "ENTRYPOINT" and command is not None:
-            words += command.json if command.json is not None else ("/bin/sh", "-c", command.text)
-        return words
+    @cached_property
+    def running(self) -> Running:
+        """What runs in containers of the image. Those of other files that build another stage run another image."""
+        final = self.final
+        last = final is self.stages[-1]
+        containers = tuple(
+            each
+            for each in self.options.built_for.containers
+            if (each.target.lower() in (final.name.lower(), str(final.index)) if each.target else last)
+        )
+        return Running(
+            entrypoint=final.last("ENTRYPOINT"),
+            command=final.last("CMD"),
+            healthcheck=final.last("HEALTHCHECK"),
+            environment=self.environment,
+            directory=final.content.workdir,
+            base_entrypoint=self.base.entrypoint,
+            containers=containers,
+        )
 
     @cached_property
-    def start_texts(self) -> tuple[tuple[Instruction, str], ...]:
-        """The start command as shell text, with the instruction that sets it. CMD alone is a command; behind an
-        exec-form ENTRYPOINT it is arguments, and behind one in shell form it is ignored."""
-        entrypoint, command = self.final.last("ENTRYPOINT"), self.final.last("CMD")
-        instruction = entrypoint or command
-        if instruction is None:
-            return ()
-        if instruction.json is None:
-            return ((instruction, instruction.text),)
-        return ((instruction, shell_text(self.start_arguments(instruction))),)
+    def start_texts(self) -> tuple[tuple[Instruction | str, str], ...]:
+        """The start commands as shell text, with the instruction or place that says each."""
+        return tuple(dict.fromkeys((process.where, process.text) for process in self.running.starts))
 
     @cached_property
     def calls(self) -> tuple[JavaCall, ...]:
-        """Every `java` call of the start command and of the scripts it may run."""
-        found: list[JavaCall] = []
-        for instruction, text in self.start_texts:
-            if instruction.json is not None:
-                found += calls_in_argv(self.start_arguments(instruction), self.environment)
-            else:
-                found += calls_in_script(text, self.environment)
-        for file, text in self.start_scripts:
-            if reader_of(text) in (None, *shell.SHELLS):
-                found += calls_in_script(text, self.environment, file.path)
-        return tuple(map(self._located, found))
+        """Every `java` call of the start commands and of the scripts they may run."""
+        found = [call for process in self.running.starts for call in self.calls_of(process)]
+        for environment in [process.environment for process in self.running.starts] or [self.environment]:
+            for file, text in self.start_scripts:
+                if reader_of(text) in (None, *shell.SHELLS):
+                    found += map(self._located, calls_in_script(text, environment, file.path))
+        return tuple(dict.fromkeys(found))
+
+    def calls_of(self, process: Process) -> tuple[JavaCall, ...]:
+        """The `java` calls of one command, without those of scripts that it runs."""
+        if process.words is not None:
+            calls = calls_in_argv(process.words, process.environment)
+        else:
+            calls = calls_in_script(process.text, process.environment)
+        return tuple(self._located(_in(call, process.directory)) for call in calls)
 
     def _located(self, call: JavaCall) -> JavaCall:
         """A call with the path of its jar: from where the script went before, and which file a pattern means."""
@@ -407,14 +415,12 @@ class Picture:
                     return command.program
         return None
 
-    def commands(self) -> Iterator[tuple[Instruction, str]]:
-        """Shell text of the final stage: RUN, HEALTHCHECK, ENTRYPOINT and CMD, with its instruction."""
+    def commands(self) -> Iterator[tuple[Instruction | str, str]]:
+        """Shell text of the final stage: of RUN, and of all that containers run, with the instruction or place."""
         for instruction in self.final.instructions():
             if instruction.keyword == "RUN":
                 yield instruction, self.script_of(instruction).text
-        healthcheck = self.final.last("HEALTHCHECK")
-        if healthcheck is not None:
-            yield healthcheck, command_text(healthcheck)
+        yield from ((process.where, process.text) for process in self.running.checks)
         yield from self.start_texts
 
     @cached_property
@@ -740,6 +746,13 @@ def _place(path: str, name: str, started: set[str]) -> str | None:
         return path
     inside = join(path, name)
     return inside if inside in started else None
+
+
+def _in(call: JavaCall, directory: str | None) -> JavaCall:
+    """A call whose process begins in another directory than the image's own."""
+    if directory is None or call.directory is None or call.jar is None:
+        return call
+    return replace(call, directory=join(directory, call.directory))
 
 
 def _only_touches(text: str) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from imgopt.errors import ImgoptError
 from imgopt.files.documents import parsed_json
-from imgopt.pipelines.yaml_tree import documents
+from imgopt.pipelines.yaml_tree import Node, documents
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+|\#[^\n]*|//[^\n]*|/\*.*?\*/)|(?P<string>"(?:[^"\\]|\\.)*")|(?P<name>[\w.-]+)|(?P<sign>.)""",
@@ -81,25 +81,28 @@ def compose_targets(text: str, path: str) -> list[Target]:
     for root in roots:
         services = root.get("services") if root.kind == "mapping" else None
         for name, key, service in services.entries() if services is not None else ():
-            build = service.get("build") if service.kind == "mapping" else None
-            if build is None:
-                continue
-            listed = build.get("platforms") if build.kind == "mapping" else None
-            own = service.text("platform")
-            platforms = [item.value for item in listed.items] if listed is not None else [own] if own else []
-            line = (listed or service.get("platform") or key).line
-            context = build.value if build.kind == "scalar" else build.text("context")
-            dockerfile = build.text("dockerfile") if build.kind == "mapping" else None
-            found.append(
-                Target(
-                    name,
-                    _defaulted(context),
-                    _defaulted(dockerfile),
-                    tuple(_defaulted(each) or "" for each in platforms),
-                    line,
-                )
-            )
+            target = compose_target(name, key, service) if service.kind == "mapping" else None
+            if target is not None:
+                found.append(target)
     return found
+
+
+def compose_target(name: str, key: Node, service: Node) -> Target | None:
+    """What a service of a compose file builds; ``key`` is the node of its name."""
+    build = service.get("build")
+    if build is None:
+        return None
+    listed = build.get("platforms") if build.kind == "mapping" else None
+    own = service.text("platform")
+    platforms = [item.value for item in listed.items] if listed is not None else [own] if own else []
+    context = build.value if build.kind == "scalar" else build.text("context")
+    return Target(
+        name,
+        _defaulted(context),
+        _defaulted(build.text("dockerfile") if build.kind == "mapping" else None),
+        tuple(_defaulted(each) or "" for each in platforms),
+        (listed or service.get("platform") or key).line,
+    )
 
 
 def _defaulted(text: str | None) -> str | None:

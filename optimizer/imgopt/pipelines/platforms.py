@@ -1,5 +1,5 @@
-"""The platforms that a repository's own build commands name for a Dockerfile: CI files, scripts, Makefiles, bake and
-compose files.
+"""What a repository's own files say of a Dockerfile's image: the platforms that build commands name (CI files, scripts,
+Makefiles, bake and compose files), and how Compose files and manifests run it.
 
 An image that is built for several platforms stands on a base that has all of them; one that is missing ends the build.
 """
@@ -7,6 +7,7 @@ An image that is built for several platforms stands on a base that has all of th
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,16 +16,24 @@ from typing import TYPE_CHECKING
 
 from imgopt.errors import ImgoptError
 from imgopt.files.opening import read_file
-from imgopt.options import NOBODY, BuiltFor, Options, named_platforms
+from imgopt.options import NOBODY, BuiltFor, Container, Options, named_platforms
 from imgopt.pipelines.bake import Target, compose_targets, hcl_targets, json_targets
 from imgopt.pipelines.commands import Request
+from imgopt.pipelines.containers import (
+    Service,
+    compose_services,
+    extended,
+    is_manifest,
+    is_same_image,
+    manifest_services,
+)
 from imgopt.pipelines.kinds import kind_of, worth_a_look
 from imgopt.pipelines.model import Place, Recipe, Step, Text
 from imgopt.pipelines.recipes import paths_of
 from imgopt.pipelines.scripts import find
 
 if TYPE_CHECKING:
-    from imgopt.pipelines.model import Action
+    from imgopt.pipelines.model import Action, Build
 
 #: Larger files are no build files of people.
 _MAX_BYTES = 400_000
@@ -32,7 +41,22 @@ _MOST_FILES = 300
 #: How far above a Dockerfile its repository is looked for where no checkout says where it begins.
 _MOST_UP = 6
 #: Without one of these words a file says nothing of platforms.
-_SPEAKS = re.compile(rb"platform|--arch|\barm|aarch64", re.IGNORECASE)
+_SPEAKS = re.compile(r"platform|--arch|\barm|aarch64", re.IGNORECASE)
+#: Without one of these nothing of the name of an image.
+_BUILDS = re.compile(r"docker|buildx|build-push|kaniko|podman|buildah|executor", re.IGNORECASE)
+#: Directories in which manifests lie, and what they are called elsewhere.
+_MANIFESTS = re.compile(
+    r"\.?(k8s?|kube|kubernetes|openshift|ocp|manifests?|deploy(ments?)?|infra(structure)?|ops|argocd?|gitops)",
+    re.IGNORECASE,
+)
+_MANIFEST = re.compile(
+    r"(k8s|kube|kubernetes|deploy(ment)?|pod|statefulset|cron-?job)[\w.-]*\.ya?ml|[\w.-]*(deployment|k8s|pod)\.ya?ml",
+    re.IGNORECASE,
+)
+_NOT_LOOKED_INTO = frozenset({".git", ".gradle", ".idea", ".venv", "build", "node_modules", "src", "target"})
+#: How far below the root of a repository manifests are looked for: `services/orders/k8s/overlays/prod`.
+_MOST_DOWN = 5
+_MOST_FOLDERS = 2_000
 #: Where repositories keep the scripts that build them.
 _FOLDERS = (
     "",
@@ -75,6 +99,9 @@ class Commands:
 
     given: Sequence[Path] = ()
     _known: dict[tuple[Path, Path], list[_Said]] = field(default_factory=dict)  # by root and file
+    _run: dict[tuple[Path, Path], list[Service]] = field(default_factory=dict)  # the same
+    _manifests: dict[Path, list[Path]] = field(default_factory=dict)  # by root
+    _names: dict[tuple[Path, Path], list[tuple[Path, str]]] = field(default_factory=dict)  # the same
 
     def built_for(self, dockerfile: Path, context: Path | None = None) -> BuiltFor:
         """What the commands at hand say. Never raises: a file that cannot be read says nothing."""
@@ -84,18 +111,65 @@ class Commands:
             folders = _between(root, file.parent)
             if context is not None and context.resolve().is_relative_to(root):
                 folders += _between(root, context.resolve())
-            said = [
-                each
-                for path in _build_files(root, tuple(dict.fromkeys(folders)), self.given)
-                for each in self._said(root, path)
-            ]
+            files = _build_files(root, tuple(dict.fromkeys(folders)), self.given)
+            said = [each for path in files for each in self._said(root, path)]
+            containers = self._containers(root, file, files)
         except (OSError, RuntimeError, ValueError):  # circles of links, names that no file can have
             return NOBODY
         own = [each for each in said if each.file == file] or [each for each in said if each.file is None]
         platforms = dict.fromkeys(name for each in own for name in each.platforms)
         sources = dict.fromkeys(each.source for each in own if each.platforms)
         unknown = dict.fromkeys(each.source for each in own if each.unknown)
-        return BuiltFor(tuple(platforms), tuple(sources), tuple(unknown))
+        return BuiltFor(tuple(platforms), tuple(sources), tuple(unknown), containers)
+
+    def _containers(self, root: Path, file: Path, files: Sequence[Path]) -> tuple[Container, ...]:
+        """How the image of a Dockerfile is run: by services that build it, by others of the same name beside them, and
+        by whatever names the image that is built."""
+        composed = [(path, each) for path in _main_first(files) for each in self._services(root, path)]
+        built: dict[tuple[Path, str | None], Service] = {}
+        for path, each in composed:
+            if each.build is not None and file in _built(root, _folder(root, path), each.build):
+                built.setdefault((path.parent, each.name), each)
+        found: list[Service] = []
+        others: list[Service] = []
+        for path, each in composed:
+            first = built.get((path.parent, each.name))
+            own = each.build is not None and file in _built(root, _folder(root, path), each.build)
+            if own:
+                found.append(each)
+            if first is not None and each is not first and (own or each.build is None):
+                found.append(extended(first, each))
+            elif first is None and each.build is None:
+                others.append(each)
+        if root not in self._manifests:
+            self._manifests[root] = _manifests(root)
+        others += [each for path in self._manifests[root] for each in self._services(root, path)]
+        if any(each.image for each in others):
+            names = [each.image for each in built.values() if each.image]
+            names += [name for path in files for to, name in self._named(root, path) if to == file]
+            found += [
+                each
+                for each in others
+                if each.image and any(is_same_image(each.image, name) for name in names)
+            ]
+        return tuple(dict.fromkeys(each.container for each in found))
+
+    def _services(self, root: Path, path: Path) -> list[Service]:
+        if (root, path) not in self._run:
+            self._run[root, path] = _services_of(root, path)
+        return self._run[root, path]
+
+    def _named(self, root: Path, path: Path) -> list[tuple[Path, str]]:
+        if (root, path) not in self._names:
+            text = _text_of(path)
+            named: list[tuple[Path, str]] = []
+            if text is not None and _BUILDS.search(text):
+                try:
+                    named = list(_File(root, path, _shown(root, path), text).named())
+                except (ImgoptError, RecursionError):
+                    named = []  # a CI file that cannot be read has its own report
+            self._names[root, path] = named
+        return self._names[root, path]
 
     def _said(self, root: Path, file: Path) -> list[_Said]:
         if (root, file) not in self._known:
@@ -145,17 +219,76 @@ def _build_files(root: Path, folders: Sequence[Path], given: Sequence[Path]) -> 
 
 
 def _read(root: Path, file: Path) -> list[_Said]:
+    text = _text_of(file)
+    if text is None or not _SPEAKS.search(text):
+        return []
+    try:
+        return list(_File(root, file, _shown(root, file), text).said())
+    except (ImgoptError, RecursionError):
+        return []  # a CI file that cannot be read has its own report
+
+
+def _text_of(file: Path) -> str | None:
     try:
         data = read_file(file, _MAX_BYTES + 1)
     except OSError:
+        return None
+    return data.decode("utf-8", "replace") if len(data) <= _MAX_BYTES else None
+
+
+def _shown(root: Path, file: Path) -> str:
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
+
+
+def _folder(root: Path, file: Path) -> str:
+    """The directory of a file below the repository."""
+    return file.parent.relative_to(root).as_posix() if file.parent.is_relative_to(root) else ""
+
+
+def _services_of(root: Path, file: Path) -> list[Service]:
+    text = _text_of(file)
+    if text is None:
         return []
-    if len(data) > _MAX_BYTES or not _SPEAKS.search(data):
+    if is_manifest(text):
+        return manifest_services(text, _shown(root, file))
+    if not _is_compose(file):
         return []
-    shown = str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
-    try:
-        return list(_File(root, file, shown, data.decode("utf-8", "replace")).said())
-    except (ImgoptError, RecursionError):
-        return []  # a CI file that cannot be read has its own report
+
+    def beside(name: str) -> str | None:
+        found = inside(root, _plain(f"{_folder(root, file)}/{name}"))
+        return _text_of(found) if found is not None else None
+
+    return compose_services(text, _shown(root, file), beside)
+
+
+def _is_compose(file: Path) -> bool:
+    name = file.name.lower()
+    return "compose" in name and name.endswith((".yml", ".yaml"))
+
+
+def _main_first(files: Sequence[Path]) -> list[Path]:
+    """The Compose files, before those that add to them."""
+    return sorted(filter(_is_compose, files), key=lambda file: file.name.lower() not in _AT_ROOT)
+
+
+def _manifests(root: Path) -> list[Path]:
+    """Plain manifests where repositories keep them, those near the root first."""
+    found: list[Path] = []
+    waiting = deque([(root, 0, False)])
+    for _ in range(_MOST_FOLDERS):
+        if not waiting or len(found) >= _MOST_FILES:
+            break
+        directory, depth, inside_ = waiting.popleft()
+        for entry in _listed(directory, lambda name: name not in _NOT_LOOKED_INTO):
+            named = inside_ or bool(_MANIFESTS.fullmatch(entry.name))
+            if entry.is_symlink():
+                continue
+            if entry.suffix in (".yml", ".yaml"):
+                if inside_ or _MANIFEST.fullmatch(entry.name):
+                    found.append(entry)
+            elif depth < _MOST_DOWN and (named or not entry.name.startswith(".")) and entry.is_dir():
+                waiting.append((entry, depth + 1, named))
+    return found[:_MOST_FILES]
 
 
 def _candidates(root: Path, folders: Sequence[Path]) -> Iterator[Path]:
@@ -226,42 +359,52 @@ class _File:
 
     def said(self) -> Iterator[_Said]:
         lower = self.path.name.lower()
-        kind = kind_of(self.path, self.text.encode("utf-8", "replace"))
-        system = kind.system if kind is not None else None
         if lower.endswith(".hcl"):
             yield from self._targets(hcl_targets(self.text))
         elif lower.endswith(".json"):
             yield from self._targets(json_targets(self.text))
-        elif "compose" in lower and lower.endswith((".yml", ".yaml")):
+        elif _is_compose(self.path):
             yield from self._targets(compose_targets(self.text, self.shown))
-        elif system is not None:
-            yield from self._commands(self._steps(system))
-        elif lower.endswith((".sh", ".bash")):
-            whole = Text(self.text, _lines_of(self.text))
-            yield from self._commands([Step(whole, (), Place(directory=self._folder))])
-        elif lower.endswith(".mk") or lower in ("makefile", "gnumakefile"):
-            recipe = _recipe_lines(self.text)
-            yield from self._commands([Step(recipe, (), Place(directory=self._folder))])
+        else:
+            yield from self._commands()
         yield from self._set()
+
+    def named(self) -> Iterator[tuple[Path, str]]:
+        """The Dockerfiles that its commands build, with the names of the images."""
+        for build, _, file, _ in self._builds():
+            if file is not None:
+                yield from ((file, name) for name in build.names)
 
     @property
     def _folder(self) -> str:
-        relative = self.path.parent
-        return relative.relative_to(self.root).as_posix() if relative.is_relative_to(self.root) else ""
+        return _folder(self.root, self.path)
 
-    def _steps(self, system: str) -> Sequence[Step | Action]:
+    def _steps(self) -> Sequence[Step | Action]:
         from imgopt.pipelines import github, gitlab, jenkins
 
+        lower = self.path.name.lower()
+        kind = kind_of(self.path, self.text.encode("utf-8", "replace"))
+        system = kind.system if kind is not None else None
+        if system is None:
+            if lower.endswith((".sh", ".bash")):
+                return [Step(Text(self.text, _lines_of(self.text)), (), Place(directory=self._folder))]
+            if lower.endswith(".mk") or lower in ("makefile", "gnumakefile"):
+                return [Step(_recipe_lines(self.text), (), Place(directory=self._folder))]
+            return []
         text = self.text.removeprefix("\ufeff").replace("\r\n", "\n")
         if system == "jenkins":
             return jenkins.read(text, partial(_file_of, self.root))[0]
         read = gitlab.read if system == "gitlab" else github.read
         return read(text, self.shown)[0]
 
-    def _commands(self, steps: Sequence[Step | Action]) -> Iterator[_Said]:
+    def _builds(self) -> Iterator[tuple[Build, Request, Path | None, bool]]:
         repository = _Located(self.root, ("", self._folder))
-        builds = find(steps, repository)[0]
+        builds = find(self._steps(), repository)[0]
         for build, (request, file, anywhere) in zip(builds, repository.requests, strict=False):
+            yield build, request, file, anywhere
+
+    def _commands(self) -> Iterator[_Said]:
+        for build, request, file, anywhere in self._builds():
             platforms, unknown = named_platforms(request.platform)
             if (file is not None or anywhere) and (platforms or unknown):
                 yield _Said(file, platforms, unknown, f"{self.shown}:{build.line}")
@@ -269,21 +412,9 @@ class _File:
     def _targets(self, targets: Sequence[Target]) -> Iterator[_Said]:
         for target in targets:
             platforms, unknown = named_platforms(",".join(target.platforms))
-            file = self._built(target)
+            file = _built(self.root, self._folder, target)
             if platforms or unknown:
                 yield from (_Said(each, platforms, unknown, f"{self.shown}:{target.line}") for each in file)
-
-    def _built(self, target: Target) -> list[Path | None]:
-        """The Dockerfile of a target, as bake (from where it is called) and compose (beside the file) find it."""
-        context, dockerfile = target.context or ".", target.dockerfile or "Dockerfile"
-        if "$" in context + dockerfile:
-            return [None]
-        for start in (self._folder, ""):
-            for folder in (f"{start}/{context}", start):
-                found = inside(self.root, _plain(f"{folder}/{dockerfile}"))
-                if found is not None:
-                    return [found.resolve()]
-        return []
 
     def _set(self) -> Iterator[_Said]:
         """``docker buildx bake --set '*.platform=…'``, also as the input of Docker's action: of which target's
@@ -295,6 +426,20 @@ class _File:
             line = self.text.count("\n", 0, match.start()) + 1
             if platforms or unknown:
                 yield _Said(None, platforms, unknown, f"{self.shown}:{line}")
+
+
+def _built(root: Path, start: str, target: Target) -> list[Path | None]:
+    """The Dockerfile of a target, as bake (from where it is called) and compose (beside the file) find it. ``start``: the
+    directory of the file that names it."""
+    context, dockerfile = target.context or ".", target.dockerfile or "Dockerfile"
+    if "$" in context + dockerfile:
+        return [None]
+    for each in (start, ""):
+        for folder in (f"{each}/{context}", each):
+            found = inside(root, _plain(f"{folder}/{dockerfile}"))
+            if found is not None:
+                return [found.resolve()]
+    return []
 
 
 def _plain(path: str) -> str:

@@ -30,6 +30,9 @@ def facts_of(pictures: Sequence[Picture], rules: Iterable[Rule]) -> tuple[Fact, 
                 facts[Fact("script", _named(picture, file.origin))] = None
     for source in (*first.options.built_for.sources, *first.options.built_for.unknown):
         facts[Fact("platforms", source)] = None
+    for picture in pictures:
+        for name in picture.running.sources:
+            facts[Fact("containers", name)] = None
     declared = next((each for each in first.options.bases if first.base.declared and each.source), None)
     if declared is not None:
         facts[Fact("base", declared.source)] = None

@@ -53,7 +53,7 @@ class Fact:
     ``how`` is the command that builds it, where one can be told. ``instead``: where the build puts one, when it puts none
     there."""
 
-    kind: Literal["jar", "build-file", "script", "platforms", "base"]
+    kind: Literal["jar", "build-file", "script", "platforms", "containers", "base"]
     what: str
     known: bool = True
     how: str | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ from imgopt.picture.application import libraries, own_references
 from imgopt.picture.class_archives import brings_archives_alone
 from imgopt.picture.class_paths import code_places, running_options
 from imgopt.picture.java_options import options_of
-from imgopt.picture.scripts import command_text
+from imgopt.picture.scripts import SH, command_text
 from imgopt.plans.base.adapting import first_number
 from imgopt.plans.base.starting import (
     BASH_WORDS,
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from imgopt.bases import Base
-    from imgopt.dockerfile import Instruction
     from imgopt.java.model import Jar
     from imgopt.java.natives import NativeLibrary
     from imgopt.picture import Picture
@@ -206,6 +205,8 @@ def jdk_needs(
     for instruction in picture.final.instructions():
         if instruction.keyword in ("ENV", "COPY", "ADD", "LABEL", "ARG"):
             yield from _jdk_words(instruction.text, instruction, keeps_jre_directory)
+    for place, text in picture.running.said_elsewhere:
+        yield from _jdk_words(text, place, keeps_jre_directory)
     for file, text in picture.start_scripts:
         for _, program in _programs(picture, text):
             if program in JDK_TOOLS | BUILD_TOOLS:
@@ -219,7 +220,7 @@ def jdk_needs(
                     "certain", "the application's own classes use {} ({})", what, name.replace("/", ".")
                 )
     for library in libraries(picture):
-        where = "the jar carries" if library.in_jar else "the image carries"
+        carries = "the jar carries" if library.in_jar else "the image carries"
         does = None
         if library.artifact.startswith(("arthas-", "tools-")) or library.file == "tools.jar":
             does = "attaches to the JVM with the JDK's tools"
@@ -228,10 +229,16 @@ def jdk_needs(
         elif _COMPILING.match(library.file):
             does = "compiles Java while it runs and needs the JDK for that"
         if does is not None:
-            yield because("certain", "{} {}, which {}", where, library.file, does)
+            yield because("certain", "{} {}, which {}", carries, library.file, does)
     if starts:
         yield from unknown_runs(picture)
         yield from _unread_start(picture)
+        for where, text in (
+            *picture.start_texts,
+            *((check.where, check.text) for check in picture.running.checks),
+        ):
+            yield from _unread_programs(picture, where, text)
+        yield from _unread_agents(picture)
         yield from _unread_application(picture)
 
 
@@ -288,13 +295,50 @@ def _unread_application(picture: Picture) -> Iterator[Reason]:
     yield because("unseen", "neither {} nor a build file of it is there to be read", named)
 
 
+def _unread_agents(picture: Picture) -> Iterator[Reason]:
+    """Agents that no COPY of the context brings: from another image, the network, a volume. What one needs of Java and of
+    the system stands in its jar."""
+    for option in {option.text: option for option in running_options(picture)}.values():
+        if option.text.startswith("-javaagent:") and _agent(picture, option.text) is None:
+            where = "the start command" if option.where in picture.start_commands else option.where
+            yield because("unseen", "{} loads an agent that is not there to be read ({})", where, option.text)
+
+
+def _laid_over(picture: Picture) -> Iterator[Reason]:
+    """The application's jar is another one where something is laid over it."""
+    started = {picture.at_start(call.jar) for call in picture.calls if call.jar is not None}
+    for jar in sorted(started | {artifact.path for artifact in picture.artifacts if artifact.path}):
+        told = picture.running.mount_over(jar)
+        if told is not None:
+            yield because(
+                "unseen", "{} lays {} over {}, which is not there to be read", told.where, told.words[0], jar
+            )
+
+
 def _unread_start(picture: Picture) -> Iterator[Reason]:
-    """The start command must be seen to run java, and nothing that could not be read."""
-    if picture.calls:
-        return
-    if picture.base_script is not None:
+    """The start commands must be seen to run java, and nothing that could not be read."""
+    yield from _laid_over(picture)
+    direct = {call for process in picture.running.starts for call in picture.calls_of(process)}
+    by_scripts = any(call not in direct for call in picture.calls)
+    for process in picture.running.starts:
+        if isinstance(process.where, str) and not picture.calls_of(process):
+            script = _started_file(picture, process.text)
+            if script is None and not _is_plain(picture, process.text):
+                words = process.text[:60].replace("\n", " ")
+                yield because("unseen", "{} starts `{}`, which is not there to be read", process.where, words)
+            elif script is not None and not by_scripts:
+                yield because(
+                    "not-known",
+                    "{} starts {}, and no java command was found in it",
+                    process.where,
+                    script,
+                )
+    own = [process for process in picture.running.starts if not isinstance(process.where, str)]
+    if by_scripts or any(map(picture.calls_of, own)) or picture.base_script is not None:
         return
     if not picture.start_commands:
+        if picture.running.starts:
+            return  # it runs as other files say
         yield because(
             "not-known",
             "the file sets no ENTRYPOINT and no CMD, so the base image's own start command counts",
@@ -302,16 +346,25 @@ def _unread_start(picture: Picture) -> Iterator[Reason]:
         return
     start = picture.start_commands[0]
     words = start.text[:60].replace("\n", " ")
-    read = _started_file(picture)
+    read = _started_file(picture, *(process.text for process in own))
     if read is None:
         yield because("unseen", "{} starts `{}`, which is not there to be read", start, words)
     else:
         yield because("not-known", "{} starts {}, and no java command was found in it", start, read)
 
 
-def _started_file(picture: Picture) -> str | None:
-    """The copied script or program that the start command names first."""
-    for _, text in picture.start_texts:
+def _is_plain(picture: Picture, text: str) -> bool:
+    """Whether shell text runs nothing but programs of every system."""
+    return all(
+        each.own or program in _BUILTINS | _BUSYBOX | _ESSENTIAL | {"curl"}
+        for each in shell.started(text)
+        for program in programs_of(picture, each) or ("",)
+    )
+
+
+def _started_file(picture: Picture, *texts: str) -> str | None:
+    """The copied script or program that a start command names first."""
+    for text in texts:
         for command in all_commands(text):
             for word in command.words:
                 found = _copied(picture, word.literal or "")
@@ -362,7 +415,7 @@ def installed_jdk_needs(picture: Picture, gone: str | None, *, package: bool) ->
         )
     for instruction, text in picture.commands():
         yield from _installed_command_needs(text, instruction, package=package)
-        if instruction.keyword in ("RUN", "HEALTHCHECK"):
+        if isinstance(instruction, str) or instruction.keyword in ("RUN", "HEALTHCHECK"):
             yield from _unread_programs(picture, instruction, text)
             yield from _unread_scripts(picture, instruction, text)
     for file, text in picture.start_scripts:
@@ -409,8 +462,8 @@ def _installed_command_needs(text: str, where: str | Instruction, *, package: bo
                 yield because("certain", "{} installs {}, which builds with the JDK", where, tools[0])
 
 
-def _unread_scripts(picture: Picture, instruction: Instruction, text: str) -> Iterator[Reason]:
-    """Scripts that a RUN gives to a shell and that were not read."""
+def _unread_scripts(picture: Picture, instruction: Instruction | str, text: str) -> Iterator[Reason]:
+    """Scripts that a command gives to a shell and that were not read."""
     scripts = {file.path.rsplit("/", 1)[-1] for file, _ in picture.start_scripts}
     for command in all_commands(text):
         if command.program not in ("sh", "bash", "ash", "dash"):
@@ -446,7 +499,8 @@ def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterat
         for instruction, text in picture.commands():
             if instruction in picture.touches:
                 continue
-            yield from check.needs(Text(instruction, text, is_bash(picture, instruction)), instruction)
+            of_file = instruction if isinstance(instruction, Instruction) else None
+            yield from check.needs(Text(instruction, text, is_bash(picture, instruction)), of_file)
             yield from _unread_programs(picture, instruction, text)
         for each in script_texts(picture):
             yield from check.script_needs(each)
@@ -542,6 +596,11 @@ def _path_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason]:
             yield because(
                 "certain", "{} names {}, where {} {}", instruction, match.group(), target.name, java
             )
+    mounted = ((told.where, path) for told, path in picture.running.mounts)
+    for where, text in (*picture.running.said_elsewhere, *mounted):
+        match = pattern.search(text)
+        if match:
+            yield because("certain", "{} names {}, where {} {}", where, match.group(), target.name, java)
     for file, text in picture.start_scripts:
         match = pattern.search(text)
         if match:
@@ -838,7 +897,11 @@ def _busybox_needs(command: shell.Command, where: str | Instruction) -> Iterator
             return
 
 
-def _unread_programs(picture: Picture, instruction: Instruction, text: str) -> Iterator[Reason]:
+#: They start what is behind them, and nothing else.
+_INITS = frozenset({"dumb-init", "gosu", "su-exec", "tini", "tini-static"})
+
+
+def _unread_programs(picture: Picture, instruction: Instruction | str, text: str) -> Iterator[Reason]:
     """Programs called by path that are neither the system's nor scripts that were read."""
     scripts = {file.path.rsplit("/", 1)[-1] for file, _ in picture.start_scripts}
     for each in shell.started(text):
@@ -849,6 +912,7 @@ def _unread_programs(picture: Picture, instruction: Instruction, text: str) -> I
         if (
             program not in scripts
             and program != picture.base_script
+            and program not in _INITS
             and not name.startswith(("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"))
             and (copied is None or not is_understood(picture, copied))
         ):
@@ -889,8 +953,11 @@ def _system_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason
     releases = {**DEBIAN, **UBUNTU}
     last = picture.final.last("USER")
     number = (picture.expand(last, last.text) or "").partition(":")[0] if last is not None else ""
+    told = [each.user for each in picture.running.containers if each.user is not None]
+    as_1000 = [last or ""] if number == "1000" else []
+    as_1000 += [each.where for each in told if each.words[0].partition(":")[0] == "1000"]
     if (
-        number == "1000"
+        as_1000
         and _has_user_ubuntu(base)
         and not _has_user_ubuntu(target)
         and not re.search(r"(?:useradd|adduser)\b[^\n]*\b1000\b", text)
@@ -899,15 +966,21 @@ def _system_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason
             "certain",
             "{} runs as 1000, who is ubuntu with a home directory on {} and nobody on {}, where Java's user.home is no directory; "
             "make the user in a RUN",
-            last or "",
+            as_1000[0],
             base.name,
             target.name,
         )
+    users: list[tuple[str | Instruction, str]] = [
+        (container.user.where, container.user.words[0])
+        for container in picture.running.containers
+        if container.user
+    ]
     for instruction in picture.final.instructions():
         owner = instruction.flag("chown")
-        names = [instruction.text] if instruction.keyword == "USER" else []
-        names += [owner.value or ""] if owner is not None else []
-        for name in (part.strip() for text_ in names for part in text_.split(":")):
+        users += [(instruction, instruction.text)] if instruction.keyword == "USER" else []
+        users += [(instruction, owner.value or "")] if owner is not None else []
+    for where, named_ in users:
+        for name in (part.strip() for part in named_.split(":")):
             made = re.search(rf"(?:user|group)(?:add|mod)?\b[^\n]*(?<![\w-]){re.escape(name)}(?![\w-])", text)
             if not name or name.isdigit() or "$" in name or name == "root" or made:
                 continue
@@ -916,11 +989,12 @@ def _system_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason
             yield because(
                 "certain",
                 "{} names {}, a user or group of {} that {} is not known to have",
-                instruction,
+                where,
                 name,
                 base.name,
                 target.name,
             )
+    for instruction in picture.final.instructions():
         if instruction.keyword in ("COPY", "ADD") and re.search(
             r"/etc/(?:apt|yum|dnf|apk)\b", instruction.text
         ):
@@ -990,15 +1064,20 @@ def _exec_needs(picture: Picture, check: _Commands) -> Iterator[Reason]:
             words = words[:1] if words else ()
         else:
             continue
-        for word in words:
-            program = word.rsplit("/", 1)[-1]
-            if program in _SHELLS and not check.has(program):
-                yield check.lack(
-                    say("{} runs {}, which {} has not", instruction, program, check.target.name), program
-                )
+        yield from _shell_of(instruction, words, check)
+    for process in picture.running.processes:
+        if isinstance(process.where, str):
+            yield from _shell_of(process.where, (process.words or SH)[:1], check)
 
 
-_SHELLS = frozenset({"bash", "dash", "ksh", "zsh", "csh"})
+def _shell_of(where: str | Instruction, words: Sequence[str], check: _Commands) -> Iterator[Reason]:
+    for word in words:
+        program = word.rsplit("/", 1)[-1]
+        if program in _SHELLS and not check.has(program):
+            yield check.lack(say("{} runs {}, which {} has not", where, program, check.target.name), program)
+
+
+_SHELLS = frozenset({"bash", "dash", "ksh", "zsh", "csh", "sh"})
 
 
 def _sets_c_utf8(picture: Picture, env: Instruction) -> bool:
@@ -1007,6 +1086,27 @@ def _sets_c_utf8(picture: Picture, env: Instruction) -> bool:
         each.name == "LC_ALL" and picture.expand(env, each.value or "") == "C.UTF-8"
         for each in assignments(env)
     )
+
+
+def _told_variables(picture: Picture) -> Iterator[Reason]:
+    """What variables that other files give to containers mean on musl."""
+    for container in picture.running.containers:
+        for each in container.environment:
+            if each.name in ("LD_PRELOAD", "LD_LIBRARY_PATH"):
+                yield because("certain", "{} loads native libraries ({})", each.where, each.name)
+            elif each.name in ("LANG", "LC_ALL", "LC_CTYPE") and _OTHER_CHARSET.search(each.value or ""):
+                yield because(
+                    "certain",
+                    "{} sets a locale that is not UTF-8; musl turns every locale into UTF-8",
+                    each.where,
+                )
+            elif each.name == "LC_ALL" and each.value == "C.UTF-8" and picture.base.libc != "musl":
+                yield because(
+                    "certain",
+                    "{} sets LC_ALL=C.UTF-8, which is the language en without a country to Java on glibc, and en_US on musl; "
+                    "LC_ALL=C.utf8 is the same on both",
+                    each.where,
+                )
 
 
 def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterator[Reason]:
@@ -1032,15 +1132,18 @@ def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Itera
                 "LC_ALL=C.utf8 is the same on both",
                 instruction,
             )
-    asked = picture.environment.get("LC_ALL") or picture.environment.get("LANG")
+    yield from _told_variables(picture)
     there = {"c.utf-8", "c.utf8", "c", "posix", (picture.base.env.get("LANG") or "c").lower()}
-    if asked and asked.lower() not in there:
-        yield because(
-            "certain",
-            "the locale {} is not in {}, so it has no effect there; on Alpine it would have one",
-            asked,
-            picture.base.name,
-        )
+    for environment in (picture.environment, *(process.environment for process in picture.running.starts)):
+        asked = environment.get("LC_ALL") or environment.get("LANG")
+        if asked and asked.lower() not in there:
+            yield because(
+                "certain",
+                "the locale {} is not in {}, so it has no effect there; on Alpine it would have one",
+                asked,
+                picture.base.name,
+            )
+            break
     options = picture.options
     if options.runtime != "alpine":
         if not picture.artifacts and not picture.application_jars:
@@ -1061,6 +1164,7 @@ def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Itera
                     place.where,
                     place.written,
                 )
+    yield from _unread_agents(picture)
     for jar in picture.application_jars:
         yield from _native_needs(picture, jar, target, adaptation)
     copied = {artifact.instruction.number for artifact in picture.artifacts}
@@ -1082,16 +1186,16 @@ def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Itera
             yield because("certain", "{} loads a native agent ({})", where, text)
         if text.startswith("-javaagent:"):
             agent = _agent(picture, text)
-            if agent is None:
-                yield because("unseen", "{} loads an agent that is not there to be read ({})", where, text)
-            else:
+            if agent is not None:
                 yield from _native_needs(picture, agent, target, adaptation)
 
 
 def _agent(picture: Picture, option: str) -> Jar | None:
     """The Java agent's jar, when it is among the copied files."""
-    path = option.partition(":")[2].partition("=")[0]
-    file = picture.final.content.files.get(picture.at_start(path))
+    path = picture.at_start(option.partition(":")[2].partition("=")[0])
+    if picture.running.mount_over(path) is not None:
+        return None
+    file = picture.final.content.files.get(path)
     return picture.jars(file.origin) if file is not None and file.origin is not None else None
 
 

@@ -16,7 +16,7 @@ from imgopt.files.opening import open_file
 from imgopt.finding import Reason, because
 from imgopt.java.building import WRAPPERS
 from imgopt.picture.picture import once
-from imgopt.picture.scripts import command_text, reader_of
+from imgopt.picture.scripts import reader_of
 
 if TYPE_CHECKING:
     from imgopt.bases import Base
@@ -84,8 +84,10 @@ def other_scripts(picture: Picture) -> tuple[tuple[File, str], ...]:
     return tuple(found)
 
 
-def is_bash(picture: Picture, instruction: Instruction) -> bool:
-    """Whether bash reads the shell text of an instruction."""
+def is_bash(picture: Picture, instruction: Instruction | str) -> bool:
+    """Whether bash reads the shell text of an instruction, or of a command that another file says."""
+    if isinstance(instruction, str):
+        return any(each.bash for each in picture.running.processes if each.where == instruction)
     if instruction.keyword == "RUN":
         words = picture.script_of(instruction).shell
     elif instruction.json is not None:
@@ -98,7 +100,8 @@ def is_bash(picture: Picture, instruction: Instruction) -> bool:
 def _readers(picture: Picture, file: File) -> frozenset[str]:
     """The shells that the container's commands give a script to."""
     name = posixpath.basename(file.path)
-    texts = [text for _, text in (*picture.start_texts, *picture.start_scripts)]
+    texts = [process.text for process in picture.running.processes]
+    texts += [text for _, text in picture.start_scripts]
     return frozenset(
         each.command.program
         for text in texts
@@ -198,19 +201,21 @@ def programs_of(picture: Picture, each: shell.Started) -> tuple[str, ...]:
     if each.programs or not each.command.words:
         return each.programs
     variable = re.fullmatch(r"\"?\$(?:(\w+)|\{(\w+)\})\"?", each.command.words[0].text)
-    value = picture.environment.get(variable[1] or variable[2]) if variable is not None else None
-    first = shell.first_word(value) if value else None
-    return (first,) if first is not None else ()
+    if variable is None:
+        return ()
+    name = variable[1] or variable[2]
+    values = dict.fromkeys(process.environment.get(name) for process in picture.running.processes)
+    first = [
+        shell.first_word(value) if value else None for value in values or [picture.environment.get(name)]
+    ]
+    known = tuple(word for word in first if word is not None)
+    return known if len(known) == len(first) else ()
 
 
 def unknown_runs(picture: Picture) -> Iterator[Reason]:
     """What runs in the container that nobody can tell before it does."""
-    texts = [
-        Text(instruction, text, is_bash(picture, instruction)) for instruction, text in picture.start_texts
-    ]
-    healthcheck = picture.final.last("HEALTHCHECK")
-    if healthcheck is not None:
-        texts.append(Text(healthcheck, command_text(healthcheck), False))
+    texts = [Text(where, text, is_bash(picture, where)) for where, text in picture.start_texts]
+    texts += [Text(check.where, check.text, check.bash) for check in picture.running.checks]
     started = {file.path for file, _ in picture.started_scripts}
     texts += [each for each in script_texts(picture) if each.file is not None and each.file.path in started]
     for each in texts:

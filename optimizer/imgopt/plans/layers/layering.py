@@ -497,6 +497,14 @@ def _risk(picture: Picture, artifact: Artifact) -> Reason | None:
                 "the application asks for its own code source, which becomes a directory instead of a jar",
             )
     base = picture.base
+    over = picture.running.mount_over(artifact.path) if artifact.path is not None else None
+    if over is not None:
+        return because(
+            "unseen",
+            "{} lays {} over the jar, and what lies there may be the jar of another release",
+            over.where,
+            over.words[0],
+        )
     if base.image == "java" and base.mirror is not None and "library" not in base.mirror.split("/"):
         return because(
             "not-known", "{} is taken for the public image java, whose JDK unpacks the jar", base.name
@@ -534,7 +542,7 @@ def _require_untouched(picture: Picture, artifact: Artifact) -> None:
         if instruction.line > artifact.instruction.line
     ]
     for instruction, text in picture.commands():
-        if instruction in after and name in text:
+        if (isinstance(instruction, str) or instruction in after) and name in text:
             _require_harmless(picture, text, name, instruction)
     for file, text in picture.start_scripts:
         if name in text and re.search(
@@ -543,7 +551,7 @@ def _require_untouched(picture: Picture, artifact: Artifact) -> None:
             raise LayeringRefused("the script {} looks inside {}", file.path, name)
 
 
-def _require_harmless(picture: Picture, text: str, name: str, instruction: Instruction) -> None:
+def _require_harmless(picture: Picture, text: str, name: str, instruction: Instruction | str) -> None:
     script = shell.parse(text)
     if script.broken:
         raise LayeringRefused(
@@ -757,6 +765,7 @@ def free_name(picture: Picture, wanted: str) -> str:
 
 def _free_directory(picture: Picture) -> str:
     texts = [picture.document.text, *(text for _, text in picture.start_scripts)]
+    texts += [f"{path}/" for _, path in picture.running.mounts]
     changed: Instruction | None = None
     for name in ("application", "application-layers", "imgopt-application"):
         if any(f"/{name}" in text for text in texts) or picture.final.content.is_directory("/" + name):

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from imgopt.dockerfile import Instruction, writing
 from imgopt.finding import Reason, Refused, because
 from imgopt.java import building
-from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
+from imgopt.java.command import JavaCall, calls_in_script
 from imgopt.os_packages import commands as packages
-from imgopt.picture.scripts import command_text
 from imgopt.plans.splitting.effects import short, shown
 from imgopt.shell import all_commands
 
@@ -35,21 +34,22 @@ class Obstacle(Refused):
 
 def run_time_texts(picture: Picture) -> Iterator[tuple[str | Instruction, str]]:
     """What runs in the container, as shell text with where it stands: start command, health check, scripts."""
-    yield from picture.start_texts
-    healthcheck = picture.final.last("HEALTHCHECK")
-    if healthcheck is not None:
-        yield healthcheck, command_text(healthcheck)
+    for process in picture.running.processes:
+        elsewhere = isinstance(process.where, str)  # a build tool there is a risk, which `risks` tells
+        if not (elsewhere and _runs_build_tool(process.text)):
+            yield process.where, process.text
     yield from ((f"the script {file.path}", text) for file, text in picture.started_scripts)
+
+
+def _runs_build_tool(text: str) -> bool:
+    return any(building.program_of(command) in building.TOOLS for command in all_commands(text))
 
 
 def java_calls(picture: Picture) -> tuple[JavaCall, ...]:
     """Every `java` call of the start command and of the scripts that it runs."""
     found: list[JavaCall] = []
-    for instruction, text in picture.start_texts:
-        if instruction.json is not None:
-            found += calls_in_argv(picture.start_arguments(instruction), picture.environment)
-        else:
-            found += calls_in_script(text, picture.environment)
+    for process in picture.running.starts:
+        found += picture.calls_of(process)
     for _, text in picture.started_scripts:
         found += calls_in_script(text, picture.environment)
     return tuple(found)

@@ -113,8 +113,8 @@ def _builds(text: str) -> bool:
 
 def _started_with(picture: Picture) -> str | None:
     """The command of a build tool that starts the application in the container."""
-    for _, text in picture.start_texts:
-        for command in all_commands(text):
+    for where, text in picture.start_texts:
+        for command in all_commands(text) if isinstance(where, Instruction) else ():
             words = [word.text for word in command.args]
             java = building.program_of(command) in building.JAVA_TOOLS
             if java and any(_RUNS.search(word) for word in words):

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from typing import TYPE_CHECKING
 
 from imgopt.errors import ContextError
-from imgopt.files.opening import read_file
 from imgopt.finding import Reason, because
 from imgopt.java import building
 from imgopt.java.sources import is_code, reads_its_project
+from imgopt.plans.splitting.effects import shown
 from imgopt.plans.splitting.project import Project, below
 from imgopt.plans.splitting.stage import Stage, run_time_user
+from imgopt.shell import all_commands
 from imgopt.users import ROOT_NAMES
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-#: A compose file is short; of a longer one the rest is not read.
-_MOST_BYTES_OF_COMPOSE = 256 * 1024
 
 
 def risk(project: Project, stage: Stage) -> Reason | None:
@@ -72,18 +69,13 @@ def _read_beside_it(project: Project) -> Reason | None:
 
 
 def _started_otherwise(project: Project) -> Reason | None:
-    """A compose file that starts a build tool in the container."""
-    context = project.picture.context
-    for path in sorted(context.root.glob("*compose*.y*ml")) if context is not None else ():
-        try:
-            text = read_file(path, _MOST_BYTES_OF_COMPOSE).decode("utf-8", "replace")
-        except OSError:
-            continue
-        found = re.search(r"(?<![\w.-])(?:mvnw?|gradlew?)(?![\w.-])", text)
-        if found:
-            return because(
-                "certain", "{} names {}, which the image would no longer have", path.name, found.group()
-            )
+    """A file beside this one that has a build tool run in the container."""
+    for where, text in project.picture.running.said_elsewhere:
+        for command in all_commands(text):
+            if building.program_of(command) in building.TOOLS:
+                return because(
+                    "certain", "{} calls `{}`, which the image would no longer have", where, shown(command)
+                )
     return None
 
 

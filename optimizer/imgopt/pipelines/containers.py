@@ -1,0 +1,335 @@
+"""How containers are run: services of Compose files, containers of Kubernetes manifests.
+
+Only what stands there. Of Compose's variables those with a default are filled in; templates (Helm, Go) are no manifests.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from imgopt.errors import ImgoptError
+from imgopt.options import Container, Told, Variable
+from imgopt.pipelines.bake import Target, compose_target
+from imgopt.pipelines.tools import image_name, repository
+from imgopt.pipelines.yaml_tree import Node, documents
+
+_MOST_EXTENDED = 5
+_INTERPOLATED = re.compile(r"\$(?:(\$)|\{(\w+)(?::?([-+?])([^{}]*))?\}|(\w+))")
+#: Where kinds of manifests have their pod, from the root.
+_POD = {
+    "Pod": ("spec",),
+    "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
+    "Job": ("spec", "template", "spec"),
+    **dict.fromkeys(
+        ("DaemonSet", "Deployment", "DeploymentConfig", "ReplicaSet", "Rollout", "StatefulSet"),
+        ("spec", "template", "spec"),
+    ),
+}
+
+#: A file beside the one that names it: its text, None where there is none.
+Beside = Callable[[str], str | None]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A container as one file says it. ``build`` is what a Compose service builds; ``image`` as it is written there.
+    ``name``: of a Compose service, which other files beside it may add to; None in a manifest."""
+
+    name: str | None
+    build: Target | None
+    image: str | None
+    container: Container
+
+
+def compose_services(text: str, shown: str, beside: Beside) -> list[Service]:
+    """The services of a Compose file. ``shown``: what the file is called in places."""
+    return list(_Compose(shown, beside).services(text))
+
+
+def is_manifest(text: str) -> bool:
+    return "{{" not in text and bool(re.search(r"(?m)^kind:", text)) and "containers:" in text
+
+
+def manifest_services(text: str, shown: str) -> list[Service]:
+    """The containers of the pods that a manifest describes."""
+    found: list[Service] = []
+    for root in _roots(text, shown):
+        items = root.get("items") if root.text("kind") == "List" else None
+        for each in items.items if items is not None else [root]:
+            way = _POD.get(each.text("kind") or "")
+            pod = _mapping(each) if way is not None else None
+            for key in way or ():
+                pod = _mapping(pod.get(key)) if pod is not None else None
+            if pod is not None:
+                found += _containers(pod, shown)
+    return found
+
+
+def is_same_image(one: str, other: str) -> bool:
+    """Whether two names mean one repository; where a variable stands, what is behind it decides."""
+    mine, its = (repository(image_name(name)).removeprefix("docker.io/") for name in (one, other))
+    if "$" not in mine + its:
+        return mine == its
+    ends = [re.split(r"\$\w+|\$\{[^}]*\}", name)[-1] for name in (mine, its)]
+    if all("$" in name for name in (mine, its)):
+        return ends[0] == ends[1] and ends[0].startswith("/")
+    variable, plain = (ends[0], its) if "$" in mine else (ends[1], mine)
+    return variable.startswith("/") and f"/{plain}".endswith(variable)
+
+
+def _roots(text: str, shown: str) -> list[Node]:
+    try:
+        return [root for root in documents(text, shown) if root.kind == "mapping"]
+    except (ImgoptError, RecursionError):
+        return []  # no YAML: nothing is run by it
+
+
+def _mapping(node: Node | None) -> Node | None:
+    return node if node is not None and node.kind == "mapping" else None
+
+
+def _listed(node: Node | None) -> list[Node]:
+    return node.items if node is not None and node.kind == "sequence" else []
+
+
+# Compose
+
+
+@dataclass(frozen=True)
+class _Compose:
+    shown: str
+    beside: Beside
+
+    def services(self, text: str) -> Iterator[Service]:
+        for root in _roots(text, self.shown):
+            services = _mapping(root.get("services"))
+            for name, key, service in services.entries() if services is not None else ():
+                if service.kind == "mapping" and services is not None:
+                    yield self._service(name, key, service, services, _MOST_EXTENDED)
+
+    def _service(self, name: str, key: Node, service: Node, all_: Node, left: int) -> Service:
+        own = Service(
+            name, compose_target(name, key, service), filled(service.text("image")), self._container(service)
+        )
+        parent = self._extended(service.get("extends"), all_, left) if left else None
+        return extended(parent, own) if parent is not None else own
+
+    def _extended(self, said: Node | None, all_: Node, left: int) -> Service | None:
+        if said is None:
+            return None
+        name = said.value if said.kind == "scalar" else filled(said.text("service"))
+        file = filled(said.text("file")) if said.kind == "mapping" else None
+        if not name:
+            return None
+        if file is not None:
+            text = self.beside(file)
+            other = replace(self, shown=_beside(self.shown, file))
+            roots = _roots(text, other.shown) if text is not None else []
+            services = [_mapping(root.get("services")) for root in roots]
+            found = next((each for each in services if each is not None), None)
+        else:
+            other, found = self, all_
+        service = _mapping(found.get(name)) if found is not None else None
+        if service is None or found is None:
+            return None
+        return other._service(name, service, service, found, left - 1)
+
+    def _container(self, service: Node) -> Container:
+        build = _mapping(service.get("build"))
+        health = _mapping(service.get("healthcheck"))
+        checks = [self._check(health.get("test"))] if health is not None else []
+        for hook in ("post_start", "pre_stop"):
+            checks += [self._command(each.get("command")) for each in _listed(service.get(hook))]
+        return Container(
+            entrypoint=self._command(service.get("entrypoint")),
+            command=self._command(service.get("command")),
+            checks=tuple(check for check in checks if check is not None and check.words),
+            environment=(*self._of_files(service), *self._environment(service.get("environment"))),
+            mounts=tuple(self._mounts(service)),
+            user=self._scalar(service.get("user")),
+            directory=self._scalar(service.get("working_dir")),
+            target=filled(build.text("target")) if build is not None else None,
+        )
+
+    def _told(self, node: Node, words: list[str]) -> Told:
+        return Told(f"{self.shown}:{node.line}", tuple(words))
+
+    def _scalar(self, node: Node | None) -> Told | None:
+        if node is None or node.kind != "scalar" or not node.value:
+            return None
+        return self._told(node, [filled(node.value) or ""])
+
+    def _command(self, node: Node | None) -> Told | None:
+        """A list is taken as it is; a text is split as a shell splits it, and no shell reads it."""
+        if node is None or node.kind == "mapping" or _is_null(node):
+            return None
+        if node.kind == "sequence":
+            return self._told(node, [filled(item.value) or "" for item in node.items])
+        text = filled(node.value) or ""
+        try:
+            return self._told(node, shlex.split(text))
+        except ValueError:
+            return self._told(node, ["/bin/sh", "-c", text])  # quotes that do not close: not known
+
+    def _check(self, node: Node | None) -> Told | None:
+        if node is None or node.kind == "mapping":
+            return None
+        if node.kind == "scalar":
+            return self._told(node, ["/bin/sh", "-c", filled(node.value) or ""])
+        words = [filled(item.value) or "" for item in node.items]
+        if words[:1] == ["CMD-SHELL"]:
+            return self._told(node, ["/bin/sh", "-c", " ".join(words[1:])])
+        return self._told(node, words[1:]) if words[:1] == ["CMD"] else None
+
+    def _environment(self, node: Node | None) -> Iterator[Variable]:
+        if node is None:
+            return
+        if node.kind == "mapping":
+            for name, key, value in node.entries():
+                yield Variable(
+                    f"{self.shown}:{key.line}", name, None if _is_null(value) else filled(value.value)
+                )
+            return
+        for item in node.items:
+            name, equals, text = item.value.partition("=")
+            yield Variable(f"{self.shown}:{item.line}", name, filled(text) if equals else None)
+
+    def _of_files(self, service: Node) -> Iterator[Variable]:
+        """`.env` and its like are each developer's own, and in no checkout."""
+        node = service.get("env_file")
+        for each in [node] if node is not None and node.kind == "scalar" else _listed(node):
+            path = filled(each.value if each.kind == "scalar" else each.text("path")) or ""
+            text = None if path.rpartition("/")[2].startswith(".env") else self.beside(path)
+            for number, line in enumerate((text or "").splitlines(), 1):
+                name, equals, value = line.strip().removeprefix("export ").partition("=")
+                if equals and re.fullmatch(r"\w+", name):
+                    yield Variable(f"{_beside(self.shown, path)}:{number}", name, value.strip("\"'"))
+
+    def _mounts(self, service: Node) -> Iterator[Told]:
+        for each in _listed(service.get("volumes")):
+            path = filled(each.text("target")) if each.kind == "mapping" else _mounted_at(each.value)
+            if path and path.startswith("/"):
+                yield self._told(each, [path])
+        tmpfs = service.get("tmpfs")
+        for each in [tmpfs] if tmpfs is not None and tmpfs.kind == "scalar" else _listed(tmpfs):
+            path = _mounted_at(each.value.partition(":")[0])
+            if path.startswith("/"):
+                yield self._told(each, [path])
+
+
+def _mounted_at(volume: str) -> str:
+    """The path in the container: of ``SOURCE:PATH:MODE``, ``PATH`` or ``C:\\source:PATH``."""
+    parts = (filled(volume) or "").split(":")
+    if len(parts) > 1 and re.fullmatch(r"[A-Za-z]", parts[0]):
+        parts = parts[1:]
+    return parts[0] if len(parts) == 1 else parts[1]
+
+
+def _is_null(node: Node) -> bool:
+    return node.kind == "scalar" and not node.style and node.value in ("", "~", "null")
+
+
+def filled(text: str | None) -> str | None:
+    """Compose's variables by their defaults; those without one stay as a shell's, and ``$$`` is a dollar."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[1]:
+            return "$"
+        name = match[2] or match[5]
+        return match[4] if match[3] == "-" else f"${{{name}}}"
+
+    return _INTERPOLATED.sub(value, text) if text is not None else None
+
+
+def _beside(shown: str, file: str) -> str:
+    folder = shown.rpartition("/")[0]
+    name = file.removeprefix("./")
+    return f"{folder}/{name}" if folder and not name.startswith("/") else name
+
+
+def extended(parent: Service, own: Service) -> Service:
+    """A service with what it takes over from another one: of a file that it is merged with, or that it extends."""
+    first, second = parent.container, own.container
+    return Service(
+        own.name,
+        own.build or parent.build,
+        own.image or parent.image,
+        Container(
+            # Compose forgets the command of the other file where the entrypoint is replaced, as the engine does
+            entrypoint=second.entrypoint or first.entrypoint,
+            command=second.command or first.command,
+            checks=second.checks or first.checks,
+            environment=(*first.environment, *second.environment),
+            mounts=(*first.mounts, *second.mounts),
+            user=second.user or first.user,
+            directory=second.directory or first.directory,
+            target=second.target or first.target,
+        ),
+    )
+
+
+# Kubernetes
+
+
+def _containers(pod: Node, shown: str) -> Iterator[Service]:
+    for key in ("containers", "initContainers"):
+        for each in _listed(pod.get(key)):
+            if each.kind == "mapping" and each.text("image"):
+                yield Service(None, None, each.text("image"), _container(each, pod, shown))
+
+
+def _container(node: Node, pod: Node, shown: str) -> Container:
+    def told(each: Node, words: tuple[str, ...]) -> Told:
+        return Told(f"{shown}:{each.line}", words)
+
+    environment = []
+    for each in _listed(node.get("env")):
+        if each.kind == "mapping" and each.text("name"):
+            environment.append(Variable(f"{shown}:{each.line}", each.text("name") or "", each.text("value")))
+    known = {variable.name: variable.value for variable in environment}
+
+    def command(each: Node | None) -> Told | None:
+        """``$(NAME)`` is a variable of the container's environment; any other is the text that it is."""
+        if each is None or not _listed(each):
+            return None
+        words = (
+            re.sub(r"\$\((\w+)\)", lambda match: known.get(match[1]) or match[0], item.value)
+            for item in each.items
+        )
+        return told(each, tuple(words))
+
+    checks = []
+    lifecycle = _mapping(node.get("lifecycle"))
+    probes = [node.get(key) for key in ("livenessProbe", "readinessProbe", "startupProbe")]
+    hooks = [lifecycle.get(key) for key in ("postStart", "preStop")] if lifecycle is not None else []
+    for each_ in (*probes, *hooks):
+        probe = _mapping(each_)
+        run = _mapping(probe.get("exec")) if probe is not None else None
+        said = command(run.get("command")) if run is not None else None
+        if said is not None:
+            checks.append(said)
+    mounts = []
+    for each in _listed(node.get("volumeMounts")):
+        path = each.text("mountPath") if each.kind == "mapping" else None
+        if path:
+            mounts.append(told(each, (path,)))
+    user = None
+    for context in (_mapping(node.get("securityContext")), _mapping(pod.get("securityContext"))):
+        number = context.get("runAsUser") if context is not None else None
+        if user is None and number is not None and number.kind == "scalar":
+            user = told(number, (number.value,))
+    directory = node.get("workingDir")
+    return Container(
+        entrypoint=command(node.get("command")),
+        command=command(node.get("args")),
+        checks=tuple(checks),
+        environment=tuple(environment),
+        mounts=tuple(mounts),
+        user=user,
+        directory=told(directory, (directory.value,))
+        if directory is not None and directory.kind == "scalar"
+        else None,
+    )
