@@ -27,6 +27,7 @@ from imgopt.picture.platforms import built_for, predicted_for, pushed_together
 from imgopt.picture.running import Process, Running
 from imgopt.picture.scripts import ShellText, reader_of, script_of
 from imgopt.picture.settings import Setting, settings
+from imgopt.picture.written import Written, kind_of_sh, written_by
 
 if TYPE_CHECKING:
     from imgopt.bases import Base
@@ -280,11 +281,11 @@ class Picture:
 
     @cached_property
     def start_scripts(self) -> tuple[tuple[File, str], ...]:
-        """Text files that the final stage copies, of the context or written by a here-document, and that look like
-        scripts or are handed to a shell."""
+        """Text files that the final stage copies, of the context or written by a here-document, or that a RUN of it
+        writes, and that look like scripts or are handed to a shell."""
         handed = self._handed_to_shells
         scripts: list[tuple[File, str]] = []
-        for file in self.final.content.files.values():
+        for file in self.known_files.values():
             if file.bytes is None or file.bytes > MAX_SCRIPT_BYTES:
                 continue
             name = posixpath.basename(file.path)
@@ -295,6 +296,39 @@ class Picture:
             if text is not None:
                 scripts.append((file, text))
         return tuple(scripts)
+
+    @cached_property
+    def known_files(self) -> Mapping[str, File]:
+        """The files of the final image that are known, by their paths: those of `StageContent`, and what RUN lines write,
+        which has neither bytes nor text where that cannot be told."""
+        files = dict(self.final.content.files)
+        written: dict[str, File] = {}
+        for instruction in self.final.instructions():
+            layer = self.layer_of(instruction)
+            if instruction.keyword != "RUN":
+                for file in layer.files if layer is not None else ():
+                    written.pop(file.path, None)
+                continue
+            for each in self._written(instruction):
+                before = written.get(each.path)
+                if each.changed and before is None:
+                    continue
+                text = each.text
+                if text is not None and each.added:
+                    before = before or files.get(each.path)
+                    there = "" if before is None else _text_of(before, named=True)
+                    text = None if there is None else there + text
+                size = len(text.encode("utf-8", "surrogateescape")) if text is not None else None
+                written[each.path] = File(each.path, size, text=text)
+        return {**files, **written}
+
+    def _written(self, run: Instruction) -> Iterator[Written]:
+        read = self.script_of(run)
+        if read.unread is not None or not read.shell:
+            return iter(())
+        name = posixpath.basename(read.shell[0])
+        sh = name if name != "sh" else kind_of_sh(self.base) if self.base.os is not None else None
+        return written_by(read.text, self.workdir_at(run), self.scope(run), sh)
 
     @cached_property
     def started_scripts(self) -> tuple[tuple[File, str], ...]:

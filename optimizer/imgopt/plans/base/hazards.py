@@ -27,6 +27,7 @@ from imgopt.picture.class_archives import brings_archives_alone
 from imgopt.picture.class_paths import code_places, running_options
 from imgopt.picture.java_options import options_of
 from imgopt.picture.scripts import SH, command_text
+from imgopt.picture.written import kind_of_sh
 from imgopt.plans.base.adapting import first_number
 from imgopt.plans.base.starting import (
     BASH_WORDS,
@@ -34,7 +35,6 @@ from imgopt.plans.base.starting import (
     copied_program,
     is_bash,
     is_understood,
-    kind_of_sh,
     other_scripts,
     programs_of,
     script_texts,
@@ -376,8 +376,8 @@ def _started_file(picture: Picture, *texts: str) -> str | None:
 def _copied(picture: Picture, name: str) -> str | None:
     """The path of the file of the context that is called so in the image: by its place, or by name in the PATH."""
     path = picture.at_start(name) if "/" in name else None
-    for file in picture.final.content.files.values():
-        if file.origin is None or not name or file.path.endswith((".jar", ".war")):
+    for file in picture.known_files.values():
+        if (file.origin is None and file.text is None) or not name or file.path.endswith((".jar", ".war")):
             continue
         if file.path == path or (path is None and posixpath.basename(file.path) == name):
             return file.path
@@ -706,7 +706,8 @@ class _Commands:
             return
         copied = copied_program(self.picture, name)
         if copied is not None and not is_java(name):
-            if not is_understood(self.picture, copied) and not to_musl:
+            # on musl a file of the context is asked for its own needs
+            if not is_understood(self.picture, copied) and (not to_musl or copied.origin is None):
                 yield because("unseen", "{} runs {}, a program that was not read", where, copied.path)
             return
         if program in MANAGERS or program in ("dpkg", "rpm"):
@@ -897,6 +898,20 @@ def _busybox_needs(command: shell.Command, where: str | Instruction) -> Iterator
             return
 
 
+def _is_made_here(picture: Picture, name: str) -> bool:
+    """Whether a program of the PATH is one that the file itself puts there, and that was not read."""
+    copied = copied_program(picture, name)
+    if copied is not None:
+        return not is_understood(picture, copied)
+    if name in _BUILTINS | _BUSYBOX | _ESSENTIAL | _INITS | JDK_TOOLS or not re.fullmatch(r"[\w.+-]+", name):
+        return False
+    pattern = re.compile(rf"/bin/{re.escape(name)}(?![\w.-])")
+    return any(
+        instruction.keyword in ("RUN", "COPY", "ADD") and pattern.search(instruction.text)
+        for instruction in picture.final.instructions()
+    )
+
+
 #: They start what is behind them, and nothing else.
 _INITS = frozenset({"dumb-init", "gosu", "su-exec", "tini", "tini-static"})
 
@@ -906,7 +921,11 @@ def _unread_programs(picture: Picture, instruction: Instruction | str, text: str
     scripts = {file.path.rsplit("/", 1)[-1] for file, _ in picture.start_scripts}
     for each in shell.started(text):
         name, program = each.command.name, each.command.program
-        if name is None or program is None or "/" not in name or is_java(name) or program == "keytool":
+        if name is None or program is None or is_java(name) or program == "keytool":
+            continue
+        if "/" not in name:
+            if not each.own and _is_made_here(picture, name):
+                yield because("unseen", "{} runs {}, which {}", instruction, name, _unread(picture, name))
             continue
         copied = copied_program(picture, name)
         if (

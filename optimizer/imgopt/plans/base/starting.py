@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt import shell
-from imgopt.bases.families.common import APT
 from imgopt.dockerfile import assignments
 from imgopt.files.opening import open_file
 from imgopt.finding import Reason, because
@@ -19,7 +18,6 @@ from imgopt.picture.picture import once
 from imgopt.picture.scripts import reader_of
 
 if TYPE_CHECKING:
-    from imgopt.bases import Base
     from imgopt.dockerfile import Instruction
     from imgopt.picture import Picture
     from imgopt.picture.contents import File
@@ -36,13 +34,6 @@ _SETTINGS = re.compile(
     r"(?:/var)?/run/secrets/|/vault/secrets/|(?:^|[/.])env$|\.env$|/etc/(?:profile|environment)\b"
 )
 _MAX_SOURCED = 20
-
-
-def kind_of_sh(base: Base) -> str:
-    """Which shell an image has as `sh`."""
-    if base.os in APT:
-        return "dash"
-    return "ash" if base.libc == "musl" or base.os == "alpine" else "bash"
 
 
 @dataclass(frozen=True)
@@ -140,7 +131,7 @@ def _functions(picture: Picture, text: str) -> frozenset[str]:
 
 @once
 def brought(picture: Picture) -> Mapping[str, File]:
-    """The programs that the Dockerfile itself copies to where programs are looked for."""
+    """The programs that the Dockerfile itself puts to where programs are looked for."""
     directories = {*_PATH}
     for instruction in picture.final.instructions():
         if instruction.keyword == "ENV":
@@ -151,7 +142,7 @@ def brought(picture: Picture) -> Mapping[str, File]:
                     directories.update(part.rstrip("/") for part in known if part and part.startswith("/"))
     return {
         posixpath.basename(path): file
-        for path, file in picture.final.content.files.items()
+        for path, file in picture.known_files.items()
         if posixpath.dirname(path) in directories
     }
 
@@ -160,7 +151,7 @@ def copied_program(picture: Picture, name: str) -> File | None:
     """The copied file that a command's name means, by its path or through PATH."""
     if "/" not in name:
         return brought(picture).get(name)
-    return picture.final.content.files.get(picture.at_start(name))
+    return picture.known_files.get(picture.at_start(name))
 
 
 def is_read(picture: Picture, name: str) -> bool:
