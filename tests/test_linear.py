@@ -5,6 +5,8 @@ No clock decides: what is quadratic does not end within `bounds.FOR_EVER`, what 
 
 from __future__ import annotations
 
+import gzip
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -97,4 +99,19 @@ def test_a_long_list_of_silences(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(
         DOCKERFILE + run * 1000 + comment * 40_000 + run * 100 + comment * 1000
     )
+    assert bounded("suggest", tmp_path / "Dockerfile").returncode == 0
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_an_archive_of_a_jdk(kind: bytes, tmp_path: Path) -> None:
+    """Two megabytes of it claim a header of two gigabytes."""
+    (tmp_path / "Dockerfile").write_text(
+        "FROM debian:12\nADD jdk-17.tar.gz /opt/\nCMD /opt/jdk/bin/java -jar /a.jar\n"
+    )
+    header = tarfile.TarInfo("long")
+    header.type, header.size = kind, 2_000_000_000
+    with gzip.open(tmp_path / "jdk-17.tar.gz", "wb", compresslevel=1) as archive:
+        archive.write(header.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(500):
+            archive.write(bytes(4_000_000))
     assert bounded("suggest", tmp_path / "Dockerfile").returncode == 0

@@ -96,8 +96,46 @@ def test_a_hundred_thousand_entries_in_bounded_memory() -> None:
 
 
 def test_a_damaged_tar_is_said() -> None:
-    with pytest.raises(InputError, match="no readable tar"):
+    with pytest.raises(InputError, match="it is cut short"):
         compare_layers(tar(PLAIN), io.BytesIO(tar(PLAIN).getvalue()[:1200]))
+
+
+def claims(kind: bytes, size: int, data: bytes = b"") -> io.BytesIO:
+    """A header of a header: of a long name, or of PAX records, which claims a size."""
+    member = tarfile.TarInfo("long")
+    member.type, member.size = kind, size
+    return io.BytesIO(member.tobuf(tarfile.GNU_FORMAT) + data + bytes(-len(data) % 512))
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK]
+)
+def test_a_header_is_not_held_whatever_it_claims(kind: bytes) -> None:
+    archive = claims(kind, 50_000_000, bytes(50_000_000))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="a header in it claims to be 50,000,000 bytes long"):
+            compare_layers(tar(PLAIN), archive)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+def test_what_is_long_beside_a_header_is_kept_as_its_digest() -> None:
+    """A megabyte of attributes for each of a million entries would be a terabyte."""
+    long = {"SCHILY.xattr.user.a": "x" * 500_000}
+    entries = {f"f{number}": {"data": b"", "pax_headers": long} for number in range(40)}
+    other = {**entries, "f7": {"data": b"", "pax_headers": {"SCHILY.xattr.user.a": "y" * 500_000}}}
+    before, after = tar(entries), tar(other)
+    tracemalloc.start()
+    try:
+        found = compare_layers(before, after)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.counts == {"xattrs": 1}
+    assert peak < 10_000_000
 
 
 def test_layers_are_matched_by_what_made_them_and_counted_once() -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import tarfile
-import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from imgopt.errors import InputError
+from imgopt.files.tar import Entry, TarStream
 
 BLOCK_BYTES = 1 << 20
+#: Of a layer; an image that has more is compared no further.
+MOST_BYTES = 32 << 30
+MOST_ENTRIES = 1_000_000
+#: Of what is beside a header, such as extended attributes: what is longer is kept as its digest.
+MOST_BESIDE = 4096
+_DIRECTORY, _FILES = b"5", (b"0", b"7", b"S")
 #: Of entries that differ, so many are named.
 NAMED = 20
 
@@ -37,52 +41,62 @@ class LayerEntry:
     digest: bytes
     xattrs: tuple[tuple[str, str], ...]
     times: tuple[tuple[str, str], ...]
-    header: tuple[str, ...]
+    header: tuple[tuple[str, str], ...]
 
     @property
     def is_directory(self) -> bool:
-        return self.type == tarfile.DIRTYPE
+        return self.type == _DIRECTORY
 
 
 def entries(stream: BinaryIO) -> Iterator[LayerEntry]:
     """Of a plain tar that is read once, from start to end. Holds one entry in memory. InputError when it is damaged."""
-    try:
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=BLOCK_BYTES) as tar:
-            while (member := tar.next()) is not None:
-                yield _entry(tar, member)
-                tar.members = []  # type: ignore[attr-defined]  # the module would keep them all
-    except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
-        raise InputError(f"a layer is no readable tar: {error}", "build or pull the image again") from error
+    tar = tar_of(stream)
+    for entry in tar:
+        yield _entry(tar, entry)
 
 
-def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo) -> LayerEntry:
-    content = hashlib.blake2b(digest_size=16)
+def tar_of(stream: BinaryIO) -> TarStream:
+    """A layer's plain tar, read with bounds."""
+    return TarStream(stream, "a layer", most_bytes=MOST_BYTES, most_entries=MOST_ENTRIES)
+
+
+def _entry(tar: TarStream, entry: Entry) -> LayerEntry:
+    header = tar.metadata()
+    kind = b"0" if header.type == b"\0" else header.type
+    if entry.kind == "directory":
+        kind = _DIRECTORY
     digest = b""
-    if member.isreg():
-        file = tar.extractfile(member)
-        assert file is not None
-        while block := file.read(BLOCK_BYTES):
+    if kind in _FILES:
+        content = hashlib.blake2b(digest_size=16)
+        for block in tar.chunks():
             content.update(block)
         digest = content.digest()
-    pax = member.pax_headers
+    pax = header.pax
     return LayerEntry(
-        member.name.removeprefix("./").strip("/"),
-        member.type,
-        member.mode,
-        (member.uid, member.gid, member.uname, member.gname),
-        float(pax.get("mtime", member.mtime)),
-        member.size,
-        member.linkname,
-        (member.devmajor, member.devminor),
+        entry.path.strip("/"),
+        kind,
+        header.mode,
+        header.owner,
+        header.mtime,
+        entry.bytes,
+        entry.target,
+        header.device,
         digest,
-        tuple(sorted((key, value) for key, value in pax.items() if key.startswith("SCHILY.xattr."))),
-        tuple(sorted((key, pax[key]) for key in ("atime", "ctime") if key in pax)),
-        tuple(
-            sorted(
-                key for key in pax if not key.startswith("SCHILY.xattr.") and key not in ("atime", "ctime")
-            )
+        _kept((key, value) for key, value in pax.items() if key.startswith("SCHILY.xattr.")),
+        _kept((key, pax[key]) for key in ("atime", "ctime") if key in pax),
+        _kept(
+            (key, "") for key in pax if not key.startswith("SCHILY.xattr.") and key not in ("atime", "ctime")
         ),
     )
+
+
+def _kept(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """In order; where they are long, a digest of them: every entry of a layer may have a megabyte of its own."""
+    found = tuple(sorted(pairs))
+    if sum(len(key) + len(value) for key, value in found) <= MOST_BESIDE:
+        return found
+    whole = hashlib.blake2b(repr(found).encode(), digest_size=16).hexdigest()
+    return ((f"{len(found)} of them", whole),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,5 +224,7 @@ def _shown(entry: LayerEntry, what: str) -> str:
         return entry.link
     if what == "content":
         return f"{entry.size} bytes"
-    values: dict[str, object] = {"xattrs": entry.xattrs, "access times": entry.times, "header": entry.header}
+    values: dict[str, object] = {"xattrs": entry.xattrs, "access times": entry.times}
+    if what == "header":
+        return str(tuple(key for key, _ in entry.header))
     return str(values.get(what, entry.type.decode("ascii", "replace")))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-import tarfile
-import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imgopt.comparison.checks import Check
-from imgopt.errors import InputError
+from imgopt.comparison.layer_entries import tar_of
+from imgopt.files.tar import Metadata
 from imgopt.images.model import OpenImage
 from imgopt.users import name_of, number_in, uid_of
 
@@ -58,10 +57,10 @@ def working_directory(opened: OpenImage) -> WorkingDirectory:
         uid, why = uid_of(user, passwd)
     member = members.get(path.strip("/"))
     owner, group, mode = (None, None, None) if path != "/" else (0, 0, 0o755)
-    if member is not None and not member.isdir():
+    if member is not None and member.type != b"5":
         return WorkingDirectory(path, user, None, None, None, None, f"{path} is no directory")
     if member is not None:
-        owner, group, mode = member.uid, member.gid, member.mode & 0o7777
+        owner, group, mode = *member.owner[:2], member.mode & 0o7777
     if uid == 0:
         return WorkingDirectory(path, user, owner, group, mode, True)
     if uid is None or mode is None:
@@ -88,32 +87,27 @@ def compare_directories(before: WorkingDirectory, after: WorkingDirectory) -> Ch
     return Check(NAME, *shown, "expected", "another owner or mode, and the process may do the same there")
 
 
-def _newest(opened: OpenImage, wanted: set[str]) -> tuple[dict[str, tarfile.TarInfo], dict[str, bytes]]:
+def _newest(opened: OpenImage, wanted: set[str]) -> tuple[dict[str, Metadata], dict[str, bytes]]:
     """Of each wanted path the entry that is seen in the end, and the contents of files."""
-    members: dict[str, tarfile.TarInfo] = {}
+    members: dict[str, Metadata] = {}
     contents: dict[str, bytes] = {}
     hidden: set[str] = set()
     for index in reversed(range(len(opened.image.layers))):
         missing = wanted - members.keys() - hidden
         if not missing:
             break
-        here: dict[str, tarfile.TarInfo] = {}
+        here: dict[str, Metadata] = {}
         gone: set[str] = set()
-        try:
-            with opened.open_tar(index) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
-                while (member := tar.next()) is not None:
-                    tar.members = []  # type: ignore[attr-defined]  # the module would keep them all
-                    name = member.name.removeprefix("./").strip("/")
-                    if name in missing:
-                        here[name] = member
-                        if member.isreg() and member.size <= _MOST_BYTES:
-                            file = tar.extractfile(member)
-                            contents[name] = file.read() if file is not None else b""
-                    gone |= {path for path in missing if _hides(name, path)}
-        except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
-            raise InputError(
-                f"a layer is no readable tar: {error}", "build or pull the image again"
-            ) from error
+        with opened.open_tar(index) as stream:
+            tar = tar_of(stream)
+            for entry in tar:
+                name = entry.path.strip("/")
+                if name in missing:
+                    header = tar.metadata()
+                    here[name] = replace(header, type=b"5") if entry.kind == "directory" else header
+                    if entry.kind == "file" and entry.stored_bytes <= _MOST_BYTES:
+                        contents[name] = b"".join(tar.chunks())
+                gone |= {path for path in missing if _hides(name, path)}
         members.update(here)
         hidden |= gone - here.keys()
     return members, contents

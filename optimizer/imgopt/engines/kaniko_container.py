@@ -22,6 +22,12 @@ from imgopt.engines.docker_endpoint import config_directory
 from imgopt.engines.engine import BuildRequest, EngineError
 from imgopt.engines.kaniko_version import PRESERVES_SINCE, is_since, version_from
 from imgopt.files.opening import read_file
+from imgopt.files.tar import TarStream
+from imgopt.images.spool import new_spool, rewind_spool, write_spool
+
+#: Of what is taken out of the container.
+MOST_BYTES = 32 << 30
+MOST_FILES = 100_000
 
 
 class ContainerExecutor:
@@ -131,32 +137,34 @@ def _inputs(request: BuildRequest) -> Iterator[bytes]:
 
 
 def _fetch(container: Any, layout: Path) -> None:
-    """The OCI layout, out of the container."""
-    import tempfile
-
+    """The OCI layout, out of the container. InputError, MeasureError when what it gives is none, or does not fit."""
     stream, _ = container.get_archive("/kaniko/layout", chunk_size=1 << 20)
-    with tempfile.TemporaryFile(prefix="imgopt-") as spool:
+    with contextlib.closing(new_spool()) as spool:
+        length = 0
         for chunk in stream:
-            spool.write(chunk)
-        spool.seek(0)
+            length += len(chunk)
+            if length > MOST_BYTES:
+                raise EngineError(
+                    f"the image that kaniko made is larger than {MOST_BYTES:,} bytes", "build less into it"
+                )
+            write_spool(spool, chunk)
+        rewind_spool(spool)
         layout.mkdir()
-        with tarfile.open(fileobj=spool) as tar:
-            for member in tar:
-                name = Path(*Path(member.name).parts[1:])
-                if ".." in name.parts or name.is_absolute():
-                    raise EngineError(
-                        "the container gave a file outside of its directory", "do not trust this image"
-                    )
-                if member.isdir():
-                    (layout / name).mkdir(parents=True, exist_ok=True)
-                elif content := tar.extractfile(member):
-                    _copy(content, layout / name)
-
-
-def _copy(content: Any, target: Path) -> None:
-    with target.open("wb") as file:
-        while block := content.read(1 << 20):
-            file.write(block)
+        tar = TarStream(
+            spool, "kaniko's image", most_bytes=MOST_BYTES, most_entries=MOST_FILES, length=length
+        )
+        for entry in tar:
+            name = entry.path.strip("/").partition("/")[2]  # without the directory that was asked for
+            if entry.outside:
+                raise EngineError(
+                    "the container gave a file outside of its directory", "do not trust this image"
+                )
+            if entry.kind == "directory":
+                (layout / name).mkdir(parents=True, exist_ok=True)
+            elif entry.kind == "file":
+                with (layout / name).open("wb") as file:
+                    for block in tar.chunks():
+                        write_spool(file, block)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ base-256 numbers, sparse files) and PAX.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Literal
 
@@ -61,9 +61,22 @@ class Entry:
         return max(self.stored_bytes, self.bytes)
 
 
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a header says beside names and sizes. ``type`` as it is written there; ``owner``: numbers, then names;
+    ``device``: major and minor; ``pax``: the entry's own records, without those that are empty."""
+
+    type: bytes
+    mode: int
+    owner: tuple[int, int, str, str]
+    mtime: float
+    device: tuple[int, int]
+    pax: Mapping[str, str]
+
+
 class TarStream:
-    """Iterate over it for the entries; `chunks` gives the content of the one at hand. ``position`` counts the bytes
-    read, which after the last entry is the length of the tar, padding included.
+    """Iterate over it for the entries; `chunks` gives the content of the one at hand, `metadata` the rest of its header.
+    ``position`` counts the bytes read, which after the last entry is the length of the tar, padding included.
 
     ``length``: that of a source that can be sought in: contents that nobody asks for are not read then, and what follows
     the last entry neither. InputError where the tar is damaged or cut short; ``label`` names it.
@@ -80,6 +93,7 @@ class TarStream:
         self._padding = 0
         self._names = 0
         self._peeked = b""
+        self._at_hand: tuple[bytes, dict[str, str]] = (bytes(BLOCK), {})
 
     def __iter__(self) -> Iterator[Entry]:
         number = 0
@@ -102,6 +116,26 @@ class TarStream:
             chunk = self._read(min(CHUNK_BYTES, self._rest))
             self._rest -= len(chunk)
             yield chunk
+
+    def metadata(self) -> Metadata:
+        """Of the current entry. InputError where its header says nonsense."""
+        header, pax = self._at_hand
+        numbers = [self._number(header[at : at + 8], "number") for at in (100, 108, 116, 329, 337)]
+        mode, uid, gid, major, minor = numbers
+        names = [
+            header[at : at + 32].split(b"\0", 1)[0].decode("utf-8", "surrogateescape") for at in (265, 297)
+        ]
+        try:
+            mtime = float(pax["mtime"]) if "mtime" in pax else float(self._number(header[136:148], "time"))
+        except (ValueError, OverflowError):
+            raise self._failure("a time in it is no number", "build or save the image again") from None
+        owner = (
+            self._decimal(pax["uid"]) if "uid" in pax else uid,
+            self._decimal(pax["gid"]) if "gid" in pax else gid,
+            pax.get("uname", names[0]),
+            pax.get("gname", names[1]),
+        )
+        return Metadata(header[156:157], mode, owner, mtime, (major, minor), pax)
 
     def peek(self, count: int) -> bytes:
         """The first bytes of what is left of the current entry's content, which `chunks` gives again."""
@@ -148,6 +182,7 @@ class TarStream:
         target: bytes | None,
         pax: dict[str, str],
     ) -> Entry:
+        self._at_hand = (header, pax)
         if "size" in pax:
             size = self._decimal(pax["size"])
         if kind in _WITHOUT_DATA:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from imgopt.dockerfile import Edit, writing
 from imgopt.files.opening import open_file
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 #: An archive that unpacks to more than this is no JDK.
 MOST_BYTES = 4 << 30
+MOST_ENTRIES = 200_000
 #: What Maven and Gradle make for readers, and what they leave beside the jar that runs.
 _FOR_READERS = re.compile(r".+-(?:sources|javadoc|test-sources)\.jar|.+\.[jw]ar\.original")
 _TESTS = re.compile(r".+-(?:tests|test-fixtures)\.jar")
@@ -258,33 +259,46 @@ def _parts_in(archive: Path) -> tuple[frozenset[str], int | None]:
 @lru_cache(maxsize=8)
 def _read_parts(archive: str, size: int, changed: int) -> tuple[frozenset[str], int | None]:
     import lzma
-    import tarfile
     import zlib
 
-    from imgopt.compressing import CHUNK_BYTES, compressed, header
+    from imgopt.compressing import compressed, header
+    from imgopt.errors import InputError
+    from imgopt.files.tar import TarStream
 
     names: set[str] = set()
 
     def chunks() -> Iterator[bytes]:
-        read = 0
-        with open_file(archive) as file, tarfile.open(fileobj=file, mode="r|*") as tar:
-            for member in tar:
-                read += member.size
-                if read > MOST_BYTES:
-                    raise tarfile.ReadError("larger than any JDK")
-                inner = member.name.removeprefix("./").partition("/")[2]
-                if member.isfile() and _JDK_PARTS.fullmatch(inner):
+        with open_file(archive) as file, _plain(file) as plain:
+            tar = TarStream(plain, archive, most_bytes=MOST_BYTES, most_entries=MOST_ENTRIES)
+            for entry in tar:
+                inner = entry.path.strip("/").partition("/")[2]
+                if entry.kind == "file" and _JDK_PARTS.fullmatch(inner):
                     names.add(inner)
-                    yield header(member.name, member.size)
-                    content = tar.extractfile(member)
-                    while content is not None and (chunk := content.read(CHUNK_BYTES)):
-                        yield chunk
+                    yield header(entry.path.strip("/"), entry.stored_bytes)
+                    yield from tar.chunks()
 
     try:
         weight = compressed(chunks(), "jar")
-    except (OSError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError):
+    except (OSError, EOFError, InputError, zlib.error, lzma.LZMAError):
         return frozenset(), None
     return frozenset(names), weight
+
+
+def _plain(file: BinaryIO) -> BinaryIO:
+    """The tar in an archive, packed by what its first bytes say."""
+    import bz2
+    import gzip
+    import lzma
+
+    start = file.read(6)
+    file.seek(0)
+    if start.startswith(b"\x1f\x8b"):
+        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
+    if start.startswith(b"BZh"):
+        return cast(BinaryIO, bz2.BZ2File(file))
+    if start.startswith((b"\xfd7zXZ\0", b"\x5d\0\0")):
+        return cast(BinaryIO, lzma.LZMAFile(file))
+    return file
 
 
 # packages
