@@ -55,7 +55,9 @@ def report_pipeline(
     weighing = replace(
         options, select=(), ignore=tuple(i for i in options.ignore if i not in {r.id for r in rules})
     )
-    recipes = Recipes(repository_of(path), weighing, read_dockerfile, weigh, commands.built_for)
+    recipes = Recipes(
+        options.root or repository_of(path), weighing, read_dockerfile, weigh, commands.built_for
+    )
     pipeline = read_pipeline(path, data, system, recipes, options.bandwidths)
     if not pipeline.judged and not named:
         return None
@@ -87,8 +89,10 @@ def read_pipeline(
     if len(data) > MAX_BYTES:
         raise InputError(f"is larger than {MAX_BYTES:,} bytes", "no CI file is", path=str(path))
     text = data.decode("utf-8", "replace").removeprefix("\ufeff").replace("\r\n", "\n")
+    lacking: tuple[tuple[tuple[int, int], str], ...] = ()
     if system == "jenkins":
-        steps, images, cut = jenkins.read(text, partial(_file_of, recipes))
+        said = jenkins.read(text, partial(_file_of, recipes))
+        steps, images, cut, lacking = said.steps, said.images, said.cut, said.lacking
     elif system == "gitlab":
         steps, images, cut = gitlab.read(text, str(path))
     else:
@@ -109,6 +113,7 @@ def read_pipeline(
         cut or more,
         emptied,
         flags,
+        lacking,
     )
 
 
@@ -156,7 +161,19 @@ def _saving(finding: Finding) -> Saving | None:
 
 
 def _warnings(pipeline: Pipeline) -> list[str]:
-    return ["there is more in it than was looked at"] if pipeline.cut else []
+    more = ["there is more in it than was looked at"] if pipeline.cut else []
+    return [*more, *lacking(pipeline)]
+
+
+def lacking(pipeline: Pipeline) -> list[str]:
+    """What is not known of the steps whose pushes are not told, or not all of them, and of the whole file."""
+    pushes = [push for push in pipeline.pushes if push.recipe.path is None or push.place.repeated]
+    found = {
+        sentence: None
+        for (start, end), sentence in pipeline.lacking
+        if not end or any(start <= push.line <= end for push in pushes)
+    }
+    return list(found)
 
 
 def _summary(pipeline: Pipeline) -> PipelineSummary:
@@ -182,7 +199,9 @@ def _summary(pipeline: Pipeline) -> PipelineSummary:
     return PipelineSummary(SYSTEM_NAMES[pipeline.system], tuple(pushes))
 
 
-def _good(pipeline: Pipeline) -> str:
+def _good(pipeline: Pipeline) -> str | None:
+    if not pipeline.judged and pipeline.lacking:
+        return None  # what it builds or pushes is not known: the warnings say why
     if not pipeline.judged:
         return "nothing in it builds or pushes an image"
     unknown = next((push.recipe.why for push in pipeline.pushes if push.recipe.why), None)
