@@ -15,10 +15,15 @@ FORMS = sorted(path.relative_to(SCENE).as_posix() for path in SCENE.rglob("*") i
 MODULES = [
     "gateway",
     "auth",
-    *(f"modules/{name}" for name in "user order product cart payment search coupon stock notice report".split()),
+    *(
+        f"modules/{name}"
+        for name in "user order product cart payment search coupon stock notice report".split()
+    ),
     "admin",
 ]
-DOCKERFILE = 'FROM eclipse-temurin:17-jre\nCOPY target/app.jar /app.jar\nENTRYPOINT ["java", "-jar", "/app.jar"]\n'
+DOCKERFILE = (
+    'FROM eclipse-temurin:17-jre\nCOPY target/app.jar /app.jar\nENTRYPOINT ["java", "-jar", "/app.jar"]\n'
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +48,7 @@ def test_there_are_ten() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_pushes_the_thirteen(
-    form: str, backend: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_form_pushes_the_thirteen(form: str, backend: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = told(capsys, str(SCENE / form), "--root", str(backend))
     pushes = file["pipeline"]["pushes"]  # type: ignore[index]
     assert sorted(push["dockerfile"] for push in pushes) == sorted(f"{each}/Dockerfile" for each in MODULES)

@@ -163,24 +163,32 @@ class _If:
 
 
 @dataclass
-class _Cases:
-    """The branches of a ``switch``: a case that does not leave it goes on with the next one's."""
+class _Case:
+    """A branch of a ``switch``: what it is for, and its statements; one that does not leave it has the next one's too."""
 
-    which: int
-    around: tuple[tuple[int, int], ...]
-    branch: int = 0
-    left: bool = False
+    labels: list[list[Item]] = field(default_factory=list)
+    default: bool = False
+    statements: list[list[Item]] = field(default_factory=list)
 
-    def entered(self, statement: list[Item]) -> tuple[tuple[int, int], ...]:
-        """The choices around a statement of the block."""
-        first = statement[0]
-        if self.left and (is_name(first, "case") or is_name(first, "default")):
-            self.branch += 1
-            self.left = False
-        behind = max((at for at, item in enumerate(statement) if is_punct(item, ":")), default=-1) + 1
-        if behind < len(statement) and any(is_name(statement[behind], word) for word in _LEAVES):
-            self.left = True
-        return (*self.around, (self.which, self.branch))
+
+def _cases(block: Block) -> list[_Case]:
+    found = [_Case()]
+    left = False
+    for statement in block.statements:
+        labelled = is_name(statement[0], "case") or is_name(statement[0], "default")
+        if labelled and left:
+            found.append(_Case())
+            left = False
+        behind = statement
+        while behind and (is_name(behind[0], "case") or is_name(behind[0], "default")):
+            colon = next((at for at, item in enumerate(behind) if is_punct(item, ":")), len(behind))
+            found[-1].labels.append(behind[1:colon])
+            found[-1].default = found[-1].default or is_name(behind[0], "default")
+            behind = behind[colon + 1 :]
+        if behind:
+            found[-1].statements.append(behind)
+            left = left or any(is_name(behind[0], word) for word in _LEAVES)
+    return found
 
 
 @dataclass
@@ -275,17 +283,32 @@ class _Walk:
             return None
         branches = block.name == "parallel"
         group = self.reading.group() if branches else 0
-        case = _Cases(self.reading.group(), place.choices) if block.name == "switch" else None
+        if block.name == "switch":
+            self._switch(block, place, depth)
+            return None
         result: Value = None
         for number, statement in enumerate(block.statements):
-            if case is not None:
-                place = replace(place, choices=case.entered(statement))
             self._statement(statement, place, depth, group)
             if self.frames and self.frames[-1].left:
                 break
             if wanted and number == len(block.statements) - 1 and _worth(statement):
                 result = self.value(statement, place)
         return result
+
+    def _switch(self, block: Block, place: _Here, depth: int) -> None:
+        asked = self.value(block.args, place)
+        for number, case in enumerate(_cases(block)):
+            labels = [self.value(label, place) for label in case.labels]
+            holds: bool | None = None
+            if isinstance(asked, str) and labels and all(isinstance(label, str) for label in labels):
+                holds = asked in labels
+
+            def run(inside: _Here, statements: list[list[Item]] = case.statements) -> None:
+                for statement in statements:
+                    if not (self.frames and self.frames[-1].left):
+                        self._statement(statement, inside, depth + 1, 0)
+
+            self._arm(holds, bool(number), place, depth, run, last=case.default)
 
     def method_body(
         self, name: str, method: Block, given: Sequence[Value], place: _Here, depth: int
@@ -413,8 +436,10 @@ class _Walk:
                 calls += 1
                 if calls <= _MAX_CALLS and not self.silent:
                     self._shell(statement, at, place)
+            elif item.text in _LOOPS and at and is_punct(statement[at - 1], "."):
+                self._each(statement, at, place, depth, parallel)
             elif at + 1 < len(statement) and (
-                is_punct(statement[at + 1], "(") or (not at and _argues(statement))
+                is_punct(statement[at + 1], "(") or (not at and _argues(statement)) or _called(statement, at)
             ):
                 self._parameter(statement, at, place)
                 self._call(statement, at, place, depth, parallel)
@@ -454,11 +479,12 @@ class _Walk:
         other = next((n for n in range(at, len(statement)) if is_name(statement[n], "else")), len(statement))
         behind = is_name(statement[0], "else")
         self._arm(
-            condition,
+            self._holds(condition, place),
             behind,
             place,
             depth,
             lambda inside: self._statement(statement[at:other], inside, depth, group),
+            last=condition is None,
         )
         if other < len(statement):
             self._statement(statement[other:], place, depth, group)
@@ -466,27 +492,26 @@ class _Walk:
 
     def _arm(
         self,
-        condition: list[Item] | None,
+        holds: bool | None,
         behind: bool,
         place: _Here,
         depth: int,
         run: Callable[[_Here], None],
+        *,
+        last: bool = False,
     ) -> None:
-        """One branch of an `if`; ``behind`` another one, ``condition`` None: the last one."""
+        """One branch of an `if` or `switch`; ``behind`` another one, ``last``: where none of those holds."""
         chain = self.ifs.get(depth) if behind else None
         if chain is None:
             chain = _If(self.reading.group())
             self.ifs[depth] = chain
         else:
             chain.branch += 1
-        if chain.settled:
+        if chain.settled or holds is False:
             return
-        holds = True if condition is None else truth(self.value(condition, place))
-        if holds is False:
-            return
-        chain.settled = chain.settled or holds is True
-        chain.last = chain.last or holds is True
-        if holds and not chain.arms and not chain.branch:
+        chain.settled = holds is True
+        chain.last = chain.last or last or holds is True
+        if (holds or last) and not chain.arms:
             run(place)  # it is the one that runs
             return
         frame = self.frames[-1] if self.frames else None
@@ -505,6 +530,9 @@ class _Walk:
             for arm in chain.arms:
                 value = joined(value, arm.get(key, old), self.machine.choice())
             self._set(key[0], key[1], value)
+
+    def _holds(self, condition: list[Item] | None, place: _Here) -> bool | None:
+        return None if condition is None else truth(self.value(condition, place))
 
     def _set(self, scope: Scope, name: str, value: Value) -> None:
         for changed in self.journal[-1:]:
@@ -542,6 +570,8 @@ class _Walk:
             )
         if isinstance(value, Unknown):
             value = value.named(name.text)
+        if name.text in self.reading.branched and value == {}:
+            self.reading.branched[name.text] = self.reading.group()  # another map, run by another `parallel`
         if dotted and is_name(target[-3], "env"):
             self._set(self.environment, name.text, value)
         elif dotted:
@@ -606,12 +636,15 @@ class _Walk:
         elif parallel and _is_branch(block):
             place = self._branch(place, parallel, block.header)
         if block.name in ("if", "else"):
-            header = [item for item in block.header if not isinstance(item, Block)]
             condition = list(block.args) if block.name == "if" else None
             behind = block.name == "else" or _else_in_front(block)
-            del header
             self._arm(
-                condition, behind, place, depth, lambda inside: self._walk(block, inside, depth, parallel)
+                self._holds(condition, place),
+                behind,
+                place,
+                depth,
+                lambda inside: self._walk(block, inside, depth, parallel),
+                last=condition is None,
             )
             return
         for inside in self._entered(block, place):
@@ -782,7 +815,7 @@ class _Walk:
             return self._for(block, place)
         if block.name not in _LOOPS:
             return None
-        receiver = _receiver(block)
+        receiver = _receiver_of(block)
         if not receiver:
             return None
         value = self.value(receiver, place)
@@ -953,6 +986,8 @@ class _Walk:
             method = self._of_library(name.text, statement, at)
         if method is None or method in statement:
             return
+        if _called(statement, at):
+            at += 2
         self.reading.called.add(name.text)
         positional, named = arguments(call_arguments(statement, at))
         values = [self.value(part, place) for part in positional]
@@ -972,6 +1007,22 @@ class _Walk:
         self.ifs = {}
         self.machine.results[id(name)] = self.method_body(name.text, method, values, place, depth + 1)
         self.at, self.line, self.ifs = before, line, ifs
+
+    def _each(self, statement: list[Item], at: int, place: _Here, depth: int, parallel: int) -> None:
+        """``list.each(push)``, ``list.each(this.&push)``: a method or closure with a name, once for each element."""
+        given = call_arguments(statement, at)
+        name = given[-1] if given and is_punct(statement[at + 1], "(") else None
+        if not isinstance(name, Token) or name.text not in self.reading.methods or len(given) > 4:
+            return
+        method = self.reading.methods[name.text]
+        elements = self._elements(self.value(_receiver(statement, at), place), method)
+        rounds: list[_Round] = [(elements,)] if isinstance(elements, Unknown) else elements
+        for each in rounds[:_MAX_VALUES]:
+            inside = place
+            if isinstance(elements, Unknown):
+                sentence = elements.named(_written(_receiver(statement, at))).sentence
+                inside = replace(place, loop=self.reading.group(), unknown=(*place.unknown, sentence))
+            self.method_body(name.text, method, each, inside, depth + 1)
 
     def _of_library(self, name: str, statement: list[Item], at: int) -> Block | None:
         """A step of the repository's own library, ``vars/NAME.groovy``; one that is nowhere is said."""
@@ -1046,6 +1097,16 @@ def _argues(statement: list[Item]) -> bool:
     return second.kind in ("string", "number")
 
 
+def _called(statement: list[Item], at: int) -> bool:
+    """``closure.call(``"""
+    return (
+        at + 3 < len(statement)
+        and is_punct(statement[at + 1], ".")
+        and is_name(statement[at + 2], "call")
+        and is_punct(statement[at + 3], "(")
+    )
+
+
 def _worth(statement: Sequence[Item]) -> bool:
     """Whether a statement's value may be worked out behind its run: no closure in it does anything a second time."""
     return all(
@@ -1106,16 +1167,9 @@ def _else_in_front(block: Block) -> bool:
     return at >= 0 and is_name(block.before[at], "else")
 
 
-def _receiver(block: Block) -> list[Item]:
-    """The expression whose method gets a closure."""
-    items = block.before
-    at = block.at - 1
-    if at >= 0 and is_punct(items[at], ")"):
-        opens = opening(items[: at + 1], at)
-        if opens is None:
-            return []
-        at = opens - 1
-    at -= 1  # the method's name
+def _receiver(items: list[Item], at: int) -> list[Item]:
+    """The expression whose method's name stands at ``at``."""
+    at -= 1
     end = at
     if end < 1 or not is_punct(items[end], "."):
         return []
@@ -1155,12 +1209,24 @@ def _receiver(block: Block) -> list[Item]:
     return items[start:end]
 
 
+def _receiver_of(block: Block) -> list[Item]:
+    """The expression whose method gets a closure."""
+    at = block.at - 1
+    if at >= 0 and is_punct(block.before[at], ")"):
+        opens = opening(block.before[: at + 1], at)
+        at = opens - 1 if opens is not None else 0
+    return _receiver(block.before, at) if at > 0 else []
+
+
 def _receiver_text(block: Block) -> str:
     """What a loop goes over, as it is written."""
-    items = block.args if block.name == "for" else _receiver(block)
-    if block.name == "for":
-        at = next((n for n, item in enumerate(items) if is_name(item, "in") or is_punct(item, ":")), -1)
-        items = items[at + 1 :]
+    if block.name != "for":
+        return _written(_receiver_of(block))
+    at = next((n for n, item in enumerate(block.args) if is_name(item, "in") or is_punct(item, ":")), -1)
+    return _written(block.args[at + 1 :])
+
+
+def _written(items: Sequence[Item]) -> str:
     text = "".join("{…}" if isinstance(item, Block) else item.text for item in items[:12])
     return text[:60] or "a list"
 
