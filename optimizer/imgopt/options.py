@@ -142,6 +142,7 @@ class Options:
     rtt_s: float = 0.0  # of the way to the registry and back; 0: not known
     bases: tuple[DeclaredBase, ...] = ()
     fail_on: Severity | None = None
+    root: Path | None = None  # where what a CI file names lies; None: in the checkout that it lies in itself
     engine: str | None = None  # whose gzip sizes are predicted for: a key of imgopt.compressing.ENGINES
     progress: Callable[[str], None] | None = field(default=None, compare=False)
 

@@ -196,7 +196,7 @@ def options(paths: Sequence[str], given: Given) -> Options:
     fail_on = Severity(given.fail_on) if given.fail_on is not None else config.fail_on
     platforms = platform_names(given.platform) if given.platform is not None else ()
     return Options(
-        context=_directory(given.context),
+        context=directory(given.context, "the context", "give the directory that docker build gets"),
         build_args={**config.build_args, **_build_args(given.build_arg or ())},
         target=given.target,
         platform=platforms[0] if platforms else config.platform,
@@ -215,18 +215,17 @@ def options(paths: Sequence[str], given: Given) -> Options:
     )
 
 
-def _directory(context: str | None) -> Path | None:
-    if context is None:
+def directory(given: str | None, what: str, hint: str) -> Path | None:
+    """A directory that is named on the command line. UsageError where it is none."""
+    if given is None:
         return None
     try:
-        is_directory = Path(context).is_dir()
+        is_directory = Path(given).is_dir()
     except (OSError, ValueError) as error:
-        raise UsageError(f"the context {context!r} cannot be used: {error}", "give a directory") from error
+        raise UsageError(f"{what} {given!r} cannot be used: {error}", "give a directory") from error
     if not is_directory:
-        raise UsageError(
-            f"the context {context!r} is not a directory", "give the directory that docker build gets"
-        )
-    return Path(context)
+        raise UsageError(f"{what} {given!r} is not a directory", hint)
+    return Path(given)
 
 
 def _build_args(given: Sequence[str]) -> dict[str, str]:

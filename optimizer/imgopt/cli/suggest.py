@@ -23,6 +23,14 @@ RttOption = Annotated[
         "--rtt", metavar="TIME", help="To the registry and back, as ping shows it: 40ms.  [default: 0]"
     ),
 ]
+RootOption = Annotated[
+    str | None,
+    typer.Option(
+        "--root",
+        metavar="DIR",
+        help="Where the Dockerfiles and contexts are that a CI file names.  [default: the checkout that the CI file is in]",
+    ),
+]
 EngineOption = Annotated[
     Literal["docker", "buildkit", "podman", "kaniko"] | None,
     typer.Option(
@@ -43,6 +51,7 @@ def suggest(
     format: Format = "text",
     fail_on: FailOn = None,
     context: a.Context = None,
+    root: RootOption = None,
     build_arg: a.BuildArgs = None,
     target: a.Target = None,
     platform: a.Platform = None,
@@ -86,7 +95,11 @@ def suggest(
         config,
         fail_on,
     )
-    options = replace(a.options(paths, given), engine=GZIP[engine] if engine else None)
+    options = replace(
+        a.options(paths, given),
+        engine=GZIP[engine] if engine else None,
+        root=a.directory(root, "the root", "give the directory that the Dockerfiles' paths start from"),
+    )
     if rtt is not None:
         source = f"{options.bandwidth_source}, round trip {rtt.strip()}"
         options = replace(options, rtt_s=parse_delay(rtt), bandwidth_source=source)

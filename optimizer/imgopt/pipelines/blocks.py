@@ -6,6 +6,7 @@ nothing; whoever walks the tree bounds its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from imgopt.pipelines.tokens import Token
@@ -28,6 +29,7 @@ class Block:
     )  # the statement it stands in, and how much of it is in front
     at: int = 0
     params: tuple[str, ...] = ()
+    defaults: dict[str, list[Item]] = field(default_factory=dict)  # of the parameters that have one
     statements: list[list[Item]] = field(default_factory=list)
     line: int = 0
     end_line: int = 0
@@ -80,12 +82,8 @@ def blocks(found: list[Token]) -> Block:
             if len(stack) > 1:
                 stack.pop()
         elif text == "->" and not frame.block.statements and not frame.block.params:
-            frame.block.params = tuple(
-                item.text
-                for item in frame.statement
-                if isinstance(item, Token) and item.kind == "name" and item.text not in ("def", "String")
-            )
-            frame.statement = []
+            declare(frame.block, frame.statement)
+            frame.statement, frame.depth = [], 0
         else:
             frame.depth += 1 if text in ("(", "[") else -1 if text in (")", "]") else 0
             frame.statement.append(token)
@@ -130,6 +128,28 @@ def _label(item: Item) -> str:
     return item.text if isinstance(item, Token) else ""
 
 
+def declare(block: Block, items: list[Item]) -> None:
+    """Gives a block its parameters, ``String module, Map<String, String> more = [:]``."""
+    parts: list[list[Item]] = [[]]
+    depth = 0
+    for item in items:
+        if isinstance(item, Token) and item.kind == "punct":
+            depth += (item.text in ("(", "[", "<")) - (item.text in (")", "]", ">"))
+            if item.text == "," and depth <= 0:
+                parts.append([])
+                continue
+        parts[-1].append(item)
+    names: list[str] = []
+    for part in parts:
+        equals = next((at for at, item in enumerate(part) if is_punct(item, "=")), len(part))
+        name = part[equals - 1] if equals else None
+        if isinstance(name, Token) and name.kind == "name":
+            names.append(name.text)
+            if equals + 1 < len(part):
+                block.defaults[name.text] = part[equals + 1 :]
+    block.params = tuple(names)
+
+
 def opening(header: list[Item], closing: int) -> int | None:
     """Where the parenthesis or bracket that closes at ``closing`` opens."""
     depth = 0
@@ -171,6 +191,10 @@ def arguments(items: list[Item]) -> tuple[list[list[Item]], dict[str, list[Item]
         elif part:
             positional.append(part)
     return positional, named
+
+
+def first_string(items: Sequence[Item]) -> str:
+    return next((item.text for item in items if isinstance(item, Token) and item.kind == "string"), "")
 
 
 def call_arguments(statement: list[Item], at: int) -> list[Item]:

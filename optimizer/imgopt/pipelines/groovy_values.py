@@ -1,172 +1,179 @@
-"""What Groovy expressions are, as far as the file tells: lists, strings, limits."""
+"""What a Groovy expression can be: a text, a number, a list, a map, a closure, one of several, or what is not known and why.
+
+Python's own ``str``, ``int``, ``bool``, ``list``, ``dict`` and ``None`` stand for Groovy's.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
-from imgopt.pipelines.blocks import Block, Item, arguments, is_name, is_punct
-from imgopt.pipelines.model import Place, Text, Timeout
-from imgopt.pipelines.tokens import Token, element_name
+from imgopt.pipelines.blocks import Block
 
-_UNITS = {
-    "NANOSECONDS": 1e-9,
-    "MICROSECONDS": 1e-6,
-    "MILLISECONDS": 1e-3,
-    "SECONDS": 1.0,
-    "MINUTES": 60.0,
-    "HOURS": 3600.0,
-    "DAYS": 86400.0,
-}
-LONGEST_VALUE = 2_000  # characters of a value that is kept
-_NAMES = re.compile(r"\$\{?(\w+)\}?")
-#: A value of a list: what each of the loop's variables is.
-Values = list[tuple[str, ...]]
+LONGEST_TEXT = 20_000  # characters of a value that is kept
+MOST_VALUES = 500  # of a list
+_MOST_OPTIONS = 64
 
 
-def list_of(items: Sequence[Item]) -> Values | None:
-    """``['a', 'b']``, ``[a: 'x', b: 'y']`` (pairs) or ``'a b'.split()``, where all of it stands there."""
-    if not items:
+@dataclass(frozen=True)
+class Unknown:
+    """What cannot be told from the file. ``reason`` goes on from a name: "modules" "is read by readYaml, which is not
+    followed". ``given``: it comes from whoever starts the build or calls the file, so that a default may stand in."""
+
+    reason: str
+    subject: str = ""
+    given: bool = False
+
+    def named(self, name: str) -> Unknown:
+        """The same, of the first name that it was given."""
+        return self if self.subject else replace(self, subject=name)
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.subject or 'a value'} {self.reason}"
+
+
+@dataclass(frozen=True)
+class Either:
+    """One of several values: the choices of a parameter, the arms of a condition that is not known. Two with the same
+    ``which`` are decided together. ``open``: another value may be given."""
+
+    options: tuple[Value, ...]
+    which: int
+    open: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Closure:
+    """``{ … }`` with the names around it, or a method of the file (`parameters` and their defaults are the block's)."""
+
+    block: Block
+    scope: Scope
+
+
+Value = None | bool | int | float | str | list["Value"] | dict[str, "Value"] | Closure | Either | Unknown
+
+
+@dataclass(eq=False)
+class Scope:
+    """Names and what they hold, in what is around them."""
+
+    around: Scope | None = None
+    names: dict[str, Value] = field(default_factory=dict)
+
+    def holder(self, name: str) -> Scope | None:
+        scope: Scope | None = self
+        while scope is not None and name not in scope.names:
+            scope = scope.around
+        return scope
+
+    def assign(self, name: str, value: Value) -> None:
+        """Where it was declared, or for the whole file."""
+        scope = self.holder(name) or self.outermost
+        scope.names[name] = value
+
+    @property
+    def outermost(self) -> Scope:
+        scope = self
+        while scope.around is not None:
+            scope = scope.around
+        return scope
+
+
+def joined(one: Value, other: Value, which: int) -> Value:
+    """What holds behind two arms of which one runs: the larger of two lists, one of two texts."""
+    if one is None or one == other:
+        return other
+    if other is None:
+        return one
+    if isinstance(one, list | dict) or isinstance(other, list | dict):
+        if isinstance(one, list | dict) and isinstance(other, list | dict):
+            return one if len(one) >= len(other) else other
+        return one if isinstance(one, list | dict) else other
+    for each in (one, other):
+        if isinstance(each, Unknown | Closure):
+            return each
+    options: list[Value] = []
+    for option in (*_options(one), *_options(other)):
+        if option not in options:
+            options.append(option)
+    is_open = any(isinstance(each, Either) and each.open for each in (one, other))
+    return Either(tuple(options[:_MOST_OPTIONS]), which, is_open)
+
+
+def _options(value: Value) -> tuple[Value, ...]:
+    return value.options if isinstance(value, Either) else (value,)
+
+
+def lifted(work: Callable[..., Value], *values: Value) -> Value:
+    """``work`` on each of several possible values; the first unknown one where there is one."""
+    for value in values:
+        if isinstance(value, Unknown):
+            return value
+    several = [value for value in values if isinstance(value, Either)]
+    if not several:
+        return work(*values)
+    chosen = max(several, key=lambda each: len(each.options))
+    options: list[Value] = []
+    for number in range(len(chosen.options)):
+        result = work(*(picked(value, chosen.which, number) for value in values))
+        if isinstance(result, Unknown):
+            return result
+        options.append(result.options[0] if isinstance(result, Either) else result)
+    if all(each == options[0] for each in options) and not chosen.open:
+        return options[0]
+    return Either(tuple(options), chosen.which, any(each.open for each in several))
+
+
+def picked(value: Value, which: int, number: int) -> Value:
+    """A value where a choice fell on one of its options; of another choice the first."""
+    if not isinstance(value, Either):
+        return value
+    return value.options[number if value.which == which and number < len(value.options) else 0]
+
+
+def truth(value: Value) -> bool | None:
+    """As Groovy sees it; None where that is not known."""
+    if isinstance(value, Unknown):
         return None
-    first = items[0]
-    if isinstance(first, Token) and first.kind == "string" and len(items) > 2:
-        if is_punct(items[1], ".") and is_name(items[2]) and not isinstance(items[2], Block):
-            if items[2].text not in ("split", "tokenize"):
-                return None
-            by = next(
-                (item.text for item in items[3:6] if isinstance(item, Token) and item.kind == "string"), None
-            )
-            parts = re.split(rf"[{re.escape(by)}]" if by else r"\s+", first.text)
-            return [(part.strip(),) for part in parts if part.strip()]
+    if isinstance(value, Either):
+        each = {truth(option) for option in value.options}
+        return each.pop() if len(each) == 1 and not value.open else None
+    return bool(value) if not isinstance(value, Closure) else True
+
+
+def shown(value: Value) -> str | Unknown:
+    """As a text of Groovy: what stands in a string where the value is put into it."""
+    if isinstance(value, Unknown):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:  # Groovy writes null; what nobody set here is set elsewhere
+        return Unknown("is not set where it is used")
+    if isinstance(value, str | int | float):
+        return str(value)
+    if isinstance(value, list):
+        parts = [shown(each) for each in value]
+        unknown = next((each for each in parts if isinstance(each, Unknown)), None)
+        return unknown or f"[{', '.join(map(str, parts))}]"
+    return Unknown("is put into a text, which is not followed")
+
+
+def text_or_none(value: Value) -> str | None:
+    """A value as text, None where it is not known or empty of meaning; of several the first."""
+    if isinstance(value, Either):
+        value = value.options[0] if value.options else None
+    if value is None:
         return None
-    if not is_punct(first, "["):
-        return None
-    values: Values = []
-    part: list[Token] = []
-    for item in items[1:]:
-        if isinstance(item, Block) or is_punct(item, "[") or is_punct(item, "("):
-            return None
-        if is_punct(item, ",") or is_punct(item, "]"):
-            value = _entry(part)
-            if value is None and part:
-                return None
-            if value is not None:
-                values.append(value)
-            part = []
-            if is_punct(item, "]"):
-                return values
-        else:
-            part.append(item)
-    return None
+    found = shown(value)
+    return found if isinstance(found, str) and len(found) <= LONGEST_TEXT else None
 
 
-def _entry(part: list[Token]) -> tuple[str, ...] | None:
-    if len(part) == 1 and part[0].kind == "string" and "$" not in part[0].text:
-        return (part[0].text,)
-    if len(part) == 3 and part[1].text == ":" and part[2].kind == "string" and "$" not in part[2].text:
-        return (part[0].text, part[2].text)
-    return None
-
-
-def limited(place: Place, given: list[Item], line: int) -> Place:
-    positional, named = arguments(given)
-    time = named.get("time") or (positional[0] if positional else [])
-    unit = next(
-        (item.text for item in named.get("unit", []) if isinstance(item, Token) and item.kind == "string"),
-        "MINUTES",
-    )
-    activity = any(is_name(item, "true") for item in named.get("activity", []))
-    number = (value_of(time, place.variables) or "").replace("_", "")
-    if activity or not re.fullmatch(r"\d{1,9}", number) or unit.upper() not in _UNITS:
-        return place
-    shown = f"timeout(time: {number}, unit: '{unit}')"
-    seconds = int(number) * _UNITS[unit.upper()]
-    limit = Timeout(seconds, line, shown, "jenkins")
-    return replace(place, timeouts=(*place.timeouts, limit)) if seconds > 0 else place
-
-
-def joined(directory: str | None, path: str | None) -> str | None:
-    if directory is None or not path or path.startswith("/") or "$" in path:
-        return None
-    return f"{directory}/{path}".strip("/") if path != "." else directory
-
-
-def with_env(items: Sequence[Item], variables: Mapping[str, str | None]) -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
-    for item in items:
-        if isinstance(item, Token) and item.kind == "string" and "=" in item.text:
-            name, _, value = item.text.partition("=")
-            known = filled(value, variables)
-            found[name] = None if "$" in known else known
-    return found
-
-
-def first_string(items: Sequence[Item]) -> str:
-    return next((item.text for item in items if isinstance(item, Token) and item.kind == "string"), "")
-
-
-def filled(text: str, variables: Mapping[str, str | None]) -> str:
-    def value(match: re.Match[str]) -> str:
-        known = variables.get(match[1])
-        return match[0] if known is None else known
-
-    return _NAMES.sub(value, text) if "$" in text and len(text) <= LONGEST_VALUE else text
-
-
-def value_of(items: Sequence[Item], variables: Mapping[str, str | None]) -> str | None:
-    """The text of an expression made of strings, numbers, known names and elements of lists, or None."""
-    texts = [item.text for item in items[:4] if isinstance(item, Token)]
-    if len(items) == 4 and [texts[1:2], texts[3:]] == [["["], ["]"]]:
-        return variables.get(element_name(texts[0], texts[2]))
-    parts: list[str] = []
-    for item in items:
-        if isinstance(item, Block):
-            return None
-        if item.kind in ("string", "number"):
-            parts.append(filled(item.text, variables))
-        elif item.kind == "name" and item.text in ("env", "params"):
-            continue
-        elif item.kind == "name":
-            known = variables.get(item.text)
-            if known is None:
-                return None
-            parts.append(known)
-        elif item.text not in ("+", ".") or (item.text == "." and parts):
-            return None
-    text = "".join(parts)
-    return None if not parts or "$" in text or len(text) > LONGEST_VALUE else text
-
-
-def text_of(items: Sequence[Item]) -> Text | None:
-    """A script argument: strings and what is added to them; an expression becomes ``${expression}``."""
-    parts: list[str] = []
-    breaks: list[tuple[int, int]] = []
-    size = 0
-    added = True
-    for item in items:
-        if isinstance(item, Block):
-            return None
-        if is_punct(item, "+"):
-            added = True
-            continue
-        if item.kind == "string":
-            breaks += [(size + offset, line) for offset, line in item.breaks]
-            piece = item.text
-        elif item.kind == "name" and added:
-            breaks.append((size, item.line))
-            piece = f"${{{item.text}}}"
-        elif is_punct(item, ".") and parts and not breaks:
-            return None
-        else:
-            added = False  # .trim(), .stripIndent() and what else is called on it
-            continue
-        if added:
-            parts.append(piece)
-            size += len(piece)
-        added = False
-    return (
-        Text("".join(parts), tuple(breaks))
-        if any(item.kind == "string" for item in items if isinstance(item, Token))
-        else None
-    )
+def unknowns(value: Value) -> Iterator[Unknown]:
+    """What is not known in a value."""
+    if isinstance(value, Unknown):
+        yield value
+    elif isinstance(value, list):
+        for each in value[:MOST_VALUES]:
+            if isinstance(each, Unknown):
+                yield each

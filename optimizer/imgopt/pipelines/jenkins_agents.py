@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from imgopt.pipelines.blocks import Block, Item, arguments, call_arguments, is_name
-from imgopt.pipelines.groovy_values import first_string
+from imgopt.pipelines.blocks import Block, Item, arguments, call_arguments, first_string, is_name
 from imgopt.pipelines.model import Agent
 from imgopt.pipelines.pods import pod
 from imgopt.pipelines.tokens import Token
 
 _DIND = re.compile(r"(?:^|/)docker:[\w.]*-?dind\b|\bdind\b")
 Read = Callable[[str], bytes | None]
+Said = Callable[[list[Item]], str]  # an expression's text
 
 
-def agent_of(statement: list[Item], section: Block | None, before: Agent, read: Read) -> Agent:
+def agent_of(statement: list[Item], section: Block | None, before: Agent, read: Read, text: Said) -> Agent:
     if section is None:
         return Agent() if len(statement) > 1 and is_name(statement[1], "any") else before
     for kind in section.statements:
@@ -23,16 +23,16 @@ def agent_of(statement: list[Item], section: Block | None, before: Agent, read: 
         inner = next((item for item in kind if isinstance(item, Block)), None)
         said = _said(inner) if inner is not None else {}
         if name in ("docker", "dockerfile"):
-            image = first_string(said.get("image", [])) or (first_string(kind[1:]) if inner is None else "")
+            image = text(said.get("image", [])) or (text(kind[1:]) if inner is None else "")
             options = first_string(said.get("args", []))
             return container(image or None, options, "docker.sock" in options)
         if name == "kubernetes":
-            return _kubernetes(inner, said, read)
+            return _kubernetes(inner, said, read, text)
     return before
 
 
-def _kubernetes(inner: Block | None, said: Mapping[str, list[Item]], read: Read) -> Agent:
-    text = first_string(said.get("yaml", []))
+def _kubernetes(inner: Block | None, said: Mapping[str, list[Item]], read: Read, value: Said) -> Agent:
+    text = value(said.get("yaml", []))
     file = first_string(said.get("yamlFile", []))
     if not text and file and "$" not in file:
         text = (read(file) or b"").decode("utf-8", "replace")

@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from imgopt.pipelines.blocks import Block, Item, arguments
-from imgopt.pipelines.groovy_values import first_string
+from imgopt.pipelines.blocks import Block, Item, arguments, first_string
 from imgopt.pipelines.model import Condition
 from imgopt.pipelines.tokens import Token
 

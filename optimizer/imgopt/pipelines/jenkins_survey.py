@@ -1,31 +1,29 @@
-"""What holds for a whole Jenkinsfile, wherever it stands in it: lists by name, methods, what is assigned only once."""
+"""What holds for a whole Jenkinsfile, wherever it stands in it: its methods, and which maps `parallel` runs."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from imgopt.pipelines.blocks import Block, Item, arguments, is_name, is_punct
-from imgopt.pipelines.groovy_values import Values, list_of, value_of
+from imgopt.pipelines.blocks import Block, Item, declare, is_name, is_punct
 from imgopt.pipelines.model import Action, Step
 from imgopt.pipelines.tokens import Token
 
-MAX_VARIABLES = 500
-_KEPT = 12  # tokens of an assignment that are kept
-_LONGEST_LIST = 2_000  # tokens
+_TYPES = frozenset(
+    "def void private public static final String List Map Boolean boolean int Integer Object Closure".split()
+)
 
 
 @dataclass
 class Reading:
+    """``lacking``: what is not known of the steps in these lines, as sentences; lines (0, 0) are the whole file's."""
+
     read: Callable[[str], bytes | None]
     steps: list[Step | Action] = field(default_factory=list)
-    lists: dict[str, Values] = field(default_factory=dict)
-    said: dict[str, list[Item]] = field(default_factory=dict)  # the beginning of what a name is assigned
+    lacking: dict[tuple[tuple[int, int], str], None] = field(default_factory=dict)
     methods: dict[str, Block] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)
     branched: dict[str, int] = field(default_factory=dict)  # maps of closures that `parallel` runs: group
-    assigned: Counter[str] = field(default_factory=Counter)
     groups: int = 0
     walked: int = 0
     text: int = 0
@@ -35,20 +33,8 @@ class Reading:
         return self.groups
 
 
-def constants(reading: Reading) -> dict[str, str | None]:
-    """What has one value in the whole file, wherever it gets it: a script block's ``env.X = …`` holds behind it."""
-    known: dict[str, str | None] = {}
-    for _ in range(3):  # one that is made of others
-        for name, said in list(reading.said.items())[:MAX_VARIABLES]:
-            if reading.assigned[name] == 1 and len(said) < _KEPT and name not in known:
-                value = value_of(said, known)
-                if value is not None:
-                    known[name] = value
-    return known
-
-
 def survey(reading: Reading, root: Block) -> None:
-    """Lists by name, methods, how often a name is assigned, and which maps `parallel` gets."""
+    """Finds methods, closures with a name, and the maps that `parallel` gets."""
     todo = [root]
     while todo:
         block = todo.pop()
@@ -59,42 +45,42 @@ def survey(reading: Reading, root: Block) -> None:
 
 def _survey_statement(reading: Reading, statement: list[Item]) -> None:
     for at, item in enumerate(statement):
-        if not isinstance(item, Token) or item.kind != "name":
+        if not isinstance(item, Token) or item.text != "parallel" or at + 1 == len(statement):
             continue
-        following = statement[at + 1] if at + 1 < len(statement) else None
-        if item.text == "parallel" and following is not None:
-            given = statement[at + 2] if is_punct(following, "(") and at + 2 < len(statement) else following
-            if is_name(given) and not isinstance(given, Block):
-                reading.branched.setdefault(given.text, reading.group())
-        if following is None or not is_punct(following, "=") or compares(statement, at + 1):
-            continue
-        reading.assigned[item.text] += 1
-        values = list_of(statement[at + 2 : at + _LONGEST_LIST])
-        if values is not None:
-            reading.lists[item.text] = values
-        reading.said[item.text] = statement[at + 2 : at + 2 + _KEPT]
+        following = statement[at + 1]
+        given = statement[at + 2] if is_punct(following, "(") and at + 2 < len(statement) else following
+        if is_name(given) and not isinstance(given, Block):
+            reading.branched.setdefault(given.text, reading.group())
     last = statement[-1]
-    names = [item.text for item in statement[:2] if isinstance(item, Token) and item.kind == "name"]
-    declares = names[:1] in (["def"], ["void"], ["private"], ["String"]) and not any(
-        is_punct(item, "=") for item in statement[:3]
-    )  # and no variable: def m = list.collectEntries {…}
-    if isinstance(last, Block) and last.name and declares:
-        positional, _ = arguments(last.args)
-        params = tuple(part[-1].text for part in positional if part and isinstance(part[-1], Token))
-        defaults = tuple(_parameter(part) for part in positional)
-        last.params = defaults if len(defaults) == len(params) else params
+    if not isinstance(last, Block):
+        return
+    if last.name and _declares(statement, last):
+        declare(last, last.args)
         reading.methods[last.name] = last
+    elif len(statement) > 2 and is_punct(statement[-2], "=") and is_name(statement[-3]):
+        name = statement[-3]  # def build = { module -> … }
+        if isinstance(name, Token) and len(statement) < 8:
+            reading.methods[name.text] = last
 
 
-def _parameter(part: list[Item]) -> str:
-    """The name of ``String module`` or ``tag = 'latest'``."""
-    named = [item.text for item in part if isinstance(item, Token)]
-    if "=" in named:
-        named = named[: named.index("=")]
-    return named[-1] if named else ""
-
-
-def compares(statement: list[Item], at: int) -> bool:
-    return any(
-        0 <= index < len(statement) and is_punct(statement[index], "=") for index in (at - 1, at + 1)
-    ) or (at + 1 < len(statement) and is_punct(statement[at + 1], "~"))
+def _declares(statement: list[Item], last: Block) -> bool:
+    """Whether a statement is a method: a type, a name, parameters and the body, and no value of a variable:
+    ``def m = list.collectEntries {…}``."""
+    first = statement[0]
+    if not isinstance(first, Token):
+        return False
+    if first.text == "@":  # an annotation in front of it
+        return len(statement) > 3 and _declares(statement[2:], last)
+    if first.text not in _TYPES or any(is_punct(item, "=") for item in statement[:3]):
+        return False
+    depth = 0
+    for item in statement[1:-1]:  # between the type and the parameters nothing but names
+        if not isinstance(item, Token):
+            return False
+        if item.text == "(" and item.kind == "punct":
+            depth += 1
+        elif item.text == ")" and item.kind == "punct":
+            depth -= 1
+        elif not depth and (item.text in ("=", "->") or (item.text == "." and item.kind == "punct")):
+            return False
+    return bool(last.args) or is_punct(statement[-2], ")")

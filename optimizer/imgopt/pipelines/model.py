@@ -268,6 +268,8 @@ class Pipeline:
     cut: bool = False  # there is more than was looked at
     emptied: frozenset[Build] = frozenset()  # in loops: what a round leaves is removed before the next one's
     flags: frozenset[str] = frozenset()  # of the maintained kaniko: those that the file sets somewhere
+    #: What is not known of the steps in these lines, as sentences; lines (0, 0): of the whole file.
+    lacking: tuple[tuple[tuple[int, int], str], ...] = ()
 
     @property
     def judged(self) -> bool:

@@ -393,7 +393,7 @@ class _File:
             return []
         text = self.text.removeprefix("\ufeff").replace("\r\n", "\n")
         if system == "jenkins":
-            return jenkins.read(text, partial(_file_of, self.root))[0]
+            return jenkins.read(text, partial(_file_of, self.root)).steps
         read = gitlab.read if system == "gitlab" else github.read
         return read(text, self.shown)[0]
 

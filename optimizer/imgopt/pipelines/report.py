@@ -57,7 +57,9 @@ def report_pipeline(
     weighing = replace(
         options, select=(), ignore=tuple(i for i in options.ignore if i not in {r.id for r in rules})
     )
-    recipes = Recipes(repository_of(path), weighing, read_dockerfile, weigh, commands.built_for)
+    recipes = Recipes(
+        options.root or repository_of(path), weighing, read_dockerfile, weigh, commands.built_for
+    )
     pipeline = read_pipeline(path, data, system, recipes, options.bandwidths)
     if not pipeline.judged and not named:
         return None
@@ -92,8 +94,10 @@ def read_pipeline(
     if len(data) > MAX_BYTES:
         raise InputError(f"is larger than {MAX_BYTES:,} bytes", "no CI file is", path=str(path))
     text = data.decode("utf-8", "replace").removeprefix("\ufeff").replace("\r\n", "\n")
+    lacking: tuple[tuple[tuple[int, int], str], ...] = ()
     if system == "jenkins":
-        steps, images, cut = jenkins.read(text, partial(_file_of, recipes))
+        said = jenkins.read(text, partial(_file_of, recipes))
+        steps, images, cut, lacking = said.steps, said.images, said.cut, said.lacking
     elif system == "gitlab":
         steps, images, cut = gitlab.read(text, str(path))
     else:
@@ -114,6 +118,7 @@ def read_pipeline(
         cut or more,
         emptied,
         flags,
+        lacking,
     )
 
 
@@ -161,7 +166,18 @@ def _saving(finding: Finding) -> Saving | None:
 
 
 def _warnings(pipeline: Pipeline) -> list[str]:
-    return [_CUT] if pipeline.cut else []
+    return [*([_CUT] if pipeline.cut else []), *lacking(pipeline)]
+
+
+def lacking(pipeline: Pipeline) -> list[str]:
+    """What is not known of the steps whose pushes are not told, or not all of them, and of the whole file."""
+    pushes = [push for push in pipeline.pushes if push.recipe.path is None or push.place.repeated]
+    found = {
+        sentence: None
+        for (start, end), sentence in pipeline.lacking
+        if not end or any(start <= push.line <= end for push in pushes)
+    }
+    return list(found)
 
 
 def _summary(pipeline: Pipeline, found: Sequence[Finding], text: str) -> PipelineSummary:
@@ -200,6 +216,8 @@ def _unjudged(pipeline: Pipeline) -> tuple[tuple[str, int], ...]:
 
 def _good(pipeline: Pipeline) -> str | None:
     """Only where everything that it pushes is known nothing is to be saved."""
+    if not pipeline.judged and pipeline.lacking:
+        return None  # what it builds or pushes is not known: the warnings say why
     if not pipeline.judged:
         return "nothing in it builds or pushes an image"
-    return None if _unjudged(pipeline) else "nothing to save was found"
+    return None if _unjudged(pipeline) or lacking(pipeline) else "nothing to save was found"

@@ -1,8 +1,8 @@
 """Groovy split into tokens, tolerantly: what is no Groovy becomes some token or other, never an error.
 
 Strings keep what a shell would get to see of them, with the lines of the file for its offsets. Expressions in
-``${…}`` stay where they are a name (``${IMAGE}``, ``${env.IMAGE}`` as ``${IMAGE}``); others become ``${expression}``,
-whose value nobody knows.
+``${…}`` stay where they are a name (``${IMAGE}``, ``${env.IMAGE}`` as ``${IMAGE}``); others become ``${expression}``.
+What was written there stands beside the text, for whoever can work it out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ _NUMBER = re.compile(r"\d[\d_]*(?:\.\d+)?\w*")
 _PLAIN_END = re.compile(r"[\\\n'\"$/]")
 _INTERPOLATED_NAME = re.compile(r"\$(?:(?:env|params)\.)?([^\W\d]\w*)((?:\.[^\W\d]\w*)*)")
 _SIMPLE = re.compile(r"\s*(?:(?:env|params)\s*\.\s*)?([^\W\d]\w*)\s*")
-_ELEMENT = re.compile(r"\s*([^\W\d]\w*)\s*\[\s*([^\W\d]\w*)\s*\]\s*")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _MAX_EXPRESSION = 4_000
 #: Before a slash that begins a regular expression rather than divides.
@@ -25,13 +24,15 @@ _BEFORE_SLASHY = frozenset({"(", ",", "=", "[", "~", ":", "{", ";", "return", "i
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """``kind``: name, number, string, punct or newline. ``breaks`` are (offset, line) of a string's text."""
+    """``kind``: name, number, string, punct or newline. ``breaks`` are (offset, line) of a string's text; ``inner`` are
+    the (start, end, expression) of its interpolations."""
 
     kind: str
     text: str
     line: int
     end_line: int
     breaks: tuple[tuple[int, int], ...] = ()
+    inner: tuple[tuple[int, int, str], ...] = ()
 
 
 def tokens(text: str) -> list[Token]:
@@ -125,6 +126,7 @@ def _string(text: str, position: int, line: int, limits: _Limits) -> tuple[Token
     start, at = line, position + len(quote)
     parts: list[str] = []
     breaks: list[tuple[int, int]] = [(0, line)]
+    inner: list[tuple[int, int, str]] = []
     size = 0
 
     def add(piece: str) -> None:
@@ -138,13 +140,13 @@ def _string(text: str, position: int, line: int, limits: _Limits) -> tuple[Token
             if not many_lines:
                 return None
             add(text[at:])
-            return Token("string", "".join(parts), start, line, tuple(breaks)), len(text)
+            return Token("string", "".join(parts), start, line, tuple(breaks), tuple(inner)), len(text)
         add(text[at : match.start()])
         at = match.start()
         char = text[at]
         if text.startswith(closing, at):
             at += len(closing)
-            return Token("string", "".join(parts), start, line, tuple(breaks)), at
+            return Token("string", "".join(parts), start, line, tuple(breaks), tuple(inner)), at
         if char == "\n":
             if not many_lines:
                 return None
@@ -170,6 +172,9 @@ def _string(text: str, position: int, line: int, limits: _Limits) -> tuple[Token
             newlines = text.count("\n", at, end)
             if newlines and not many_lines:
                 return None
+            written = text[at + 1 : end].removeprefix("{").removesuffix("}")
+            if piece != "$":
+                inner.append((size, size + len(piece), written))
             add(piece)
             at = end
             if newlines:
@@ -190,19 +195,13 @@ def _interpolation(text: str, at: int, limits: _Limits) -> tuple[str, int]:
         simple = _SIMPLE.fullmatch(text, at + 2, end)
         if simple is not None:
             return f"${{{simple[1]}}}", end + 1
-        element = _ELEMENT.fullmatch(text, at + 2, end)
-        return (f"${{{element_name(element[1], element[2])}}}" if element else "${expression}"), end + 1
+        return "${expression}", end + 1
     match = _INTERPOLATED_NAME.match(text, at)
     if match is None:
         return "$", at + 1
     if match[1] in ("env", "params") or match[2]:
         return "${expression}", match.end()
     return f"${{{match[1]}}}", match.end()
-
-
-def element_name(listed: str, index: str) -> str:
-    """What ``modules[i]`` is called as a variable."""
-    return f"{listed}_at_{index}"
 
 
 def _closing_brace(text: str, at: int) -> int | None:
