@@ -5,6 +5,7 @@ A profile is a registry whose rate somebody measured; a plain link rate such as 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from imgopt.errors import UsageError
@@ -34,6 +35,27 @@ PROFILES = (
 )
 
 DEFAULT_PROFILE = PROFILES[0]
+
+
+#: The hosts of Aliyun's registries as people push to them from outside; inside of its networks ("-vpc", "-internal") nobody
+#: measured.
+_HOSTS = (
+    (
+        re.compile(
+            r"registry(?:\.[a-z]{2}(?:-[a-z0-9]+)+)?\.aliyuncs\.com|[\w-]+(?:\.[\w-]+)?\.personal\.cr\.aliyuncs\.com"
+        ),
+        PROFILES[0],
+    ),
+    (re.compile(r"[\w-]+-registry\.[\w-]+\.cr\.aliyuncs\.com"), PROFILES[1]),
+)
+
+
+def of_registry(host: str) -> RegistryProfile | None:
+    """The profile of the registry at that host, None where nobody measured it."""
+    plain = host.casefold().partition(":")[0]
+    if "-vpc." in plain or "-internal." in plain:
+        return None
+    return next((found for name, found in _HOSTS if name.fullmatch(plain)), None)
 
 
 def profile(name: str) -> RegistryProfile:

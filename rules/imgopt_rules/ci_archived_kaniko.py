@@ -19,8 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imgopt.finding import Finding, Fix
-from imgopt.pipelines.model import Pipeline, archived
+from imgopt.pipelines.model import Pipeline
 from imgopt.pipelines.rule import rule
+from imgopt.pipelines.versions import archived, executor
 from imgopt.scales import Applicability, Severity
 
 ID = "archived-kaniko"
@@ -32,5 +33,7 @@ def check(pipeline: Pipeline) -> Iterator[Finding]:
         if archived(use.name):
             message = f"{use.name} is of the kaniko project that was archived in June 2025"
             way = "use the maintained fork: ghcr.io/osscontainertools/kaniko, a -debug tag where a shell is needed"
+            if executor(use.name).has("push-retry") is False:
+                way += f"; {executor(use.name).shown} cannot try a push again either, which newer ones do where they are told to"
             fix = Fix(way, Applicability.MANUAL)
             yield Finding(ID, Severity.MEDIUM, use.line, use.line, message, fix)

@@ -28,9 +28,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imgopt.finding import Finding, Fix
-from imgopt.pipelines.model import CROSS_MOUNTS, Build, Pipeline
+from imgopt.pipelines.model import Build, Pipeline
+from imgopt.pipelines.registries import same_registry
 from imgopt.pipelines.rule import rule
 from imgopt.pipelines.sending import is_on, needed, pushed_by
+from imgopt.pipelines.versions import CROSS_MOUNTS
 from imgopt.pipelines.wording import amount, known
 from imgopt.scales import Applicability, Severity
 
@@ -71,7 +73,4 @@ def _same_registry(build: Build) -> bool:
     cache = build.flags.get("cache-repo", ("",))[-1]
     if not cache:
         return bool(build.names)
-    if cache.startswith("oci:"):
-        return False
-    hosts = {name.partition("/")[0] for name in build.names}
-    return cache.replace("{", "").replace("}", "").partition("/")[0] in hosts
+    return not cache.startswith("oci:") and any(same_registry(cache, name) for name in build.names)

@@ -30,9 +30,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imgopt.finding import Finding, Fix
-from imgopt.pipelines.model import PRESERVES_BASE, Build, Pipeline, Push, archived, maintained
+from imgopt.pipelines.model import Build, Pipeline, Push
 from imgopt.pipelines.rule import rule
 from imgopt.pipelines.sending import above, base_of, needed, pushed_by, waste
+from imgopt.pipelines.severity import severity
+from imgopt.pipelines.versions import PRESERVES_BASE, archived, maintained
 from imgopt.pipelines.wording import amount, instead, known
 from imgopt.scales import Applicability, Severity
 
@@ -46,7 +48,7 @@ def check(pipeline: Pipeline) -> Iterator[Finding]:
             continue
         push = pushed_by(pipeline, build)
         if build.lacks("reproducible"):
-            yield _stamped(build, push)
+            yield _stamped(pipeline, build, push)
         elif not build.on("reproducible"):
             continue
         elif build.image is not None and archived(build.image):
@@ -55,7 +57,7 @@ def check(pipeline: Pipeline) -> Iterator[Finding]:
             yield _base_unsure(build)
 
 
-def _stamped(build: Build, push: Push) -> Finding:
+def _stamped(pipeline: Pipeline, build: Build, push: Push) -> Finding:
     size, lacking = above(push), needed(push)
     message = "kaniko without --reproducible gives every file the time of the build, so every layer changes"
     if known(size.before):
@@ -63,7 +65,7 @@ def _stamped(build: Build, push: Push) -> Finding:
         message += instead(push, lacking.after, size.before, "the flags")
     return Finding(
         ID,
-        Severity.HIGH,
+        severity(pipeline, push, size.before),
         build.line,
         build.end_line,
         message,

@@ -35,7 +35,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imgopt.finding import Finding, Fix
-from imgopt.pipelines.model import CROSS_MOUNTS, Pipeline, Push
+from imgopt.pipelines.model import Pipeline, Push
 from imgopt.pipelines.rule import rule
 from imgopt.pipelines.sending import (
     Repeated,
@@ -47,6 +47,7 @@ from imgopt.pipelines.sending import (
     repeated,
     seconds,
 )
+from imgopt.pipelines.versions import CROSS_MOUNTS
 from imgopt.pipelines.wording import amount, at, known, less, time, unknown
 from imgopt.scales import Applicability, Severity
 
@@ -86,7 +87,9 @@ def _many(push: Push) -> bool:
 
 
 def _found(pipeline: Pipeline, pushes: list[Push]) -> Iterator[Finding]:
-    first, rate = pushes[0], pipeline.slowest
+    first, rate = pushes[0], pipeline.rate(*pushes)
+    if rate is None:  # nor is it known whether they share a link
+        return
     again = repeated(pipeline, pushes)
     advice = _WAYS[pipeline.system]
     if again is not None and again.stored:

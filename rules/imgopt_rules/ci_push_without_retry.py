@@ -5,7 +5,8 @@ A connection that breaks once in an hour breaks a push of an hour. Without `--pu
 built again; with it kaniko tries again, and skips the layers that the registry has by then.
 
 ## Fix safety
-Advice only. A registry that refuses (401, 403) is asked a few times more.
+Advice only. A registry that refuses (401, 403) is asked a few times more. The flag came with kaniko 1.5.1: of an older
+executor nothing is said here, as it would end with "unknown flag".
 
 ## Example
     /kaniko/executor --context . --destination registry.example/app:1
@@ -20,6 +21,7 @@ from collections.abc import Iterator
 from imgopt.finding import Finding, Fix
 from imgopt.pipelines.model import Pipeline
 from imgopt.pipelines.rule import rule
+from imgopt.pipelines.versions import executor
 from imgopt.scales import Applicability, Severity
 
 ID = "push-without-retry"
@@ -29,6 +31,8 @@ ID = "push-without-retry"
 def check(pipeline: Pipeline) -> Iterator[Finding]:
     for build in pipeline.builds:
         if build.tool != "kaniko" or build.on("no-push") or not build.lacks("push-retry") or not build.names:
+            continue
+        if executor(build.image).has("push-retry") is False:
             continue
         message = (
             "kaniko without --push-retry gives up at the first error of the push, and what was built is lost"

@@ -41,14 +41,14 @@ becomes
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from imgopt.finding import Finding, Fix
-from imgopt.pipelines.model import Build, HandedOn, Pipeline, maintained
+from imgopt.pipelines.model import Build, HandedOn, Pipeline
 from imgopt.pipelines.rule import rule
 from imgopt.pipelines.sending import beside
 from imgopt.pipelines.tools import repository
+from imgopt.pipelines.versions import executor, maintained
 from imgopt.scales import Applicability, Severity
 
 ID = "reused-kaniko"
@@ -58,8 +58,6 @@ _OWN = {
     "gitlab": "give each image a job of its own",
     "github": "give each image a job of its own",
 }
-#: From here on the maintained fork's --cleanup removes what stages handed on.
-_CLEANS = (1, 27)
 
 
 @rule(ID)
@@ -212,9 +210,8 @@ def _same(build: Build, other: Build) -> bool:
 
 
 def _cleans(build: Build) -> bool:
-    image = build.image or ""
-    version = re.search(r":v?(\d+)\.(\d+)", image)
-    return maintained(image) and (version is None or (int(version[1]), int(version[2])) >= _CLEANS)
+    """A fork whose version is not known is taken for a current one."""
+    return maintained(build.image or "") and executor(build.image).has("cleanup empties /kaniko") is not False
 
 
 def _name(build: Build) -> str:

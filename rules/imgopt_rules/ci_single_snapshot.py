@@ -22,8 +22,9 @@ from imgopt.finding import Finding, Fix
 from imgopt.pipelines.model import Pipeline
 from imgopt.pipelines.rule import rule
 from imgopt.pipelines.sending import above, needed, pushed_by, waste
+from imgopt.pipelines.severity import severity
 from imgopt.pipelines.wording import amount, instead, known
-from imgopt.scales import Applicability, Severity
+from imgopt.scales import Applicability
 
 ID = "single-snapshot"
 
@@ -41,4 +42,5 @@ def check(pipeline: Pipeline) -> Iterator[Finding]:
             message += instead(push, lacking.after, size.before, "layers that keep their digests")
         fix = Fix("leave out --single-snapshot", Applicability.MANUAL)
         saving = waste(size.before, lacking.before)
-        yield Finding(ID, Severity.HIGH, build.line, build.end_line, message, fix, waste=saving)
+        level = severity(pipeline, push, size.before)
+        yield Finding(ID, level, build.line, build.end_line, message, fix, waste=saving)

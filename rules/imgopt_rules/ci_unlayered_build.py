@@ -21,8 +21,9 @@ from imgopt.finding import Finding, Fix
 from imgopt.pipelines.model import Pipeline
 from imgopt.pipelines.rule import rule
 from imgopt.pipelines.sending import above, needed, pushed_by, unlayered, waste
+from imgopt.pipelines.severity import severity
 from imgopt.pipelines.wording import amount, instead, known
-from imgopt.scales import Applicability, Severity
+from imgopt.scales import Applicability
 
 ID = "unlayered-build"
 
@@ -40,4 +41,5 @@ def check(pipeline: Pipeline) -> Iterator[Finding]:
             message += instead(push, lacking.after, size.before, "layers and a client that asks first")
         fix = Fix("add --layers, or set BUILDAH_LAYERS=true", Applicability.MANUAL)
         saving = waste(size.before, lacking.before)
-        yield Finding(ID, Severity.HIGH, build.line, build.end_line, message, fix, waste=saving)
+        level = severity(pipeline, push, size.before)
+        yield Finding(ID, level, build.line, build.end_line, message, fix, waste=saving)

@@ -158,8 +158,11 @@ def test_rules_are_chosen_ignored_and_fail(repository: Path, capsys: pytest.Capt
     assert found() == {"push-timeout", "kaniko-timestamps", "push-without-retry"}
     assert found("--select", "push-timeout,jdk-runtime") == {"push-timeout"}
     assert found("--ignore", "push-timeout") == {"kaniko-timestamps", "push-without-retry"}
-    assert main(["suggest", "--fail-on", "high", "Jenkinsfile"]) == 1
-    assert main(["suggest", "--fail-on", "high", "--ignore", "kaniko-timestamps", "Jenkinsfile"]) == 0
+    assert main(["suggest", "--fail-on", "medium", "Jenkinsfile"]) == 1
+    assert (
+        main(["suggest", "--fail-on", "medium", "--ignore", "kaniko-timestamps,push-timeout", "Jenkinsfile"])
+        == 0
+    )
 
 
 def test_ignore_file_skips_it(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:

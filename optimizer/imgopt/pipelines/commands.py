@@ -9,14 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from imgopt.pipelines.model import (
-    PRESERVES_BASE,
     Build,
     Place,
     Push,
     Recipe,
     Timeout,
     Tool,
-    keeps_the_base,
 )
 from imgopt.pipelines.tools import (
     Arg,
@@ -28,6 +26,7 @@ from imgopt.pipelines.tools import (
     repository,
     run_image,
 )
+from imgopt.pipelines.versions import PRESERVES_BASE, executor
 
 MAX_COMMANDS = 4_000  # of a pipeline, each run of a loop counted
 _MAX_FOUND = 300  # builds, and pushes
@@ -74,6 +73,7 @@ class Reading:
     pushes: list[Push] = field(default_factory=list)
     named: dict[str, Build] = field(default_factory=dict)  # by image name and by repository
     pulled: set[tuple[str, str]] = field(default_factory=set)  # (job, repository)
+    loaded: set[str] = field(default_factory=set)  # jobs that take images out of tars
     #: By container: kaniko's builds since it was emptied, and where it is emptied under a condition.
     in_container: dict[str, list[Build | Place]] = field(default_factory=dict)
     #: The same in one round of a loop over what is not known, by container and loop.
@@ -211,6 +211,8 @@ class _At:
         elif command == "pull":
             for word in flags(behind).rest:
                 self.reading.pulled.add((self.place.job, repository(image_name(word.known))))
+        elif command == "load":
+            self.reading.loaded.add(self.place.job)
         elif command == "tag" and len(behind) > 1:
             built = self._named(image_name(behind[0].known))
             if built is not None:
@@ -308,7 +310,7 @@ class _At:
     ) -> Build:
         line, end = self.lines
         set_ = (self.variables.get(PRESERVES_BASE) or "").lower() in ("true", "1", "yes", "t")
-        keeps_base = set_ or self.reading.keeps_base or (image is not None and keeps_the_base(image))
+        keeps_base = set_ or self.reading.keeps_base or executor(image).has(PRESERVES_BASE) is True
         there = self.reading.in_container.setdefault(container, []) if container is not None else []
         build = Build(
             tool,
@@ -360,7 +362,9 @@ class _At:
             else Recipe(None, None, why="nothing here says which Dockerfile it is")
         )
         pulled = name is not None and (self.place.job, repository(name)) in self.reading.pulled
-        push = Push(tool, line, end, self.place, build, recipe, asks, fresh, pulled, name)
+        here = build is not None and build.place.job == self.place.job and build.tool != "kaniko"
+        loaded = tool == "docker" and not here and self.place.job in self.reading.loaded
+        push = Push(tool, line, end, self.place, build, recipe, asks, fresh, pulled, name, loaded)
         if not any(_same(push, other) for other in self.reading.pushes[-8:]):
             self.reading.pushes.append(push)
             if len(self.reading.pushes) >= _MAX_FOUND:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice, product
 
@@ -21,6 +22,7 @@ from imgopt.pipelines.model import (
 from imgopt.pipelines.yaml_tree import Node, documents
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(.{0,300}?)\s*\}\}", re.DOTALL)
+_ENVIRONMENT = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 _HOSTED = re.compile(r"(?:ubuntu|windows|macos)-[\w.-]+$")
 _MAX_JOBS = 64
 _MAX_STEPS = 1_000
@@ -121,7 +123,7 @@ class _Job:
             tuple(limit for limit in limits if limit is not None),
             branches,
             "" if at_once else self.name,
-            Agent(image, {}, fresh, fresh, architecture=architecture_of(labels)),
+            Agent(image, {}, fresh, fresh, architecture=architecture_of(labels), hosted=hosted),
             variables,
             directory,
         )
@@ -149,10 +151,16 @@ class _Job:
         if run is not None and run.kind == "scalar":
             return [Step(_substituted(script_of(run), row), spans, place)]
         with_ = step.get("with")
+
+        def given(name: str) -> str:
+            return _known(
+                _filled((with_.text(name) if with_ is not None else None) or "", row), place.variables
+            )
+
         if uses.startswith("docker/build-push-action@") and with_ is not None:
             line = step.get("uses")
             assert line is not None
-            return [Action(_build_push(with_, row), ((line.line, step.end_line), *spans), place)]
+            return [Action(_build_push(given), ((line.line, step.end_line), *spans), place)]
         image = uses.removeprefix("docker://")
         if image != uses and "kaniko" in image and with_ is not None:
             args = _filled(with_.text("args") or "", row)
@@ -203,28 +211,42 @@ def _limit(node: Node, row: Values) -> Timeout | None:
     return Timeout(float(text) * 60, node.line, f"timeout-minutes: {text}", "github")
 
 
-def _build_push(with_: Node, row: Values) -> tuple[str, ...]:
-    """The action's inputs as the command that they stand for. Its default context is the repository at GitHub."""
+def _build_push(given: Callable[[str], str], *, by_default: bool = False) -> tuple[str, ...]:
+    """docker/build-push-action's inputs as the command that they stand for. Its default context is the repository at
+    GitHub. ``by_default``: pushed where nothing is said, as by the first version of the action."""
     words = ["docker", "buildx", "build"]
-
-    def given(name: str) -> str:
-        return _filled(with_.text(name) or "", row)
-
-    for name in ("file", "target"):
-        if given(name):
-            words += [f"--{name}", given(name)]
-    if given("push") == "true" or (given("push") and "$" in given("push")):
+    for name, input_ in (("file", "file"), ("file", "dockerfile"), ("target", "target")):
+        if given(input_):
+            words += [f"--{name}", given(input_)]
+    if _may_be(given("push") or ("true" if by_default else "")):
         words.append("--push")
-    for name in re.split(r"[\n,]", given("tags"))[:20]:
-        if name.strip():
-            words += ["--tag", name.strip()]
-    for name in re.split(r"[\s,]+", given("platforms"))[:20]:
-        if name:
-            words += ["--platform", name]
-    for value in given("build-args").split("\n")[:50]:
-        if value.strip():
-            words += ["--build-arg", value.strip()]
-    return (*words, given("context") or ".")
+    for name in _split(r"[\n,]", given("tags")):
+        repository = given("repository")  # of the first version: tags are tags alone
+        host = f"{given('registry')}/" if repository and given("registry") else ""
+        words += ["--tag", f"{host}{repository}:{name}" if repository else name]
+    for name in _split(r"[\s,]+", given("platforms")):
+        words += ["--platform", name]
+    for input_, flag in (
+        ("build-args", "build-arg"),
+        ("build_args", "build-arg"),
+        ("outputs", "output"),
+        ("attests", "attest"),
+    ):
+        for value in _split(r"\n", given(input_)):
+            words += [f"--{flag}", value]
+    for input_ in ("provenance", "sbom"):
+        if given(input_):
+            words.append(f"--{input_}={given(input_)}")
+    return (*words, given("context") or given("path") or ".")
+
+
+def _split(pattern: str, text: str) -> list[str]:
+    return [each.strip() for each in re.split(pattern, text) if each.strip()][:50]
+
+
+def _may_be(text: str) -> bool:
+    """Whether an input is true, or a condition that may be."""
+    return text.strip().lower() == "true" or "$" in text
 
 
 def _variables(node: Node | None, row: Values) -> Values:
@@ -257,6 +279,13 @@ def _filled(text: str, row: Values) -> str:
         return "${expression}"
 
     return _EXPRESSION.sub(value, text) if "${{" in text else text
+
+
+def _known(text: str, variables: Mapping[str, str | None]) -> str:
+    """An input with the variables of the environment by their values, which no shell puts in."""
+    for _ in range(3):
+        text = _ENVIRONMENT.sub(lambda match: variables.get(match[1]) or match[0], text)
+    return text
 
 
 def _substituted(script: Text, row: Values) -> Text:

@@ -193,12 +193,12 @@ class _File:
         image = _image(self._setting(job, "image"))
         services = self._setting(job, "services")
         names = [_image(each) or "" for each in services.items] if services is not None else []
-        dind = any("dind" in each for each in names)
+        dind = next((each for each in names if "dind" in each), None)
         fresh = "each job gets a container of its own" if image else None
         docker = "the job's Docker Engine (docker:dind) starts empty" if dind else None
         tags = self._setting(job, "tags")
         labels = [each.value for each in tags.items] if tags is not None else []
-        return Agent(image, {}, fresh, docker, architecture=architecture_of(labels))
+        return Agent(image, {}, fresh, docker, architecture=architecture_of(labels), engine=dind)
 
     def _matrix(self, job: Node) -> list[dict[str, str | None]] | None:
         parallel = self._found(job, "parallel")

@@ -64,10 +64,13 @@ class Limited:
 
 
 def limits(pipeline: Pipeline) -> Iterator[Limited]:
+    """Those around pushes whose rate is given or known of the registry."""
     for timeout in dict.fromkeys(limit for push in pipeline.pushes for limit in push.place.timeouts):
         pushes = in_one_build(inside(pipeline, timeout))
         others = in_one_build(neighbours(pipeline, pushes))
-        yield Limited(timeout, tuple(pushes), tuple(others), pipeline.slowest)
+        rate = pipeline.rate(*pushes, *others)
+        if rate is not None:
+            yield Limited(timeout, tuple(pushes), tuple(others), rate)
 
 
 def first_steps(push: Push) -> Steps:

@@ -12,6 +12,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from imgopt.bandwidths import of_registry
+from imgopt.pipelines.registries import PUBLIC, registry_of
+from imgopt.pipelines.versions import (
+    CROSS_MOUNTS,
+    PRESERVES_BASE,
+    SHARES_BASE,
+    Fact,
+    Version,
+    archived,
+    engine,
+    executor,
+)
+
 if TYPE_CHECKING:
     from imgopt.bases.reference import Reference
     from imgopt.weigh.weights import Prediction, Saving
@@ -68,6 +81,16 @@ class Agent:
     docker: str | None = None
     keeps_docker: bool = False  # the host's own Engine is mounted
     architecture: str | None = None  # of the machine, where its label says that it is none of amd64
+    engine: str | None = (
+        None  # the image that the Docker Engine comes from, where it is not one of the containers
+    )
+    hosted: bool = False  # a machine of the CI system's vendor, wherever that stands
+
+    @property
+    def engine_version(self) -> Version | None:
+        """Of the Docker Engine that the step talks to, where the file tells."""
+        images = [each for each in (self.engine, *self.containers.values()) if each and "dind" in each]
+        return next((found for each in images if (found := engine(each)) is not None), None)
 
 
 @dataclass(frozen=True)
@@ -238,6 +261,7 @@ class Push:
     fresh: str | None = None
     pulled: bool = False
     target: str | None = None
+    loaded: bool = False  # the image came out of a tar, with `docker load`
 
 
 @dataclass(frozen=True)
@@ -270,6 +294,11 @@ class Pipeline:
     flags: frozenset[str] = frozenset()  # of the maintained kaniko: those that the file sets somewhere
     #: What is not known of the steps in these lines, as sentences; lines (0, 0): of the whole file.
     lacking: tuple[tuple[tuple[int, int], str], ...] = ()
+    given: bool = True  # the rates are what somebody said, not the default ones
+    unfollowed: tuple[
+        tuple[str, int], ...
+    ] = ()  # what may build or push and is not looked into, with its line
+    named: tuple[str, ...] = ()  # container images that stand anywhere in the file, of Docker and of BuildKit
 
     @property
     def judged(self) -> bool:
@@ -279,6 +308,23 @@ class Pipeline:
     @property
     def slowest(self) -> int:
         return min(self.bandwidths)
+
+    def rate(self, *pushes: Push) -> int | None:
+        """The slowest rate that these pushes go at, in bytes a second; None where it is neither given nor known of the
+        registry: a public one, or a machine that stands elsewhere."""
+        rates = [self._rate(push) for push in pushes]
+        known = [each for each in rates if each is not None]
+        return min(known) if len(known) == len(rates) and known else None
+
+    def _rate(self, push: Push) -> int | None:
+        if self.given:
+            return self.slowest
+        host = registry_of(push.target) if push.target else ""
+        profile = of_registry(host)
+        if profile is not None:
+            return min(profile.rates)
+        elsewhere = PUBLIC.search(host) is not None or push.place.agent.hosted
+        return None if elsewhere else self.slowest
 
     def active(self, rule: str, line: int) -> bool:
         """Whether a rule may speak about this line: no comment above it, or above its step, forbids it."""
@@ -292,47 +338,16 @@ class Pipeline:
         return frozenset(span for step in self.steps for span in step.spans)
 
 
-_ARCHIVED = re.compile(r"(?:^|/)kaniko-project/executor(?=[:@]|$)")
-_FORK = re.compile(r"(?:^|/)(?:osscontainertools/kaniko|martizih/kaniko)(?=[:@]|$)")
-
-
-def archived(image: str) -> bool:
-    """Whether this is the image of the kaniko project that was archived, or a mirror of it."""
-    return _ARCHIVED.search(image) is not None
-
-
-#: With it the maintained fork's ``--reproducible`` leaves the layers of the base as they are.
-PRESERVES_BASE = "FF_KANIKO_REPRODUCIBLE_PRESERVE_BASE_LAYERS"
-#: With it the fork has layers mounted that it copied on its way: those of a base that it stored (`SHARES_BASE`), and those
-#: that it pushed to, or took from, a cache in the same registry. Only repositories that this build read or wrote: never those
-#: of other images. From its documentation; the fork is not built here.
-CROSS_MOUNTS = "FF_KANIKO_CROSS_REPO_MOUNT"
-SHARES_BASE = "FF_KANIKO_SHARED_BASE_CACHE"
-_VERSION = re.compile(r":v?(\d+)\.(\d+)")
 _ON, _OFF = ("true", "1", "yes", "t"), ("false", "0", "no", "f")
 
 
-def keeps_the_base(image: str) -> bool:
-    """Whether this version of the fork does so without being told."""
-    version = _VERSION.search(image)
-    return maintained(image) and version is not None and (int(version[1]), int(version[2])) >= (1, 29)
-
-
-def has_on(build: Build, flag: str) -> bool | None:
-    """Whether a flag of the fork that is on from 1.29 is on where a build runs; None where the file does not tell."""
+def has_on(build: Build, flag: Fact) -> bool | None:
+    """Whether a flag of the fork that is on from some version on is on where a build runs; None where the file does not
+    tell."""
     value = str(build.environment.get(flag) or "").lower()
     if value in (*_ON, *_OFF):
         return value in _ON
-    if flag in build.environment:
-        return None
-    if build.image is None or archived(build.image):
-        return None if build.image is None else False
-    return keeps_the_base(build.image) if maintained(build.image) and _VERSION.search(build.image) else None
-
-
-def maintained(image: str) -> bool:
-    """Whether this is an image of the maintained fork."""
-    return _FORK.search(image) is not None
+    return None if flag in build.environment else executor(build.image).has(flag)
 
 
 _SILENCE = re.compile(r"\s*(?:#|//)\s*imgopt:\s*ignore=([\w,\- ]+?)\s*(?::.*)?")
@@ -349,6 +364,20 @@ def flags_set(text: str) -> frozenset[str]:
         return frozenset()
     plain = "\n".join(line for line in text.split("\n") if not _COMMENT.match(line))
     return frozenset(flag for flag in named if re.search(_SETS.format(flag), plain, re.IGNORECASE))
+
+
+_NAMED = re.compile(r"(?<![\w./-])(?:[\w.-]+(?::\d+)?/){0,4}(?:docker|moby/buildkit):[\w.-]{1,60}")
+
+
+def images_named(text: str) -> tuple[str, ...]:
+    """Docker's and BuildKit's images that a file names anywhere but in comments."""
+    found = (
+        match[0]
+        for line in text.split("\n")
+        if not _COMMENT.match(line)
+        for match in _NAMED.finditer(line[:2_000])
+    )
+    return tuple(dict.fromkeys(found))
 
 
 def silences(text: str) -> tuple[tuple[Silence, ...], str | None]:

@@ -9,12 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgopt.bandwidths import DEFAULT_PROFILE, of_registry
 from imgopt.errors import ImgoptError, InputError
 from imgopt.finding import Finding, Waste, say
-from imgopt.options import Options
-from imgopt.pipelines.model import PRESERVES_BASE, SYSTEM_NAMES, Pipeline, System, flags_set, silences
+from imgopt.options import DEFAULT_BANDWIDTH_SOURCE, Options
+from imgopt.pipelines.model import SYSTEM_NAMES, Pipeline, Push, System, flags_set, images_named, silences
 from imgopt.pipelines.recipes import Recipes, repository_of
+from imgopt.pipelines.registries import registry_of
 from imgopt.pipelines.scripts import find
+from imgopt.pipelines.versions import PRESERVES_BASE
 from imgopt.pipelines.wording import reasons
 from imgopt.rule import Rule
 from imgopt.suggest.result import FileReport, PipelinePush, PipelineSummary, RewriteResult
@@ -60,7 +63,10 @@ def report_pipeline(
     recipes = Recipes(
         options.root or repository_of(path), weighing, read_dockerfile, weigh, commands.built_for
     )
-    pipeline = read_pipeline(path, data, system, recipes, options.bandwidths)
+    given = (
+        options.bandwidth_source != DEFAULT_BANDWIDTH_SOURCE or options.bandwidths != DEFAULT_PROFILE.rates
+    )
+    pipeline = read_pipeline(path, data, system, recipes, options.bandwidths, given=given)
     if not pipeline.judged and not named:
         return None
     found = [] if pipeline.ignored is not None else judged(pipeline, rules, options)
@@ -86,9 +92,15 @@ def report_pipeline(
 
 
 def read_pipeline(
-    path: Path, data: bytes, system: System, recipes: Recipes, bandwidths: tuple[int, ...]
+    path: Path,
+    data: bytes,
+    system: System,
+    recipes: Recipes,
+    bandwidths: tuple[int, ...],
+    *,
+    given: bool = True,
 ) -> Pipeline:
-    """Reads a CI file and what it builds. InputError when it is too large or no YAML."""
+    """Reads a CI file and what it builds. ``given``: somebody said the rates. InputError when it is too large or no YAML."""
     from imgopt.pipelines import github, gitlab, jenkins
 
     if len(data) > MAX_BYTES:
@@ -112,13 +124,15 @@ def read_pipeline(
         tuple(images),
         builds,
         pushes,
-        bandwidths,
+        bandwidths if given else _rates(pushes) or bandwidths,
         spoken,
         ignored,
         cut or more,
         emptied,
         flags,
         lacking,
+        given,
+        named=images_named(text),
     )
 
 
@@ -165,6 +179,13 @@ def _saving(finding: Finding) -> Saving | None:
     return None if waste is None else Saving(waste.first_push_bytes, waste.next_push_bytes, waste.basis)
 
 
+def _rates(pushes: Sequence[Push]) -> tuple[int, ...] | None:
+    """Of the registry that all of them go to, where its rate is known."""
+    profiles = {of_registry(registry_of(push.target)) if push.target else None for push in pushes}
+    found = next(iter(profiles), None)
+    return found.rates if found is not None and len(profiles) == 1 else None
+
+
 def _warnings(pipeline: Pipeline) -> list[str]:
     return [*([_CUT] if pipeline.cut else []), *lacking(pipeline)]
 
@@ -178,6 +199,31 @@ def lacking(pipeline: Pipeline) -> list[str]:
         if not end or any(start <= push.line <= end for push in pushes)
     }
     return list(found)
+
+
+def _unfollowed(pipeline: Pipeline) -> tuple[tuple[str, int], ...]:
+    """What may build or push and is not looked into, by name."""
+    lines: dict[str, list[int]] = {}
+    for name, line in pipeline.unfollowed:
+        lines.setdefault(name, []).append(line)
+    return tuple(
+        (f"{name}, which is not followed (line {found[0]})", len(found)) for name, found in lines.items()
+    )
+
+
+def _without_a_rate(pipeline: Pipeline) -> tuple[tuple[str, int], ...]:
+    """Where limits stand around pushes whose rate nobody gave."""
+    limited = [push for push in pipeline.pushes if push.place.timeouts and pipeline.rate(push) is None]
+    if not limited:
+        return ()
+    hosts = dict.fromkeys(registry_of(push.target) if push.target else "a registry" for push in limited)
+    where = " and ".join(hosts)
+    return (
+        (
+            f"how fast a push to {where} is, which its time limit depends on: give it with --bandwidth RATE",
+            len(limited),
+        ),
+    )
 
 
 def _summary(pipeline: Pipeline, found: Sequence[Finding], text: str) -> PipelineSummary:
@@ -211,7 +257,12 @@ def _unjudged(pipeline: Pipeline) -> tuple[tuple[str, int], ...]:
     recipes += [
         build.recipe for build in pipeline.builds if not any(p.build is build for p in pipeline.pushes)
     ]
-    return (*reasons(recipes), *(((_CUT, 1),) if pipeline.cut else ()))
+    return (
+        *reasons(recipes),
+        *_without_a_rate(pipeline),
+        *_unfollowed(pipeline),
+        *(((_CUT, 1),) if pipeline.cut else ()),
+    )
 
 
 def _good(pipeline: Pipeline) -> str | None:

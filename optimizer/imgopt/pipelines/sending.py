@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from imgopt.finding import Waste
 from imgopt.pipelines.model import (
-    CROSS_MOUNTS,
-    SHARES_BASE,
     Build,
     Pipeline,
     Place,
@@ -17,7 +15,9 @@ from imgopt.pipelines.model import (
     Timeout,
     has_on,
 )
+from imgopt.pipelines.registries import registry_of
 from imgopt.pipelines.tools import repository
+from imgopt.pipelines.versions import CONTAINERD_STORE, CROSS_MOUNTS, SHARES_BASE, Fact
 from imgopt.scales import Sum, total
 from imgopt.weigh.push import above_base, push_seconds
 
@@ -80,7 +80,14 @@ def sends_all(push: Push) -> bool:
             return True
         if unlayered(build):
             return True
-    return not push.asks and push.fresh is not None and not push.pulled
+    return not asks_first(push) and push.fresh is not None and not push.pulled
+
+
+def asks_first(push: Push) -> bool:
+    """Whether the client asks the registry for each layer: BuildKit and the like, and an Engine that surely has the
+    containerd image store (from its documentation)."""
+    version = push.place.agent.engine_version if push.tool == "docker" else None
+    return push.asks or (version is not None and version >= CONTAINERD_STORE)
 
 
 def unlayered(build: Build) -> bool:
@@ -186,13 +193,6 @@ def repeated(pipeline: Pipeline, pushes: Sequence[Push]) -> Repeated | None:
     return Repeated(sum(map(len, several)), len(several), more, unless, stored)
 
 
-def registry_of(name: str) -> str:
-    """Of an image's name, as written: a variable where it begins with one."""
-    head, slash, _ = name.partition("/")
-    named = slash and ("." in head or ":" in head or head == "localhost")
-    return head if named or "$" in head else "docker.io"
-
-
 def _sends_base_of_its_registry(pipeline: Pipeline, push: Push) -> bool:
     """Clients have the registry mount a base that they took from it. kaniko does not where it stored it on its way."""
     build = push.build
@@ -201,6 +201,6 @@ def _sends_base_of_its_registry(pipeline: Pipeline, push: Push) -> bool:
     return is_on(pipeline, build, SHARES_BASE) is True and is_on(pipeline, build, CROSS_MOUNTS) is False
 
 
-def is_on(pipeline: Pipeline, build: Build, flag: str) -> bool | None:
+def is_on(pipeline: Pipeline, build: Build, flag: Fact) -> bool | None:
     """Whether a flag of the maintained kaniko is on for a build; None where the file does not tell."""
     return True if flag in pipeline.flags else has_on(build, flag)

@@ -231,8 +231,8 @@ def push_clients(before: ImageWeight, after: ImageWeight) -> tuple[PushClient, .
             "docker push, fresh agent",
             *sums,
             "an Engine without the containerd image store does not know the compressed digests and sends every layer above "
-            "the base. `imgopt push` and `docker buildx build --push` send only what is new; so does docker after a `docker "
-            f"pull` of the last release, which costs a download of {own} ({whole} where the base is not there either)",
+            "the base. `imgopt push` and `docker buildx build --push --provenance=false --sbom=false` send only what is new; so does "
+            f"docker after a `docker pull` of the last release, which costs a download of {own} ({whole} where the base is not there either)",
         ),
         PushClient(
             "buildah push, fresh agent",

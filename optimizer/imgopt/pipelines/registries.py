@@ -1,0 +1,34 @@
+"""The registries that images are pushed to: their hosts, as the names of images tell them."""
+
+from __future__ import annotations
+
+import re
+
+from imgopt.pipelines.tools import image_name, repository
+
+DOCKER_HUB = "docker.io"
+#: Registries of public clouds: how fast a push to them is depends on where it comes from, and is nowhere said.
+PUBLIC = re.compile(
+    r"^(?:docker\.io|index\.docker\.io|registry-1\.docker\.io|ghcr\.io|quay\.io|registry\.gitlab\.com|public\.ecr\.aws"
+    r"|(?:[\w-]+\.)?gcr\.io|[\w.-]+\.pkg\.dev|[\w.-]+\.amazonaws\.com(?:\.cn)?|[\w.-]+\.azurecr\.(?:io|cn)"
+    r"|registry\.digitalocean\.com|[\w.-]+\.icr\.io|[\w.-]+\.ocir\.io|[\w.-]+\.aliyuncs\.com|docker\.pkg\.github\.com)(?::\d+)?$",
+    re.IGNORECASE,
+)
+#: Predefined variables of GitLab: the one lies at the other.
+_INSIDE = {"$CI_REGISTRY_IMAGE": "$CI_REGISTRY"}
+
+
+def registry_of(name: str) -> str:
+    """Of an image's name, as written: a variable where it begins with one, which may be more than the host."""
+    name = image_name(name)
+    head, slash, _ = (name if "/" in name else repository(name)).partition("/")
+    named = slash and ("." in head or ":" in head or head == "localhost")
+    return head if named or "$" in head else DOCKER_HUB
+
+
+def same_registry(one: str, other: str) -> bool:
+    """Whether two images lie at one host, as far as their names tell."""
+    hosts = [registry_of(each) for each in (one, other)]
+    hosts = [_INSIDE.get(host, host) for host in hosts]
+    aliases = {"index.docker.io": DOCKER_HUB, "registry-1.docker.io": DOCKER_HUB}
+    return aliases.get(hosts[0], hosts[0]) == aliases.get(hosts[1], hosts[1])
