@@ -353,16 +353,23 @@ class Picture:
     @cached_property
     def calls(self) -> tuple[JavaCall, ...]:
         """Every `java` call of the start command and of the scripts it may run."""
-        found: list[JavaCall] = []
+        return tuple(call for _, call in self.calls_by_source)
+
+    @cached_property
+    def calls_by_source(self) -> tuple[tuple[Instruction | File, JavaCall], ...]:
+        """The same with where each stands: the start command, or a script."""
+        found: list[tuple[Instruction | File, JavaCall]] = []
         for instruction, text in self.start_texts:
-            if instruction.json is not None:
-                found += calls_in_argv(self.start_arguments(instruction), self.environment)
-            else:
-                found += calls_in_script(text, self.environment)
+            calls = (
+                calls_in_argv(self.start_arguments(instruction), self.environment)
+                if instruction.json is not None
+                else calls_in_script(text, self.environment)
+            )
+            found += [(instruction, call) for call in calls]
         for file, text in self.start_scripts:
             if reader_of(text) in (None, *shell.SHELLS):
-                found += calls_in_script(text, self.environment, file.path)
-        return tuple(map(self._located, found))
+                found += [(file, call) for call in calls_in_script(text, self.environment, file.path)]
+        return tuple((source, self._located(call)) for source, call in found)
 
     def _located(self, call: JavaCall) -> JavaCall:
         """A call with the path of its jar: from where the script went before, and which file a pattern means."""
@@ -386,7 +393,7 @@ class Picture:
         else:
             found = [path for path in content.matching(pattern.replace("[!", "[^")) if path in content.files]
         if len(found) != 1 or any(
-            _may_bring_jars(self.script_of(run)) for run in self.final.instructions() if run.keyword == "RUN"
+            may_bring_jars(self.script_of(run)) for run in self.final.instructions() if run.keyword == "RUN"
         ):
             return None
         incomplete = any(
@@ -711,7 +718,8 @@ _NO_JARS = frozenset(
 )
 
 
-def _may_bring_jars(read: ShellText) -> bool:
+def may_bring_jars(read: ShellText) -> bool:
+    """Whether a RUN has commands that could put a jar, or classes, anywhere."""
     return read.script.broken or any(
         not command.words or command.program not in _NO_JARS for command in shell.all_commands(read.text)
     )
