@@ -1,17 +1,22 @@
-"""The file layers its jar in a way that this Spring Boot version does not understand.
+"""What the file unpacks, what it copies of it and what it starts do not agree, or not with this Spring Boot version.
 
 ## Why it costs
-Nothing is saved by a build that fails, or by an image that does not start: `-Djarmode=layertools` is gone since
-Spring Boot 4.1, `-Djarmode=tools` exists since 3.3, the launcher's class moved to another package in 3.2, and a
-`COPY --from` of a stage that is not in the file looks for an image of that name in a registry.
+Nothing is saved by a build that fails, or by an image that does not start. `-Djarmode=layertools` is gone since Spring
+Boot 4.1 and `-Djarmode=tools` exists since 3.3; the launcher's class moved to another package in 3.2; `tools` unpacks
+without a launcher unless it is asked for one, into a directory named after the jar, and into none that holds something;
+an option that the mode does not know (`--destination=out`, too) makes it write nothing and end with 0. A `COPY --from` of
+a stage that is not in the file looks for an image of that name in a registry.
 
 ## What it does
-Puts the jarmode and the launcher's name right for the version at hand.
+Follows the stages: what is unpacked and to where, with the jar at hand or, where there is none, with one as Spring Boot's
+plugins make it; what the COPY lines take of it; what the start command needs, in all its forms, in variables,
+here-documents and scripts at hand. Where they do not agree it changes the one that mends all, and what the other rules say
+is said of the mended file. Where it has no mend, the other rules wait for it.
 
 ## Fix safety
-Safe when the jar itself was read, or the build files name the version: `layertools extract` and
-`tools extract --layers --launcher --force --destination .` write the same files. A missing stage is only
-reported: what it should hold is the author's to say.
+Safe when the jar itself was read, or the build files name the version, and the mended file has no such fault any more;
+unsafe when nothing names the version. A script of the build context is not changed: what to write there is told. Of a
+stage that is not in the file nothing is made up where several things could be meant.
 
 ## Example
     RUN java -Djarmode=layertools -jar app.jar extract
@@ -24,26 +29,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from imgopt.dockerfile import Edit
-from imgopt.finding import Declined, Finding, Fix
+from imgopt.finding import Declined, Finding, Fix, because
 from imgopt.picture import Picture
-from imgopt.plans.layers.jarmode import LayeredJar, extractions, layered_jar
+from imgopt.plans.layers.unpacking import broken
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
 
 ID = "broken-layering"
-_LAUNCHER = re.compile(
-    r"org\.springframework\.boot\.loader\.(?:launch\.)?(?:JarLauncher|WarLauncher|PropertiesLauncher)"
-)
 
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
     yield from _missing_stages(picture)
-    jar = layered_jar(picture)
-    if jar is not None:
-        yield from _wrong_mode(picture, jar)
-        yield from _wrong_launcher(picture, jar)
+    yield from _faults(picture)
 
 
 def _missing_stages(picture: Picture) -> Iterator[Finding]:
@@ -79,39 +77,29 @@ def _missing_stages(picture: Picture) -> Iterator[Finding]:
         names |= {stage.name.lower()}
 
 
-def _wrong_mode(picture: Picture, jar: LayeredJar) -> Iterator[Finding]:
-    for call, _ in extractions(picture):
-        right = jar.jarmodes
-        if call.mode in right or not right:
-            continue
-        level = Applicability.SAFE if call.edits_to(right[0]) else Applicability.MANUAL
+def _faults(picture: Picture) -> Iterator[Finding]:
+    for each in broken(picture):
+        fault, mend = each.fault, each.mend
+        level = Applicability.MANUAL
+        if mend is not None:
+            level = Applicability.SAFE if each.source is not None else Applicability.UNSAFE
+        risk = None
+        if level is Applicability.UNSAFE:
+            risk = because(
+                "not-known",
+                "the jar is not at hand and nothing names the version of Spring Boot; its default layers are assumed",
+            )
         yield Finding(
             rule=ID,
             severity=Severity.HIGH,
-            line=call.instruction.line,
-            end_line=call.instruction.end_line,
-            message=f"jarmode {call.mode} does not exist in Spring Boot {jar.spring_boot}; it is called {right[0]} there",
-            fix=Fix(f"use jarmode {right[0]}", level, call.edits_to(right[0])),
+            line=fault.instruction.line,
+            end_line=each.last.end_line,
+            message=fault.message,
+            fix=Fix(
+                mend.what if mend else fault.advice,
+                level,
+                mend.edits if mend else (),
+                risk,
+                each.leaves_out,
+            ),
         )
-
-
-def _wrong_launcher(picture: Picture, jar: LayeredJar) -> Iterator[Finding]:
-    if jar.launcher is None:
-        return
-    for instruction in picture.start_commands:
-        for match in _LAUNCHER.finditer(instruction.text):
-            simple = match.group().rsplit(".", 1)[-1]
-            if match.group() == jar.launcher or simple != jar.launcher.rsplit(".", 1)[-1]:
-                continue
-            yield Finding(
-                rule=ID,
-                severity=Severity.HIGH,
-                line=instruction.line,
-                end_line=instruction.end_line,
-                message=f"{match.group()} is not in Spring Boot {jar.spring_boot}; its launcher is {jar.launcher}",
-                fix=Fix(
-                    f"start {jar.launcher}",
-                    Applicability.SAFE,
-                    (Edit(instruction.source_span(match.start(), match.end()), jar.launcher),),
-                ),
-            )

@@ -13,7 +13,7 @@ from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from imgopt import shell
 from imgopt.dockerfile import Dockerfile, Instruction, expand, expand_body
@@ -25,6 +25,7 @@ from imgopt.picture.settings import Setting
 if TYPE_CHECKING:
     from imgopt.build_context.tree import Context
     from imgopt.java.archive import Entry
+    from imgopt.java.jarmode import Extract
     from imgopt.java.model import Jar
 
 #: Commands that change nothing in the file system worth a byte.
@@ -99,6 +100,9 @@ class File:
     releases: bool = True  # the content changes with each release
     steady: bool = False
     text: str | None = None
+    made_of: tuple[Jar, str] | None = (
+        None  # the archive whose classes it holds, and where it looks for the libraries
+    )
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,28 @@ class Layer:
     reowned: tuple[File, ...] = ()
     removed: tuple[File, ...] = ()
     unseen: frozenset[str] = frozenset()
+
+
+Outcome = Literal["written", "error", "unsupported", "blocked", "not-empty", "started", "unknown"]
+
+
+@dataclass(frozen=True)
+class Unpacking:
+    """One ``java -Djarmode=MODE -jar ARCHIVE …`` of a RUN, and what comes of it.
+
+    ``jar`` is the archive where it is known, ``asked`` what it is asked for where that is an ``extract``; ``directory``
+    gets the files. ``error``: an option that the mode does not know; ``unsupported``: a mode that this Spring Boot has
+    not; ``blocked``: this archive cannot be unpacked so; ``not-empty``: there is something in the directory, and no
+    ``--force``; ``started``: the mode stands behind the archive, where it is an argument of the application.
+    """
+
+    instruction: Instruction
+    mode: str
+    archive: str
+    jar: Jar | None
+    asked: Extract | None
+    directory: str | None
+    outcome: Outcome
 
 
 @dataclass
@@ -144,6 +170,7 @@ class StageContent:
     workdir: str = "/"
     dark: bool = False  # commands that may have made anything ran here, or too many to follow
     unseen: frozenset[str] = frozenset()  # of its layers
+    unpackings: list[Unpacking] = field(default_factory=list)
     work: _Work = field(default_factory=_Work, repr=False, compare=False)
 
     def copy(self) -> StageContent:
@@ -156,6 +183,7 @@ class StageContent:
             self.workdir,
             self.dark,
             self.unseen,
+            list(self.unpackings),
             self.work,
         )
 
@@ -211,9 +239,10 @@ def stage_contents(
     scopes: Sequence[Mapping[str, str | None]],
     in_force: Sequence[Setting],
     read_jar: ReadJar,
+    supposed: Jar | None = None,
 ) -> tuple[StageContent, ...]:
     """The content of every stage, in order. ``scopes`` as from `imgopt.dockerfile.scopes`, ``in_force`` as
-    from `settings`."""
+    from `settings`. ``supposed`` is unpacked where a jar is that cannot be read: then files are names without bytes."""
     contents: list[StageContent] = []
     names: dict[str, int] = {}
     work = _Work()
@@ -221,7 +250,9 @@ def stage_contents(
         base = expand(stage.image.text, scopes[stage.from_.number], document.escape).value
         parent = names.get((base or "").lower())
         content = contents[parent].copy() if parent is not None else StageContent(work=work)
-        walker = _Walker(document, context, contents, names, content, read_jar, stage.index, in_force)
+        walker = _Walker(
+            document, context, contents, names, content, read_jar, stage.index, in_force, supposed
+        )
         for instruction in stage.instructions:
             walker.visit(instruction, scopes[instruction.number])
         contents.append(content)
@@ -241,6 +272,7 @@ class _Walker:
     read_jar: ReadJar
     stage: int
     in_force: Sequence[Setting]
+    supposed: Jar | None = None
 
     def visit(self, instruction: Instruction, scope: Mapping[str, str | None]) -> None:
         if instruction.keyword == "WORKDIR":
@@ -403,7 +435,7 @@ class _Walker:
     def _run(self, instruction: Instruction, scope: Mapping[str, str | None]) -> None:
         script = script_of(instruction, self.in_force[instruction.number].shell).script
         variables = ChainMap({}, cast("dict[str, str | None]", scope))
-        run = _Run(self.content, variables, self.read_jar, script.text)
+        run = _Run(self.content, variables, self.read_jar, script.text, instruction, self.supposed)
         run.script(script)
         if run.dark or self.content.work.left < 0:
             run.unseen.add(instruction.text)
@@ -466,6 +498,8 @@ class _Run:
     scope: ChainMap[str, str | None]
     read_jar: ReadJar
     text: str
+    instruction: Instruction
+    supposed: Jar | None = None
     written: dict[str, File] = field(default_factory=dict)
     dark: bool = False
     unseen: set[str] = field(default_factory=set)
@@ -629,46 +663,95 @@ class _Run:
 
     def _jar_at(self, path: str) -> Jar | None:
         found = self._glob(path)
-        return self.read_jar(found[0].origin) if len(found) == 1 and found[0].origin is not None else None
+        if len(found) == 1 and found[0].origin is not None:
+            return self.read_jar(found[0].origin) or self.supposed
+        return self.supposed
 
     def _jarmode(self, arguments: Sequence[str]) -> None:
-        from imgopt.java.spring_boot import layered
+        from imgopt.java.jarmode import modes_of, read_extract
+        from imgopt.java.spring_boot import extraction
 
+        at = arguments.index("-jar") if "-jar" in arguments else len(arguments)
         mode = next((word.partition("=")[2] for word in arguments if word.startswith("-Djarmode=")), "")
-        after = list(arguments[arguments.index("-jar") + 1 :]) if "-jar" in arguments else []
+        after = list(arguments[at + 1 :])
         jar = self._jar_at(after[0]) if after else None
         if jar is None and after and self.content.unseen and "extract" in after:
             self.unseen |= self.content.unseen  # of this archive, or of something else that is not there
+            self._note(mode, after, None, None, None, "unknown")
             return
         if jar is None or "extract" not in after:
             self.dark = True
+            self._note(mode, after, jar, None, None, "unknown")
             return
-        options = after[after.index("extract") + 1 :]
-        destination = _option(options, "--destination")
-        layers = mode == "layertools" or any(
-            word == "--layers" or word.startswith("--layers=") for word in options
+        found = self._glob(after[0])
+        name = posixpath.basename(found[0].path if len(found) == 1 else after[0])
+        asked = read_extract(mode, after[1:])
+        root = join(self._here, asked.directory(name)) if asked is not None else None
+        outcome: Outcome = "written"
+        if not any(word.startswith("-Djarmode=") for word in arguments[:at]):
+            outcome = "started"
+        elif jar.spring_boot and mode.lower() not in modes_of(jar):
+            outcome = "unsupported"
+        elif asked is None:
+            outcome = "unknown"
+        elif asked.fault is not None:
+            outcome = "error"
+        elif asked.layers is not None and jar.path and extraction(jar).blocked is not None:
+            outcome = "blocked"
+        elif root is None or re.search(r"[*?\[]", root):
+            outcome = "unknown"  # a name that only the build knows
+        elif root == "/" and extraction(jar).not_to_root:
+            outcome = "blocked"
+        elif not asked.force and self._is_filled(root):
+            outcome = "not-empty"
+        self._note(mode, after, jar, asked, root, outcome)
+        self.dark = self.dark or outcome == "unknown"
+        if outcome == "written" and asked is not None and root is not None:
+            self._extracted(jar, asked, root, name)
+
+    def _note(
+        self,
+        mode: str,
+        after: Sequence[str],
+        jar: Jar | None,
+        asked: Extract | None,
+        root: str | None,
+        outcome: Outcome,
+    ) -> None:
+        archive = join(self._here, after[0]) if after else ""
+        self.content.unpackings.append(Unpacking(self.instruction, mode, archive, jar, asked, root, outcome))
+
+    def _is_filled(self, directory: str) -> bool:
+        prefix = directory.rstrip("/") + "/"
+        return any(
+            name.startswith(prefix)
+            for name in (*self.content.files, *self.content.directories)
+            if name != "/"
         )
-        launcher = mode == "layertools" or "--launcher" in options
-        if destination is None:
-            destination = "." if mode == "layertools" else posixpath.splitext(posixpath.basename(after[0]))[0]
-        root = join(self._here, destination)
+
+    def _extracted(self, jar: Jar, extract: Extract, root: str, name: str) -> None:
+        from imgopt.java.spring_boot import layered
+
         for layer, entries in layered(jar):
-            where = join(root, layer) if layers else root
+            if extract.layers is not None and not extract.takes(layer):
+                continue
+            where = join(root, layer) if extract.layers is not None else root
             self.content.add_directory(where)
-            if launcher:
+            if extract.launcher:
                 for entry in entries:
                     self._put_entry(jar, join(where, entry.name), entry)
                 continue
-            classes = 0
+            classes, own = 0, False
             for entry in entries:
-                if any(entry.name.startswith(prefix) for prefix in jar.lib_prefixes):
-                    library = _option(options, "--libraries") or "lib"
-                    self._put_entry(jar, join(where, library + "/" + posixpath.basename(entry.name)), entry)
+                if entry.name.startswith(tuple(jar.lib_prefixes)):
+                    library = join(where, f"{extract.libraries}/{posixpath.basename(entry.name)}")
+                    self._put_entry(jar, library, entry)
                 else:
                     classes += entry.compressed_bytes
-            if classes and layer != "spring-boot-loader":
-                name = _option(options, "--application-filename") or posixpath.basename(after[0])
-                self._write(File(join(where, name), classes))
+                    own = own or entry.name.startswith(jar.classes_prefix or "META-INF/")
+            if own and layer != "spring-boot-loader":
+                application = join(where, extract.application or name)
+                self._write(File(application, classes, made_of=(jar, extract.libraries)))
 
     def _put_entry(self, jar: Jar, path: str, entry: Entry) -> None:
         self._write(File(path, entry.bytes, entry=(jar, entry), releases=_releases(jar, entry)))

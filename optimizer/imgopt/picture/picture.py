@@ -391,12 +391,20 @@ class Picture:
     @cached_property
     def calls(self) -> tuple[JavaCall, ...]:
         """Every `java` call of the start commands and of the scripts they may run."""
-        found = [call for process in self.running.starts for call in self.calls_of(process)]
+        return tuple(dict.fromkeys(call for _, call in self.calls_by_source))
+
+    @cached_property
+    def calls_by_source(self) -> tuple[tuple[Instruction | str | File, JavaCall], ...]:
+        """The same with where each stands: a start command's place, or a script."""
+        found: list[tuple[Instruction | str | File, JavaCall]] = []
+        for process in self.running.starts:
+            found += [(process.where, call) for call in self.calls_of(process)]
         for environment in [process.environment for process in self.running.starts] or [self.environment]:
             for file, text in self.start_scripts:
                 if reader_of(text) in (None, *shell.SHELLS):
-                    found += map(self._located, calls_in_script(text, environment, file.path))
-        return tuple(dict.fromkeys(found))
+                    calls = map(self._located, calls_in_script(text, environment, file.path))
+                    found += [(file, call) for call in calls]
+        return tuple(found)
 
     def calls_of(self, process: Process) -> tuple[JavaCall, ...]:
         """The `java` calls of one command, without those of scripts that it runs."""
@@ -428,7 +436,7 @@ class Picture:
         else:
             found = [path for path in content.matching(pattern.replace("[!", "[^")) if path in content.files]
         if len(found) != 1 or any(
-            _may_bring_jars(self.script_of(run)) for run in self.final.instructions() if run.keyword == "RUN"
+            may_bring_jars(self.script_of(run)) for run in self.final.instructions() if run.keyword == "RUN"
         ):
             return None
         incomplete = any(
@@ -751,7 +759,8 @@ _NO_JARS = frozenset(
 )
 
 
-def _may_bring_jars(read: ShellText) -> bool:
+def may_bring_jars(read: ShellText) -> bool:
+    """Whether a RUN has commands that could put a jar, or classes, anywhere."""
     return read.script.broken or any(
         not command.words or command.program not in _NO_JARS for command in shell.all_commands(read.text)
     )

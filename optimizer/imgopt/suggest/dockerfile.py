@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgopt.dockerfile import Dockerfile, apply_edits, expand, parse, scopes
+from imgopt.dockerfile import Dockerfile, Instruction, apply_edits, expand, parse, scopes
 from imgopt.dockerfile.faults import Fault, check_stages, first_fault, unseen_by_from
 from imgopt.errors import DockerfileError
 from imgopt.files.opening import read_file
@@ -53,6 +53,8 @@ MAX_DOCKERFILE_BYTES = 4 * 1024 * 1024
 MOST_ROUNDS = 6
 #: The rule whose fix makes a final stage that the other rules did not see before.
 BUILD_TOOLS = "build-tools"
+#: The rule whose finding says that there is no image, or none that starts: what the others say waits for its fix.
+BROKEN = "broken-layering"
 
 
 def read_dockerfile(path: Path) -> bytes:
@@ -82,9 +84,15 @@ def report_file(
     final = picture.final
     said = analyze(picture, rules)
     level = Applicability.UNSAFE if options.unsafe else Applicability.SAFE
-    result, opened = _settled(picture, said, rules, level, weigher)
-    prediction, savings = _weights(picture, said, result.text if result.changed else None, weigher)
-    found = _as_it_stands(picture, findings(said))
+    result, opened, base = _settled(picture, said, rules, level, weigher)
+    broken, _ = _apart(said)
+    shown = broken if broken and base is not picture else said
+    prediction, savings = _weights(
+        base, () if broken else said, result.text if result.changed else None, weigher
+    )
+    found = _as_it_stands(picture, findings(shown))
+    if broken:
+        savings = [None for _ in found]
     unknown = unknowns(picture)
     clear = not unknown and not any(_is_unseen(layer) for layer in prediction.before.layers)
     warnings = [*_warnings(picture), *map(sentence, unknown)]
@@ -120,19 +128,23 @@ def _settled(
     rules: Sequence[Rule],
     level: Applicability,
     weigher: Weigher,
-) -> tuple[RewriteResult, list[tuple[Finding, Saving | None]]]:
+) -> tuple[RewriteResult, list[tuple[Finding, Saving | None]], Picture]:
     """The rewrite, and the rewrite of the rewrite, until nothing is left to do: of two fixes that touch the same
     lines the second has its turn when the first is in. So a rewritten file is never rewritten again.
 
     With it, what rules find in a stage that was split off and so was not there before, told of the final stage's FROM,
-    because the lines it stands in are not the original's.
+    because the lines it stands in are not the original's; and what they find in a file that was broken before. Last, the
+    picture that there can be an image of: the one that is given, or that of the mended file.
     """
     fault = first_fault(picture.document, picture.options.build_args)
     if fault is not None:
-        return _unbuildable(picture, said, fault), []
+        return _unbuildable(picture, said, fault), [], picture
     first = picture
     from_ = picture.final.stage.from_
-    result = _rewritten(picture, said, level)
+    broken, others = _apart(said)
+    result = _rewritten(picture, broken or said, level)
+    if broken and not result.changed:
+        return _waiting(picture, result, broken, others), [], picture
     documents, edits = [picture.document], []
     later: list[tuple[Picture, tuple[Finding | Declined, ...], RewriteResult]] = []
     latest = result
@@ -141,7 +153,10 @@ def _settled(
         picture = _picture_of(picture, latest.text)
         documents.append(picture.document)
         now = analyze(picture, rules)
-        latest = _rewritten(picture, now, level)
+        again, others = _apart(now)
+        latest = _rewritten(picture, again or now, level)
+        if again and not latest.changed:
+            latest = _waiting(picture, latest, again, others)
         later.append((picture, now, latest))
     if latest.changed:
         edits.append(latest.edits)
@@ -151,8 +166,31 @@ def _settled(
 
     opened: list[tuple[Finding, Saving | None]] = []
     spoke = {entry.rule for entry in said if not (isinstance(entry, Declined) and entry.solved_by)}
+    waits = bool(broken)  # what the other rules say is told of the mended file
     for number, (picture, now, latest) in enumerate(later, start=1):
         shown = partial(_shown_place, rounds, number)
+        if waits:
+            again, _ = _apart(now)
+            waits = bool(again)
+            line = partial(_shown_line, rounds, number, from_)
+            new = again or findings(now)
+            savings = [None for _ in again] if again else _weights(picture, new, None, weigher)[1]
+            opened += [
+                (
+                    replace(
+                        finding_with(finding, shown), line=line(finding.line), end_line=line(finding.end_line)
+                    ),
+                    saving,
+                )
+                for finding, saving in zip(new, savings, strict=True)
+            ]
+            told = tuple(
+                replace(declined_with(entry, shown), line=line(entry.line)) for entry in latest.not_applied
+            )
+            result = _joined(result, replace(latest, not_applied=told), now)
+            spoke = {entry.rule for entry in now}
+            said = now
+            continue
         split = BUILD_TOOLS in result.applied
         if split:
             new = [entry for entry in findings(now) if entry.rule not in spoke]
@@ -174,22 +212,66 @@ def _settled(
         result = _joined(result, replace(latest, not_applied=told), now)
     if first.ignored is None:
         result = replace(result, rests_on=facts_of(looked_at, rules))
-    return result, opened
+    return result, opened, later[0][0] if broken else first
+
+
+def _apart(said: Iterable[Finding | Declined]) -> tuple[list[Finding], list[Finding | Declined]]:
+    """What says that there is no image, or none that starts, and what the other rules say."""
+    broken = [entry for entry in said if isinstance(entry, Finding) and entry.rule == BROKEN]
+    return broken, [entry for entry in said if entry not in broken]
+
+
+def _instruction_of(picture: Picture, finding: Finding) -> Instruction:
+    there = (each for each in picture.document.instructions if each.line <= finding.line <= each.end_line)
+    return next(there, picture.final.stage.from_)
+
+
+def _waiting(
+    picture: Picture, result: RewriteResult, broken: Sequence[Finding], others: Sequence[Finding | Declined]
+) -> RewriteResult:
+    """What the other rules would do waits until the file is mended."""
+    why = because(
+        "certain", "{} has to be mended first (broken-layering)", _instruction_of(picture, broken[0])
+    )
+    rules = [entry for entry in others if isinstance(entry, Declined) or (entry.fix and entry.fix.applies)]
+    declined = dict.fromkeys(Declined(entry.rule, entry.line, why) for entry in rules)
+    return replace(result, not_applied=tuple(dict.fromkeys((*result.not_applied, *declined))))
 
 
 def _shown_place(rounds: Rounds, number: int, place: Place) -> Place:
     return rounds.shown(place, number)
 
 
+def _shown_line(rounds: Rounds, number: int, otherwise: Instruction, line: int) -> int:
+    """A line of a later text as one of the original."""
+    instructions = rounds.documents[number].instructions
+    there = next((each for each in instructions if each.line <= line <= each.end_line), None)
+    place = rounds.shown(Place(there), number) if there is not None else None
+    if place is None or place.text != "original" or there is None:
+        return otherwise.line
+    return place.instruction.line if line == there.line else place.instruction.end_line
+
+
 def _as_it_stands(picture: Picture, found: Sequence[Finding]) -> list[Finding]:
-    """The findings, none of them with a fix where the file does not build: nothing is safe in it."""
+    """The findings, none of them with a fix where the file does not build, or not start: nothing is safe in it. What
+    mends it keeps its own."""
     fault = first_fault(picture.document, picture.options.build_args)
-    if fault is None:
+    if fault is not None:
+        why = say("mend {} first: the file does not build as it is", fault.instruction)
+    elif broken := _apart(found)[0]:
+        why = say(
+            "mend {} first: there is no image, or none that starts, as it is",
+            _instruction_of(picture, broken[0]),
+        )
+    else:
         return list(found)
-    first = Fix(
-        say("mend {} first: the file does not build as it is", fault.instruction), Applicability.MANUAL
-    )
-    return [replace(each, fix=first) if each.fix is not None and each.fix.applies else each for each in found]
+    first = Fix(why, Applicability.MANUAL)
+    return [
+        replace(each, fix=first)
+        if each.fix is not None and each.fix.applies and (fault is not None or each.rule != BROKEN)
+        else each
+        for each in found
+    ]
 
 
 def _unbuildable(picture: Picture, said: Sequence[Finding | Declined], fault: Fault) -> RewriteResult:

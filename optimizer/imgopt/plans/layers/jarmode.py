@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span
+from imgopt.java.jarmode import Extract, modes_for, modes_of, read_extract
 from imgopt.picture import Picture, once
 from imgopt.picture.paths import join
 from imgopt.plans.layers import layering
 
 if TYPE_CHECKING:
-    from imgopt.java.model import Jar
+    pass
 
 
 @dataclass(frozen=True)
@@ -38,26 +39,24 @@ class JarmodeCall:
     jar: str  # the path as the stage sees it
     workdir: str
 
+    @cached_property
+    def extract(self) -> Extract | None:
+        """What it is asked for; None where a word is known only to the build, or it is no ``extract``."""
+        words = [word.literal for word in self.command.words]
+        after = words[words.index("-jar") + 2 :] if "-jar" in words else []
+        return (
+            read_extract(self.mode, [word for word in after if word is not None])
+            if None not in after
+            else None
+        )
+
     @property
     def destination(self) -> str | None:
         """The directory that gets one subdirectory per layer, as an absolute path; None without layers."""
-        words = [word.literal for word in self.command.words]
-        if "extract" not in words:
+        asked = self.extract
+        if asked is None or asked.fault is not None or asked.layers is None:
             return None
-        options = words[words.index("extract") + 1 :]
-        if self.mode == "tools" and not any(word and word.startswith("--layers") for word in options):
-            return None
-        for number, word in enumerate(options):
-            if word == "--destination" and number + 1 < len(options):
-                given = options[number + 1]
-                return join(self.workdir, given) if given else None
-            if word and word.startswith("--destination="):
-                return join(self.workdir, word.partition("=")[2])
-        return (
-            self.workdir
-            if self.mode == "layertools"
-            else join(self.workdir, posixpath.splitext(posixpath.basename(self.jar))[0])
-        )
+        return join(self.workdir, asked.directory(self.jar))
 
     @property
     def conditional(self) -> bool:
@@ -152,7 +151,7 @@ def layered_jar(picture: Picture) -> LayeredJar | None:
         if jar is not None and jar.kind.startswith("spring-boot"):
             # a class of the author's own may be called anything
             launcher = jar.launcher if is_known_launcher(jar.launcher) else None
-            return LayeredJar(jar.spring_boot, launcher, _modes_of(jar), jar.path)
+            return LayeredJar(jar.spring_boot, launcher, modes_of(jar), jar.path)
     version = picture.options.spring_boot
     facts = picture.build_facts
     if version is None and facts is not None:
@@ -162,19 +161,3 @@ def layered_jar(picture: Picture) -> LayeredJar | None:
     war = facts is not None and facts.packaging == "war"
     launcher = launcher_for(version, war) if facts is None or facts.loader is None else None
     return LayeredJar(version, launcher, modes_for(version), facts.path if facts else "--spring-boot")
-
-
-def _modes_of(jar: Jar) -> tuple[str, ...]:
-    if jar.jarmode is None:
-        return ()
-    return modes_for(jar.spring_boot) if jar.spring_boot else (jar.jarmode,)
-
-
-def modes_for(version: str) -> tuple[str, ...]:
-    """The jarmodes that can extract, by Spring Boot version: layertools from 2.3 to 4.0, tools from 3.3."""
-    parts = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
-    return tuple(
-        mode
-        for mode, there in (("tools", parts >= (3, 3)), ("layertools", (2, 3) <= parts < (4, 1)))
-        if there
-    )
