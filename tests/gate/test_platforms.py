@@ -462,3 +462,36 @@ def test_a_docker_archive_of_several_platforms(imgopt: Imgopt, tmp_path: Path) -
     run = imgopt("gate", image, "--max-first-push", "9MB", "--format", "json")
     assert list(judged(run)) == ["linux/amd64", "linux/arm64"]
     assert judged(run)["linux/arm64"]["max-first-push"]["actual"] == pytest.approx(2_400_000, rel=0.02)
+
+
+# what is predicted
+
+
+@pytest.fixture
+def predicted(tmp_path: Path) -> Path:
+    """On a base with 209.4 MB for arm64 and 211.7 MB for amd64, by the catalogue."""
+    file = tmp_path / "Dockerfile"
+    file.write_text('FROM amazoncorretto:17\nCMD ["java", "-version"]\n')
+    return file
+
+
+@pytest.mark.parametrize("order", ["linux/arm64,linux/amd64", "linux/amd64,linux/arm64"])
+@pytest.mark.parametrize(("budget", "code"), [("210.5MB", 1), ("212MB", 0), ("209MB", 1)])
+def test_a_predicted_image_is_judged_for_each_platform(
+    order: str, budget: str, code: int, imgopt: Imgopt, predicted: Path
+) -> None:
+    run = imgopt(
+        "gate", "--predict", predicted, "--platform", order, "--max-size", budget, "--format", "json"
+    )
+    assert run.code == code, run.text
+    (size_,) = [each for each in run.json["targets"][0]["budgets"] if each["name"] == "max-size"]
+    assert size_["message"].startswith("linux/amd64: 211.7 MB")
+    assert imgopt("gate", "--predict", predicted, "--platform", "arm64", "--max-size", "210.5MB").code == 0
+
+
+def test_a_platform_whose_size_is_not_known_is_no_pass(imgopt: Imgopt, predicted: Path) -> None:
+    predicted.write_text('FROM eclipse-temurin:17-jre\nCMD ["java", "-version"]\n')
+    arguments = ("gate", "--predict", predicted, "--max-size", "300MB", "--platform")
+    assert imgopt(*arguments, "linux/amd64").code == 0
+    run = imgopt(*arguments, "linux/amd64,linux/arm64")
+    assert run.code == 3 and "linux/arm64: how much it is compressed is not known" in run.text

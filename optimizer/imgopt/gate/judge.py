@@ -88,13 +88,31 @@ def judge(
         elif limit.name in _PUSHES:
             found = _PUSHES[limit.name](pushed, limit)
         else:
-            found = _JUDGES[limit.name](subject, limit, baseline)
+            found = _of_each_platform(subject, limit, baseline)
         if found.passed is False:
             found = replace(found, remedies=tuple(_remedies(subject, found)))
         judged.append(found)
     if baseline is not None:
         _tell_growth(judged, growth(subject, baseline))
     return Verdict(subject, tuple(judged), baseline)
+
+
+def _of_each_platform(subject: Subject, limit: Limit, baseline: Entry | None) -> Judged:
+    """One verdict for all platforms of a prediction: that of the one which is over by the most, else of one that is not
+    known."""
+    if limit.name not in _OF_A_PLATFORM or not subject.others:
+        return _JUDGES[limit.name](subject, limit, baseline)
+    judged = [(each, _JUDGES[limit.name](each, limit, baseline)) for each in (subject, *subject.others)]
+    order = {False: 0, None: 1, True: 2}
+    worst, found = min(
+        judged,
+        key=lambda one: (order[one[1].passed], -one[1].actual if isinstance(one[1].actual, int) else 0),
+    )
+    return replace(found, message=f"{worst.platform}: {found.message}")
+
+
+#: What each platform's image has for itself.
+_OF_A_PLATFORM = frozenset(("max-size", "max-unpacked", "max-layer", "max-layers"))
 
 
 def _tell_growth(judged: list[Judged], grew: tuple[str, ...]) -> None:
@@ -423,9 +441,17 @@ def _predicted_remedies(subject: Subject, broken: Judged) -> list[str]:
     return told
 
 
+def _largest_of(sums: Sequence[Sum]) -> Sum:
+    """The largest; at least that, where another one is not known."""
+    most = max(sums, key=lambda each: each.value or 0)
+    return most if all(each.complete for each in sums) else replace(most, complete=False)
+
+
 _OF_WEIGHT: Mapping[str, Callable[..., Sum]] = {
-    "max-size": lambda weight: weight.compressed,
-    "max-unpacked": lambda weight: weight.uncompressed,
+    "max-size": lambda weight: _largest_of([weight.compressed, *(each.compressed for each in weight.others)]),
+    "max-unpacked": lambda weight: _largest_of(
+        [weight.uncompressed, *(each.uncompressed for each in weight.others)]
+    ),
     "max-first-push": lambda weight: weight.first_push,
     "max-next-push": lambda weight: weight.next_push,
 }

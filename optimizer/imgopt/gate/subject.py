@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from imgopt.gate.budgets import FORBIDDEN, Forbidden
@@ -66,7 +66,8 @@ class Subject:
     names, and of ``next-push``; ``beside`` what is there that is not forbidden, and near to it. ``parts``: the largest files (and libraries in
     jars) with their bytes. ``path``: a Dockerfile, where it is predicted, and ``file`` what was said of it. ``several``: the target has more platforms;
     ``attached``: digests and bytes of the attestations that are pushed with it. Of a prediction ``elsewhere`` are the
-    layers that further platforms add to the push, ``together`` how many platforms that one is of."""
+    layers that further platforms add to the push, ``together`` how many platforms that one is of, and ``others`` the
+    images of the further ones."""
 
     target: str
     name: str
@@ -92,6 +93,7 @@ class Subject:
     beside: Mapping[str, str] = field(default_factory=dict)
     elsewhere: tuple[Layer, ...] = ()
     together: int = 1
+    others: tuple[Subject, ...] = ()
 
     @property
     def pushed(self) -> tuple[Layer, ...]:
@@ -354,7 +356,7 @@ def of_dockerfile(report: FileReport, name: str | None) -> Subject:
     key = name or report.path
     layers = weight.layers if weight is not None else ()
     unknown = Sum(None, "unknown", False)
-    return Subject(
+    subject = Subject(
         report.path,
         key,
         tuple(dict.fromkeys((key, report.path))),
@@ -371,6 +373,17 @@ def of_dockerfile(report: FileReport, name: str | None) -> Subject:
         elsewhere=_layers_of(weight.elsewhere if weight is not None else ()),
         together=len(report.platforms) or 1,
     )
+    others = tuple(
+        replace(
+            subject,
+            platform=each.platforms[0],
+            layers=_layers_of(each.layers),
+            compressed=each.compressed,
+            uncompressed=each.uncompressed,
+        )
+        for each in (weight.others if weight is not None else ())
+    )
+    return replace(subject, others=others)
 
 
 def _layers_of(layers: Sequence[LayerWeight]) -> tuple[Layer, ...]:

@@ -61,10 +61,15 @@ class Weigher:
         self._prepare(picture.layers)
         own = [self._layer(picture, layer) for layer in picture.layers]
         elsewhere: list[LayerWeight] = []
+        images: list[ImageWeight] = []
         for platform in others:
-            there = [*self._base(picture, platform), *(layer for layer in own if not layer.same_everywhere)]
+            base = [*self._base(picture, platform)]
+            images.append(ImageWeight((*base, *own), platforms=(platform,)))
+            there = [*base, *(layer for layer in own if not layer.same_everywhere)]
             elsewhere += [replace(layer, instruction=f"{layer.instruction} ({platform})") for layer in there]
-        return ImageWeight((*self._base(picture, first), *own), tuple(elsewhere), picture.pushed)
+        return ImageWeight(
+            (*self._base(picture, first), *own), tuple(elsewhere), picture.pushed, tuple(images)
+        )
 
     def packed(self, files: tuple[File, ...]) -> int | None:
         """Compressed bytes of some files, as one layer of them would be; None where one is unknown."""

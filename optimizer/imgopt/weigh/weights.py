@@ -30,11 +30,12 @@ class LayerWeight:
 @dataclass(frozen=True)
 class ImageWeight:
     """One platform's image. ``elsewhere``: the layers of further platforms that one push sends with it and that are no
-    blobs of this one; ``platforms`` names all of them, this one first."""
+    blobs of this one; ``platforms`` names all of them, this one first; ``others`` are their images."""
 
     layers: tuple[LayerWeight, ...]
     elsewhere: tuple[LayerWeight, ...] = ()
     platforms: tuple[str, ...] = ()
+    others: tuple[ImageWeight, ...] = ()
 
     @property
     def pushed(self) -> tuple[LayerWeight, ...]:
