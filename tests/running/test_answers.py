@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Sequence
 from typing import Any
 
@@ -156,6 +158,26 @@ def test_java_tells_its_version() -> None:
     assert java is not None
     assert (java.major, java.version, java.vendor) == (8, "1.8.0_252", "Azul Systems, Inc.")
     assert java_version("sh: java: not found") is None
+
+
+def test_java_tells_the_language_it_starts_with() -> None:
+    shown = "    java.specification.version = 17\n    user.country = US\n    user.language = en\n"
+    american, english = java_version(shown), java_version(shown.replace("    user.country = US\n", ""))
+    assert american is not None and english is not None
+    assert (american.language, english.language) == ("en_US", "en")
+
+
+def test_a_real_java_tells_it() -> None:
+    """`C.UTF-8` is English of no country on glibc."""
+    run = subprocess.run(
+        ["java", "-XshowSettings:properties", "-version"],
+        env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    java = java_version(run.stderr + run.stdout)
+    assert java is not None and java.language == "en"
 
 
 def test_a_question_names_the_containers_own_port() -> None:

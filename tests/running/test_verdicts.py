@@ -196,6 +196,17 @@ def test_java_that_did_not_tell_in_time(seen: Any) -> None:
     assert seen(UP, UP, java=None).alike is True  # there is none: no time ran out
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "alike"),
+    [("en", "en_US", False), ("en_US", "en_US", True), ("en", "en", True), ("", "en_US", True)],
+)
+def test_the_language_that_java_starts_with(before: str, after: str, alike: bool) -> None:
+    """Measured with LC_ALL=C.UTF-8 on both: Java on Debian says `en`, Java on Alpine `en_US`."""
+    javas = [JavaVersion(17, "17.0.1", "x", language) for language in (before, after)]
+    checks = behaviour._java(javas[0], javas[1], 60)
+    assert Behaviour(tuple(checks), True).alike is alike
+
+
 class _HangingJava(_Runner):
     asked = 0
 

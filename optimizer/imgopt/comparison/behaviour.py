@@ -228,8 +228,19 @@ def _java(before: _JavaOrNot, after: _JavaOrNot, granted: float) -> list[Check]:
         return [Check("Java", texts[0], texts[1], "unknown", reason)]
     vendor: Verdict = "same" if before.vendor == after.vendor else "expected"
     version: Verdict = "same" if before.version == after.version else "expected"
+    languages = []
+    if before.language and after.language:
+        # LC_ALL=C.UTF-8 is `en` to Java on glibc and `en_US` on musl, so the variables alone do not tell
+        reason = f"the language was {before.language} and is {after.language}; ENV LC_ALL=C.utf8 is en on glibc and musl"
+        same = before.language == after.language
+        languages.append(
+            Check("Java language", before.language, after.language, "same")
+            if same
+            else Check("Java language", before.language, after.language, "different", reason)
+        )
     return [
         check("Java", before.major, after.major),
+        *languages,
         Check(
             "Java version",
             before.version,

@@ -137,11 +137,13 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class JavaVersion:
-    """``major``: 8, 11, 17 …; ``version`` as Java prints it."""
+    """``major``: 8, 11, 17 …; ``version`` as Java prints it. ``language``: of the locale that it started with, "en_US", or
+    "en" of no country; "" where it did not tell."""
 
     major: int
     version: str
     vendor: str
+    language: str = ""
 
 
 def observe(
@@ -464,8 +466,9 @@ def java_of(
 
 def java_version(text: str) -> JavaVersion | None:
     """From what `java -XshowSettings:properties -version` prints."""
-    found = dict(re.findall(r"^\s*(java\.[\w.]+) = (.*?)\s*$", text, re.MULTILINE))
+    found = dict(re.findall(r"^\s*((?:java|user)\.[\w.]+) = (.*?)\s*$", text, re.MULTILINE))
     major = re.match(r"(?:1\.)?(\d+)", found.get("java.specification.version", ""))
     if major is None:
         return None
-    return JavaVersion(int(major[1]), found.get("java.version", ""), found.get("java.vendor", ""))
+    language = "_".join(filter(None, (found.get("user.language"), found.get("user.country"))))
+    return JavaVersion(int(major[1]), found.get("java.version", ""), found.get("java.vendor", ""), language)
