@@ -165,3 +165,28 @@ def test_where_a_container_works_decides_which_jar_it_starts(repository: Path, i
         layered[directory] = next(each["fix"] for each in findings if each["rule"] == "fat-jar-layer")
     assert layered["/app"]["applicability"] == "safe"
     assert layered["/elsewhere"]["applicability"] == "unsafe"
+
+
+ODD = [
+    "services: []\n",
+    "services:\n  a: [1, 2]\n  b:\n",
+    "services:\n  a: {build: [orders], command: {a: b}, environment: [[x], {a: b}], volumes: [~, [a]], user: [1]}\n",
+    "services:\n  a:\n    build: orders\n    extends: {service: a}\n",
+    "services:\n  a: &a\n    build: orders\n    <<: *a\n    extends: {file: compose.yaml, service: a}\n",
+    "services:\n  a:\n    build: orders\n    extends: {file: ../../../../etc/passwd, service: root}\n    env_file: [/etc/passwd, '\\0']\n",
+    "services:\n  a:\n    build: orders\n    healthcheck: {test: []}\n    entrypoint: []\n    command: ''\n",
+    "services:\n  a:\n    build: orders\n    working_dir: '../../..'\n    volumes: [':', '::', '${X', 'a:b:c:d']\n",
+    'services:\n  a:\n    build: "orders\\0"\n' + CHECK,
+]
+
+
+@pytest.mark.parametrize("text", ODD)
+@pytest.mark.parametrize("name", ["compose.yaml", "k8s/a.yaml"])
+def test_odd_files_say_nothing(text: str, name: str, repository: Path, imgopt: Imgopt) -> None:
+    if name.startswith("k8s"):
+        text = text.replace("services:", "kind: Pod\ncontainers:\nspec:")
+        text = text.replace(
+            "build: orders", "containers: [{image: [a]}, {image: a, command: {a: b}, env: [a]}, b]"
+        )
+    written(repository, **{name: text})
+    assert why(imgopt) is None
