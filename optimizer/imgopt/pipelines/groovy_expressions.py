@@ -21,6 +21,7 @@ from imgopt.pipelines.groovy_values import (
     Scope,
     Unknown,
     Value,
+    fitting,
     joined,
     lifted,
     picked,
@@ -281,7 +282,7 @@ class _Expression:
             return Unknown("is a condition that is not known")
         if operator == "<<" and isinstance(left, list):
             if len(left) < MOST_VALUES:
-                left.append(right)
+                left.append(fitting(left, right))
             return left
         return lifted(lambda a, b: _computed(operator, a, b), left, right)
 
@@ -362,9 +363,9 @@ class _Expression:
             else:
                 value = self._nested(self._ternary)
                 if key is not None and len(named) < MOST_VALUES:
-                    named[key] = value
+                    named[key] = fitting(named, value)
                 elif key is None and len(values) < MOST_VALUES:
-                    values.append(value)
+                    values.append(fitting(values, value))
             while self.at < len(self.items) and not self._peek(",") and not self._peek(closing):
                 self.at += 1  # what was not read
                 self.machine.spend()

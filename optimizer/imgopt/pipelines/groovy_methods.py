@@ -12,6 +12,7 @@ from imgopt.pipelines.groovy_values import (
     Either,
     Unknown,
     Value,
+    fitting,
     joined,
     shown,
     text_or_none,
@@ -122,10 +123,10 @@ def _of_map(
     if name in ("put", "putAt") and len(given) == 2:
         key = text_or_none(given[0])
         if key is not None and len(value) < MOST_VALUES:
-            value[key] = given[1]
+            value[key] = fitting(value, given[1])
         return None
     if name == "putAll" and given and isinstance(given[0], dict):
-        value.update(given[0])
+        value.update({key: fitting(value, each) for key, each in given[0].items()})
         return None
     if name in ("plus",) and given and isinstance(given[0], dict):
         return {**value, **given[0]}
@@ -195,7 +196,7 @@ def _of_list(value: list[Value], name: str, given: list[Value], run: Run, choice
         )
         if name == "plus":
             return [*value, *(plain[0] if plain and isinstance(plain[0], list) else plain)][:MOST_VALUES]
-        value += list(added)[: max(0, MOST_VALUES - len(value))]
+        value += [fitting(value, each) for each in added][: max(0, MOST_VALUES - len(value))]
         return True
     if name in ("size", "length"):
         return len(value)

@@ -13,6 +13,7 @@ from imgopt.pipelines.blocks import Block
 LONGEST_TEXT = 20_000  # characters of a value that is kept
 MOST_VALUES = 500  # of a list
 _MOST_OPTIONS = 64
+_DEEPEST = 12  # lists and maps in each other
 
 
 @dataclass(frozen=True)
@@ -177,3 +178,21 @@ def unknowns(value: Value) -> Iterator[Unknown]:
         for each in value[:MOST_VALUES]:
             if isinstance(each, Unknown):
                 yield each
+
+
+def fitting(holder: Value, value: Value) -> Value:
+    """A value that is put into a list or map; not one that holds the map itself, or is nested beyond what is read."""
+    todo: list[tuple[Value, int]] = [(value, 0)]
+    for _ in range(2 * MOST_VALUES):
+        if not todo:
+            return value
+        each, depth = todo.pop()
+        if isinstance(each, list | dict):
+            if each is holder or depth > _DEEPEST:
+                return Unknown("holds itself, which is not followed")
+            todo += [(inner, depth + 1) for inner in (each.values() if isinstance(each, dict) else each)]
+    return (
+        value
+        if not isinstance(value, list | dict) or not todo
+        else Unknown("is more than is worked out here")
+    )

@@ -35,6 +35,7 @@ from imgopt.pipelines.groovy_values import (
     Scope,
     Unknown,
     Value,
+    fitting,
     joined,
     text_or_none,
     truth,
@@ -124,7 +125,7 @@ def read(text: str, file: Callable[[str], bytes | None]) -> Read:
         if token.kind == "string" and "kaniko-project/executor" in token.text
         for match in _IMAGE.finditer(token.text)
     ]
-    return Read(reading.steps, images, reading.walked >= _MAX_STEPS, tuple(reading.lacking))
+    return Read(reading.steps, images, walk.spent, tuple(reading.lacking))
 
 
 def _line(token: Token, offset: int) -> int:
@@ -152,14 +153,15 @@ class _Frame:
 @dataclass
 class _If:
     """The branches of an `if` so far. ``settled``: one of them runs, as far as is known. ``before``: what the names that
-    a branch changed held in front of it; ``arms``: what they hold behind each."""
+    a branch changed held in front of it; ``behind``: what they hold behind one of the ``arms`` branches so far."""
 
     which: int
     branch: int = 0
     settled: bool = False
     last: bool = False
     before: dict[tuple[Scope, str], Value] = field(default_factory=dict)
-    arms: list[dict[tuple[Scope, str], Value]] = field(default_factory=list)
+    behind: dict[tuple[Scope, str], Value] = field(default_factory=dict)
+    arms: int = 0
 
 
 @dataclass
@@ -210,6 +212,11 @@ class _Walk:
 
     def __post_init__(self) -> None:
         self.machine = Machine(self)
+
+    @property
+    def spent(self) -> bool:
+        """Whether there is more in the file than is looked at."""
+        return self.reading.walked >= _MAX_STEPS or self.machine.fuel <= 0
 
     # values
 
@@ -365,7 +372,7 @@ class _Walk:
     def _parameter(self, statement: list[Item], at: int, place: _Here) -> None:
         """``choice(name: 'MODULE', choices: ['a', 'b'])`` and its like: the choices, or what is given usually."""
         kind = statement[at]
-        if not isinstance(kind, Token) or kind.text not in _PARAMETERS:
+        if not isinstance(kind, Token) or kind.text not in _PARAMETERS or not self.machine.spend(100):
             return
         _, named = arguments(call_arguments(statement, at))
         name = self.text(named.get("name", []), place)
@@ -425,8 +432,14 @@ class _Walk:
         calls = 0
         for at, item in enumerate(statement):
             if isinstance(item, Block):
-                if item in self.reading.methods.values() or item.name in _SECTIONS:
+                if (
+                    item.name in _SECTIONS
+                    or self.reading.methods.get(item.name) is item
+                    or _is_named(item, statement)
+                ):
                     continue
+                if not self.machine.spend(1 + min(item.at, _LOOK_BACK) // 10):
+                    return
                 self._nested(item, statement, place, depth, group, parallel)
                 if self.frames and self.frames[-1].left:
                     return
@@ -476,7 +489,11 @@ class _Walk:
             return False
         if at >= len(statement) or isinstance(statement[at], Block):
             return False
-        other = next((n for n in range(at, len(statement)) if is_name(statement[n], "else")), len(statement))
+        if self.machine.depth > _MAX_DEPTH:
+            return True
+        other = next(
+            (n for n in range(at + 1, len(statement)) if is_name(statement[n], "else")), len(statement)
+        )
         behind = is_name(statement[0], "else")
         self._arm(
             self._holds(condition, place),
@@ -487,7 +504,9 @@ class _Walk:
             last=condition is None,
         )
         if other < len(statement):
+            self.machine.depth += 1
             self._statement(statement[other:], place, depth, group)
+            self.machine.depth -= 1
         return True
 
     def _arm(
@@ -522,14 +541,18 @@ class _Walk:
         changed = self.journal.pop()
         if frame is not None:
             frame.left = False  # another branch may not have left it
+        choice = self.machine.choice()
         for key, old in changed.items():
-            chain.before.setdefault(key, old)
-        chain.arms.append({key: key[0].names.get(key[1]) for key in changed})
+            if key not in chain.before:
+                chain.before[key] = chain.behind[key] = old
+                if not chain.arms:
+                    del chain.behind[key]
+        chain.arms += 1
         for key, old in chain.before.items():
-            value: Value = None if chain.last else old
-            for arm in chain.arms:
-                value = joined(value, arm.get(key, old), self.machine.choice())
-            self._set(key[0], key[1], value)
+            arm = key[0].names.get(key[1]) if key in changed else old
+            chain.behind[key] = joined(chain.behind.get(key, arm), arm, choice)
+            self._set(*key, chain.behind[key] if chain.last else joined(old, chain.behind[key], choice))
+            self.machine.spend()
 
     def _holds(self, condition: list[Item] | None, place: _Here) -> bool | None:
         return None if condition is None else truth(self.value(condition, place))
@@ -585,7 +608,7 @@ class _Walk:
     def _field(self, target: list[Item], name: str, value: Value, place: _Here) -> None:
         holder = self.value(target[:-2], place)
         if isinstance(holder, dict) and len(holder) < _MAX_VARIABLES:
-            holder[name] = value
+            holder[name] = fitting(holder, value)
         elif name == "delegate" and isinstance(value, dict) is not None:
             # a step that is configured by the closure it gets: what is in the map comes from there
             for scope in (place.scope.around, place.scope):
@@ -608,9 +631,9 @@ class _Walk:
             if "\0env" in holder:
                 self._set(self.environment, text, value)
             else:
-                holder[text] = value
+                holder[text] = fitting(holder, value)
         elif isinstance(holder, list) and isinstance(key, int) and 0 <= key <= len(holder) < _MAX_VARIABLES:
-            holder[key : key + 1] = [value]
+            holder[key : key + 1] = [fitting(holder, value)]
 
     def _parts(self, target: list[Item], value: Value, place: _Here) -> None:
         opens = opening(target, len(target) - 1)
@@ -1095,6 +1118,16 @@ def _argues(statement: list[Item]) -> bool:
     if second.kind == "name":  # and no declaration: String x = …
         return len(statement) == 2 or any(is_punct(statement[2], each) for each in (".", ",", ":", "["))
     return second.kind in ("string", "number")
+
+
+def _is_named(block: Block, statement: list[Item]) -> bool:
+    """A closure with a name, which runs where it is called: ``def build = { … }``"""
+    return (
+        block is statement[-1]
+        and 2 < len(statement) < 8
+        and is_punct(statement[-2], "=")
+        and is_name(statement[-3])
+    )
 
 
 def _called(statement: list[Item], at: int) -> bool:
