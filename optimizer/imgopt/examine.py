@@ -117,12 +117,17 @@ def _divided(found: Sequence[Path], *, named: bool) -> tuple[tuple[Path, ...], t
             continue  # of a directory: it cannot be read, or not as a file
         if kind is None:
             dockerfiles += [path] if named else []
-        elif kind.unread is None:
+        elif kind.system is not None:
             ci += [path] if named or kind.sure else []
-        elif named:
+        elif named and kind.unread is not None:
             what = f"is a file of {kind.unread}, which is not read"
             hint = "name its Dockerfiles, or the scripts that it calls"
             raise InputError(what, hint, path=str(path))
+        elif named:
+            what = f"is {kind.other}, neither a Dockerfile nor a CI file that is read"
+            raise InputError(
+                what, "name the Dockerfiles, or the CI file that uses it", path=str(path), line=1
+            )
     return tuple(dockerfiles), tuple(ci)
 
 

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from imgopt.pipelines import yaml_kinds
 from imgopt.pipelines.model import System
 
 _YAML = (".yml", ".yaml")
@@ -24,6 +25,7 @@ class Kind:
     system: System | None = None
     unread: str | None = None
     sure: bool = True
+    other: str | None = None  # it is none of CI, but this
 
 
 _JENKINS, _GITLAB, _GITHUB = Kind("jenkins"), Kind("gitlab"), Kind("github")
@@ -39,7 +41,10 @@ def kind_of(path: PurePath, data: bytes | None = None) -> Kind | None:
 
 def worth_a_look(path: PurePath) -> bool:
     """Whether a file of a searched directory may be a CI file, so that its content is asked for."""
-    return kind_of(path) is not None or _maybe_jenkins(path.name.lower())
+    yaml = path.name.lower().endswith(_YAML)
+    return kind_of(path) is not None or (
+        yaml_kinds.may_be_ci(path) if yaml else _maybe_jenkins(path.name.lower())
+    )
 
 
 # Jenkins
@@ -114,19 +119,15 @@ def _text(data: bytes) -> str:
 
 
 def _yaml(path: PurePath, data: bytes | None) -> Kind | None:
-    name = path.name.lower()
-    if not name.endswith(_YAML):
+    if not path.name.lower().endswith(_YAML):
         return None
-    if name in (".gitlab-ci.yml", ".gitlab-ci.yaml"):
+    told = yaml_kinds.by_name(path) if data is None else yaml_kinds.told(path, _text(data))
+    if told == yaml_kinds.GITLAB:
         return _GITLAB
-    above = [part.lower() for part in path.parts[-3:-1]]
-    if above == [".github", "workflows"]:
+    if told == yaml_kinds.GITHUB:
         return _GITHUB
-    if above[-1:] == [".circleci"]:
-        return Kind(unread="CircleCI")
-    if data is None:
+    if told is not None and told[0].isupper():
+        return Kind(unread=told)
+    if data is None or _DOCKERFILE.search(_text(data)):
         return None
-    if re.search(rb"(?m)^jobs\s*:", data) and re.search(rb"(?m)^[\"']?on[\"']?\s*:", data):
-        return _GITHUB
-    told = re.search(rb"(?m)^(?:stages|include)\s*:|^\s+(?:script|extends)\s*:", data)
-    return _GITLAB if told else None
+    return Kind(other=told or "YAML of no CI system that is known")
