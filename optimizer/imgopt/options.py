@@ -143,6 +143,7 @@ class Options:
     bases: tuple[DeclaredBase, ...] = ()
     fail_on: Severity | None = None
     root: Path | None = None  # where what a CI file names lies; None: in the checkout that it lies in itself
+    jar_size: int | None = None  # bytes of an archive that is not built yet, for figures alone
     engine: str | None = None  # whose gzip sizes are predicted for: a key of imgopt.compressing.ENGINES
     progress: Callable[[str], None] | None = field(default=None, compare=False)
 

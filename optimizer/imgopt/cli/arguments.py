@@ -18,6 +18,7 @@ from imgopt.options import DEFAULT_BANDWIDTH_SOURCE, Options, Runtime, platform_
 from imgopt.scales import Severity
 from imgopt.text.quoting import typed_path
 from imgopt.text.spelling import choose_from
+from imgopt.units import parse_size
 
 if TYPE_CHECKING:
     from imgopt.registry.client import Access
@@ -58,6 +59,14 @@ RuntimeOption = Annotated[
 SpringBoot = Annotated[
     str | None, typer.Option("--spring-boot", metavar="VERSION", help="When no jar is built yet.")
 ]
+JarSize = Annotated[
+    str | None,
+    typer.Option(
+        "--jar-size",
+        metavar="SIZE",
+        help="What a jar that is not built yet weighs (150MB), for figures alone.",
+    ),
+]
 Unsafe = Annotated[
     bool | None,
     typer.Option(
@@ -89,6 +98,8 @@ OutputFile = Annotated[
 ]
 
 
+#: A larger archive is none.
+_MOST_JAR_BYTES = 100_000_000_000
 _is_forced = False
 
 
@@ -142,6 +153,7 @@ class Given:
     bandwidth: Sequence[str] | None = None
     config: str | None = None
     fail_on: str | None = None
+    jar_size: str | None = None
 
     def repeated(self, paths: Sequence[str]) -> tuple[str, ...]:
         """The arguments that make another command look at the same thing in the same way.
@@ -211,8 +223,20 @@ def options(paths: Sequence[str], given: Given) -> Options:
         bandwidths=rates,
         bandwidth_source=source,
         bases=config.bases,
+        jar_size=_jar_size(given.jar_size),
         fail_on=fail_on,
     )
+
+
+def _jar_size(text: str | None) -> int | None:
+    if text is None:
+        return None
+    size = parse_size(text)
+    if not 0 < size <= _MOST_JAR_BYTES:
+        raise UsageError(
+            f"--jar-size {text!r} is no jar's size", "give what target/*.jar weighs, 150MB for example"
+        )
+    return size
 
 
 def directory(given: str | None, what: str, hint: str) -> Path | None:
