@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -414,6 +415,75 @@ def test_the_gate_predicts_with_it_and_counts_no_layer_twice(
     again = imgopt("gate", "--predict", "--format", "json", "--max-layers", "100", "Dockerfile")
     counted = [each.json["targets"][0]["budgets"][0]["actual"] for each in (run, again)]
     assert counted[0] == counted[1]
+
+
+def record(folder: Path, images: dict[str, list[tuple[str, int]]]) -> None:
+    """A baseline as the gate keeps it, named in the configuration."""
+    entry = {
+        "uncompressed_bytes": None,
+        "compressed_here": False,
+        "platform": "linux/amd64",
+        "accepted": [],
+        "parts": {},
+    }
+    document = {
+        "imgopt_baseline": 1,
+        "images": {
+            name: {
+                **entry,
+                "compressed_bytes": sum(size for _, size in layers),
+                "layers": [
+                    {"diff_id": "", "command": command, "compressed_bytes": size, "uncompressed_bytes": None}
+                    for command, size in layers
+                ],
+            }
+            for name, layers in images.items()
+        },
+    }
+    (folder / "image-sizes.json").write_text(json.dumps(document))
+    (folder / "imgopt.toml").write_text('[gate]\nbaseline = "image-sizes.json"\n')
+
+
+COPY = "COPY target/app.jar app.jar"
+
+
+def test_what_the_last_release_weighed_is_taken_from_the_baseline(
+    imgopt: Imgopt, store: Store, module: Path
+) -> None:
+    shutil.rmtree(store.root)
+    record(module, {"r.example/shop/app": [("RUN x", 5), (f"{COPY} # buildkit", 77_000_000)]})
+    file = looked_at(imgopt)
+    assert known(file) == 77_000_000
+    assert file["prediction"]["before"]["complete"] is True
+    assert file["sized"] == (
+        "app.jar is not there; what the last release of r.example/shop/app had in image-sizes.json is taken for it"
+    )
+    assert known(looked_at(imgopt, "--jar-size", "150MB")) == 150_000_000
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        ({"r.example/shop/app": [("COPY other.jar app.jar", 77_000_000)]}, 0),
+        # of several, the one that is called as the module
+        ({"shop/repository": [(COPY, 77_000_000)], "shop/other": [(COPY, 1)]}, 77_000_000),
+        ({"shop/one": [(COPY, 77_000_000)], "shop/other": [(COPY, 1)]}, 0),
+        ({"a/repository": [(COPY, 77_000_000)], "b/repository": [(COPY, 1)]}, 0),
+    ],
+)
+def test_another_images_release_is_not_taken(
+    imgopt: Imgopt, store: Store, module: Path, images: dict[str, list[tuple[str, int]]], expected: int
+) -> None:
+    shutil.rmtree(store.root)
+    record(module, images)
+    assert known(looked_at(imgopt)) == expected
+
+
+def test_a_baseline_that_cannot_be_read_is_none(imgopt: Imgopt, store: Store, module: Path) -> None:
+    shutil.rmtree(store.root)
+    record(module, {"shop/app": [(COPY, 77_000_000)]})
+    (module / "image-sizes.json").write_text("{")
+    assert known(looked_at(imgopt)) == 0
 
 
 def test_a_built_image_has_its_own_size(imgopt: Imgopt, store: Store, module: Path) -> None:

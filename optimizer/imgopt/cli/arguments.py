@@ -13,8 +13,15 @@ import typer
 
 from imgopt.bandwidths import DEFAULT_PROFILE, bandwidth
 from imgopt.config import Config, load
-from imgopt.errors import ConfigError, UsageError
-from imgopt.options import DEFAULT_BANDWIDTH_SOURCE, Options, Runtime, platform_names, spring_boot_version
+from imgopt.errors import ConfigError, ImgoptError, UsageError
+from imgopt.options import (
+    DEFAULT_BANDWIDTH_SOURCE,
+    Options,
+    Recorded,
+    Runtime,
+    platform_names,
+    spring_boot_version,
+)
 from imgopt.scales import Severity
 from imgopt.text.quoting import typed_path
 from imgopt.text.spelling import choose_from
@@ -224,7 +231,24 @@ def options(paths: Sequence[str], given: Given) -> Options:
         bandwidth_source=source,
         bases=config.bases,
         jar_size=_jar_size(given.jar_size),
+        recorded=_recorded(config),
         fail_on=fail_on,
+    )
+
+
+def _recorded(config: Config) -> tuple[Recorded, ...]:
+    """The images of the baseline that the configuration names; none where it cannot be read, which only `gate` needs."""
+    if config.baseline is None or config.path is None:
+        return ()
+    from imgopt.gate.baseline import load as baseline
+
+    try:
+        entries = baseline(str(Path(config.path).parent / config.baseline))
+    except ImgoptError:
+        return ()
+    return tuple(
+        Recorded(name, {layer.command: layer.compressed_bytes for layer in entry.layers}, config.baseline)
+        for name, entry in entries.items()
     )
 
 

@@ -112,6 +112,12 @@ class Weigher:
     def _layers(self, picture: Picture, layer: Layer) -> Iterator[LayerWeight]:
         weight = self._layer(picture, layer)
         archive = self.unbuilt
+        if archive is not None and weight.compressed_bytes is None:
+            last = archive.last_release(layer.instruction)
+            if last is not None:
+                note = "as the last release in the baseline had it"
+                yield replace(weight, compressed_bytes=last, basis="predicted", note=note, unseen=frozenset())
+                return
         part = (
             part_of(archive, picture, layer)
             if archive is not None and weight.compressed_bytes is None

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +16,7 @@ from imgopt.units import megabytes
 
 if TYPE_CHECKING:
     from imgopt.dockerfile import Instruction
+    from imgopt.options import Recorded
     from imgopt.picture import Picture
     from imgopt.picture.contents import Layer
 
@@ -29,13 +31,18 @@ _IS_SNAPSHOT = re.compile(r"-SNAPSHOT(?:-[\w.]+)?\.jar$")
 class Unbuilt:
     """One application's archive. ``copies``: the instruction that brings it whole, None in a rewrite of the file; ``given``:
     its bytes as the command line says them; ``libraries``: files of a local repository that it will hold, all of them where
-    ``complete``; ``said``: where the figures come from, a sentence."""
+    ``complete``; ``recorded``: compressed bytes of the last release's layers, by their commands; ``said``: where the figures come from, a sentence."""
 
     copies: Instruction | None
     given: int | None
     libraries: tuple[File, ...]
     complete: bool
     said: str
+    recorded: Mapping[str, int] = field(default_factory=dict)
+
+    def last_release(self, instruction: Instruction) -> int | None:
+        """What the layer of an instruction weighed in the last release that a baseline has."""
+        return self.recorded.get(_command(f"{instruction.keyword} {instruction.text}"))
 
     def libraries_of(self, part: Part) -> tuple[File, ...]:
         if part == "whole":
@@ -86,11 +93,16 @@ def unbuilt(picture: Picture) -> Unbuilt | None:
     name = posixpath.basename(artifact.sources[0]) if "*" not in artifact.sources[0] else artifact.sources[0]
     facts = picture.build_facts
     found = libraries_of(facts) if facts is not None else None
-    if given is None and found is None:
+    last = None if given is not None else _last_release(picture)
+    if given is None and found is None and last is None:
         return None
     said: list[str] = []
     if given is not None:
         said.append(f"{name} is not there; {megabytes(given)} is what --jar-size gives for it")
+    if last is not None:
+        said.append(
+            f"{name} is not there; what the last release of {last.name} had in {last.source} is taken for it"
+        )
     if found is not None and facts is not None:
         size = sum(_size(path) for path in found.jars)
         count = len(found.jars)
@@ -99,7 +111,7 @@ def unbuilt(picture: Picture) -> Unbuilt | None:
             f"{'' if said else f'{name} is not there; '}{what} ({megabytes(size)}) are predicted from "
             f"{Path(facts.path).name} and {found.where}"
         )
-        if given is None:
+        if given is None and last is None:
             said.append("its own classes are not known")
         if found.missing:
             more = len(found.missing) - _MOST_NAMED
@@ -110,8 +122,38 @@ def unbuilt(picture: Picture) -> Unbuilt | None:
         for path in (found.jars if found is not None else ())
     )
     return Unbuilt(
-        artifact.instruction, given, libraries, found is not None and not found.missing, "; ".join(said)
+        artifact.instruction,
+        given,
+        libraries,
+        found is not None and not found.missing,
+        "; ".join(said),
+        {_command(command): size for command, size in last.layers.items()} if last is not None else {},
     )
+
+
+def _command(text: str) -> str:
+    """A command as histories have it, without what builders add, and the instruction that it is of, alike."""
+    return " ".join(text.removesuffix("# buildkit").split())
+
+
+def _last_release(picture: Picture) -> Recorded | None:
+    """The one image of the baseline that was made by this file: its layers' commands stand in it, and it is called as the
+    module is, or is the only one."""
+    artifact = picture.artifacts[0].instruction
+    command = _command(f"{artifact.keyword} {artifact.text}")
+    made = [
+        each for each in picture.options.recorded if any(_command(known) == command for known in each.layers)
+    ]
+    if len(picture.options.recorded) == 1:
+        return made[0] if made else None
+    module = posixpath.basename(str(Path(picture.path).absolute().parent))
+    named = [
+        each
+        for each in made
+        if (name := each.name.rpartition("/")[2].partition(" ")[0])
+        and (module == name or module.endswith(f"-{name}"))
+    ]
+    return named[0] if len(named) == 1 else None
 
 
 def part_of(archive: Unbuilt, picture: Picture, layer: Layer) -> Part | None:
