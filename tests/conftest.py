@@ -24,6 +24,10 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# whoever runs the tests has libraries at home: what is predicted from them would differ from one to the next
+os.environ.setdefault("MAVEN_OPTS", f"-Dmaven.repo.local={apps.ROOT / '.cache' / 'no-libraries'}")
+os.environ.setdefault("GRADLE_USER_HOME", str(apps.ROOT / ".cache" / "no-libraries"))
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

@@ -116,6 +116,15 @@ NOBODY = BuiltFor()
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """An image's last release, as a baseline has it: compressed bytes by the commands of its layers. ``source``: the file."""
+
+    name: str
+    layers: Mapping[str, int]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """``bandwidths`` are bytes a second. ``platform`` None: what the build commands or the file say, else linux/amd64.
     An empty ``select`` means every rule. ``built_for``: the platforms that the build commands at hand name, all of
@@ -143,6 +152,8 @@ class Options:
     bases: tuple[DeclaredBase, ...] = ()
     fail_on: Severity | None = None
     root: Path | None = None  # where what a CI file names lies; None: in the checkout that it lies in itself
+    recorded: tuple[Recorded, ...] = ()  # images of which a part may not be built yet, for figures alone
+    jar_size: int | None = None  # bytes of an archive that is not built yet, for figures alone
     engine: str | None = None  # whose gzip sizes are predicted for: a key of imgopt.compressing.ENGINES
     progress: Callable[[str], None] | None = field(default=None, compare=False)
 

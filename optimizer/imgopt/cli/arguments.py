@@ -13,11 +13,19 @@ import typer
 
 from imgopt.bandwidths import DEFAULT_PROFILE, bandwidth
 from imgopt.config import Config, load
-from imgopt.errors import ConfigError, UsageError
-from imgopt.options import DEFAULT_BANDWIDTH_SOURCE, Options, Runtime, platform_names, spring_boot_version
+from imgopt.errors import ConfigError, ImgoptError, UsageError
+from imgopt.options import (
+    DEFAULT_BANDWIDTH_SOURCE,
+    Options,
+    Recorded,
+    Runtime,
+    platform_names,
+    spring_boot_version,
+)
 from imgopt.scales import Severity
 from imgopt.text.quoting import typed_path
 from imgopt.text.spelling import choose_from
+from imgopt.units import parse_size
 
 if TYPE_CHECKING:
     from imgopt.registry.client import Access
@@ -58,6 +66,14 @@ RuntimeOption = Annotated[
 SpringBoot = Annotated[
     str | None, typer.Option("--spring-boot", metavar="VERSION", help="When no jar is built yet.")
 ]
+JarSize = Annotated[
+    str | None,
+    typer.Option(
+        "--jar-size",
+        metavar="SIZE",
+        help="What a jar that is not built yet weighs (150MB), for figures alone.",
+    ),
+]
 Unsafe = Annotated[
     bool | None,
     typer.Option(
@@ -89,6 +105,8 @@ OutputFile = Annotated[
 ]
 
 
+#: A larger archive is none.
+_MOST_JAR_BYTES = 100_000_000_000
 _is_forced = False
 
 
@@ -142,6 +160,7 @@ class Given:
     bandwidth: Sequence[str] | None = None
     config: str | None = None
     fail_on: str | None = None
+    jar_size: str | None = None
 
     def repeated(self, paths: Sequence[str]) -> tuple[str, ...]:
         """The arguments that make another command look at the same thing in the same way.
@@ -211,8 +230,37 @@ def options(paths: Sequence[str], given: Given) -> Options:
         bandwidths=rates,
         bandwidth_source=source,
         bases=config.bases,
+        jar_size=_jar_size(given.jar_size),
+        recorded=_recorded(config),
         fail_on=fail_on,
     )
+
+
+def _recorded(config: Config) -> tuple[Recorded, ...]:
+    """The images of the baseline that the configuration names; none where it cannot be read, which only `gate` needs."""
+    if config.baseline is None or config.path is None:
+        return ()
+    from imgopt.gate.baseline import load as baseline
+
+    try:
+        entries = baseline(str(Path(config.path).parent / config.baseline))
+    except ImgoptError:
+        return ()
+    return tuple(
+        Recorded(name, {layer.command: layer.compressed_bytes for layer in entry.layers}, config.baseline)
+        for name, entry in entries.items()
+    )
+
+
+def _jar_size(text: str | None) -> int | None:
+    if text is None:
+        return None
+    size = parse_size(text)
+    if not 0 < size <= _MOST_JAR_BYTES:
+        raise UsageError(
+            f"--jar-size {text!r} is no jar's size", "give what target/*.jar weighs, 150MB for example"
+        )
+    return size
 
 
 def directory(given: str | None, what: str, hint: str) -> Path | None:

@@ -94,6 +94,7 @@ def gate(
     stage: a.Target = None,
     platform: a.Platform = None,
     spring_boot: a.SpringBoot = None,
+    jar_size: a.JarSize = None,
     engine: Annotated[
         Literal["docker", "buildkit", "podman", "kaniko"] | None,
         typer.Option("--engine", help="With --predict: whose gzip makes the layers."),
@@ -133,8 +134,18 @@ def gate(
             )
         target = ["."]
     given = a.Given(
-        context, build_arg, stage, platform, None, spring_boot, bandwidth=bandwidth, config=config
+        context,
+        build_arg,
+        stage,
+        platform,
+        None,
+        spring_boot,
+        bandwidth=bandwidth,
+        config=config,
+        jar_size=jar_size,
     )
+    if jar_size is not None and not predict:
+        raise UsageError("--jar-size is for what is not built", "give it with --predict, or leave it away")
     paths = [named(each)[1] for each in target]
     start = paths if predict else ["."]
     options = replace(a.options(start, given), engine=GZIP[engine] if engine else None, foresee=predict)

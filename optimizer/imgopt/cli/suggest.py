@@ -57,6 +57,7 @@ def suggest(
     platform: a.Platform = None,
     runtime: a.RuntimeOption = None,
     spring_boot: a.SpringBoot = None,
+    jar_size: a.JarSize = None,
     unsafe: a.Unsafe = None,
     select: a.Select = None,
     ignore: a.Ignore = None,
@@ -94,6 +95,7 @@ def suggest(
         bandwidth,
         config,
         fail_on,
+        jar_size,
     )
     options = replace(
         a.options(paths, given),

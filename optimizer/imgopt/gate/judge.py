@@ -226,7 +226,8 @@ def _layer(subject: Subject, limit: Limit, _: object) -> Judged:
 
 
 def _layers(subject: Subject, limit: Limit, _: object) -> Judged:
-    count, most = sum(len(layer.stands_for or (0,)) for layer in subject.layers), int(limit.value)  # type: ignore[arg-type]
+    layers = {layer.number: layer for layer in reversed(subject.layers)}.values()
+    count, most = sum(len(layer.stands_for or (0,)) for layer in layers), int(limit.value)  # type: ignore[arg-type]
     complete = all(layer.stands_for is not None for layer in subject.layers)
     basis: Basis = "predicted" if subject.predicted else "measured"
     said = "1 layer" if count == 1 else f"{count} layers"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -400,5 +400,13 @@ def _layers_of(layers: Sequence[LayerWeight]) -> tuple[Layer, ...]:
             layer.line,
             layer.base_layers if layer.from_base else (),
         )
-        for number, layer in enumerate(layers, 1)
+        for number, layer in _numbered(layers)
     )
+
+
+def _numbered(layers: Sequence[LayerWeight]) -> Iterator[tuple[int, LayerWeight]]:
+    """What is not known of a layer has its number."""
+    number = 0
+    for layer in layers:
+        number += not layer.rest
+        yield number, layer

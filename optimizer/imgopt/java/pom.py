@@ -46,14 +46,40 @@ def read_pom(path: Path, root: Path) -> BuildFacts | None:
     project = repository.project(path, strict=True)
     if project is None:
         return None
-    model = _Model(repository, repository.lineage(project))
+    model = Model(repository, repository.lineage(project))
     return model.facts()
+
+
+def model_of(path: Path, root: Path) -> Model | None:
+    """A project of the repository below ``root`` with its parents there; None where there is none. ContextError where it
+    cannot be read."""
+    repository = _Repository(root, path.parent)
+    project = repository.project(path, strict=True)
+    return Model(repository, repository.lineage(project)) if project is not None else None
+
+
+def alone(path: Path, root: Path) -> Model | None:
+    """A pom without its parents, wherever they are. ContextError where it cannot be read."""
+    repository = _Repository(root, path.parent)
+    project = repository.project(path, strict=True)
+    return Model(repository, [project]) if project is not None else None
+
+
+def with_parents(model: Model, parents: list[_Project]) -> Model:
+    return Model(model.repository, [*model.lineage, *parents])
+
+
+def sibling(model: Model, group: str, artifact: str) -> Model | None:
+    """Another module of the project that a model is of."""
+    found = model.repository.named(group, artifact)
+    return Model(model.repository, model.repository.lineage(found)) if found is not None else None
 
 
 # --- one file ------------------------------------------------------------------------------------------------------
 
 
-def _parse(data: bytes, path: Path) -> Element:
+def parse_xml(data: bytes, path: Path, kind: str = "project") -> Element:
+    """The root element, which has to be ``kind``. ContextError for what is none."""
     from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import ParseError, fromstring
 
@@ -77,7 +103,7 @@ def _parse(data: bytes, path: Path) -> Element:
         raise ContextError("has a DOCTYPE, which Maven's files have not", hint, path=str(path)) from error
     except (ValueError, LookupError) as error:
         raise ContextError(f"not readable as XML: {error}", hint, path=str(path)) from error
-    if root.tag.rpartition("}")[2] != "project":
+    if root.tag.rpartition("}")[2] != kind:
         raise ContextError(f"is no Maven project but <{root.tag.rpartition('}')[2]}>", hint, path=str(path))
     return root
 
@@ -153,7 +179,7 @@ class _Repository:
                 data = read_bounded(path, self.root)
                 if data is not None and len(data) <= self.bytes_left:
                     self.bytes_left -= len(data)
-                    self.read[key] = _Project(path, _parse(data, path))
+                    self.read[key] = _Project(path, parse_xml(data, path))
             except ContextError:
                 if strict:
                     raise
@@ -230,7 +256,7 @@ def _is(project: _Project, group: str | None, artifact: str | None) -> bool:
 # --- the effective model, as far as it is needed --------------------------------------------------------------------
 
 
-class _Model:
+class Model:
     """A project with its parents, nearest first."""
 
     def __init__(self, repository: _Repository, lineage: list[_Project]) -> None:
@@ -375,7 +401,7 @@ class _Model:
             local = self.repository.named(group, artifact)
             if local is not None and local.path not in imported and len(imported) < _PARENTS_LIMIT:
                 imported.add(local.path)
-                bom = _Model(self.repository, self.repository.lineage(local))
+                bom = Model(self.repository, self.repository.lineage(local))
                 for name, known in bom.managed(imported).items():
                     versions.setdefault(name, known)
             if group and artifact and version:

@@ -47,13 +47,15 @@ class Limited:
         return together(self.pushes, each_steps)
 
     def first_s(self, step: str = "before") -> float | None:
-        """Seconds at ``rate``; of a `Steps`: "before", "after" or "advised"."""
+        """Seconds at ``rate``, None where what is known says nothing; of a `Steps`: "before", "after" or "advised"."""
         return self._seconds(self.first, first_steps, step)
 
     def each_s(self, step: str = "before") -> float | None:
         return self._seconds(self.each, each_steps, step)
 
     def _seconds(self, own: Steps, of: Callable[[Push], Steps], step: str) -> float | None:
+        if getattr(own, step).told is None:
+            return None
         beside = [getattr(of(other), step) for other in self.others]
         return shared_seconds(getattr(own, step), beside, self.rate)
 

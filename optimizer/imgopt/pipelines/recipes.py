@@ -143,6 +143,7 @@ class Recipes:
                 if saving is not None and finding.rule in report.rewrite.applied
             ),
             _unseen(report),
+            report.sized,
         )
 
 

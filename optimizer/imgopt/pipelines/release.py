@@ -73,6 +73,7 @@ def _limit(each: Limited) -> ReleaseLimit:
         first=first,
         following=following,
         at_least=bool(each.unknown),
+        complete=(_complete(each.first), _complete(each.each)),
         enough_first=_enough(first),
         enough_following=_enough(following),
         long_enough=now is not None and now < NEAR * each.timeout.seconds and not each.unknown,
@@ -81,6 +82,10 @@ def _limit(each: Limited) -> ReleaseLimit:
 
 def _steps(seconds: Callable[[str], float | None]) -> tuple[float | None, float | None, float | None]:
     return seconds("before"), seconds("after"), seconds("advised")
+
+
+def _complete(steps: Steps) -> tuple[bool, bool, bool]:
+    return steps.before.complete, steps.after.complete, steps.advised.complete
 
 
 def _enough(seconds: Iterable[float | None]) -> tuple[int | None, int | None, int | None]:
@@ -98,10 +103,11 @@ def _savings(
     left_first = _less(first.before, first.after)
     left_next = _less(following.before, following.advised if mended else following.after)
     found: list[ReleaseSaving] = []
-    by_rule: dict[str, list[tuple[Push, int, int, Basis]]] = {}
+    by_rule: dict[str, list[tuple[Push, int, int, Basis, bool]]] = {}
     for push in pushes:
         for rule, saving in push.recipe.savings:
-            entry = (push, saving.first_push_bytes or 0, saving.next_push_bytes or 0, saving.basis)
+            known = saving.first_push_bytes or 0, saving.next_push_bytes or 0
+            entry = (push, *known, saving.basis, saving.next_push_bytes is None)
             by_rule.setdefault(rule, []).append(entry)
     # commands that send all layers again hide what the Dockerfile's own layers would spare: both have to be mended
     hidden = any(sends_all(push) for push in pushes) and bool(mended)
@@ -114,7 +120,14 @@ def _savings(
         found.append(
             ReleaseSaving(rules, len({entry[0].recipe.path for entry in entries}), own_first, own_next, basis)
         )
-    if mended and left_next:
+    unweighed = next((rule for rule, entries in by_rule.items() if any(e[4] for e in entries)), None)
+    if (
+        unweighed is not None and left_next
+    ):  # its own saving was not known to the byte, and the sum is at least this
+        files = len({entry[0].recipe.path for entry in by_rule[unweighed]})
+        rules = (unweighed, *mended) if hidden else (unweighed,)
+        found.append(ReleaseSaving(rules, files, 0, left_next, following.before.basis))
+    elif mended and left_next:
         found.append(ReleaseSaving(mended, 0, 0, left_next, following.before.basis))
     worth = [each for each in found if max(each.first_push_bytes, each.next_push_bytes) >= _LEAST_BYTES]
     return sorted(worth, key=lambda each: (-each.next_push_bytes, -each.first_push_bytes))

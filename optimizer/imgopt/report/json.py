@@ -108,6 +108,7 @@ def file_object(file: FileReport) -> Object:
         "warnings": warnings,
         "unknown": [_reason(each) for each in file.unknown],
         "good": file.good,
+        "sized": file.sized,
         "skipped": file.skipped,
         **({} if file.pipeline is None else {"pipeline": _pipeline(file.pipeline)}),
     }
@@ -161,6 +162,10 @@ def _release(release: Release) -> Object:
                 "timeout_s": limit.seconds,
                 "images": limit.images,
                 "at_least": limit.at_least,
+                "complete": {
+                    key: dict(zip(_STEPS, each, strict=True))
+                    for key, each in zip(("first_push", "next_push"), limit.complete, strict=True)
+                },
                 "first_push_s": dict(zip(_STEPS, limit.first, strict=True)),
                 "next_push_s": dict(zip(_STEPS, limit.following, strict=True)),
                 "enough_first_push_s": dict(zip(_STEPS, limit.enough_first, strict=True)),

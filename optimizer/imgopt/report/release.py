@@ -74,7 +74,9 @@ def _steps(release: Release, now: Sum, rewritten: Sum, advised: Sum | None) -> s
     if release.rewritten and now.told is not None:
         same = rewritten == now
         said += f"; {'the same' if same else _sent(rewritten, release.rates)} after {rewrites}"
-    if advised is not None and advised != rewritten and advised.told is not None:
+    if advised is not None and advised.told is None and now.told is not None and advised != rewritten:
+        said += f"; what is new of it, which is not known, with {_and(release.mended)} mended{' too' if release.rewritten else ''}"
+    elif advised is not None and advised != rewritten:
         also = " too" if release.rewritten else ""
         said += f"; {_sent(advised, release.rates)} with {_and(release.mended)} mended{also}"
     return said
@@ -93,37 +95,44 @@ def _limit(limit: ReleaseLimit) -> str:
     where = f"line {limit.line}, {visible(limit.text)}, around {plural(limit.images, 'image')}"
     if limit.long_enough:
         return f"{where}: long enough"
-    now_and_then = (limit.first[:2], (limit.following[0], limit.following[2]))
-    told = [
-        f"{what} {_takes(limit, *seconds)}"
-        for what, seconds in zip(("a first push", "each next"), now_and_then, strict=True)
-    ]
-    least = "more than " if limit.at_least else ""
+    first, following = limit.complete
+    pushes = (
+        ("a first push", limit.first[:2], first[:2], limit.enough_first[:2]),
+        ("each next", limit.following[::2], following[::2], limit.enough_following[::2]),
+    )
+    told = [f"{what} {_takes(limit, seconds, complete)}" for what, seconds, complete, _ in pushes]
     enough = [
-        f"{least}{' now and '.join(dict.fromkeys(map(duration, would)))}{' then' if len({*would}) > 1 else ''} for {what}"
-        for what, would in (
-            ("a first push", [each for each in limit.enough_first[:2] if each is not None]),
-            ("each next", [each for each in limit.enough_following[::2] if each is not None]),
-        )
-        if would
+        f"{' and '.join(said)} for {what}"
+        for what, _, complete, would in pushes
+        if (said := _would_do(would, complete))
     ]
     return f"{where}: {'; '.join(told)}" + (f". Would do: {', '.join(enough)}" if enough else "")
 
 
-def _takes(limit: ReleaseLimit, now: float | None, then: float | None) -> str:
+def _would_do(seconds: Sequence[int | None], complete: Sequence[bool]) -> list[str]:
+    """``130 min now``, ``49 min then``; ``130 min`` where both are the same."""
+    said = [
+        None if each is None else f"{'' if whole else 'more than '}{duration(each)}"
+        for each, whole in zip(seconds, complete, strict=True)
+    ]
+    if said[0] == said[1]:
+        return said[:1] if said[0] is not None else []  # type: ignore[return-value]
+    return [f"{each} {when}" for each, when in zip(said, ("now", "then"), strict=True) if each is not None]
+
+
+def _takes(limit: ReleaseLimit, seconds: Sequence[float | None], complete: Sequence[bool]) -> str:
     """``takes 104 min now and 39 min then, and is ended both times``."""
-    if now is None:
+    said = [
+        None if each is None else f"{'' if whole else 'at least '}{duration(each)}"
+        for each, whole in zip(seconds, complete, strict=True)
+    ]
+    if said[0] is None:
         return "is not known"
-    least = "at least " if limit.at_least else ""
-    said = f"takes {least}{duration(now)} now"
-    if then is not None and then != now:
-        said += f" and {least}{duration(then)} then"
-    ended = [when for when, s in (("now", now), ("then", then)) if s is not None and s > limit.seconds]
-    if not ended:
-        return said
-    return said + (
-        ", and is ended both times" if len(ended) == 2 and then != now else f", and is ended {ended[0]}"
-    )
+    told = f"takes {said[0]} now" + (f" and {said[1]} then" if said[1] not in (None, said[0]) else "")
+    ended = [each is not None and each > limit.seconds for each in seconds]
+    if all(ended):
+        return f"{told}, and is ended {'both times' if said[1] != said[0] else 'now and then'}"
+    return told + ", and is ended now" * ended[0] + ", and is ended then" * ended[1]
 
 
 def _saving(saving: ReleaseSaving, slowest: int) -> str:

@@ -40,6 +40,7 @@ from imgopt.suggest.rewrite import rewrite
 from imgopt.suggest.rounds import Rounds
 from imgopt.suggest.sentence import sentence
 from imgopt.suggest.unknown import unknowns
+from imgopt.weigh.unbuilt import unbuilt
 from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, Saving
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def report_file(
     context, note = open_context_of(document, options)
     picture = take_picture(document, context, options, jars)
     final = picture.final
+    weigher.unbuilt = unbuilt(picture)
     said = analyze(picture, rules)
     level = Applicability.UNSAFE if options.unsafe else Applicability.SAFE
     result, opened, base = _settled(picture, said, rules, level, weigher)
@@ -96,6 +98,8 @@ def report_file(
     unknown = unknowns(picture)
     clear = not unknown and not any(_is_unseen(layer) for layer in prediction.before.layers)
     warnings = [*_warnings(picture), *map(sentence, unknown)]
+    if weigher.unbuilt is not None:
+        warnings.append(weigher.unbuilt.said)
     return FileReport(
         path=path,
         context=str(context.root) if context is not None else str(options.context or "."),
@@ -116,6 +120,7 @@ def report_file(
         good=_good(picture, found, result.not_applied, clear=clear),
         unknown=unknown,
         clear=clear,
+        sized=weigher.unbuilt.said if weigher.unbuilt is not None else None,
         skipped=picture.ignored,
         base=picture.base,
         foreseen=foresee(picture, rules, said) if options.foresee else None,

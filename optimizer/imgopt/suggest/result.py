@@ -119,8 +119,8 @@ class Steps:
 @dataclass(frozen=True)
 class ReleaseLimit:
     """A time limit of a CI file: ``images`` pushes run in it. ``first`` and ``following`` are the seconds that they take at
-    the slowest rate, now, after the rewrites, and with the commands mended; None where nothing is known, ``at_least`` where a
-    part is not. ``enough_first`` and ``enough_following``: seconds of limits that would do for these. ``long_enough``: a
+    the slowest rate, now, after the rewrites, and with the commands mended; None where nothing is known. ``at_least``: a part
+    of the images is not known; ``complete``: of which of these six all is. ``enough_first`` and ``enough_following``: seconds of limits that would do for these. ``long_enough``: a
     first push leaves room now."""
 
     line: int
@@ -130,6 +130,7 @@ class ReleaseLimit:
     first: tuple[float | None, float | None, float | None]
     following: tuple[float | None, float | None, float | None]
     at_least: bool
+    complete: tuple[tuple[bool, bool, bool], tuple[bool, bool, bool]]
     enough_first: tuple[int | None, int | None, int | None]
     enough_following: tuple[int | None, int | None, int | None]
     long_enough: bool
@@ -204,6 +205,7 @@ class FileReport:
     skipped: str | None = None  # `# imgopt: ignore-file`, with its reason
     pipeline: PipelineSummary | None = None
     base: Base | None = None  # the final image's
+    sized: str | None = None  # where figures come from of an archive that is not there
     unknown: tuple[Reason, ...] = ()  # what the answer would need; among the warnings, too
     clear: bool = True  # all that counts was known: where nothing was found, there is nothing
     foreseen: Foreseen | None = None

@@ -189,10 +189,12 @@ def _missing(picture: Picture, copies: Sequence[_Copy]) -> Iterator[Reason]:
     for command, group in unbuilt.items():
         yield because(
             "not-known",
-            "{} copies {}, which is not built yet, so what it holds and weighs is not known; build it first{}",
+            "{} copies {}, which is not built yet, so what it holds{} is not known; build it first{}{}",
             group[0][0].instruction,
             _some(group),
+            "" if picture.options.jar_size else " and weighs",
             f" ({command})" if command else "",
+            "" if picture.options.jar_size else ", or give --jar-size for the figures",
         )
     if not plain or context is None:
         return

@@ -28,6 +28,7 @@ from imgopt.files.opening import open_file, read_file
 from imgopt.picture import Jars, Picture
 from imgopt.picture.contents import SMALL_LAYER_BYTES, File, Layer
 from imgopt.scales import Basis
+from imgopt.weigh.unbuilt import Unbuilt, keeps_digest, part_of
 from imgopt.weigh.weights import ImageWeight, LayerWeight
 
 if TYPE_CHECKING:
@@ -47,10 +48,12 @@ class Weigher:
     is weighed by its entries, so that copying it whole and copying it unpacked cost one compression.
 
     ``engine``: a key of `imgopt.compressing.ENGINES`, whose gzip the sizes are predicted for; None: they are what
-    compressing them here gave. It may be changed between pictures; nothing is compressed again."""
+    compressing them here gave. It may be changed between pictures; nothing is compressed again. ``unbuilt``: what is known of the archive of
+    the pictures that are weighed, where it is not there."""
 
     def __init__(self, jars: Jars | None = None, engine: str | None = None) -> None:
         self._jars = jars
+        self.unbuilt: Unbuilt | None = None
         self._large: dict[tuple[str, str], Packed] = {}
         self.engine = engine
 
@@ -59,7 +62,7 @@ class Weigher:
         be read is unknown."""
         first, *others = picture.pushed
         self._prepare(picture.layers)
-        own = [self._layer(picture, layer) for layer in picture.layers]
+        own = [weight for layer in picture.layers for weight in self._layers(picture, layer)]
         elsewhere: list[LayerWeight] = []
         images: list[ImageWeight] = []
         for platform in others:
@@ -110,6 +113,34 @@ class Weigher:
         yield _published(below.name, from_.line, part)
 
     # layers above the base
+
+    def _layers(self, picture: Picture, layer: Layer) -> Iterator[LayerWeight]:
+        weight = self._layer(picture, layer)
+        archive = self.unbuilt
+        if archive is not None and weight.compressed_bytes is None:
+            last = archive.last_release(layer.instruction)
+            if last is not None:
+                note = "as the last release in the baseline had it"
+                yield replace(weight, compressed_bytes=last, basis="predicted", note=note, unseen=frozenset())
+                return
+        part = (
+            part_of(archive, picture, layer)
+            if archive is not None and weight.compressed_bytes is None
+            else None
+        )
+        if archive is None or part is None:
+            yield weight
+            return
+        steady = keeps_digest(picture, layer, part)
+        weight = replace(weight, changes_each_release=not steady)
+        libraries = archive.libraries_of(part)
+        told = False
+        for size, note in archive.told(part, self.packed(libraries) if libraries else None):
+            if size is None:
+                yield replace(weight, rest=told)
+                continue
+            told = True
+            yield replace(weight, compressed_bytes=size, basis="predicted", note=note, unseen=frozenset())
 
     def _layer(self, picture: Picture, layer: Layer) -> LayerWeight:
         instruction = layer.instruction

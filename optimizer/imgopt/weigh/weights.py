@@ -23,6 +23,7 @@ class LayerWeight:
         None  # of a base image: its layers' compressed bytes, where they are known
     )
     same_everywhere: bool = False  # one blob for all platforms
+    rest: bool = False  # what is not known of the layer that stands before it
     #: Where the bytes come from that are not known (`imgopt.picture.contents.Layer`).
     unseen: frozenset[str] = frozenset()
 
