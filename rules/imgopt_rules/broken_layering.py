@@ -26,11 +26,11 @@ becomes, for Spring Boot 4.1,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from imgopt.finding import Declined, Finding, Fix, because
+from imgopt.finding import Declined, Finding, Fix, because, say
 from imgopt.picture import Picture
+from imgopt.plans.layers.missing_stages import missing_stages
 from imgopt.plans.layers.unpacking import broken
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
@@ -45,36 +45,31 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
 
 
 def _missing_stages(picture: Picture) -> Iterator[Finding]:
-    names: set[str] = set()
-    reported: set[str] = set()
-    for stage in picture.stages:
-        for instruction in stage.stage.instructions:
-            flag = instruction.flag("from") if instruction.keyword in ("COPY", "ADD") else None
-            if flag is None or not flag.value or "$" in flag.value:
-                continue
-            name = flag.value.lower()
-            known = name in names or (name.isdigit() and int(name) < stage.index)
-            if known or name in reported:
-                continue
-            if re.search(r"dependencies|spring-boot-loader|application", instruction.text) and re.fullmatch(
-                r"[a-z][\w-]*|\d+", name
-            ):
-                reported.add(name)
-                later = any(name in (other.name.lower(), str(other.index)) for other in picture.stages)
-                what = "comes later in the file" if later else "is not in the file"
-                yield Finding(
-                    rule=ID,
-                    severity=Severity.HIGH,
-                    line=instruction.line,
-                    end_line=instruction.end_line,
-                    message=f"stage {flag.value} {what}, so the build looks for an image of that name",
-                    fix=Fix(
-                        f"add a stage `FROM ... AS {flag.value}` above that unpacks the jar "
-                        "(`imgopt rewrite` writes one for a file that copies the jar itself)",
-                        Applicability.MANUAL,
-                    ),
-                )
-        names |= {stage.name.lower()}
+    missing = missing_stages(picture)
+    if missing is None:
+        return
+    names = " and ".join(missing.names)
+    what = "comes later in the file" if missing.later else "is not in the file"
+    message = f"stage {names} {what}, so the build looks for an image of that name"
+    if len(missing.names) > 1:
+        message = f"stages {names} are not in the file, so the build looks for images of these names"
+    if missing.edits and missing.added is not None:
+        level = Applicability.SAFE if missing.risk is None else Applicability.UNSAFE
+        fix = Fix(missing.added, level, missing.edits, missing.risk)
+    else:
+        advice = f"add a stage `FROM ... AS {missing.names[0]}` above"
+        fix = Fix(
+            say("{}: {}", advice, missing.why_not) if missing.why_not is not None else advice,
+            Applicability.MANUAL,
+        )
+    yield Finding(
+        rule=ID,
+        severity=Severity.HIGH,
+        line=missing.copies[0].line,
+        end_line=missing.copies[0].end_line,
+        message=message,
+        fix=fix,
+    )
 
 
 def _faults(picture: Picture) -> Iterator[Finding]:

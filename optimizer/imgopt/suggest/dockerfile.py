@@ -273,7 +273,8 @@ def _as_it_stands(picture: Picture, found: Sequence[Finding]) -> list[Finding]:
     first = Fix(why, Applicability.MANUAL)
     return [
         replace(each, fix=first)
-        if each.fix is not None and each.fix.applies and (fault is not None or each.rule != BROKEN)
+        if each.fix is not None
+        and ((fault is None and each.rule != BROKEN) or (fault is not None and each.fix.applies))
         else each
         for each in found
     ]
