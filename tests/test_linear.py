@@ -121,7 +121,7 @@ JENKINSFILES = {
     "arms of an if": "def y\nif (x) { y = 'a' } " + "else if (z) { y = 'b' } " * 4000 + "\nsh y\n",
     "else and nothing else": "if (x) y = 1\n" + "else " * 20_000,
     "calls in each other": "x = " + "choice(name: 'x', choices: " * 4000,
-    "a list that holds itself": "def s = []\ns << s\ndef m = [:]\nm.a = m\nx = m == m\nsh \"a ${s} ${m}\"\n",
+    "a list that holds itself": 'def s = []\ns << s\ndef m = [:]\nm.a = m\nx = m == m\nsh "a ${s} ${m}"\n',
     "lists in each other": "def m = []\n" + "m = [m]\n" * 3000 + "x = m == m\n",
     "a method that calls itself": "def f(x) { return f(x) + f(x) }\ndef y = f(1)\nsh y\n",
     "loops in each other": "def l = (0..400)\n" + "l.each { " * 20 + "sh 'docker push x'" + " }" * 20,
