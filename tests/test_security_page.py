@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def test_the_tests_that_it_names_exist() -> None:
 
 
 def test_every_row_names_one() -> None:
-    rows = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| it tries")]
+    page = PAGE.partition("## Limits")[0]
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| it tries")]
     assert len(rows) > 20
     for row in rows:
         assert named_in(row.split(" | ")[-1]), row
@@ -44,3 +46,32 @@ def test_every_row_names_one() -> None:
 def test_it_speaks_of_everything_that_is_read() -> None:
     for each in ("Dockerfile", "jar", "image", "registry", "CI file", "configuration"):
         assert re.search(rf"(?m)^## .*{each}", PAGE), each
+
+
+def constants(path: str) -> dict[str, int]:
+    """Those of a module that are numbers, by name."""
+    found = {}
+    for each in ast.parse((ROOT / "optimizer" / "imgopt" / path).read_text()).body:
+        if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
+            with contextlib.suppress(TypeError, ValueError, NameError):
+                found[each.targets[0].id] = int(eval(ast.unparse(each.value), {"__builtins__": {}}))
+    return found
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    """Each number stands where its row says."""
+    rows = [
+        line.split(" | ")
+        for line in PAGE.partition("## Limits")[2].splitlines()
+        if "`" in line and "|" in line
+    ]
+    assert len(rows) > 12
+    for row in rows[1:]:
+        said = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?!\w)", row[1])]
+        names = re.findall(r"`([\w/.]+\.py)`|`(\w+)`", row[2])
+        there, path = [], ""
+        for file, name in names:
+            path = file or path
+            if name:
+                there.append(constants(path)[name])
+        assert said == there, row

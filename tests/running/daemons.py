@@ -86,6 +86,7 @@ def _running(
     with (base / "log").open("ab") as log:
         daemon = subprocess.Popen(
             command,
+            cwd=base,  # Podman leaves a file where it stands when a container wanted too much memory
             stdout=log,
             stderr=log,
             env={**os.environ, "PATH": _path(), **(environment or {})},

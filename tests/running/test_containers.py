@@ -19,9 +19,10 @@ from daemons import Daemon
 from private_docker import Engine
 from tiny_image import TinyImage, shell
 
-from imgopt.engines.containers import LABEL, ContainerRunner, podman_runner
+from imgopt.engines.containers import ContainerRunner, podman_runner
 from imgopt.engines.engine import EngineError, RunRequest
 from imgopt.engines.network import in_network_of
+from imgopt.engines.owners import LABEL
 from imgopt.errors import MeasureError
 
 HTTPD = "echo \"$GREETING $*\" > /www/index.html; httpd -p 9000 -h /www; trap 'exit 5' TERM; echo up; while :; do sleep 0.1; done"

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from imgopt.registry.client import Access
     from imgopt.suggest.result import FileReport
 
+#: Docker's own.
+LEAST_MEMORY = 6 << 20
+
 DockerfilePath = Annotated[
     str, typer.Argument(metavar="[PATH]", help="A Dockerfile, or a directory that holds one.  [default: .]")
 ]
@@ -67,6 +70,27 @@ Environment = Annotated[
 ]
 Runs = Annotated[
     int, typer.Option("--runs", metavar="N", min=1, max=100, help="Starts of each, for the medians.")
+]
+Memory = Annotated[
+    str,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="What a started container may have; Java's heap is a quarter of it.",
+    ),
+]
+PidsLimit = Annotated[
+    int,
+    typer.Option(
+        "--pids-limit", metavar="N", min=1, help="Processes and threads that a started container may have."
+    ),
+]
+NewPrivileges = Annotated[
+    bool,
+    typer.Option(
+        "--allow-new-privileges",
+        help="Let setuid programs and file capabilities count in the containers (sudo, ping, setcap).",
+    ),
 ]
 NextReleaseOption = Annotated[
     bool,
@@ -121,6 +145,9 @@ def compare(
     arg: Arguments = None,
     env: Environment = None,
     runs: Runs = 1,
+    memory: Memory = "4GB",
+    pids_limit: PidsLimit = 4096,
+    allow_new_privileges: NewPrivileges = False,
     next_release: NextReleaseOption = False,
     push_to: PushTo = None,
     plain_http: PlainHttp = False,
@@ -178,7 +205,17 @@ def compare(
     options = a.options([path], given)
     dockerfile = _dockerfile(path)
     settings = Settings(
-        run=None if no_run else _run_options(smoke, arg, env, runs, start_timeout, stop_timeout),
+        run=None
+        if no_run
+        else _run_options(
+            smoke,
+            arg,
+            env,
+            runs,
+            start_timeout,
+            stop_timeout,
+            (memory, pids_limit, allow_new_privileges),
+        ),
         next_release=next_release,
         push_to=_repository(push_to),
         access=_access(push_to, plain_http=plain_http, insecure=insecure),
@@ -201,6 +238,8 @@ def compare(
         except ImgoptError as error:
             _print_build_output(error)
             raise
+        finally:
+            _say_what_was_left(quiet)
     _print(found, format, output_file, no_color=no_color, quiet=quiet, verbose=verbose)
     if found.push_error is not None:
         from imgopt.cli.failure import print_errors
@@ -244,9 +283,17 @@ def _run_options(
     runs: int,
     start_seconds: float,
     stop_seconds: float,
+    limits: tuple[str, int, bool],
 ) -> RunOptions:
     from imgopt.comparison.observing import RunOptions, smoke_of
+    from imgopt.engines.engine import Limits
+    from imgopt.units import parse_size
 
+    memory, pids, new_privileges = limits
+    if (size := parse_size(memory)) < LEAST_MEMORY:
+        raise UsageError(
+            f"--memory {memory} starts nothing", "give at least 6MiB; Java needs some hundred MB"
+        )
     return RunOptions(
         arguments=tuple(arguments or ()),
         environment=a.assignments("--env", environment or ()),
@@ -254,6 +301,7 @@ def _run_options(
         start_seconds=start_seconds,
         stop_seconds=stop_seconds,
         runs=runs,
+        limits=Limits(size, pids, new_privileges),
     )
 
 
@@ -272,6 +320,15 @@ def _access(push_to: str | None, *, plain_http: bool, insecure: bool) -> Access 
     if push_to is None and (plain_http or insecure):
         raise UsageError("--plain-http and --insecure are for --push-to", "leave them out")
     return a.registry_access(plain_http=plain_http, insecure=insecure)
+
+
+def _say_what_was_left(quiet: bool) -> None:
+    from imgopt.engines.opened import removed
+    from imgopt.report.terminal import note
+
+    said = removed.said()
+    if said is not None and not quiet:
+        note(said)
 
 
 def _print_build_output(error: ImgoptError) -> None:

@@ -28,7 +28,7 @@ from imgopt.comparison.observing import (
     java_of,
     observe,
 )
-from imgopt.engines.engine import Runner
+from imgopt.engines.engine import Limits, Runner
 from imgopt.units import megabytes
 
 KILLED = 137
@@ -69,7 +69,8 @@ class Figures:
 class Behaviour:
     """``ran``: both were started. ``worked``: both were seen to do their work, not only to fail in the same way.
     ``notes``: sentences on how far the comparison went. ``before_log`` and ``after_log``: the end of what a container
-    printed that ended when it should not."""
+    printed that ended when it should not. ``limits``: both were started with these, or, as far as memory and processes go,
+    without any, and ``unlimited`` says why; None where nothing was started."""
 
     checks: tuple[Check, ...]
     ran: bool = False
@@ -79,6 +80,8 @@ class Behaviour:
     notes: tuple[str, ...] = ()
     before_log: str | None = None
     after_log: str | None = None
+    limits: Limits | None = None
+    unlimited: str | None = None
 
     @property
     def not_measured(self) -> tuple[str, ...]:
@@ -118,6 +121,24 @@ class Behaviour:
             "notes": list(self.notes),
             "before_log": self.before_log,
             "after_log": self.after_log,
+            "limits": self._limits_json(),
+        }
+
+    @property
+    def limits_text(self) -> str | None:
+        """For people; None where nothing was started."""
+        if self.limits is None or self.unlimited is None:
+            return None if self.limits is None else f"both were started with {self.limits.text}"
+        return f"the engine limits neither memory nor processes here: {self.unlimited}"
+
+    def _limits_json(self) -> dict[str, object] | None:
+        if self.limits is None:
+            return None
+        return {
+            "memory_bytes": None if self.unlimited else self.limits.memory_bytes,
+            "pids": None if self.unlimited else self.limits.pids,
+            "new_privileges": self.limits.new_privileges,
+            "why_none": self.unlimited,
         }
 
 
@@ -147,13 +168,13 @@ def compare_running(
     tell = progress or (lambda text: None)
     granted = max(JAVA_SECONDS, options.start_seconds)
     tell(f"asking the original for its Java ({granted:g} s at most)")
-    java = java_of(runner, before, granted)
+    java = java_of(runner, before, granted, options.limits)
     later: _JavaOrNot = None
     if java == "late":  # without it there is nothing to compare with
         tell(f"java -version of the original was not done within {granted:g} s")
     else:
         tell(f"asking the rewrite for its Java ({granted:g} s at most)")
-        later = java_of(runner, after, granted)
+        later = java_of(runner, after, granted, options.limits)
     checks = [*compare_configs(before.config, after.config), *_java(java, later, granted)]
     tell("starting the original")
     first = observe(runner, before, options)
@@ -170,6 +191,11 @@ def compare_running(
                 "the original does not start here either: behaviour was compared as far as both go "
                 "(exit code and first error); neither was seen to work"
             )
+            if not options.limits.new_privileges:
+                notes.append(
+                    "both were started without new privileges: where sudo, ping or setcap shall work, give "
+                    "--allow-new-privileges"
+                )
         logs = _end(first.log), _end(second.log)
     else:
         checks.append(_start(first, second))
@@ -395,7 +421,7 @@ def _dead(before: Observed, after: Observed) -> list[Check]:
                 _outcome(after),
                 "unknown",
                 reason,
-                "start them where there is more",
+                "raise --memory, or start them where there is more",
             )
         ]
     return [

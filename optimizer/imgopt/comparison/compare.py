@@ -539,10 +539,9 @@ def behaving(
     shop: Workshop, built: Mapping[str, BuiltImage], opened: Mapping[str, OpenImage]
 ) -> tuple[Behaviour, str | None]:
     """Both configs, and both started unless that is not wanted or nothing here can; then why not."""
-    import secrets
-
     from imgopt.comparison.behaviour import compare_at_rest, compare_running
     from imgopt.comparison.observing import Subject
+    from imgopt.engines.owners import this_process
 
     engine, options = shop.engine, shop.settings.run
     configs = {which: opened[which].image.config for which in (BEFORE, AFTER)}
@@ -557,10 +556,11 @@ def behaving(
         reference = built[which].reference
         if runner.name != engine.name:
             shop.tell(f"loading {NAMES[which]} into {runner.name}")
-            reference = runner.load(opened[which], f"imgopt-{secrets.token_hex(4)}:compare-{which}")
+            reference = runner.load(opened[which], f"{this_process().repository()}:compare-{which}")
         subjects.append(Subject(reference, configs[which]))
     before, after = subjects
-    return compare_running(runner, before, after, options, shop.tell), None
+    found = compare_running(runner, before, after, options, shop.tell)
+    return replace(found, limits=options.limits, unlimited=runner.unlimited), None
 
 
 class NothingToCompare(Exception):

@@ -14,7 +14,16 @@ from urllib.parse import quote, urlsplit
 
 from imgopt.comparison.answers import MAX_BODY_BYTES, Answer
 from imgopt.comparison.image_config import environment_of, exposed_ports, health_command, start_words
-from imgopt.engines.engine import Container, EngineError, Runner, RunRequest, StartError, TimeUpError
+from imgopt.engines.engine import (
+    DEFAULT_LIMITS,
+    Container,
+    EngineError,
+    Limits,
+    Runner,
+    RunRequest,
+    StartError,
+    TimeUpError,
+)
 from imgopt.errors import UsageError
 
 DEFAULT_PORT = 8080
@@ -93,7 +102,7 @@ class RunOptions:
     start_seconds: float = 180
     stop_seconds: float = 10
     runs: int = 1
-    memory_bytes: int | None = None
+    limits: Limits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +169,7 @@ def observe(
         arguments=options.arguments,
         environment=options.environment,
         ports=ports,
-        memory_bytes=options.memory_bytes,
+        limits=options.limits,
     )
     begin = time.monotonic()
     try:
@@ -436,7 +445,7 @@ def get(host: str, port: int, path: str, named: int) -> Answer:
 
 
 def java_of(
-    runner: Runner, subject: Subject, seconds: float = JAVA_SECONDS
+    runner: Runner, subject: Subject, seconds: float = JAVA_SECONDS, limits: Limits = DEFAULT_LIMITS
 ) -> JavaVersion | Literal["late"] | None:
     """The Java that the image starts; None when no `java` is found in it, or it does not tell; ``late`` when it has not
     told within ``seconds``."""
@@ -447,7 +456,7 @@ def java_of(
         command = [program, "-XshowSettings:properties", "-version"]
         for _ in range(JAVA_TRIES):
             try:
-                container = runner.start(subject.reference, RunRequest(entrypoint=command))
+                container = runner.start(subject.reference, RunRequest(entrypoint=command, limits=limits))
             except StartError:
                 break
             try:

@@ -8,16 +8,16 @@ How a container's port is reached depends on the daemon:
 - without one (`dockerd --bridge=none`), or when publishing fails, on this host and as root: the container has no
   network but its loopback, and whoever asks enters its network namespace for as long as the question takes.
 
-Containers carry the label `imgopt`, whose value says which process of which host they belong to. What a process left
-that was killed is removed by the next one on that host.
+Containers carry the label `imgopt`, whose value says which process they belong to, images that are loaded a name that
+says so (`imgopt.engines.owners`). What a process left that was killed is removed by the next one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,16 +27,19 @@ from urllib.parse import urlsplit
 
 from imgopt.engines.docker_archive import docker_archive
 from imgopt.engines.engine import Container, EngineError, RunRequest, StartError, TimeUpError
+from imgopt.engines.leftovers import sweep
 from imgopt.engines.network import address_answers, in_network_of
+from imgopt.engines.owners import LABEL, this_process
 from imgopt.engines.processes import descendants, resident_bytes
 from imgopt.images.model import OpenImage
 
-LABEL = "imgopt"
 #: A question to the daemon that takes longer will not be answered.
 ANSWER_SECONDS = 60.0
 #: Between two looks at a container that shall end, or a port that shall open.
 LOOK_SECONDS = 0.05
 KILLED = 137
+#: In what an engine says that cannot limit anything.
+_CONTROL_GROUPS = re.compile(r"cgroup|memory\.(?:max|limit)|pids\.max|resource limits", re.IGNORECASE)
 
 T = TypeVar("T")
 
@@ -62,16 +65,20 @@ class ContainerRunner:
         self._client = client
         self._names: set[str] = set()
         self._images: list[str] = []
-        self._owner = _owner()
         with _answering("it could not be asked what it is"):
             version = client.version()
+            told = client.info()
             drivers = {network.attrs.get("Driver") for network in client.networks.list()}
         parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
         self._name = "podman" if any("podman" in part.lower() for part in parts) else "docker"
         self._address = str(client.api.base_url)
         self._host = host or _host_of(self._address)
         self._bridge = "bridge" in drivers
-        self._remove_leftovers()
+        self.unlimited: str | None = None
+        if False in (told.get("MemoryLimit"), told.get("PidsLimit")):
+            self.unlimited = "its kernel, or its rights, do not let it"
+        self.owner = this_process(client)
+        sweep(client)
 
     @property
     def name(self) -> str:
@@ -117,25 +124,45 @@ class ContainerRunner:
             )
         if self._bridge:
             try:
-                return self._start(reference, request, published=True)
+                return self._limited(reference, request, published=True)
             except EngineError:
                 if not enter:
                     raise
         # a container that does not start for another reason fails here with that reason
-        return self._start(reference, request, published=False)
+        return self._limited(reference, request, published=False)
 
-    def _start(self, reference: str, request: RunRequest, *, published: bool) -> RunningContainer:
+    def _limited(self, reference: str, request: RunRequest, *, published: bool) -> RunningContainer:
+        """With the limits; without those on memory and processes where the engine cannot set them (without rights on
+        control groups), which is told."""
+        if self.unlimited is None:
+            try:
+                return self._start(reference, request, published=published, limited=True)
+            except EngineError as error:
+                if not _CONTROL_GROUPS.search(error.message):
+                    raise
+                why = error.message
+        container = self._start(reference, request, published=published, limited=False)
+        if self.unlimited is None:
+            self.unlimited = why
+        return container
+
+    def _start(
+        self, reference: str, request: RunRequest, *, published: bool, limited: bool
+    ) -> RunningContainer:
         import docker
 
         name = f"imgopt-{secrets.token_hex(6)}"
         options: dict[str, Any] = {
             "name": name,
             "detach": True,
-            "labels": {LABEL: self._owner},
+            "labels": {LABEL: str(self.owner)},
             "environment": dict(request.environment),
             "entrypoint": list(request.entrypoint) if request.entrypoint is not None else None,
-            "mem_limit": request.memory_bytes,
+            "cap_drop": ["MKNOD"],  # Podman's default; of the others start scripts make use
+            "security_opt": [] if request.limits.new_privileges else ["no-new-privileges"],
         }
+        if limited:
+            options |= {"mem_limit": request.limits.memory_bytes, "pids_limit": request.limits.pids}
         if published:
             here = ("127.0.0.1", None) if self._host is None else None
             options["ports"] = {f"{port}/tcp": here for port in request.ports}
@@ -191,18 +218,6 @@ class ContainerRunner:
                 failure = error
         if failure is not None:
             raise failure
-
-    def _remove_leftovers(self) -> None:
-        """Containers of a process of this host that is no more."""
-        import docker
-
-        host = self._owner.rpartition(":")[0]
-        with _answering("its containers could not be listed"):
-            for entry in self._client.api.containers(all=True, filters={"label": LABEL}):
-                owner, _, pid = str((entry.get("Labels") or {}).get(LABEL, "")).rpartition(":")
-                if owner == host and pid.isdigit() and not _lives(int(pid)):
-                    with contextlib.suppress(docker.errors.NotFound):
-                        self._client.api.remove_container(entry["Id"], force=True, v=True)
 
 
 class RunningContainer:
@@ -374,24 +389,6 @@ def _host_of(address: str) -> str | None:
             )
         return None
     return parts.hostname
-
-
-def _owner() -> str:
-    """Host, process numbering (containers on the host's network share its name, not its numbers), process."""
-    space = ""
-    with contextlib.suppress(OSError):
-        space = str(Path("/proc/self/ns/pid").readlink()).removeprefix("pid:").strip("[]")
-    return f"{socket.gethostname()}:{space}:{os.getpid()}"
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass
-    return True
 
 
 @contextlib.contextmanager

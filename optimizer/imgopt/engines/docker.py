@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import shutil
 import tempfile
 import threading
@@ -23,8 +22,10 @@ from imgopt.engines.classic import Stopped, classic_build
 from imgopt.engines.command import ask, run
 from imgopt.engines.docker_endpoint import Endpoint, find
 from imgopt.engines.engine import BuildError, BuildRequest, BuiltImage, EngineError, Runner
+from imgopt.engines.leftovers import Diary, Made, sweep
 from imgopt.engines.needs import needs_buildkit
 from imgopt.engines.output import build_error, timed_out
+from imgopt.engines.owners import this_process
 
 if TYPE_CHECKING:
     from imgopt.engines.containers import ContainerRunner
@@ -48,7 +49,9 @@ class DockerEngine:
         self._version: dict[str, Any] = client.version()
         self._prefers_buildkit = _builder_version(client) == "2"
         self._cli: str | None = None
-        self._repository = f"imgopt-{secrets.token_hex(4)}"
+        self._owner = this_process(client)
+        self._repository = self._owner.repository()
+        self._diary: Diary | None = None
         self._made: list[str] = []  # IDs of images, in the order they were made
         self._references: set[str] = set()
         self._open: list[OpenImage] = []
@@ -82,6 +85,7 @@ class DockerEngine:
     # --- building -----------------------------------------------------------------------------------------
 
     def build(self, request: BuildRequest, tag: str) -> BuiltImage:
+        diary = self._begin()
         reference = f"{self._repository}:{re.sub(r'[^A-Za-z0-9_.-]', '-', tag)[:120]}"
         before = self._image_id(reference)
         there = self._images() - set(self._made)
@@ -90,7 +94,7 @@ class DockerEngine:
         if self._wants_buildkit(why):
             self._build_by_cli(request, reference, why)
         else:
-            self._build_classic(request, reference)
+            self._build_classic(request, reference, diary)
         seconds = time.monotonic() - begin
         identifier = self._image_id(reference)
         if identifier is None:
@@ -112,8 +116,20 @@ class DockerEngine:
             return asked.lower() not in ("0", "false") or why is not None
         return why is not None or (self._prefers_buildkit and self._buildkit_cli() is not None)
 
-    def _build_classic(self, request: BuildRequest, reference: str) -> None:
-        made: list[str] = []
+    def _begin(self) -> Diary:
+        """Before the first build: what killed runs left here goes."""
+        if self._diary is None:
+            with _errors(self.endpoint, "docker info"):
+                told = self.client.info()
+            engine = f"{told.get('Name')} {told.get('DockerRootDir')}"
+            if not self.is_podman:  # Podman thinks of another ID with each answer
+                engine = str(told.get("ID") or engine)
+            sweep(self.client, engine)
+            self._diary = Diary(engine)
+        return self._diary
+
+    def _build_classic(self, request: BuildRequest, reference: str, diary: Diary) -> None:
+        made = Made(diary)
         try:
             known = self._images()
             try:
@@ -258,6 +274,9 @@ class DockerEngine:
         self._references.clear()
         self._remove_images(self._made)
         self._made.clear()
+        if self._diary is not None:
+            self._diary.close()
+            self._diary = None
         with contextlib.suppress(Exception):
             self.client.close()
 

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from imgopt.errors import MeasureError
 from imgopt.images.model import OpenImage
+from imgopt.units import megabytes
 
 
 class EngineError(MeasureError):
@@ -68,6 +69,27 @@ class BuiltImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a started container may have. Java takes a quarter of ``memory_bytes`` for its heap, and with less than 1.8 GB
+    another garbage collector: the default is well above that, and the same on every machine. ``pids``: processes and
+    threads together. ``new_privileges``: whether setuid programs and file capabilities count."""
+
+    memory_bytes: int = 4_000_000_000
+    pids: int = 4096
+    new_privileges: bool = False
+
+    @property
+    def text(self) -> str:
+        rights = "new privileges allowed" if self.new_privileges else "no new privileges"
+        return (
+            f"at most {megabytes(self.memory_bytes)} of memory, {self.pids:,} processes and threads, {rights}"
+        )
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class RunRequest:
     """How to start a container. ``arguments`` stand after the image's name, ``entrypoint`` replaces the image's."""
 
@@ -75,7 +97,7 @@ class RunRequest:
     entrypoint: Sequence[str] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     ports: Sequence[int] = ()  # TCP ports of the container that will be asked
-    memory_bytes: int | None = None
+    limits: Limits = DEFAULT_LIMITS
 
 
 class Container(Protocol):
@@ -127,6 +149,11 @@ class Runner(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def unlimited(self) -> str | None:
+        """Why containers were started without their limits on memory and processes; None while they have them."""
+        ...
 
     def load(self, image: OpenImage, reference: str) -> str:
         """Makes an image of another engine known here; the reference to start. Removed on close."""

@@ -21,6 +21,8 @@ from imgopt.engines.docker import DockerEngine
 from imgopt.engines.docker_endpoint import config_directory
 from imgopt.engines.engine import BuildRequest, EngineError
 from imgopt.engines.kaniko_version import PRESERVES_SINCE, is_since, version_from
+from imgopt.engines.leftovers import sweep
+from imgopt.engines.owners import LABEL, this_process
 from imgopt.files.opening import read_file
 from imgopt.files.tar import TarStream
 from imgopt.images.spool import new_spool, rewind_spool, write_spool
@@ -40,8 +42,15 @@ class ContainerExecutor:
         self._image = image
         self.place = f"in a container of {image}"
         with _daemon() as client, _said(image):
+            sweep(client)
             self._have_image(client)
-            answer = client.containers.run(image, ["version"], remove=True, network_mode="none")
+            answer = client.containers.run(
+                image,
+                ["version"],
+                remove=True,
+                network_mode="none",
+                labels={LABEL: str(this_process(client))},
+            )
         self.version = version_from(answer.decode("utf-8", "replace"))
         self.knows_preserve = is_since(self.version, PRESERVES_SINCE)
 
@@ -69,6 +78,7 @@ class ContainerExecutor:
                 self._image,
                 command,
                 name=name,
+                labels={LABEL: str(this_process(client))},
                 environment=dict(environment),
                 network_mode=None
                 if bridge

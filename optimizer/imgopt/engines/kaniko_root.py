@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -99,6 +100,7 @@ class ChrootExecutor:
                 command,
                 seconds=request.seconds,
                 line=request.line,
+                dying=signal.SIGKILL,  # unshare hears no other, and takes all that runs in it along
                 environment={
                     **environment,
                     "PATH": f"{PATH}:/kaniko",

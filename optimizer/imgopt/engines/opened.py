@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -16,6 +18,8 @@ from imgopt.images import Image, OpenImage
 from imgopt.sources import open_image
 
 _LOCK = ".lock"
+#: In a work directory: what its process makes in an engine.
+DIARY = "diary"
 
 
 class Opened:
@@ -54,22 +58,76 @@ def temporary() -> Path | None:
     return None if os.environ.get("TMPDIR") or not os.access(default, os.W_OK) else default
 
 
+class Removed:
+    """What was found of runs that were killed, and removed; told once."""
+
+    def __init__(self) -> None:
+        self._numbers: Counter[str] = Counter()
+
+    def add(self, what: str) -> None:
+        self._numbers[what] += 1
+
+    def directory(self, path: Path) -> None:
+        remove(path)
+        self.add("directory")
+
+    def said(self) -> str | None:
+        """A sentence, once; None when nothing was."""
+        plurals = {"directory": "directories"}
+        parts = [
+            f"{n} {what if n == 1 else plurals.get(what, what + 's')}" for what, n in self._numbers.items()
+        ]
+        self._numbers.clear()
+        return f"removed what a run that was killed had left: {', '.join(parts)}" if parts else None
+
+
+removed = Removed()
+
+
 @contextlib.contextmanager
-def work_directory(prefix: str) -> Iterator[Path]:
+def work_directory(prefix: str, parent: Path | None = None) -> Iterator[Path]:
     """A directory that goes with the context. Those that killed processes left are removed first: as long as a process
-    lives it holds a lock in its own, which other containers on the same disk see, too."""
-    parent = temporary() or Path(tempfile.gettempdir())
-    for left in parent.glob(f"{prefix}*/{_LOCK}"):
-        with contextlib.suppress(OSError), left.open("rb+") as lock:
-            if _locked(lock):
-                remove(left.parent)
-    directory = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    lives it holds a lock in its own, which other containers on the same disk see, too. ``prefix``: begins with imgopt-."""
+    with abandoned() as found:
+        for left in found:
+            removed.directory(left)
+    directory = Path(tempfile.mkdtemp(prefix=prefix, dir=parent or _parent()))
     try:
-        with (directory / _LOCK).open("wb") as lock:
+        with (directory / f"{_LOCK}-new").open("wb") as lock:
             _locked(lock)
+            (directory / f"{_LOCK}-new").rename(directory / _LOCK)  # nobody sees it without its lock
             yield directory
     finally:
         remove(directory)
+
+
+def _parent() -> Path:
+    return temporary() or Path(tempfile.gettempdir())
+
+
+@contextlib.contextmanager
+def abandoned(*, with_diary: bool = False) -> Iterator[list[Path]]:
+    """Directories of this user's processes that are no more, locked for as long as the context lasts. Those with a
+    diary, of what lies in an engine, are for whoever opens that engine."""
+    found: list[Path] = []
+    with contextlib.ExitStack() as stack:
+        for parent in {_parent(), Path(tempfile.gettempdir())}:
+            for directory in sorted(parent.glob("imgopt-*")):
+                with contextlib.suppress(OSError):
+                    state = directory.lstat()
+                    if not stat.S_ISDIR(state.st_mode) or state.st_uid != _user():
+                        continue
+                    if (directory / DIARY).exists() is not with_diary:
+                        continue
+                    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+                    lock = stack.enter_context(os.fdopen(os.open(directory / _LOCK, flags), "rb+"))
+                    if _locked(lock):
+                        found.append(directory)
+        yield found
+
+
+def _user() -> int:
+    return os.geteuid() if hasattr(os, "geteuid") else 0
 
 
 def _locked(file: IO[bytes]) -> bool:

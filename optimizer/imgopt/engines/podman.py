@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import re
-import secrets
 import shutil
 import subprocess
 import tempfile
@@ -19,11 +18,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imgopt.engines.command import ask, end_group, run
+from imgopt.engines.command import ask, end_group, ends_with_us, run
 from imgopt.engines.docker_endpoint import Endpoint
 from imgopt.engines.engine import BuildRequest, BuiltImage, Engine, EngineError, Runner, Starter
-from imgopt.engines.opened import Opened, remove, work_directory
+from imgopt.engines.leftovers import Diary, Left, left_in
+from imgopt.engines.opened import Opened, remove, removed, work_directory
 from imgopt.engines.output import build_error, timed_out
+from imgopt.engines.owners import LABEL, is_gone, owner_of_label, owner_of_reference, this_process
 
 if TYPE_CHECKING:
     from imgopt.engines.containers import ContainerRunner
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _NOTED = re.compile(r"^--> (?:Using cache )?([0-9a-f]{11,64})$")
 SERVICE_SECONDS = 20
+#: So long after a build was heard of last it may have begun another container.
+SETTLE_SECONDS = 60
 WRITE_SECONDS = 1800
 
 
@@ -50,7 +53,8 @@ class PodmanEngine:
         self._starter = starter
         self._kind = Path(tool).name
         self._version = version
-        self._repository = f"localhost/imgopt-{secrets.token_hex(4)}"
+        self._repository = f"localhost/{this_process().repository()}"
+        self._diary: Diary | None = None
         self._made: list[str] = []
         self._references: set[str] = set()
         self._open: list[OpenImage] = []
@@ -79,13 +83,18 @@ class PodmanEngine:
         command += [] if request.cache else ["--no-cache"]
         command += ["--target", request.target] if request.target else []
         command += ["--platform", request.platform] if request.platform else []
+        diary = self._begin()
         known, containers = self._images(), self._containers()
+        diary.write(containers=sorted(containers), begun=time.time())
         begin = time.monotonic()
         noted: list[str] = []
 
         def line(text: str) -> None:
+            diary.still_here()
             if found := _NOTED.match(text):
                 noted.append(found[1])
+                if not any(each.removeprefix("sha256:").startswith(found[1]) for each in known):
+                    diary.write(image=found[1])
             if request.line is not None:
                 request.line(text)
 
@@ -121,6 +130,82 @@ class PodmanEngine:
         if before not in (None, identifier):
             self._remove_images([str(before)])
         return BuiltImage(reference, identifier, seconds)
+
+    def _begin(self) -> Diary:
+        """Before the first build: what killed runs left in this storage goes."""
+        if self._diary is None:
+            store: dict[str, Any] = {}
+            with contextlib.suppress(EngineError, ValueError, AttributeError):
+                told = json.loads(
+                    ask([self.tool, "info", *(["--format", "json"] if self._kind == "podman" else [])])
+                )
+                store = {name.lower(): value for name, value in (told.get("store") or {}).items()}
+            root, driver = (str(store.get(name) or "") for name in ("graphroot", "graphdrivername"))
+            engine = f"storage {root}"
+            self._sweep(engine, Path(root, f"{driver}-containers"))
+            self._diary = Diary(engine)
+        return self._diary
+
+    def _sweep(self, engine: str, places: Path) -> None:
+        """``places``: a directory for each container, as old as the container."""
+        if self.starts_containers:
+            for identifier, label in self._labelled():
+                owner = owner_of_label(label)
+                if owner is not None and is_gone(owner, _not_known):
+                    self._drop("container", "rm", "-f", "-v", identifier)
+        for reference in self._names():
+            owner = owner_of_reference(reference)
+            if owner is not None and is_gone(owner, _not_known):
+                self._drop("image", "rmi", "-f", *self._without_parents(), reference)
+        with left_in(engine) as found:
+            for left in found:
+                self._sweep_steps(left, places)
+
+    def _sweep_steps(self, left: Left, places: Path) -> None:
+        """A build's containers have no mark. They began with one of its images, or with a base, while it went on, when
+        nobody else builds here."""
+        nameless = self._nameless()
+        made = [each for short in left.images for each in nameless if each.startswith(_digits(short))]
+        alone = not _others_build()
+        for identifier, image in self._containers().items():
+            with contextlib.suppress(OSError):
+                if identifier in left.containers:
+                    continue
+                began = (places / identifier).stat().st_mtime
+                in_time = left.begun <= began <= left.last + SETTLE_SECONDS
+                if _digits(image) in made or (alone and in_time):
+                    self._drop("container", "rm", *(["-f"] if self._kind == "podman" else []), identifier)
+        for identifier in reversed(made):
+            self._drop("image", "rmi", *self._without_parents(), identifier)
+
+    def _nameless(self) -> set[str]:
+        """The digits of the IDs of images that have no name."""
+        name = "{{.Repository}}" if self._kind == "podman" else "{{.Name}}"
+        rows: list[list[str]] = []
+        with contextlib.suppress(EngineError):
+            told = ask([self.tool, "images", "-a", "--no-trunc", "--format", "{{.ID}} " + name])
+            rows = [line.split() for line in told.splitlines() if line.strip()]
+        named = {_digits(row[0]) for row in rows if len(row) > 1 and row[1] != "<none>"}
+        return {_digits(row[0]) for row in rows} - named
+
+    def _drop(self, what: str, *command: str) -> None:
+        with contextlib.suppress(EngineError):
+            ask([self.tool, *command], seconds=120)
+            removed.add(what)
+
+    def _names(self) -> list[str]:
+        repository = "{{.Repository}}" if self._kind == "podman" else "{{.Name}}"
+        with contextlib.suppress(EngineError):
+            return ask([self.tool, "images", "--format", repository + ":{{.Tag}}"]).split()
+        return []
+
+    def _labelled(self) -> list[tuple[str, str]]:
+        with contextlib.suppress(EngineError, ValueError, LookupError, TypeError, AttributeError):
+            listed = json.loads(
+                ask([self.tool, "ps", "-a", "--filter", f"label={LABEL}", "--format", "json"])
+            )
+            return [(str(each["Id"]), str(each["Labels"][LABEL])) for each in listed or ()]
+        return []
 
     def _new_images(self, noted: Sequence[str], known: set[str]) -> list[str]:
         """IDs of what a build left, in the order of its lines."""
@@ -231,16 +316,18 @@ class PodmanEngine:
         socket = self._directory / "podman.sock"
         short = None
         if len(os.fsencode(socket)) > 100:  # a socket's path is short
-            short = Path(tempfile.mkdtemp(prefix="imgopt-", dir="/tmp"))
-            socket = short / "podman.sock"
+            short = contextlib.ExitStack()
+            socket = short.enter_context(work_directory("imgopt-", Path("/tmp"))) / "podman.sock"
         try:
             with (self._directory / "service.log").open("wb") as log:
                 service = subprocess.Popen(
                     [self.tool, "system", "service", "--time=0", f"unix://{socket}"],
+                    cwd=self._directory,  # conmon leaves a file where it stands when a container wanted too much memory
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
+                    preexec_fn=ends_with_us(),
                 )
             try:
                 deadline = time.monotonic() + SERVICE_SECONDS
@@ -257,7 +344,7 @@ class PodmanEngine:
                 end_group(service)
         finally:
             if short is not None:
-                shutil.rmtree(short, ignore_errors=True)
+                short.close()
 
     def close(self) -> None:
         for image in self._open:
@@ -273,6 +360,9 @@ class PodmanEngine:
         self._references.clear()
         self._remove_images(self._made)
         self._made.clear()
+        if self._diary is not None:
+            self._diary.close()
+            self._diary = None
         self._work.close()
 
     def __enter__(self) -> PodmanEngine:
@@ -311,6 +401,14 @@ def connect(starter: Starter | None = None) -> Engine:
     raise EngineError(
         f"Podman cannot be used: {'; '.join(tried)}", "install podman (or buildah); `podman info` must work"
     )
+
+
+def _digits(identifier: str) -> str:
+    return identifier.removeprefix("sha256:")
+
+
+def _not_known(container: str) -> bool | None:
+    return None
 
 
 def _by_socket(host: str, source: str) -> Engine:

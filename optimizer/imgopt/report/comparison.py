@@ -165,7 +165,7 @@ def _behaviour(found: Comparison, width: int, verbose: bool) -> list[Line]:
         lines += wrapped(
             f"{plural(same, 'check')} {also}the same", width, first=line("  "), indent=4, style="dim"
         )
-    for note in behaviour.notes:
+    for note in (*behaviour.notes, *filter(None, [behaviour.limits_text])):
         if note != NOT_STARTED:
             lines += wrapped(note, width, first=line("  "), indent=4)
     for name, log in (("the original", behaviour.before_log), ("the rewrite", behaviour.after_log)):
@@ -400,6 +400,8 @@ def markdown(found: Comparison) -> str:
         notes.append(f"next release not measured: {release.why}")
     if found.pushed is not None:
         notes += [_PUSH_NOTE, *([] if found.pushed.removed else [_NOT_REMOVED])]
+    if found.behaviour.limits_text is not None:
+        notes.append(found.behaviour.limits_text)
     if notes:
         text += ["", *(f"- {escaped(each)}" for each in notes)]
     return "\n".join(text) + "\n"
