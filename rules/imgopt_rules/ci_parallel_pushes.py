@@ -59,6 +59,8 @@ _WAYS = {
     "jenkins": f"{_ONE_CALL}; or one by one, the push in lock('registry') {{ … }}",
     "gitlab": f"{_ONE_CALL}; or one by one, in jobs with resource_group: registry",
     "github": f"{_ONE_CALL}; or one by one, strategy.max-parallel: 1 for the job that pushes",
+    "script": f"{_ONE_CALL}; or one after the other, without `&`",
+    "make": f"{_ONE_CALL}; or one after the other, without -j",
 }
 
 

@@ -57,6 +57,8 @@ _OWN = {
     "jenkins": "give each build a pod of its own",
     "gitlab": "give each image a job of its own",
     "github": "give each image a job of its own",
+    "script": "give each image a container of its own",
+    "make": "give each image a container of its own",
 }
 
 

@@ -7,7 +7,7 @@ function is not known.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from imgopt.errors import ImgoptError
@@ -21,19 +21,24 @@ _TOKEN = re.compile(
 _VARIABLE = re.compile(r"\$\{(\w+)(?:(:?-)([^{}]*))?\}")
 _MOST_TOKENS = 100_000
 _MOST_DEPTH = 20
+_MOST_TARGETS = 200
 _MOST_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True)
 class Target:
     """What one target builds. ``context`` and ``dockerfile`` as written, None where nothing is said; ``platforms`` as
-    written, a ``$`` in those that are not known."""
+    written, a ``$`` in those that are not known; ``tags``: what the image is called; ``stage``: its target in the Dockerfile;
+    ``pushes``: its output is the registry."""
 
     name: str
     context: str | None
     dockerfile: str | None
     platforms: tuple[str, ...]
     line: int
+    tags: tuple[str, ...] = ()
+    stage: str | None = None
+    pushes: bool = False
 
 
 @dataclass
@@ -41,6 +46,39 @@ class _Block:
     name: str
     line: int
     values: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def bake_targets(text: str, name: str, wanted: Sequence[str]) -> list[Target]:
+    """The targets that are asked for by their names or those of groups, "default" among them."""
+    targets = {
+        each.name: each for each in (hcl_targets(text) if name.endswith(".hcl") else json_targets(text))
+    }
+    groups = _groups(text, hcl=name.endswith(".hcl"))
+    found: dict[str, Target] = {}
+    todo = list(reversed(wanted))
+    seen: set[str] = set()
+    while todo and len(seen) < _MOST_TARGETS:
+        each = todo.pop()
+        if each in seen:
+            continue
+        seen.add(each)
+        if each in groups:
+            todo += reversed(groups[each])
+        elif each in targets:
+            found[each] = targets[each]
+    return list(found.values())
+
+
+def _groups(text: str, *, hcl: bool) -> dict[str, tuple[str, ...]]:
+    if hcl:
+        return {
+            block.name: block.values.get("targets", ()) for kind, block in _blocks(text) if kind == "group"
+        }
+    try:
+        described = parsed_json(text).get("group", {})
+        return {str(name): _strings(of.get("targets", [])) for name, of in described.items()}
+    except (ValueError, AttributeError, RecursionError):
+        return {}
 
 
 def hcl_targets(text: str) -> list[Target]:
@@ -96,12 +134,15 @@ def compose_target(name: str, key: Node, service: Node) -> Target | None:
     own = service.text("platform")
     platforms = [item.value for item in listed.items] if listed is not None else [own] if own else []
     context = build.value if build.kind == "scalar" else build.text("context")
+    image = _defaulted(service.text("image"))
     return Target(
         name,
         _defaulted(context),
         _defaulted(build.text("dockerfile") if build.kind == "mapping" else None),
         tuple(_defaulted(each) or "" for each in platforms),
         (listed or service.get("platform") or key).line,
+        (image,) if image else (),
+        _defaulted(build.text("target")) if build.kind == "mapping" else None,
     )
 
 
@@ -135,6 +176,9 @@ def _target(block: _Block, targets: dict[str, _Block]) -> Target:
         dockerfile[0] if dockerfile else None,
         value("platforms"),
         block.line,
+        value("tags"),
+        next(iter(value("target")), None),
+        any("type=registry" in each or "push=true" in each for each in value("output")),
     )
 
 

@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from imgopt.pipelines.bake import Target, bake_targets, compose_targets
+from imgopt.pipelines.build_tools import Goal, goals
+from imgopt.pipelines.checkout import resolved
 from imgopt.pipelines.model import (
     Build,
     Place,
@@ -15,11 +18,15 @@ from imgopt.pipelines.model import (
     Recipe,
     Timeout,
     Tool,
+    Unfollowed,
 )
+from imgopt.pipelines.printed import Checkout
+from imgopt.pipelines.registries import registry_of
 from imgopt.pipelines.tools import (
     Arg,
     Line,
     Parsed,
+    behind_options,
     flags,
     image_name,
     is_kaniko,
@@ -32,11 +39,56 @@ MAX_COMMANDS = 4_000  # of a pipeline, each run of a loop counted
 _MAX_FOUND = 300  # builds, and pushes
 _NO_REGISTRY = ("oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "dir:", "containers-storage:")
 _MOST_IN_CONTAINER = 40
+_MOST_UNFOLLOWED = 50
 #: Where kaniko keeps what stages hand on: /kaniko/0, /kaniko/1 …; /kaniko/deps in the maintained fork.
 _LEFT_BEHIND = re.compile(r"(?:/kaniko|\$\{?KANIKO_DIR\}?)(?:/(?:\*?\[0-9\][^/]*|\d+|deps|\*|\?)?)?(?:/\*?)?")
 _RECURSIVE = re.compile(r"-[a-zA-Z]*[rR][a-zA-Z]*|--recursive")
 _FIND_REMOVES = frozenset({"-delete", "-exec", "-execdir", "-print0"})
 _BUILDERS = frozenset({"docker", "podman", "nerdctl"})
+#: Their own options that have a value behind them, in front of the subcommand.
+_OWN_OPTIONS = {
+    "docker": frozenset(
+        "-H --host -c --context --config -l --log-level --tlscacert --tlscert --tlskey".split()
+    ),
+    "podman": frozenset(
+        "--url --connection -c --identity --root --runroot --storage-driver --storage-opt --log-level --tmpdir "
+        "--cgroup-manager --runtime --module --ssh".split()
+    ),
+    "nerdctl": frozenset(
+        "-n --namespace -a --address -H --host --data-root --snapshotter --cgroup-manager --hosts-dir".split()
+    ),
+    "buildah": frozenset(
+        "--root --runroot --storage-driver --storage-opt --log-level --registries-conf --userns-uid-map".split()
+    ),
+    "skopeo": frozenset(
+        "--policy --registries.d --registries-conf --override-os --override-arch --override-variant "
+        "--command-timeout --tmpdir".split()
+    ),
+    "crane": frozenset("--platform".split()),
+    "buildctl": frozenset(
+        "--addr --timeout --tlsservername --tlscacert --tlscert --tlskey --tlsdir --log-format".split()
+    ),
+    "img": frozenset("-s --state -b --backend".split()),
+    "pack": frozenset("--timestamps".split()),
+    "ctr": frozenset("-n --namespace -a --address --timeout --connect-timeout".split()),
+}
+_COMPOSE_OPTIONS = frozenset(
+    "-f --file -p --project-name --profile --env-file --project-directory --ansi --parallel --progress -c --context -H "
+    "--host --log-level".split()
+)
+#: Where compose and bake look for their file, in their order.
+_COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+_BAKE_FILES = (*_COMPOSE_FILES, "docker-bake.json", "docker-bake.hcl")
+#: Programs that make or push images in a way that is not followed.
+_NOT_FOLLOWED = {
+    "skaffold": ("build", "run", "deploy", "dev"),
+    "werf": ("build", "converge", "bundle", "export"),
+    "ko": ("build", "publish", "apply", "resolve"),
+    "tilt": ("ci", "up"),
+    "regctl": ("image",),
+    "oras": ("push", "copy", "cp"),
+}
+NOT_SAID = "nothing here says which Dockerfile it is"
 #: Those of docker, podman and buildah, and kaniko's in the spellings that its versions take.
 _PLATFORM_FLAGS = ("platform", "custom-platform", "customPlatform")
 
@@ -56,11 +108,10 @@ class Request:
     kaniko: bool = False
 
 
-class Repository(Protocol):
-    """What the commands run in: Dockerfiles that it weighs, scripts that it reads (None where there is none)."""
+class Repository(Checkout, Protocol):
+    """What the commands run in: Dockerfiles that it weighs, and its other files."""
 
     def __call__(self, request: Request) -> Recipe: ...
-    def script(self, path: str, directory: str | None) -> str | None: ...
 
 
 @dataclass
@@ -81,6 +132,12 @@ class Reading:
     scripts: int = 0  # read so far
     left: int = MAX_COMMANDS
     cut: bool = False  # something was too long
+    unfollowed: list[Unfollowed] = field(default_factory=list)
+
+    def not_followed(self, what: str, line: int, why: str) -> None:
+        """Keeps in mind what may build or push and cannot be followed."""
+        if len(self.unfollowed) < _MOST_UNFOLLOWED:
+            self.unfollowed.append(Unfollowed(" ".join(what.split())[:80], line, why))
 
 
 def limit_of(limit: tuple[float, str], line: int) -> Timeout:
@@ -106,20 +163,52 @@ def read_command(
     if is_kaniko(words):
         at.kaniko(flags(words[1:], kaniko=True), place.agent.image)
         return
-    command = next((word.value for word in words[1:] if not word.text.startswith("-")), None)
-    behind = _behind(words, command)
-    if name in _BUILDERS:
+    if name in ("kubectl", "oc") and (at_ := _index(words, "--")):
+        read_command(reading, replace(line, words=tuple(words[at_ + 1 :])), lines, place, directory)
+        return
+    for goal in goals(name, words[1:]):
+        at.goal(goal)
+    _, rest = behind_options(words[1:], _OWN_OPTIONS.get(name, frozenset()))
+    command, behind = (rest[0].value if rest else None), rest[1:]
+    if name in _NOT_FOLLOWED and command in _NOT_FOLLOWED[name]:
+        reading.not_followed(f"{name} {command}", lines[0], "what it builds and pushes is not read")
+    elif name in _BUILDERS:
         at.docker(name, command, behind)
-    elif name == "buildah" and command in ("bud", "build", "build-using-dockerfile"):
-        at.build("buildah", flags(behind))
-    elif name == "buildah" and command == "push":
-        at.push("buildah", flags(behind).rest)
+    elif name == "docker-compose":
+        at.compose(list(words[1:]))
+    elif name == "docker-buildx":
+        at.docker("docker", "buildx", rest)
+    elif name in ("buildah", "img"):
+        if command in ("bud", "build", "build-using-dockerfile"):
+            at.build("buildah" if name == "buildah" else "img", flags(behind))
+        elif command == "push":
+            at.push("buildah" if name == "buildah" else "img", flags(behind).rest)
+        elif command == "tag":
+            at.tag(flags(behind).rest)
     elif name == "skopeo" and command == "copy":
         at.copy(flags(behind).rest)
+    elif name == "crane" and command in ("push", "copy", "cp"):
+        at.crane(command, flags(behind).rest)
+    elif name == "ctr" and command in ("images", "image", "i") and behind and behind[0].value == "push":
+        at.push("nerdctl", flags(behind[1:]).rest[:1])
     elif name == "buildctl" and command == "build":
         at.buildctl(flags(behind))
-    elif name == "docker-compose" and command == "push":
-        at.push("docker", ())
+    elif name == "pack" and command == "build":
+        at.pack(flags(behind))
+    elif (
+        name in ("gcloud", "az")
+        and command in ("builds", "acr")
+        and behind
+        and behind[0].value in ("submit", "build")
+    ):
+        reading.not_followed(
+            f"{name} {command} {behind[0].value}", lines[0], "it is built elsewhere, not pushed from here"
+        )
+
+
+def _index(words: Sequence[Arg], text: str) -> int:
+    """Where a word stands; 0 where it does not."""
+    return next((number for number, word in enumerate(words) if word.text == text), 0)
 
 
 def _empties(name: str, words: Sequence[Arg]) -> bool:
@@ -146,13 +235,6 @@ def _emptied_by(entries: Sequence[Build | Place], *places: Place) -> bool:
     return any(
         isinstance(entry, Place) and any(place.implies(entry) for place in places) for entry in entries
     )
-
-
-def _behind(words: list[Arg], command: str | None) -> list[Arg]:
-    for number, word in enumerate(words[1:], 2):
-        if word.value is not None and word.value == command:
-            return words[number:]
-    return []
 
 
 @dataclass(frozen=True)
@@ -189,23 +271,27 @@ class _At:
         )
         names = tuple(map(image_name, parsed.flags.get("destination", ())))
         build = self._built("kaniko", parsed, recipe, image, names, None if own else self.container)
-        if names and not build.on("no-push"):
-            self._pushed("kaniko", build, names[0], asks=True, fresh="kaniko keeps nothing between builds")
+        if not build.on("no-push"):
+            for name in _of_registries(names):
+                self._pushed("kaniko", build, name, asks=True, fresh="kaniko keeps nothing between builds")
 
     def docker(self, name: str, command: str | None, behind: list[Arg]) -> None:
-        tool: Tool = "podman" if name == "podman" else "docker"
-        if command in ("image", "buildx", "builder", "compose") and behind:
-            group, command = command, behind[0].value
-            behind = behind[1:]
-            if group == "compose":
-                if command == "push":
-                    self.push(tool, ())
-                return
+        tool: Tool = "podman" if name == "podman" else "nerdctl" if name == "nerdctl" else "docker"
+        if command == "compose":
+            self.compose(behind)
+            return
+        if command in ("image", "buildx", "builder") and behind:
+            group = command
+            _, rest = behind_options(behind, frozenset({"--builder"}))
+            command, behind = (rest[0].value if rest else None), rest[1:]
             if group == "buildx" and command in ("build", "b"):
                 self.build("buildx", flags(behind))
                 return
+            if group == "buildx" and command in ("bake", "f"):
+                self.bake(flags(behind))
+                return
         if command == "build":
-            self.build(tool, flags(behind))
+            self.build("docker" if tool == "nerdctl" else tool, flags(behind))
         elif command == "push":
             self.push(tool, flags(behind).rest)
         elif command == "pull":
@@ -213,15 +299,126 @@ class _At:
                 self.reading.pulled.add((self.place.job, repository(image_name(word.known))))
         elif command == "load":
             self.reading.loaded.add(self.place.job)
-        elif command == "tag" and len(behind) > 1:
-            built = self._named(image_name(behind[0].known))
-            if built is not None:
-                self._call(built, (image_name(behind[1].known),))
+        elif command == "tag":
+            self.tag(behind)
         elif command == "run":
             run = run_image(behind)
-            if run is not None and "kaniko" in run[0]:
-                inside = replace(self, variables={**self.variables, **run[2]})
-                inside.kaniko(flags(run[1], kaniko=True), run[0], own=True)
+            if run is not None and "kaniko" in run.image:
+                directory = self.directory
+                if run.workspace is not None:
+                    directory = resolved(run.workspace, directory)
+                inside = replace(self, variables={**self.variables, **run.variables}, directory=directory)
+                inside.kaniko(flags(run.words, kaniko=True), run.image, own=True)
+        elif command == "exec":
+            rest = behind_options(behind, frozenset("-e --env -u --user -w --workdir --env-file".split()))[1]
+            line = Line(tuple(rest[1:]), (), self.variables)
+            read_command(self.reading, line, self.lines, self.place, self.directory)
+
+    def tag(self, words: Sequence[Arg]) -> None:
+        built = self._named(image_name(words[0].known)) if len(words) > 1 else None
+        if built is not None:
+            self._call(built, tuple(image_name(word.known) for word in words[1:]))
+
+    def goal(self, goal: Goal) -> None:
+        """A goal of Maven or a task of Gradle."""
+        where = None if self.directory is None else posixpath.join(self.directory, goal.module)
+        if goal.dockerfile:
+            inside = replace(self, directory=where)
+            recipe = inside._recipe(Parsed({}, ()), "", "")
+            self._built(goal.tool, Parsed({}, ()), recipe, None, (f"{goal.tool} {where}",))
+        if goal.pushes:
+            named = None if goal.image is None else image_name(goal.image)
+            built = self._named(f"{goal.tool} {where}")
+            why = None if built is not None else _WITHOUT_DOCKERFILE.get(goal.tool, _IN_BUILD_FILES)
+            asks = goal.tool == "jib"
+            self._pushed(goal.tool, built, named, asks=asks, fresh=None, why=why)
+
+    def pack(self, parsed: Parsed) -> None:
+        if "publish" in parsed.flags and parsed.rest:
+            name = image_name(parsed.rest[0].known)
+            self._pushed("pack", None, name, asks=True, fresh=None, why=_WITHOUT_DOCKERFILE["build-image"])
+
+    # several at once
+
+    def compose(self, words: list[Arg]) -> None:
+        """``docker compose build``, ``push`` and ``build --push``: the services of its files."""
+        options, rest = behind_options(words, _COMPOSE_OPTIONS)
+        command, parsed = (rest[0].value if rest else None), flags(rest[1:])
+        builds = command == "build" or (command == "up" and "build" in parsed.flags)
+        pushes = command == "push" or (command == "build" and parsed.last("push") is not None)
+        if not builds and not pushes:
+            return
+        files = options.get("-f", []) + options.get("--file", [])
+        folder = next(iter(options.get("--project-directory", [])), None)
+        wanted = [word.known for word in parsed.rest]
+        targets = self._targets(files, _COMPOSE_FILES, folder, wanted)
+        if not targets:
+            if pushes:
+                self._pushed(
+                    "docker", None, None, asks=False, fresh=self.place.agent.docker, why=_NO_SERVICES
+                )
+            return
+        for target, where in targets:
+            named = target.tags[0] if target.tags else ""
+            if builds:
+                self._target(target, where, "docker", parsed)
+            if pushes and named:
+                fresh = self.place.agent.docker
+                build = self._named(image_name(named))
+                self._pushed("docker", build, image_name(named), asks=False, fresh=fresh)
+
+    def bake(self, parsed: Parsed) -> None:
+        """``docker buildx bake``: the targets of its files."""
+        settings = parsed.flags.get("set", ())
+        pushes = parsed.last("push") is not None or any("type=registry" in each for each in settings)
+        wanted = [word.known for word in parsed.rest] or ["default"]
+        targets = self._targets(list(parsed.flags.get("file", ())), _BAKE_FILES, None, wanted)
+        if not targets and pushes:
+            self._pushed("buildx", None, None, asks=True, fresh=None, why=_NO_TARGETS)
+        for target, where in targets:
+            build = self._target(target, where, "buildx", parsed)
+            if pushes or target.pushes:
+                for name in _of_registries(build.names) or (None,):
+                    self._pushed("buildx", build, name, asks=True, fresh=None)
+
+    def _targets(
+        self, files: list[str], usual: tuple[str, ...], folder: str | None, wanted: list[str]
+    ) -> list[tuple[Target, str | None]]:
+        """The targets that are asked for, and the directory that their paths start from."""
+        checkout, found = self.reading.repository, []
+        names = files or [name for name in usual if checkout.kind(name, self.directory) == "file"]
+        if usual is _COMPOSE_FILES:
+            names = names if files else names[:1]
+        for name in names[:20]:
+            text = checkout.script(name, self.directory)
+            if text is None:
+                continue
+            base = None if self.directory is None else posixpath.join(self.directory, folder or "")
+            if name.endswith((".hcl", ".json")):
+                found += [(each, self.directory) for each in bake_targets(text, name, wanted)]
+                continue
+            if usual is _COMPOSE_FILES and folder is None:
+                whole = resolved(name, self.directory)
+                base = None if whole is None else posixpath.dirname(whole)
+            asked = [] if wanted == ["default"] else wanted
+            services = compose_targets(text, name)
+            found += [(each, base) for each in services if not asked or each.name in asked]
+        return found[:_MOST_TARGETS]
+
+    def _target(self, target: Target, where: str | None, tool: Tool, parsed: Parsed) -> Build:
+        context = target.context or "."
+        dockerfile = posixpath.join(context, target.dockerfile or "Dockerfile")
+        own: dict[str, tuple[str, ...]] = {
+            name: parsed.flags[name] for name in parsed.flags if name != "file"
+        }
+        own["platform"] = target.platforms or parsed.flags.get("platform", ())
+        if target.stage is not None:
+            own["target"] = (target.stage,)
+        inside = replace(self, directory=where)
+        described = Parsed(own, (), parsed.open)
+        recipe = inside._recipe(described, dockerfile, context)
+        names = tuple(map(image_name, target.tags))
+        return self._built(tool, described, recipe, self.place.agent.image, names)
 
     def build(self, tool: Tool, parsed: Parsed) -> None:
         context = next((word.known for word in parsed.rest), "")
@@ -231,7 +428,8 @@ class _At:
         output = parsed.last("output") or ""
         pushes = "push=true" in output.replace(" ", "") or "type=registry" in output
         if build.on("push") or pushes:
-            self._pushed("buildx", build, names[0] if names else None, asks=True, fresh=None)
+            for name in _of_registries(names or _named_in(output)) or (None,):
+                self._pushed("buildx", build, name, asks=True, fresh=None)
 
     def buildctl(self, parsed: Parsed) -> None:
         options = [value.partition("=")[::2] for value in parsed.flags.get("opt", ())]
@@ -247,26 +445,50 @@ class _At:
         output = parsed.last("output") or ""
         build = self._built("buildctl", parsed, recipe, self.place.agent.image, ())
         if "push=true" in output.replace(" ", ""):
-            self._pushed("buildctl", build, None, asks=True, fresh=None)
+            for name in _of_registries(_named_in(output)) or (None,):
+                self._pushed("buildctl", build, name, asks=True, fresh=None)
 
     def push(self, tool: Tool, rest: Sequence[Arg]) -> None:
         if rest and rest[-1].known.startswith(_NO_REGISTRY):
             return
         name = image_name(rest[0].known) if rest else None
+        target = image_name(rest[1].known) if len(rest) > 1 and tool in ("buildah", "podman") else name
         build = self._named(name) if name else None
-        fresh = self.place.agent.docker if tool == "docker" else self.place.agent.fresh
-        self._pushed(tool, build, name, asks=False, fresh=fresh)
+        asks = tool in ("nerdctl", "img")  # containerd asks for each blob
+        fresh = None if asks else self.place.agent.docker if tool == "docker" else self.place.agent.fresh
+        self._pushed(tool, build, target, asks=asks, fresh=fresh)
 
     def copy(self, rest: Sequence[Arg]) -> None:
         if len(rest) < 2 or not rest[1].known.startswith("docker://"):
             return
         source = rest[0].known
-        if source.startswith("docker://"):
-            return  # from registry to registry: how much is not known here
-        packed = source.startswith(("oci:", "oci-archive:", "dir:"))
         name = image_name(rest[1].known)
+        if source.startswith("docker://"):
+            self._copied("skopeo", image_name(source), name)
+            return
+        packed = source.startswith(("oci:", "oci-archive:", "dir:"))
         fresh = None if packed else self.place.agent.fresh
-        self._pushed("skopeo", self._named(name), name, asks=packed, fresh=fresh)
+        self._pushed(
+            "skopeo", self._named(_local(source)) or self._named(name), name, asks=packed, fresh=fresh
+        )
+
+    def crane(self, command: str, rest: Sequence[Arg]) -> None:
+        """``crane push FILE NAME``, ``crane copy NAME NAME``."""
+        if len(rest) < 2:
+            return
+        name = image_name(rest[1].known)
+        if command == "push":
+            self._pushed("crane", self._named(name), name, asks=True, fresh=None)
+        else:
+            self._copied("crane", image_name(rest[0].known), name)
+
+    def _copied(self, tool: Tool, source: str, name: str) -> None:
+        """From registry to registry, by way of this machine where they are two."""
+        if registry_of(source) == registry_of(name):
+            return
+        built = self._named(source)
+        why = None if built is not None else f"it copies {source[:80]} from another registry"
+        self._pushed(tool, built, name, asks=True, fresh=None, why=why)
 
     # what is found
 
@@ -353,28 +575,73 @@ class _At:
         return named.get(name) or named.get(repository(name))
 
     def _pushed(
-        self, tool: Tool, build: Build | None, name: str | None, *, asks: bool, fresh: str | None
+        self,
+        tool: Tool,
+        build: Build | None,
+        name: str | None,
+        *,
+        asks: bool,
+        fresh: str | None,
+        why: str | None = None,
     ) -> None:
+        """``why``: what is sent is not known, for another reason than that no build has the image's name."""
         line, end = self.lines
-        recipe = (
-            build.recipe
-            if build is not None
-            else Recipe(None, None, why="nothing here says which Dockerfile it is")
-        )
+        recipe = build.recipe if build is not None else Recipe(None, None, why=why or NOT_SAID)
         pulled = name is not None and (self.place.job, repository(name)) in self.reading.pulled
         here = build is not None and build.place.job == self.place.job and build.tool != "kaniko"
         loaded = tool == "docker" and not here and self.place.job in self.reading.loaded
         push = Push(tool, line, end, self.place, build, recipe, asks, fresh, pulled, name, loaded)
-        if not any(_same(push, other) for other in self.reading.pushes[-8:]):
+        if not any(_same(push, other) for other in self.reading.pushes[-_MAX_FOUND:]):
             self.reading.pushes.append(push)
             if len(self.reading.pushes) >= _MAX_FOUND:
                 self.reading.left = 0
 
 
+_IN_BUILD_FILES = "what is in it, the build files say"
+_WITHOUT_DOCKERFILE = {
+    "jib": "Jib makes it from the build, without a Dockerfile",
+    "build-image": "buildpacks make it, without a Dockerfile",
+    "dockerfile-maven": NOT_SAID,
+}
+_NO_SERVICES = "the Compose file is not in this repository, or none of its services is built"
+_NO_TARGETS = "the bake file is not in this repository, or has no such target"
+_MOST_TARGETS = 64
+
+
+def _of_registries(names: Sequence[str]) -> tuple[str, ...]:
+    """One name of each registry: further tags of an image in one registry send nothing again."""
+    first: dict[str, str] = {}
+    for name in names:
+        first.setdefault(registry_of(name), name)
+    return tuple(first.values())
+
+
+def _named_in(output: str) -> tuple[str, ...]:
+    """The names in ``type=image,name=…,push=true``; several are in quotes."""
+    match = re.search(r"(?:^|,)\"?name=([^,\"]+(?:,[^,=\"]+)*)", output)
+    return tuple(map(image_name, match[1].split(","))) if match is not None else ()
+
+
+def _local(source: str) -> str:
+    """The image's name in ``docker-daemon:name`` and ``containers-storage:name``."""
+    return image_name(source.partition(":")[2]) if source.startswith(_IN_STORE) else ""
+
+
+_IN_STORE = ("docker-daemon:", "containers-storage:")
+
+
 def _same(push: Push, other: Push) -> bool:
-    """Another tag of an image that was just pushed: its layers are there already, or on their way."""
-    if push.build is None or push.build is not other.build or push.tool != other.tool:
+    """Another tag of an image that was just pushed, or the same push again: its layers are there already, or on their
+    way. Another registry has none of them."""
+    if push.tool != other.tool or registry_of(push.target or "") != registry_of(other.target or ""):
         return False
+    if push.build is None or push.build is not other.build:
+        return (
+            push.build is other.build
+            and push.target is not None
+            and push.target == other.target
+            and (push.recipe.why == other.recipe.why)
+        )
     if push.place.branches == other.place.branches:
         return True
     return push.target is not None and repository(push.target) == repository(other.target or "")

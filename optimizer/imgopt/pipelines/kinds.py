@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from imgopt.pipelines import yaml_kinds
+from imgopt.pipelines.makefiles import is_makefile
 from imgopt.pipelines.model import System
 
 _YAML = (".yml", ".yaml")
@@ -36,14 +37,16 @@ def kind_of(path: PurePath, data: bytes | None = None) -> Kind | None:
 
     ``data`` is what stands in it; None: only its name is known. A Dockerfile's usual names are the caller's to know.
     """
-    return _jenkins(path, data) or _yaml(path, data)
+    return _jenkins(path, data) or _yaml(path, data) or _script(path, data)
 
 
 def worth_a_look(path: PurePath) -> bool:
     """Whether a file of a searched directory may be a CI file, so that its content is asked for."""
-    yaml = path.name.lower().endswith(_YAML)
-    return kind_of(path) is not None or (
-        yaml_kinds.may_be_ci(path) if yaml else _maybe_jenkins(path.name.lower())
+    name = path.name.lower()
+    if name.endswith(_YAML):
+        return kind_of(path) is not None or yaml_kinds.may_be_ci(path)
+    return (
+        kind_of(path) is not None or _maybe_jenkins(name) or is_makefile(name) or name.endswith(_SHELL_ENDS)
     )
 
 
@@ -113,6 +116,39 @@ def _reads_as_jenkins(path: PurePath, data: bytes) -> bool:
 
 def _text(data: bytes) -> str:
     return data[:LOOKED_AT].decode("utf-8", "replace").removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+# scripts and Makefiles
+
+_SHELL_ENDS = (".sh", ".bash")
+_SHEBANG = re.compile(r"#!\s*\S*/(?:env\s+(?:-S\s+)?)?(?:ba|da|z|k|a)?sh\b")
+#: A command line that makes or pushes images, not a word about one.
+_IMAGES = re.compile(
+    r"""(?:^|[\s;&|(@"'$}/])(?:
+        (?:docker|podman|nerdctl|buildah|img|\$[({]?\w+[)}]?)(?:[ \t]+-\S+(?:[ \t]+\S+)?)*[ \t]+
+        (?:(?:image|buildx|builder|compose(?:[ \t]+-\S+[ \t]+\S+)*)[ \t]+)?(?:build|push|bud|bake)\b
+      | docker-compose(?:[ \t]+-\S+[ \t]+\S+)*[ \t]+(?:build|push)\b
+      | (?:/?kaniko/)?executor[ \t]+-
+      | kaniko-project/executor
+      | skopeo[ \t]+(?:-\S+[ \t]+)*copy\b | crane[ \t]+(?:push|copy|cp)\b | buildctl\b[^\n]*\bbuild\b
+      | pack[ \t]+build\b
+      | \S*(?:mvnw?|gradlew?)\b[^\n]*(?:\b(?:jib|dockerfile|docker|k8s|oc):\w+|:build-image|\bbootBuildImage|\bjib\b)
+    )""",
+    re.VERBOSE | re.MULTILINE,
+)
+_REMARK = re.compile(r"^[ \t]*#[^\n]*|\\\n", re.MULTILINE)
+
+
+def _script(path: PurePath, data: bytes | None) -> Kind | None:
+    """A script or a Makefile that makes or pushes images; one that does not where somebody names it."""
+    if data is None:
+        return None
+    name = path.name.lower()
+    makes = is_makefile(name)
+    if not makes and not name.endswith(_SHELL_ENDS) and not _SHEBANG.match(_text(data)):
+        return None
+    sure = _IMAGES.search(_REMARK.sub(" ", _text(data))) is not None
+    return Kind("make" if makes else "script", sure=sure)
 
 
 # YAML

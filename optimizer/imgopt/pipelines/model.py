@@ -27,12 +27,19 @@ from imgopt.pipelines.versions import (
 
 if TYPE_CHECKING:
     from imgopt.bases.reference import Reference
+    from imgopt.pipelines.tools import Arg
     from imgopt.weigh.weights import Prediction, Saving
 
-System = Literal["jenkins", "gitlab", "github"]
+System = Literal["jenkins", "gitlab", "github", "script", "make"]
 
 #: How a system is called in sentences.
-SYSTEM_NAMES: dict[System, str] = {"jenkins": "Jenkins", "gitlab": "GitLab CI", "github": "GitHub Actions"}
+SYSTEM_NAMES: dict[System, str] = {
+    "jenkins": "Jenkins",
+    "gitlab": "GitLab CI",
+    "github": "GitHub Actions",
+    "script": "a shell script",
+    "make": "make",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +140,12 @@ class Text:
     text: str
     breaks: tuple[tuple[int, int], ...]
 
+    @classmethod
+    def whole(cls, text: str) -> Text:
+        """A file's own text."""
+        starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        return cls(text, tuple((start, number) for number, start in enumerate(starts, 1)))
+
     def line(self, offset: int) -> int:
         return self.breaks[max(0, bisect_right(self.breaks, (offset, 1 << 60)) - 1)][1]
 
@@ -144,6 +157,17 @@ class Step:
     script: Text
     spans: tuple[tuple[int, int], ...]
     place: Place
+    zero: Arg | None = None  # what `$0` is: the file, where the step is one
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A Makefile, of which people run one target. ``path``: below the repository, as make is told."""
+
+    script: Text
+    spans: tuple[tuple[int, int], ...]
+    place: Place
+    path: str
 
 
 @dataclass(frozen=True)
@@ -214,7 +238,24 @@ def architecture_of(labels: Iterable[str]) -> str | None:
     return "arm64" if any(_ARM.search(label) for label in labels) else None
 
 
-Tool = Literal["kaniko", "docker", "buildx", "buildctl", "buildah", "podman", "skopeo"]
+Tool = Literal[
+    "kaniko",
+    "docker",
+    "buildx",
+    "buildctl",
+    "buildah",
+    "podman",
+    "skopeo",
+    "nerdctl",
+    "img",
+    "crane",
+    "jib",
+    "build-image",
+    "docker-maven-plugin",
+    "dockerfile-maven",
+    "jkube",
+    "pack",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,6 +306,15 @@ class Push:
 
 
 @dataclass(frozen=True)
+class Unfollowed:
+    """What may build or push and is not followed: as it stands in a line of the file, and why."""
+
+    what: str
+    line: int
+    why: str
+
+
+@dataclass(frozen=True)
 class ImageUse:
     """A container image that the file names, with its line."""
 
@@ -282,7 +332,7 @@ class Silence:
 class Pipeline:
     system: System
     path: str
-    steps: tuple[Step | Action, ...]
+    steps: tuple[Step | Action | Rules, ...]
     images: tuple[ImageUse, ...]
     builds: tuple[Build, ...] = ()
     pushes: tuple[Push, ...] = ()
@@ -295,9 +345,7 @@ class Pipeline:
     #: What is not known of the steps in these lines, as sentences; lines (0, 0): of the whole file.
     lacking: tuple[tuple[tuple[int, int], str], ...] = ()
     given: bool = True  # the rates are what somebody said, not the default ones
-    unfollowed: tuple[
-        tuple[str, int], ...
-    ] = ()  # what may build or push and is not looked into, with its line
+    unfollowed: tuple[Unfollowed, ...] = ()  # what may build or push and is not looked into
     named: tuple[str, ...] = ()  # container images that stand anywhere in the file, of Docker and of BuildKit
 
     @property

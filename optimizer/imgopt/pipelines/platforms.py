@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from imgopt.errors import ImgoptError
 from imgopt.files.opening import read_file
 from imgopt.options import NOBODY, BuiltFor, Container, Options, named_platforms
+from imgopt.pipelines import checkout
 from imgopt.pipelines.bake import Target, compose_targets, hcl_targets, json_targets
 from imgopt.pipelines.commands import Request
 from imgopt.pipelines.containers import (
@@ -336,6 +337,15 @@ class _Located:
     def script(self, path: str, directory: str | None) -> str | None:
         return None  # scripts of the repository are read by themselves
 
+    def kind(self, path: str, directory: str | None) -> Literal["file", "directory"] | None:
+        return checkout.kind(self.root, path, directory)
+
+    def matching(self, pattern: str, directory: str | None) -> list[str] | None:
+        return checkout.matching(self.root, pattern, directory)
+
+    def walked(self, top: str, directory: str | None, name: str, wanted: str | None) -> list[str] | None:
+        return checkout.walked(self.root, top, directory, name, wanted)
+
 
 def inside(root: Path, path: str) -> Path | None:
     """A file below the repository; None for what lies elsewhere or is none."""
@@ -348,6 +358,10 @@ def inside(root: Path, path: str) -> Path | None:
     except (OSError, RuntimeError, ValueError):
         pass
     return None
+
+
+#: Whose files are steps; scripts and Makefiles are read line by line, whatever is called.
+_READ = ("jenkins", "gitlab", "github")
 
 
 @dataclass
@@ -385,9 +399,9 @@ class _File:
         lower = self.path.name.lower()
         kind = kind_of(self.path, self.text.encode("utf-8", "replace"))
         system = kind.system if kind is not None else None
-        if system is None:
+        if system not in _READ:
             if lower.endswith((".sh", ".bash")):
-                return [Step(Text(self.text, _lines_of(self.text)), (), Place(directory=self._folder))]
+                return [Step(Text.whole(self.text), (), Place(directory=self._folder))]
             if lower.endswith(".mk") or lower in ("makefile", "gnumakefile"):
                 return [Step(_recipe_lines(self.text), (), Place(directory=self._folder))]
             return []
@@ -399,7 +413,7 @@ class _File:
 
     def _builds(self) -> Iterator[tuple[Build, Request, Path | None, bool]]:
         repository = _Located(self.root, ("", self._folder))
-        builds = find(self._steps(), repository)[0]
+        builds = find(self._steps(), repository).builds
         for build, (request, file, anywhere) in zip(builds, repository.requests, strict=False):
             yield build, request, file, anywhere
 
@@ -454,11 +468,6 @@ def _file_of(root: Path, name: str) -> bytes | None:
         return read_file(file, 100_000) if file is not None else None
     except OSError:
         return None
-
-
-def _lines_of(text: str) -> tuple[tuple[int, int], ...]:
-    starts = [0, *(match.end() for match in re.finditer("\n", text))]
-    return tuple((start, number) for number, start in enumerate(starts, 1))
 
 
 _ASSIGNED = re.compile(r"^(?:export\s+|override\s+)?([\w.-]+)\s*(?:::?=|\?=|=)\s*(.*)$")

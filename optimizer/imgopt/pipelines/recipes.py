@@ -7,10 +7,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from imgopt.dockerfile import Dockerfile, expand, parse, scopes
 from imgopt.errors import ImgoptError
 from imgopt.options import NOBODY, BuiltFor, Options, named_platforms
+from imgopt.pipelines import checkout
+from imgopt.pipelines.checkout import resolved
 from imgopt.pipelines.commands import Request
 from imgopt.pipelines.model import HandedOn, Recipe
 from imgopt.pipelines.tools import HERE, ROOT
@@ -65,8 +68,8 @@ class Recipes:
         return self.known[request]
 
     def script(self, path: str, directory: str | None) -> str | None:
-        """A shell script of the repository."""
-        found = _resolved(path, directory) if path and "$" not in path else None
+        """A script, or another text, of the repository."""
+        found = resolved(path, directory) if path and "$" not in path else None
         file = self._inside(found) if found is not None else None
         if file is None:
             return None
@@ -74,6 +77,15 @@ class Recipes:
             return self.read(file)[:_MAX_SCRIPT_BYTES].decode("utf-8", "replace").replace("\r\n", "\n")
         except ImgoptError:
             return None
+
+    def kind(self, path: str, directory: str | None) -> Literal["file", "directory"] | None:
+        return checkout.kind(self.root, path, directory)
+
+    def matching(self, pattern: str, directory: str | None) -> list[str] | None:
+        return checkout.matching(self.root, pattern, directory)
+
+    def walked(self, top: str, directory: str | None, name: str, wanted: str | None) -> list[str] | None:
+        return checkout.walked(self.root, top, directory, name, wanted)
 
     def _recipe(self, request: Request) -> Recipe:
         if request.dockerfile is None:
@@ -165,7 +177,7 @@ def paths_of(request: Request) -> list[str]:
     if not file:
         return [] if context is None else [_join(context, "Dockerfile")]
     found = []
-    if (plain := _resolved(file, request.directory)) is not None:
+    if (plain := resolved(file, request.directory)) is not None:
         found.append(plain)
     if context is not None and not file.startswith(("/", HERE, ROOT)):
         found.append(_join(context, file))
@@ -194,21 +206,7 @@ def _context(request: Request) -> str | None:
     context = context.removeprefix("dir://")
     if context in ("", "/workspace", "/workspace/"):
         return request.directory
-    return _resolved(context, request.directory)
-
-
-def _resolved(path: str, directory: str | None) -> str | None:
-    """A path as commands write it, below the repository; None for what lies elsewhere on the agent."""
-    if path.startswith(ROOT):
-        return posixpath.normpath(path.removeprefix(ROOT).lstrip("/") or ".")
-    if path.startswith(HERE):
-        path = path.removeprefix(HERE).lstrip("/")
-    for mounted in ("/workspace", "/github/workspace"):
-        if path == mounted or path.startswith(mounted + "/"):
-            return posixpath.normpath(path.removeprefix(mounted).lstrip("/") or ".")
-    if path.startswith("/") or directory is None:
-        return None
-    return posixpath.normpath(posixpath.join(directory, path or "."))
+    return resolved(context, request.directory)
 
 
 def _join(context: str, file: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,10 +14,24 @@ from imgopt.bandwidths import DEFAULT_PROFILE, of_registry
 from imgopt.errors import ImgoptError, InputError
 from imgopt.finding import Finding, Waste, say
 from imgopt.options import DEFAULT_BANDWIDTH_SOURCE, Options
-from imgopt.pipelines.model import SYSTEM_NAMES, Pipeline, Push, System, flags_set, images_named, silences
+from imgopt.pipelines.model import (
+    SYSTEM_NAMES,
+    Action,
+    Pipeline,
+    Place,
+    Push,
+    Rules,
+    Step,
+    System,
+    Text,
+    flags_set,
+    images_named,
+    silences,
+)
 from imgopt.pipelines.recipes import Recipes, repository_of
 from imgopt.pipelines.registries import registry_of
-from imgopt.pipelines.scripts import find
+from imgopt.pipelines.scripts import Found, find
+from imgopt.pipelines.tools import ROOT, Arg
 from imgopt.pipelines.versions import PRESERVES_BASE
 from imgopt.pipelines.wording import reasons
 from imgopt.rule import Rule
@@ -107,33 +122,61 @@ def read_pipeline(
         raise InputError(f"is larger than {MAX_BYTES:,} bytes", "no CI file is", path=str(path))
     text = data.decode("utf-8", "replace").removeprefix("\ufeff").replace("\r\n", "\n")
     lacking: tuple[tuple[tuple[int, int], str], ...] = ()
+    steps: Sequence[Step | Action | Rules]
+    found: Found | None = None
     if system == "jenkins":
         said = jenkins.read(text, partial(_file_of, recipes))
         steps, images, cut, lacking = said.steps, said.images, said.cut, said.lacking
     elif system == "gitlab":
         steps, images, cut = gitlab.read(text, str(path))
+    elif system in ("script", "make"):
+        steps, found = _alone(path, text, system, recipes)
+        images, cut = [], False
     else:
         steps, images, cut = github.read(text, str(path))
     flags = flags_set(text)
-    builds, pushes, emptied, more = find(steps, recipes, keeps_base=PRESERVES_BASE in flags)
+    if found is None:
+        found = find(steps, recipes, keeps_base=PRESERVES_BASE in flags)
     spoken, ignored = silences(text)
     return Pipeline(
         system,
         str(path),
         tuple(steps),
         tuple(images),
-        builds,
-        pushes,
-        bandwidths if given else _rates(pushes) or bandwidths,
+        found.builds,
+        found.pushes,
+        bandwidths if given else _rates(found.pushes) or bandwidths,
         spoken,
         ignored,
-        cut or more,
-        emptied,
+        cut or found.cut,
+        found.emptied,
         flags,
         lacking,
         given,
-        named=images_named(text),
+        found.unfollowed,
+        images_named(text),
     )
+
+
+def _alone(
+    path: Path, text: str, system: System, recipes: Recipes
+) -> tuple[list[Step | Action | Rules], Found]:
+    """A script or a Makefile as the one step that it is. make is run where its file lies; a script from there or from the
+    repository's own directory: from where its Dockerfiles are found."""
+    try:
+        relative = path.absolute().relative_to(recipes.root.absolute()).as_posix()
+    except ValueError:
+        relative = path.name
+    whole, folder = Text.whole(text), posixpath.dirname(relative)
+    spans = ((1, text.count("\n") + 1),)
+    zero = Arg(f"{ROOT}/{relative}", f"{ROOT}/{relative}")
+    keeps_base = PRESERVES_BASE in flags_set(text)
+    tried: list[tuple[list[Step | Action | Rules], Found]] = []
+    for directory in (folder,) if system == "make" or not folder else ("", folder):
+        place = Place(directory=directory)
+        step = Rules(whole, spans, place, path.name) if system == "make" else Step(whole, spans, place, zero)
+        tried.append(([step], find([step], recipes, keeps_base=keeps_base)))
+    return max(tried, key=lambda each: sum(build.recipe.path is not None for build in each[1].builds))
 
 
 def _file_of(recipes: Recipes, name: str) -> bytes | None:
@@ -204,11 +247,9 @@ def lacking(pipeline: Pipeline) -> list[str]:
 def _unfollowed(pipeline: Pipeline) -> tuple[tuple[str, int], ...]:
     """What may build or push and is not looked into, by name."""
     lines: dict[str, list[int]] = {}
-    for name, line in pipeline.unfollowed:
-        lines.setdefault(name, []).append(line)
-    return tuple(
-        (f"{name}, which is not followed (line {found[0]})", len(found)) for name, found in lines.items()
-    )
+    for each in pipeline.unfollowed:
+        lines.setdefault(f"{each.what} is not followed: {each.why}", []).append(each.line)
+    return tuple((f"{told} (line {found[0]})", len(found)) for told, found in lines.items())
 
 
 def _without_a_rate(pipeline: Pipeline) -> tuple[tuple[str, int], ...]:
@@ -245,6 +286,7 @@ def _summary(pipeline: Pipeline, found: Sequence[Finding], text: str) -> Pipelin
                 timeout_s=min(limits) if limits else None,
                 at_once=sum(beside(push.place, other.place) for other in pipeline.pushes),
                 platforms=push.recipe.platforms,
+                image=push.target,
             )
         )
     release = release_of(pipeline, found, text) if pipeline.ignored is None else None
@@ -267,7 +309,7 @@ def _unjudged(pipeline: Pipeline) -> tuple[tuple[str, int], ...]:
 
 def _good(pipeline: Pipeline) -> str | None:
     """Only where everything that it pushes is known nothing is to be saved."""
-    if not pipeline.judged and pipeline.lacking:
+    if not pipeline.judged and (pipeline.lacking or pipeline.unfollowed):
         return None  # what it builds or pushes is not known: the warnings say why
     if not pipeline.judged:
         return "nothing in it builds or pushes an image"

@@ -39,7 +39,7 @@ _GIT_DIFF = re.compile(
 def chosen_by(pipeline: Pipeline, text: str) -> tuple[bool, tuple[str, ...]]:
     """Whether nothing in the file looks at what changed, and the names of what chooses among its images."""
     plain = _COMMENT.sub("", _BLOCK_COMMENT.sub("", text))
-    changes = [name for pattern, name in _CHANGES[pipeline.system] if pattern.search(plain)]
+    changes = [name for pattern, name in _CHANGES.get(pipeline.system, ()) if pattern.search(plain)]
     if _GIT_DIFF.search(plain):
         changes.append("git diff")
     if changes:

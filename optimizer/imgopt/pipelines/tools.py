@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 #: Stands for the directory that a step runs in, and for the repository: both are known only on the agent.
 HERE, ROOT = "/imgopt.here", "/imgopt.root"
@@ -52,6 +52,16 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Repeated:
+    """A command that runs once for each: its words each time, and how many run at the same time. ``why``: what it is repeated
+    for is not known, and the one line stands for all."""
+
+    lines: tuple[tuple[Arg, ...], ...]
+    at_once: int
+    why: str | None = None
+
+
+@dataclass(frozen=True)
 class Parsed:
     flags: Mapping[str, tuple[str, ...]]
     rest: tuple[Arg, ...]
@@ -60,6 +70,27 @@ class Parsed:
     def last(self, *names: str) -> str | None:
         found = [self.flags[name][-1] for name in names if name in self.flags]
         return found[-1] if found else None
+
+
+#: Programs that run another one, and those of their options that have a value behind them.
+_WRAPPERS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("nice", "ionice", "exec", "nohup", "stdbuf", "doas", "eatmydata", "setsid"), ()),
+    **dict.fromkeys(("chronic", "unbuffer", "caffeinate", "winpty", "travis_retry", "builtin"), ()),
+    "sudo": ("-u", "-g", "-h", "-p", "-C", "-r", "-t", "-U", "--user", "--group"),
+    "command": (),
+    "time": ("-f", "-o"),
+}
+_WRAPPERS["nice"] = ("-n",)
+_WRAPPERS["ionice"] = ("-c", "-n", "-p")
+_WRAPPERS["stdbuf"] = ("-i", "-o", "-e")
+_WRAPPERS["exec"] = ("-a",)
+#: Programs that run what stands behind their own words, by words that begin it.
+_BEFORE = frozenset(
+    "retry retry.sh with-retry with_retry flock doppler dotenv op aws-vault infisical wait-for-it.sh".split()
+)
+_BEGIN = frozenset(
+    "docker podman buildah nerdctl skopeo crane docker-compose mvn ./mvnw ./gradlew gradle make bash sh".split()
+)
 
 
 def unwrapped(words: Sequence[Arg], variables: Mapping[str, str | None]) -> Line:
@@ -77,31 +108,31 @@ def unwrapped(words: Sequence[Arg], variables: Mapping[str, str | None]) -> Line
             limit, rest = _timeout(rest)
             if limit is not None:
                 limits.append(limit)
-        elif name in (
-            "sudo",
-            "nice",
-            "ionice",
-            "time",
-            "exec",
-            "command",
-            "nohup",
-            "stdbuf",
-            "doas",
-            "eatmydata",
-        ):
-            rest = _after_options(
-                rest[1:], ("-n", "-u", "-g", "-c", "-o", "-e", "-i") if name != "time" else ()
-            )
+        elif name in _WRAPPERS:
+            rest = _after_options(rest[1:], _WRAPPERS[name])
+            rest = _assigned(rest, extra) if name == "sudo" else rest
         elif name == "env":
-            rest = _after_options(rest[1:], ("-u",))
-            while rest and re.match(r"[A-Za-z_]\w*=", rest[0].text):
-                key, _, value = rest.pop(0).known.partition("=")
-                extra[key] = value
-        elif name == "retry" and len(rest) > 2 and (rest[1].value or "").isdigit():
-            rest = rest[2:]
+            rest = _assigned(_after_options(rest[1:], ("-u", "-C", "--chdir", "--unset")), extra)
+        elif name in _BEFORE:
+            begins = (n for n, word in enumerate(rest[1:], 1) if word.value in _BEGIN)
+            at = next(
+                begins, 2 if name == "retry" and len(rest) > 2 and (rest[1].value or "").isdigit() else 0
+            )
+            if not at:
+                break
+            rest = rest[at:]
         else:
             break
     return Line(tuple(rest), tuple(limits), extra)
+
+
+def _assigned(words: list[Arg], variables: dict[str, str | None]) -> list[Arg]:
+    """Takes the ``A=b`` off the front, into the variables."""
+    while words and re.match(r"[A-Za-z_]\w*=", words[0].text):
+        key, _, value = words[0].known.partition("=")
+        variables[key] = value
+        words = words[1:]
+    return words
 
 
 def _after_options(words: list[Arg], with_value: tuple[str, ...]) -> list[Arg]:
@@ -157,6 +188,142 @@ def flags(words: Sequence[Arg], *, kaniko: bool = False) -> Parsed:
     return Parsed({name: tuple(values) for name, values in found.items()}, tuple(rest), unsure)
 
 
+_XARGS_VALUES = {
+    "P": "P", "max-procs": "P", "n": "n", "max-args": "n", "L": "n", "max-lines": "n", "I": "I", "replace": "I",
+    "d": "d", "delimiter": "d", "a": "a", "arg-file": "a", "s": "s", "E": "E", "i": "I", "j": "P", "jobs": "P",
+}  # fmt: skip
+_XARGS_OPTION = re.compile(r"-([PnLIdasEj])(.*)|--([a-z-]+)(?:=(.*))?|-(i)", re.DOTALL)
+_MOST_REPEATED = 200
+
+
+def repeated_for(words: Sequence[Arg], fed: Arg | None) -> Repeated | None:
+    """What ``xargs`` or ``parallel`` runs, from what it reads; None for other programs."""
+    program = (words[0].value or "").rsplit("/", 1)[-1] if words else ""
+    if program not in ("xargs", "parallel"):
+        return None
+    options: dict[str, str] = {}
+    at = 1
+    while at < len(words) and words[at].text.startswith("-") and words[at].text != "-":
+        match = _XARGS_OPTION.match(words[at].text)
+        at += 1
+        if match is None:
+            continue
+        name = _XARGS_VALUES.get(match[1] or match[3] or match[5] or "")
+        value = match[2] if match[1] else match[4]
+        if name is None:
+            continue
+        if not value and name == "I" and not match[1]:
+            value = "{}"  # -i and --replace take it behind the sign alone
+        elif not value and at < len(words):
+            value = words[at].known
+            at += 1
+        options[name] = value or ""
+    command = list(words[at:])
+    marks = [number for number, word in enumerate(command) if word.text == ":::"]
+    items: list[Arg] | None = None
+    if marks and program == "parallel":
+        items = command[marks[0] + 1 :]
+        command = command[: marks[0]]
+    elif fed is not None and "a" not in options:
+        items = _items(fed, options, lines=program == "parallel")
+    unknown = items is None or any(item.value is None and item.text.strip("$") == "" for item in items)
+    holder = options.get("I") or ("{}" if program == "parallel" else None)
+    size = int(options["n"][:4]) if options.get("n", "").isdigit() and int(options["n"][:4]) else 0
+    several = 1 if holder or (program == "parallel" and not size) else size or _MOST_REPEATED
+    listed = [Arg("$each", None)] if items is None or unknown else items[:_MOST_REPEATED]
+    lines = [
+        _line_for(command, listed[start : start + several], holder)
+        for start in range(0, len(listed), several)
+    ]
+    at_once = options.get("P", "" if program == "parallel" else "1")
+    most = int(at_once[:4]) if at_once.isdigit() else 0 if program == "parallel" else 2
+    why = "what it is repeated for is not known here" if unknown else None
+    return Repeated(tuple(lines), most or max(2, len(lines)), why)
+
+
+def _items(fed: Arg, options: Mapping[str, str], *, lines: bool) -> list[Arg] | None:
+    if fed.value is None and "$(" in fed.text:
+        return None
+    by = {"\\n": "\n", "\\0": "\0"}.get(options.get("d", ""), options.get("d", ""))
+    if by:
+        texts = fed.text.rstrip("\n").split(by)
+    else:
+        texts = fed.text.split("\n") if lines or "I" in options or "L" in options else fed.text.split()
+    return [Arg(text, None if "$" in text and fed.value is None else text) for text in texts if text.strip()]
+
+
+def _line_for(command: Sequence[Arg], items: Sequence[Arg], holder: str | None) -> tuple[Arg, ...]:
+    if holder is None or not any(holder in word.text for word in command):
+        return (*command, *items)
+    given = items[0]
+    filled = []
+    for word in command:
+        if holder not in word.text:
+            filled.append(word)
+            continue
+        text = word.text.replace(holder, given.text)
+        filled.append(Arg(text, text if word.value is not None and given.value is not None else None))
+    return tuple(filled)
+
+
+def behind_options(
+    words: Sequence[Arg], with_value: frozenset[str]
+) -> tuple[dict[str, list[str]], list[Arg]]:
+    """A program's own options, with their values by name, and what stands behind them: its subcommand first."""
+    options: dict[str, list[str]] = {}
+    at = 0
+    while at < len(words) and words[at].text.startswith("-"):
+        name, equals, value = words[at].text.partition("=")
+        at += 1
+        if not equals and name in with_value and at < len(words):
+            value = words[at].known
+            at += 1
+        options.setdefault(name, []).append(value)
+    return options, list(words[at:])
+
+
+@dataclass(frozen=True)
+class MakeCall:
+    """``make``'s words. ``at_once``: how many targets it makes at the same time."""
+
+    targets: list[str]
+    variables: dict[str, str]
+    directories: list[Arg]
+    file: str | None
+    at_once: int
+
+
+def make_call(words: Sequence[Arg]) -> MakeCall:
+    call = MakeCall([], {}, [], None, 1)
+    at = 0
+    while at < len(words):
+        text, word = words[at].text, words[at]
+        at += 1
+        option = re.fullmatch(r"(-C|--directory|-f|--file|--makefile|-j|--jobs|-I|-o|-l|-W)(?:=?(.+))?", text)
+        if option is None:
+            name, equals, value = text.partition("=")
+            if equals and re.fullmatch(r"[A-Za-z_][\w.-]*[:?+]?", name):
+                call.variables[name.rstrip(":?+")] = value
+            elif not text.startswith("-"):
+                call.targets.append(text)
+            continue
+        jobs = option[1] in ("-j", "--jobs")
+        given = option[2]
+        if given is None and at < len(words) and (not jobs or words[at].text.isdigit()):
+            word = words[at]
+            given = word.text
+            at += 1
+        elif given is not None:
+            word = Arg(given, given if word.value is not None else None)
+        if option[1] in ("-C", "--directory"):
+            call.directories.append(word)
+        elif option[1] in ("-f", "--file", "--makefile"):
+            call = replace(call, file=given)
+        elif jobs:
+            call = replace(call, at_once=int(given[:4]) if given and given.isdigit() else 64)
+    return call
+
+
 _KANIKOS_OWN = re.compile(r"[\"']?--(?:destination|no-push|tar-path|tarPath|context|dockerfile)\b")
 
 
@@ -172,14 +339,25 @@ def is_kaniko(words: Sequence[Arg]) -> bool:
 _RUN_BOOLS = frozenset("rm i t it ti d privileged init interactive tty detach read-only P q quiet".split())
 
 
-def run_image(words: Sequence[Arg]) -> tuple[str, list[Arg], dict[str, str]] | None:
-    """``docker run``'s image, the words after it, and its ``-e`` variables; words begin behind ``run``."""
+@dataclass(frozen=True)
+class Container:
+    """What ``docker run`` starts: the image, the words behind it, its variables, what it has as ``/workspace``."""
+
+    image: str
+    words: list[Arg]
+    variables: dict[str, str]
+    workspace: str | None
+
+
+def run_image(words: Sequence[Arg]) -> Container | None:
+    """``docker run``'s words, that begin behind ``run``."""
     at = 0
     variables: dict[str, str] = {}
+    workspace: str | None = None
     while at < len(words):
         match = _FLAG.match(words[at].text)
         if match is None:
-            return words[at].known, list(words[at + 1 :]), variables
+            return Container(words[at].known, list(words[at + 1 :]), variables, workspace)
         name = match[1].lstrip("-")
         value = words[at].known.partition("=")[2] if match[2] else ""
         if not match[2] and name not in _RUN_BOOLS and at + 1 < len(words):
@@ -188,6 +366,14 @@ def run_image(words: Sequence[Arg]) -> tuple[str, list[Arg], dict[str, str]] | N
         if name in ("e", "env") and "=" in value:
             key, _, of = value.partition("=")
             variables[key] = of
+        if name in ("v", "volume") and "$" not in value:
+            source, _, there = value.partition(":")
+            workspace = source if there.partition(":")[0].rstrip("/") == "/workspace" else workspace
+        if name == "mount" and "$" not in value:
+            given = dict(part.partition("=")[::2] for part in value.split(","))
+            there = given.get("target") or given.get("dst") or given.get("destination") or ""
+            here = given.get("source") or given.get("src")
+            workspace = here if there.rstrip("/") == "/workspace" else workspace
         at += 1
     return None
 

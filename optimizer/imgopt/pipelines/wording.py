@@ -19,6 +19,15 @@ RUN_TOOLS = {
     "buildah": "buildah push",
     "podman": "podman push",
     "skopeo": "skopeo copy",
+    "nerdctl": "nerdctl push",
+    "img": "img push",
+    "crane": "crane push",
+    "jib": "Jib",
+    "build-image": "Spring Boot's build-image",
+    "docker-maven-plugin": "docker-maven-plugin",
+    "dockerfile-maven": "dockerfile-maven-plugin",
+    "jkube": "JKube",
+    "pack": "pack build --publish",
 }
 
 

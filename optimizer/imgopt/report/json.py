@@ -122,6 +122,7 @@ def _pipeline(pipeline: PipelineSummary) -> Object:
             {
                 "line": push.line,
                 "tool": push.tool,
+                "image": push.image,
                 "dockerfile": push.dockerfile,
                 "unknown": push.unknown,
                 "first_push_bytes": _sums(push.first_push.before, push.first_push.after),

@@ -5,7 +5,7 @@ them, the functions. What cannot be read is reported (``Script.broken``), and ca
 Offsets count characters of the text that was given.
 """
 
-from imgopt.shell.model import Command, Function, Loop, Script, Word, flatten
+from imgopt.shell.model import Block, Command, Document, Function, Loop, Node, Script, Word, flatten
 from imgopt.shell.reader import parse
 from imgopt.shell.running import (
     ARGUMENTS,
@@ -23,9 +23,12 @@ from imgopt.shell.running import (
 __all__ = [
     "ARGUMENTS",
     "SHELLS",
+    "Block",
     "Command",
+    "Document",
     "Function",
     "Loop",
+    "Node",
     "Script",
     "Started",
     "Word",

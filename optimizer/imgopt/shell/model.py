@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from imgopt.dockerfile import expand
 
@@ -90,6 +90,38 @@ class Loop:
 
 
 @dataclass(frozen=True)
+class Block:
+    """What is around commands, as it stands: an `if` with its arms, a `case`, a `for`, a `while` or `until`, a group, a
+    subshell, the body of a function.
+
+    ``parts`` are (label, nodes): "if", "then", "elif" and "else"; "while" or "until", and "do"; a case's patterns as written;
+    "" in the others. ``operator`` and ``follows`` as a command's. ``subject``: a case's word, a function's name, a for's
+    variable, and ``words`` what that takes.
+    """
+
+    kind: Literal["if", "case", "for", "while", "until", "{", "(", "function"]
+    parts: tuple[tuple[str, tuple[Node, ...]], ...]
+    start: int
+    end: int
+    operator: str
+    subject: Word | None = None
+    follows: str = ""
+    around: tuple[tuple[Around, int], ...] = ()  # as a command's: what is around the whole block
+    words: tuple[Word, ...] = ()
+
+
+Node: TypeAlias = "Command | Block"
+
+
+@dataclass(frozen=True)
+class Document:
+    """The text of a here-document. ``expanded``: variables in it are replaced."""
+
+    text: str
+    expanded: bool
+
+
+@dataclass(frozen=True)
 class Function:
     """A function that a script defines. ``certain``: at the top of the script, where nothing decides whether."""
 
@@ -101,13 +133,16 @@ class Function:
 
 @dataclass(frozen=True)
 class Script:
-    """``inner`` are the commands in substitutions, which `commands` has not."""
+    """``inner`` are the commands in substitutions, which `commands` has not. ``tree`` is all of it with its blocks, of
+    which `nodes` has only the commands and loops; ``documents``: the here-documents, by where their tags stand."""
 
     text: str
     nodes: tuple[Command | Loop, ...]
     broken: bool
     functions: tuple[Function, ...] = ()
     inner: tuple[Command, ...] = ()
+    tree: tuple[Node, ...] = ()
+    documents: Mapping[int, Document] = field(default_factory=dict)
 
     @property
     def commands(self) -> tuple[Command, ...]:
@@ -125,13 +160,29 @@ class Script:
         )
 
 
-def flatten(nodes: tuple[Command | Loop, ...]) -> Iterator[Command]:
+def flatten(nodes: Sequence[Command | Loop | Block]) -> Iterator[Command]:
     """The commands of nodes, those in loops once."""
     for node in nodes:
         if isinstance(node, Loop):
             yield from flatten(node.body)
+        elif isinstance(node, Block):
+            for _, inside in node.parts:
+                yield from flatten(inside)
         else:
             yield node
+
+
+def without_blocks(nodes: Sequence[Node]) -> Iterator[Command | Loop]:
+    """The commands and loops of nodes, in their order."""
+    for node in nodes:
+        if isinstance(node, Command):
+            yield node
+            continue
+        inside = (each for _, part in node.parts for each in without_blocks(part))
+        if node.kind == "for" and node.subject is not None:
+            yield Loop(node.subject.text, node.words, tuple(inside), node.around)
+        else:
+            yield from inside
 
 
 def _unquoted_single(text: str) -> str:

@@ -13,8 +13,20 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Literal, cast
 
-from imgopt.shell.model import Around, Command, Function, Loop, Script, Word, flatten
+from imgopt.shell.model import (
+    Around,
+    Block,
+    Command,
+    Document,
+    Function,
+    Node,
+    Script,
+    Word,
+    flatten,
+    without_blocks,
+)
 
 _OPERATOR = re.compile(r"&&|\|\||;;&|;;|;&|\|&|[;&|()\n]")
 _REDIRECT = re.compile(r"(?:\{\w+\}(?=[<>]))?(\d*(?:<<<|<<-|<<|>>|>\||<>|<&|>&|&>>|&>|<|>))")
@@ -48,10 +60,11 @@ def parse(text: str) -> Script:
     """Splits shell text into commands. Never raises: unreadable text gives ``broken``."""
     reader = _Reader(text)
     try:
-        nodes = reader.everything()
+        tree = reader.everything()
     except _Broken:
         return Script(text, (), True)
-    return Script(text, nodes, False, tuple(reader.functions), tuple(reader.inner))
+    functions, inner = tuple(reader.functions), tuple(reader.inner)
+    return Script(text, tuple(without_blocks(tree)), False, functions, inner, tree, reader.documents)
 
 
 class _Reader:
@@ -63,9 +76,11 @@ class _Reader:
         self.inner: list[Command] = []
         self.within: str | None = None  # the function whose body is read
         self.substitutions = 0  # that are open
-        self.pending: list[tuple[str, bool, bool]] = []  # here-documents that begin at the next line
+        #: Here-documents that begin at the next line: tag, whether tabs go and variables are replaced, where the tag stands.
+        self.pending: list[tuple[str, bool, bool, int]] = []
+        self.documents: dict[int, Document] = {}
 
-    def everything(self) -> tuple[Command | Loop, ...]:
+    def everything(self) -> tuple[Node, ...]:
         nodes = self._list((), 0)
         if self.pending:
             raise _Broken
@@ -73,10 +88,17 @@ class _Reader:
 
     # lists and blocks
 
-    def _list(self, closing: Sequence[str], depth: int) -> tuple[Command | Loop, ...]:
+    def _list(self, closing: Sequence[str], depth: int) -> tuple[Node, ...]:
         """Commands up to one of these words or operators, which is taken, or to the end of the text."""
+        return tuple(node for _, nodes in self._parts(closing, depth) for node in nodes)
+
+    def _parts(
+        self, closing: Sequence[str], depth: int, label: str = ""
+    ) -> tuple[tuple[str, tuple[Node, ...]], ...]:
+        """The same in the parts of a block, each by the word that begins it or the pattern of a case."""
         self._deeper()
-        found: list[Command | Loop] = []
+        parts: list[tuple[str, list[Node]]] = [(label, [])]
+        found = parts[0][1]
         operator = ""
         first = 0  # of the commands that the next "&" puts into the background
         while True:
@@ -92,13 +114,17 @@ class _Reader:
                 self.at += 1
                 break
             if char == "(" and not self._arithmetic():
+                start = self.at
                 self.at += 1
-                found += self._list((")",), depth + 1)
+                inside = self._parts((")",), depth + 1)
+                found.append(Block("(", inside, start, self.at, operator))
                 continue
             sign = None if char == "(" or self._redirect() else _OPERATOR.match(self.text, self.at)
             if sign is not None:
                 operator = sign[0]
                 self.at = sign.end()
+                if found and isinstance(found[-1], Block) and not found[-1].follows:
+                    found[-1] = replace(found[-1], follows=operator)
                 if operator == "&":
                     found[first:] = [_inside(node, "&", sign.start()) for node in found[first:]]
                 if operator not in ("&&", "||", "|", "|&"):
@@ -106,7 +132,8 @@ class _Reader:
                 if operator == "\n":
                     self._documents()
                 elif operator in (";;", ";&", ";;&") and "esac" in closing:
-                    self._pattern()
+                    found, first = [], 0
+                    parts.append((self._pattern(), found))
                 continue
             word = _RESERVED.match(self.text, self.at)
             if word is not None and word[0] in closing:
@@ -115,36 +142,43 @@ class _Reader:
             if word is not None and word[0] in _SEPARATING:
                 self.at = word.end()
                 operator = ""
-                first = first if word[0] == "!" else len(found)
+                if word[0] != "!":
+                    found, first = [], 0
+                    parts.append((word[0], found))
                 continue
             if word is not None and word[0] in _CLOSES:
                 self.at = word.end()
-                inside = self._list((_CLOSES[word[0]],), depth + 1)
+                inside = self._parts((_CLOSES[word[0]],), depth + 1, word[0])
                 if word[0] in ("while", "until"):
-                    inside = tuple(_inside(node, "while", word.start()) for node in inside)
-                found += inside
+                    inside = tuple(
+                        (name, tuple(_inside(node, "while", word.start()) for node in nodes))
+                        for name, nodes in inside
+                    )
+                kind = cast("Literal['if', 'while', 'until', '{']", word[0])
+                found.append(Block(kind, inside, word.start(), self.at, operator))
                 continue
             if word is not None and word[0] in ("for", "select"):
-                found += self._for(word.end(), depth)
+                found += self._for(word.end(), depth, operator)
                 continue
             if word is not None and word[0] == "case":
                 self.at = word.end()
                 self._blanks()
-                self._word()
+                subject = self._word()
                 self._expect("in")
-                self._pattern()
-                found += self._list(("esac",), depth + 1)
+                pattern = self._pattern()
+                inside = self._parts(("esac",), depth + 1, pattern)
+                found.append(Block("case", inside, word.start(), self.at, operator, subject))
                 continue
             named = _FUNCTION_WORD.match(self.text, self.at) or _FUNCTION.match(self.text, self.at)
             if named is not None:
-                found += self._function(named, operator, depth)
+                found.append(self._function(named, operator, depth))
                 continue
             found.append(self._simple(operator, depth))
             operator = ""
         self.nested -= 1
-        return tuple(found)
+        return tuple((name, tuple(nodes)) for name, nodes in parts)
 
-    def _function(self, named: re.Match[str], operator: str, depth: int) -> tuple[Command | Loop, ...]:
+    def _function(self, named: re.Match[str], operator: str, depth: int) -> Block:
         start, outer = self.at, self.within
         self.at = named.end()
         while self.at < len(self.text):  # the body may begin on the next line
@@ -156,27 +190,35 @@ class _Reader:
         self.within = named[1]
         closing = _RESERVED.match(self.text, self.at)
         if closing is not None and closing[0] in _CLOSES:
+            opened = self.at
             self.at = closing.end()
-            body = self._list((_CLOSES[closing[0]],), depth + 1)
+            body = self._parts((_CLOSES[closing[0]],), depth + 1, closing[0])
+            if closing[0] != "{":
+                kind = cast("Literal['if', 'while', 'until']", closing[0])
+                body = (("", (Block(kind, body, opened, self.at, ""),)),)
         elif self.text[self.at : self.at + 1] == "(" and not self._arithmetic():
             self.at += 1
-            body = self._list((")",), depth + 1)
+            body = self._parts((")",), depth + 1)
         else:
             raise _Broken  # another kind of body, which nobody writes
         certain = depth == 0 and outer is None and operator in ("", ";", "\n") and not self.substitutions
         self.functions.append(Function(named[1], start, self.at, certain))
         self.within = outer
-        return body
+        name = Word(named[1], named.start(1), named.end(1))
+        return Block("function", body, start, self.at, operator, name)
 
-    def _for(self, at: int, depth: int) -> tuple[Command | Loop, ...]:
+    def _for(self, at: int, depth: int, operator: str) -> tuple[Node, ...]:
+        start = self.at
         self.at = at
         self._blanks()
         if self.text.startswith("((", self.at):
             head = self._simple("", depth)
-            return (head, Loop("_", (), self._body(depth)))
+            body = self._body(depth)
+            return (head, Block("for", (("", body),), start, self.at, "", Word("_", start, start)))
         variable = _PLAIN.match(self.text, self.at)
         if variable is None:
             raise _Broken
+        name = Word(variable[0], self.at, variable.end())
         self.at = variable.end()
         self._lines()
         words: list[Word] = []
@@ -187,9 +229,10 @@ class _Reader:
             while self.at < len(self.text) and not _OPERATOR.match(self.text, self.at):
                 words.append(self._word())
                 self._blanks()
-        return (Loop(variable[0], tuple(words), self._body(depth)),)
+        body = self._body(depth)
+        return (Block("for", (("", body),), start, self.at, operator, name, words=tuple(words)),)
 
-    def _body(self, depth: int) -> tuple[Command | Loop, ...]:
+    def _body(self, depth: int) -> tuple[Node, ...]:
         self._blanks()
         while self.text[self.at : self.at + 1] in (";", "\n"):
             self.at += 1
@@ -209,14 +252,15 @@ class _Reader:
             raise _Broken
         self.at = word.end()
 
-    def _pattern(self) -> None:
-        """Past the ``pattern)`` of a case, if another one follows."""
+    def _pattern(self) -> str:
+        """Past the ``pattern)`` of a case, if another one follows: as written, with its ``|``."""
         self._lines()
         word = _RESERVED.match(self.text, self.at)
         if word is not None and word[0] == "esac":
-            return
+            return ""
         if self.text[self.at : self.at + 1] == "(":
             self.at += 1
+        start = self.at
         while True:
             self._blanks()
             self._word()
@@ -224,7 +268,7 @@ class _Reader:
             sign = self.text[self.at : self.at + 1]
             self.at += 1
             if sign == ")":
-                return
+                return self.text[start : self.at - 1]
             if sign != "|":
                 raise _Broken
 
@@ -256,7 +300,7 @@ class _Reader:
                 sign = redirect[1].lstrip("0123456789")
                 if sign in ("<<", "<<-"):
                     tag = re.sub(r"[\"'\\]", "", target.text)
-                    self.pending.append((tag, sign == "<<-", tag == target.text))
+                    self.pending.append((tag, sign == "<<-", tag == target.text, target.start))
             elif not words and self.text.startswith("((", self.at):
                 words += self._double(self._arithmetic(), "((", "))")
             elif not words and _TEST.match(self.text, self.at):
@@ -566,7 +610,7 @@ class _Reader:
 
     def _documents(self) -> None:
         """Past the here-documents that begin on this line."""
-        for tag, strip, expanded in self.pending:
+        for tag, strip, expanded, place in self.pending:
             start = self.at
             while True:
                 if self.at >= len(self.text):
@@ -580,6 +624,8 @@ class _Reader:
                     break
             if expanded:
                 self._document(start, body)
+            text = self.text[start:body]
+            self.documents[place] = Document(re.sub(r"(?m)^\t+", "", text) if strip else text, expanded)
         self.pending = []
 
     def _document(self, start: int, end: int) -> None:
@@ -593,11 +639,14 @@ class _Reader:
             raise _Broken
 
 
-def _inside(node: Command | Loop, what: Around, offset: int) -> Command | Loop:
-    """The command, or the loop with all that is in it, with one more around it."""
+def _inside(node: Node, what: Around, offset: int) -> Node:
+    """The command, or the block with all that is in it, with one more around it."""
     around = ((what, offset), *node.around)
-    if isinstance(node, Loop):
-        return replace(node, body=tuple(_inside(each, what, offset) for each in node.body), around=around)
+    if isinstance(node, Block):
+        parts = tuple(
+            (name, tuple(_inside(each, what, offset) for each in nodes)) for name, nodes in node.parts
+        )
+        return replace(node, parts=parts, around=around)
     return replace(node, around=around)
 
 

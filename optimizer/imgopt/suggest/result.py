@@ -104,6 +104,7 @@ class PipelinePush:
     timeout_s: float | None
     at_once: int
     platforms: tuple[str, ...] = ()  # whose images it sends; () where that is not known
+    image: str | None = None  # as the command calls it, with the variables in it that are not known
 
 
 @dataclass(frozen=True)
