@@ -122,17 +122,17 @@ def _text(data: bytes) -> str:
 
 _SHELL_ENDS = (".sh", ".bash")
 _SHEBANG = re.compile(r"#!\s*\S*/(?:env\s+(?:-S\s+)?)?(?:ba|da|z|k|a)?sh\b")
-#: A command line that makes or pushes images, not a word about one.
+#: A command line that makes or pushes images, not a word about one; with bounds, as the text is anybody's.
 _IMAGES = re.compile(
     r"""(?:^|[\s;&|(@"'$}/])(?:
-        (?:docker|podman|nerdctl|buildah|img|\$[({]?\w+[)}]?)(?:[ \t]+-\S+(?:[ \t]+\S+)?)*[ \t]+
-        (?:(?:image|buildx|builder|compose(?:[ \t]+-\S+[ \t]+\S+)*)[ \t]+)?(?:build|push|bud|bake)\b
-      | docker-compose(?:[ \t]+-\S+[ \t]+\S+)*[ \t]+(?:build|push)\b
+        (?:docker|podman|nerdctl|buildah|img|\$[({]?\w+[)}]?)(?:[ \t]+-\S+(?:[ \t]+[^\s-]\S*)?){0,20}[ \t]+
+        (?:(?:image|buildx|builder|compose(?:[ \t]+-\S+[ \t]+\S+){0,20})[ \t]+)?(?:build|push|bud|bake)\b
+      | docker-compose(?:[ \t]+-\S+[ \t]+\S+){0,20}[ \t]+(?:build|push)\b
       | (?:/?kaniko/)?executor[ \t]+-
       | kaniko-project/executor
-      | skopeo[ \t]+(?:-\S+[ \t]+)*copy\b | crane[ \t]+(?:push|copy|cp)\b | buildctl\b[^\n]*\bbuild\b
+      | skopeo[ \t]+(?:-\S+[ \t]+){0,20}copy\b | crane[ \t]+(?:push|copy|cp)\b | buildctl\b[^\n]{0,500}\bbuild\b
       | pack[ \t]+build\b
-      | \S*(?:mvnw?|gradlew?)\b[^\n]*(?:\b(?:jib|dockerfile|docker|k8s|oc):\w+|:build-image|\bbootBuildImage|\bjib\b)
+      | (?:mvnw?|gradlew?)\b[^\n]{0,500}(?:\b(?:jib|dockerfile|docker|k8s|oc):\w+|:build-image|\bbootBuildImage|\bjib\b)
     )""",
     re.VERBOSE | re.MULTILINE,
 )
