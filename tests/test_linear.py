@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import gzip
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
 from bounds import bounded
 
 from imgopt.build_context.patterns import MOST_RULES, MOST_WORK, read_ignore_file
+from imgopt.comparison.answers import first_error, normal_line, without_stacks
 from imgopt.errors import ContextError
+from imgopt.registry.auth import parse_challenge
 
 MEGABYTE = 1_000_000
 DOCKERFILE = (
@@ -134,3 +137,76 @@ JENKINSFILES = {
 def test_a_jenkinsfile(kind: str, tmp_path: Path) -> None:
     (tmp_path / "Jenkinsfile").write_text("node {\n" + JENKINSFILES[kind] + "\n}\n")
     assert bounded("suggest", tmp_path / "Jenkinsfile").returncode == 0
+
+
+LONG_LINES = (
+    "(",
+    "Mon Jan 01 ",
+    "(x started by ",
+    " ~[",
+    "1.",
+    "pid:",
+    "INFO ",
+    "Java/1",
+    "2026-01-01 ",
+    "@a",
+    "\tat a.b(",
+)
+
+
+@pytest.mark.parametrize("piece", LONG_LINES)
+def test_a_line_that_an_application_prints(piece: str) -> None:
+    """Four times the length takes four times the processor time, not sixteen."""
+
+    def seconds(length: int) -> float:
+        line = piece * (length // len(piece))
+        best = float("inf")
+        for _ in range(3):
+            begin = time.process_time()
+            normal_line(line)
+            without_stacks(line)
+            first_error(line)
+            best = min(best, time.process_time() - begin)
+        return best
+
+    assert seconds(200_000) < 10 * max(seconds(50_000), 0.002)
+
+
+_PIPELINE = "pipeline {\n agent any\n stages { stage('b') { steps { sh 'docker push x/y:1' } } }\n}\n"
+_JOB = (
+    "on: push\njobs:\n b:\n  runs-on: ubuntu-latest\n  steps:\n   - run: |\n      docker push x/y:1\n      "
+)
+CI_FILES = {
+    "comments": ("Jenkinsfile", _PIPELINE + "/*" * 190_000),
+    "parameters": ("Jenkinsfile", _PIPELINE + "choice(name" + " " * 380_000),
+    "blank lines": ("Jenkinsfile", _PIPELINE + "\n" * 380_000),
+    "many parameters": (
+        "Jenkinsfile",
+        _PIPELINE + "".join(f"string(name: 'image{number}')\n" for number in range(13_000)),
+    ),
+    "a stage": ("build.groovy", "stage(" + "\t" * 380_000),
+    "a library": ("build.groovy", "library" + "\t" * 380_000),
+    "an expression": (".github/workflows/b.yml", _JOB + "${{" + "\t" * 380_000 + "\n"),
+    "a word": (".gitlab-ci.yml", "b:\n  script:\n    - docker push x/y:1\n    - '" + "4" * 380_000 + "'\n"),
+}
+
+
+@pytest.mark.parametrize("kind", CI_FILES)
+def test_a_ci_file(kind: str, tmp_path: Path) -> None:
+    name, text = CI_FILES[kind]
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    assert bounded("suggest", path).returncode in (0, 2)
+
+
+def test_scripts_that_a_file_runs(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(
+        "FROM alpine:3.20\nRUN apk update && " + "apk\t-" * 10_000 + "\nCMD java -jar /a.jar\n"
+    )
+    assert bounded("suggest", tmp_path / "Dockerfile").returncode == 0
+
+
+def test_a_challenge_of_a_registry() -> None:
+    challenge = parse_challenge("Bearer " + "g" * 65_000)
+    assert challenge is not None and challenge.realm == ""

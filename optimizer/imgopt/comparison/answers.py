@@ -14,7 +14,7 @@ SHOWN_CHARACTERS = 400
 _VARYING = (
     (re.compile(r"\x1b\[[0-9;]*m"), ""),
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|\s?[+-]\d\d:?\d\d)?"), "<time>"),
-    (re.compile(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\w{3} \d\d|\d\d \w{3})[ \w:+]*\d{4}(?: [\d:]{8} \w+)?"), "<time>"),
+    (re.compile(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\w{3} \d\d|\d\d \w{3})[ \w:+]{0,40}\d{4}(?: [\d:]{8} \w+)?"), "<time>"),
     (re.compile(r"\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b"), "<time>"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE), "<id>"),
     (re.compile(r"@[0-9a-f]{5,8}\b"), "@<id>"),
@@ -24,7 +24,7 @@ _VARYING = (
     (re.compile(r"(?i)\bpid\b[ :=]+\d+"), "PID <number>"),
     (re.compile(r"(\bINFO|\bWARN|\bERROR|\bDEBUG|\bTRACE|\bFATAL)\s+\d+\s+---"), r"\1 <pid> ---"),
     # Spring Boot's first line names the jar or directory that it runs from, and frames of a stack theirs
-    (re.compile(r"\((?:\S+ )?started by \S+ in \S+\)"), "(started)"),
+    (re.compile(r"\((?:[^\s(]+ )?started by \S{1,100} in \S{1,4096}\)"), "(started)"),
     (re.compile(r"\s~?\[[^\]\s]*\]$"), ""),
     (
         re.compile(

@@ -21,7 +21,7 @@ from imgopt.pipelines.model import (
 )
 from imgopt.pipelines.yaml_tree import Node, documents
 
-_EXPRESSION = re.compile(r"\$\{\{\s*(.{0,300}?)\s*\}\}", re.DOTALL)
+_EXPRESSION = re.compile(r"\$\{\{(.{0,400}?)\}\}", re.DOTALL)
 _ENVIRONMENT = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 _HOSTED = re.compile(r"(?:ubuntu|windows|macos)-[\w.-]+$")
 _MAX_JOBS = 64
@@ -268,11 +268,12 @@ def _filled(text: str, row: Values) -> str:
     """Expressions by what is known of them, else as a shell variable that nobody knows."""
 
     def value(match: re.Match[str]) -> str:
-        scope, _, name = match[1].partition(".")
+        inner = match[1].strip()
+        scope, _, name = inner.partition(".")
         if scope == "matrix" and re.fullmatch(r"[\w-]+", name):
             known = row.get(f"matrix_{name}")
             return known if known is not None else "${expression}"
-        if match[1] == "github.workspace":
+        if inner == "github.workspace":
             return "${GITHUB_WORKSPACE}"
         if scope == "env" and name.isidentifier():
             return f"${{{name}}}"

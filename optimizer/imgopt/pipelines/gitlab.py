@@ -35,7 +35,7 @@ _DURATION = re.compile(
     r"(\d+(?:\.\d+)?)\s*(months?|mos?|weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)?(?![a-z])"
 )
 _UNITS = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
-_IMAGE = re.compile(r"[\w.:/@$-]*kaniko-project/executor[\w.:@$-]*")
+_IMAGE = re.compile(r"(?<![\w.:/@$-])[\w.:/@$-]*kaniko-project/executor[\w.:@$-]*")
 
 
 def read(text: str, path: str) -> tuple[list[Step | Action], list[ImageUse], bool]:

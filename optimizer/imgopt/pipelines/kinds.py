@@ -65,9 +65,9 @@ _CALLS = re.compile(
         pipeline[ \t\n]*\{
       | podTemplate[ \t]*[({]
       | @Library\b
-      | library[ \t(]+(?:identifier[ \t]*:)?[ \t]*['"]
+      | library[ \t(]+(?:identifier[ \t]*:[ \t]*)?['"]
       | node[ \t]*(?:\{|\([^\n)]*\)[ \t\n]*\{|['"][^\n]*['"][ \t]*\{)
-      | stage[ \t]*(?:\(|['"])[^\n]*\)?[ \t]*\{
+      | stage[ \t]*(?:\(|['"])[^\n]*\{
       | properties[ \t]*\(?[ \t]*\[
       | withCredentials[ \t]*\(?[ \t]*\[
     )""",

@@ -11,23 +11,27 @@ from imgopt.pipelines.model import Pipeline, Push
 #: `parameters { choice(name: 'M', …) }`, and what plugins add to it (extendedChoice, activeChoice, booleanParam).
 _DECLARED = re.compile(
     r"\b(?:choice|string|text|booleanParam|extendedChoice|activeChoice(?:Param)?|listGitBranches|\w+Param(?:eter)?)\b"
-    r"[\s(\[{]{0,20}(?:\$class\s*:[^,]{0,100},\s*)?name\s*[:=]?\s*\(?\s*(['\"])(\w{1,80})\1"
+    r"[\s(\[{]{0,20}(?:\$class\s*:[^,]{0,100},\s*)?name\s{0,20}(?:[:=]\s{0,20})?(?:\(\s{0,20})?(['\"])(\w{1,80})\1"
+)
+#: What reads a parameter.
+_READ = re.compile(
+    r"(?:\bparams\s*\??\.\s*|\bparams\s*\[\s*['\"]|\benv\s*\.\s*|\$\{?)(?:params\.)?(\w{1,80})\b"
 )
 _ABOUT_IMAGES = re.compile(
     r"module|service|component|image|project|subsystem|micro|^apps?(?:_|$)|_apps?$", re.IGNORECASE
 )
 _MOST_OF_A_DECLARATION = 4_000  # characters
-_COMMENT = re.compile(r"^\s*(?:#|//).*$", re.MULTILINE)
-_BLOCK_COMMENT = re.compile(r"/\*.{0,20000}?\*/", re.DOTALL)
+_COMMENT = re.compile(r"^[^\S\n]*(?:#|//).*$", re.MULTILINE)
+_BLOCK_COMMENT = re.compile(r"/\*(?:(?!/\*).){0,20000}?\*/", re.DOTALL)
 #: What asks for the files that changed, by system, and how it is called.
 _CHANGES = {
     "jenkins": (
         (re.compile(r"\bchangeset\b"), "changeset"),
         (re.compile(r"\bcurrentBuild\.changeSets\b"), "currentBuild.changeSets"),
     ),
-    "gitlab": ((re.compile(r"^\s*-?\s*changes\s*:", re.MULTILINE), "changes:"),),
+    "gitlab": ((re.compile(r"^[^\S\n]*(?:-[^\S\n]*)?changes\s*:", re.MULTILINE), "changes:"),),
     "github": (
-        (re.compile(r"^\s*paths(?:-ignore)?\s*:", re.MULTILINE), "paths:"),
+        (re.compile(r"^[^\S\n]*paths(?:-ignore)?\s*:", re.MULTILINE), "paths:"),
         (re.compile(r"\b(?:dorny/paths-filter|tj-actions/changed-files)\b"), "the files that changed"),
     ),
 }
@@ -54,6 +58,7 @@ def _parameters(text: str, pushes: Iterable[Push]) -> Iterator[str]:
     something reads."""
     modules = {name for push in pushes if (name := _module(push))}
     told: set[str] = set()
+    read = set(_READ.findall(text))
     for match in _DECLARED.finditer(text):
         name = match[2]
         end = text.find("\n\n", match.end(), match.end() + _MOST_OF_A_DECLARATION)
@@ -62,10 +67,7 @@ def _parameters(text: str, pushes: Iterable[Push]) -> Iterator[str]:
         declared = text[match.end() : min(ends, default=match.end() + 500)]
         words = set(re.findall(r"[\w.-]+", declared))
         is_about = _ABOUT_IMAGES.search(name) is not None or len(words & modules) > 1
-        used = re.search(
-            rf"(?:\bparams\s*\??\.\s*|\bparams\s*\[\s*['\"]|\benv\s*\.\s*|\$\{{?)(?:params\.)?{name}\b", text
-        )
-        if name not in told and is_about and used:
+        if name not in told and is_about and name in read:
             told.add(name)
             yield name
 

@@ -24,7 +24,7 @@ _DEFAULT_LIFETIME_S = 60.0
 _LONGEST_LIFETIME_S = 86_400.0
 #: What fits into a header: no blanks, no line ends, and no more than servers take.
 _TOKEN = re.compile(r"[!-~]{1,65536}")
-_PARAMETER = re.compile(r'([A-Za-z_]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
+_PARAMETER = re.compile(r'(?<![A-Za-z_])([A-Za-z_]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
 
 #: Asks the realm: method, URL, headers, query or form; gives the parsed JSON.
 Ask = Callable[[str, str, Mapping[str, str], Mapping[str, Any]], Mapping[str, Any]]

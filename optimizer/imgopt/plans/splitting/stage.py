@@ -41,7 +41,7 @@ _WRITTEN_TO = re.compile(
 _READ_FROM = re.compile(
     r"(?i)(?:loader[._]path|config[._](?:additional[._-]?)?location|logging[._]config)=([^\s\"']+)"
 )
-_ADDRESS = re.compile(r"\w+://[^\s\"']*|[\w.-]+:\d+[^\s\"']*")
+_ADDRESS = re.compile(r"(?<!\w)\w+://[^\s\"']*|(?<![\w.-])[\w.-]+:\d+[^\s\"']*")
 #: Variables for the build tools alone.
 _TOOL_VARIABLES = re.compile(r"M2|MAVEN|MVN|GRADLE|NODE|NPM|YARN|PATH$|JAVA_HOME$")
 

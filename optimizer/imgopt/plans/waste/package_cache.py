@@ -41,7 +41,7 @@ _KEPT: Mapping[Manager, tuple[str, ...]] = {
 _READ_LISTS = re.compile(
     r"\b(?:apt-cache|apt-file|apt-rdepends|gdebi|tasksel)\b|\bapt\s+(?:list|show|search|policy)\b"
 )
-_READ_INDEX = re.compile(r"\bapk\s+(?:-\S+\s+)*(search|policy|list|fetch)\b")
+_READ_INDEX = re.compile(r"\bapk\s{1,20}(?:-\S{1,200}\s{1,20}){0,10}(search|policy|list|fetch)\b")
 #: Commands whose words are only text or paths to them.
 _MENTION = frozenset(
     {"echo", "printf", "cat", "grep", "sed", "which", "command", "type", "rm", "ls", "tee", "ln"}
