@@ -67,7 +67,8 @@ def groovy(tmp_path_factory: pytest.TempPathFactory) -> Groovy:
 
 
 def jenkinsfiles() -> list[Path]:
-    found = [*SHIPPED, *sorted((ROOT / "fixtures" / "ci").rglob("Jenkinsfile"))]
+    scene = [path for path in (ROOT / "fixtures" / "scene").rglob("*") if path.is_file()]
+    found = [*SHIPPED, *sorted((ROOT / "fixtures" / "ci").rglob("Jenkinsfile")), *sorted(scene)]
     assert len(found) > 30
     return found
 
