@@ -10,6 +10,9 @@ from imgopt.pipelines.yaml_tree import Node, documents
 
 _MOST_FILES = 50
 _MOST_DEEP = 5
+_MOST_USED = (
+    1_000  # times that files are used, those that use each other or a matrix repeats counted each time
+)
 _MOST_SAID = 50
 
 
@@ -26,11 +29,22 @@ class Around:
     lacking: list[tuple[tuple[int, int], str]] = field(default_factory=list)
     files: int = 0
     deep: int = 0
+    used: int = 0
+    _known: dict[tuple[str, int], list[Node] | None] = field(default_factory=dict)
 
     def roots(self, name: str, node: Node) -> list[Node] | None:
         """The documents of a file, all on the lines of the node that uses it; None where it is not there or no YAML."""
+        self.used += 1
+        if self.used > _MOST_USED or self.deep >= _MOST_DEEP or "$" in name:
+            return None
+        key = (name, node.line)
+        if key not in self._known:
+            self._known[key] = self._read(name, node)
+        return self._known[key]
+
+    def _read(self, name: str, node: Node) -> list[Node] | None:
         self.files += 1
-        if self.files > _MOST_FILES or self.deep >= _MOST_DEEP or "$" in name:
+        if self.files > _MOST_FILES:
             return None
         data = self.file(name)
         if data is None:
