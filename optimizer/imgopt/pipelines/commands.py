@@ -618,7 +618,7 @@ def _of_registries(names: Sequence[str]) -> tuple[str, ...]:
 
 def _named_in(output: str) -> tuple[str, ...]:
     """The names in ``type=image,name=…,push=true``; several are in quotes."""
-    match = re.search(r"(?:^|,)\"?name=([^,\"]+(?:,[^,=\"]+)*)", output)
+    match = re.search(r"(?:^|,)\"?name=([^,\"]+(?:,[^,=\"]+(?=[,\"]|$))*)", output)
     return tuple(map(image_name, match[1].split(","))) if match is not None else ()
 
 

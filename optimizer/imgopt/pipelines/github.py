@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice, product
 
-from imgopt.pipelines.gitlab import MAX_TEXT, images_in, script_of
+from imgopt.pipelines.around import Around
+from imgopt.pipelines.github_actions import command_of, may_push, retried
+from imgopt.pipelines.gitlab import MAX_TEXT, group_of, images_in, script_of
 from imgopt.pipelines.model import (
     Action,
     Agent,
@@ -30,8 +33,12 @@ _MAX_STEPS = 1_000
 Values = dict[str, str | None]
 
 
-def read(text: str, path: str) -> tuple[list[Step | Action], list[ImageUse], bool]:
-    """Steps, images that are named, and whether there was more than is looked at. InputError when it is no YAML."""
+def read(
+    text: str, path: str, around: Around | None = None
+) -> tuple[list[Step | Action], list[ImageUse], bool]:
+    """Steps, images that are named, and whether there was more than is looked at. ``around``: where local actions and
+    reusable workflows are read from, and is told what is not followed. InputError when it is no YAML."""
+    around = around or Around()
     steps: list[Step | Action] = []
     images: list[ImageUse] = []
     for root in documents(text, path):
@@ -41,7 +48,7 @@ def read(text: str, path: str) -> tuple[list[Step | Action], list[ImageUse], boo
         levels = _levels(jobs)
         for name, key, job in jobs.entries():
             if job.kind == "mapping" and len(steps) <= _MAX_STEPS:
-                steps += _Job(root, name, key, job, levels.get(name, 0)).steps()
+                steps += _Job(root, name, key, job, levels.get(name, 0), around).steps()
                 size = sum(len(step.script.text) for step in steps if isinstance(step, Step))
                 if size > MAX_TEXT:
                     return steps, images, True
@@ -76,12 +83,16 @@ class _Job:
     key: Node
     job: Node
     level: int
+    around: Around
+    inputs: Values = field(default_factory=dict)  # of a workflow that another one calls, as "inputs_name"
 
     def steps(self) -> list[Step | Action]:
         listed = self.job.get("steps")
+        called = self.job.get("uses")
         if listed is None:
-            return []
+            return self._called(called) if called is not None and called.kind == "scalar" else []
         rows, at_once = self._matrix()
+        rows = [{**self.inputs, **row} for row in rows]
         found: list[Step | Action] = []
         size = 0
         for number, row in enumerate(rows):
@@ -89,13 +100,58 @@ class _Job:
                 break
             branches: tuple[Branch, ...] = (Branch(self.level, self.name),)
             if len(rows) > 1:
-                branches = (*branches, Branch(1_000 + self.level, " ".join(filter(None, row.values()))))
+                branches = (
+                    *branches,
+                    Branch(1_000 + self.level, f"{number} " + " ".join(filter(None, row.values()))),
+                )
             place = self._place(f"{self.name}#{number}", branches, row, at_once)
             for step in listed.items:
                 if step.kind == "mapping" and len(found) <= _MAX_STEPS:
                     new = self._step(step, place, row)
                     size += sum(len(each.script.text) for each in new if isinstance(each, Step))
                     found += new
+        return found
+
+    def _called(self, uses: Node) -> list[Step | Action]:
+        """The steps of a reusable workflow of this repository, in the line that uses it."""
+        name = uses.value
+        local = name.startswith(("./", ".github/"))
+        roots = self.around.roots(posixpath.normpath(name), uses) if local else None
+        if roots is None:
+            self.around.not_followed(f"the workflow {name}", uses)
+            return []
+        found: list[Step | Action] = []
+        rows, at_once = self._matrix()
+        self.around.deep += 1
+        for root in roots:
+            jobs = root.get("jobs")
+            if jobs is None or jobs.kind != "mapping":
+                continue
+            declared = _at(root, "on", "workflow_call", "inputs")
+            levels = _levels(jobs)
+            for number, row in enumerate(rows):
+                inputs = _inputs(declared, self.job.get("with"), row, {})
+                outer: tuple[Branch, ...] = (Branch(self.level, self.name),)
+                if len(rows) > 1:
+                    outer = (*outer, Branch(1_000 + self.level, f"#{number}"))
+                for inner, key, job in jobs.entries():
+                    if job.kind != "mapping" or len(found) > _MAX_STEPS:
+                        continue
+                    called = _Job(root, inner, key, job, levels.get(inner, 0), self.around, inputs)
+                    for step in called.steps():
+                        place = step.place
+                        own = tuple(
+                            replace(each, group=group_of(f"{self.name} {number}", str(each.group)))
+                            for each in place.branches
+                        )
+                        lock = place.lock if at_once else self.name
+                        job_name = f"{self.name}#{number}/{place.job}"
+                        found.append(
+                            replace(
+                                step, place=replace(place, job=job_name, branches=(*outer, *own), lock=lock)
+                            )
+                        )
+        self.around.deep -= 1
         return found
 
     def _place(self, job: str, branches: tuple[Branch, ...], row: Values, at_once: bool) -> Place:
@@ -146,7 +202,7 @@ class _Job:
         if own is not None:
             place = replace(place, directory=_below(_filled(own, row)))
         place = replace(place, variables={**place.variables, **_variables(step.get("env"), row)})
-        spans = ((step.line, step.end_line),)
+        spans: tuple[tuple[int, int], ...] = ((step.line, step.end_line),)
         run, uses = step.get("run"), step.text("uses") or ""
         if run is not None and run.kind == "scalar":
             return [Step(_substituted(script_of(run), row), spans, place)]
@@ -157,16 +213,56 @@ class _Job:
                 _filled((with_.text(name) if with_ is not None else None) or "", row), place.variables
             )
 
-        if uses.startswith("docker/build-push-action@") and with_ is not None:
-            line = step.get("uses")
-            assert line is not None
-            return [Action(_build_push(given), ((line.line, step.end_line), *spans), place)]
+        name, _, version = uses.partition("@")
+        line = step.get("uses") or step
+        spans = ((line.line, step.end_line), *spans)
+        if uses.startswith("./"):
+            return self._composite(uses, line, given, place)
+        words = command_of(name, version, given)
+        if words is not None:
+            return [Action(words, spans, place)]
+        again = retried(name, given)
+        command = with_.get("command") if with_ is not None else None
+        if again is not None and command is not None:
+            if again[1]:
+                where = with_.get(again[2].partition(":")[0]) if with_ is not None else None
+                limit = Timeout(again[1], (where or line).line, again[2], "github")
+                place = replace(place, timeouts=(*place.timeouts, limit))
+            return [Step(_substituted(script_of(command), row), spans, place)]
         image = uses.removeprefix("docker://")
         if image != uses and "kaniko" in image and with_ is not None:
             args = _filled(with_.text("args") or "", row)
             words = ("docker", "run", image, *args.split()[:200])
             return [Action(words, spans, place)]
+        if image == uses and may_push(name):
+            self.around.not_followed(f"the action {uses}", line)
         return []
+
+    def _composite(
+        self, uses: str, line: Node, given: Callable[[str], str], place: Place
+    ) -> list[Step | Action]:
+        """The steps of an action of this repository, in the line that uses it."""
+        folder = posixpath.normpath(uses)
+        for name in ("action.yml", "action.yaml"):
+            roots = self.around.roots(f"{folder}/{name}", line)
+            if roots:
+                break
+        else:
+            self.around.not_followed(f"the action {uses}", line)
+            return []
+        steps = _at(roots[0], "runs", "steps")
+        if steps is None:
+            self.around.not_followed(f"the action {uses}", line)
+            return []
+        inputs = _inputs(roots[0].get("inputs"), None, {}, {})
+        inputs.update({key: given(key.removeprefix("inputs_")) or value for key, value in inputs.items()})
+        found: list[Step | Action] = []
+        self.around.deep += 1
+        for step in steps.items:
+            if step.kind == "mapping" and len(found) <= _MAX_STEPS:
+                found += self._step(step, place, inputs)
+        self.around.deep -= 1
+        return found
 
     def _matrix(self) -> tuple[list[Values], bool]:
         """The values of each run, under the names that `_filled` gives them, and whether they run at once."""
@@ -190,6 +286,10 @@ class _Job:
             if len(rows) >= _MAX_JOBS:
                 break
             rows.append({f"matrix_{name}": value for (name, _), value in zip(axes, values, strict=True)})
+        exclude = matrix.get("exclude")
+        for entry in exclude.items if exclude is not None and exclude.kind == "sequence" else ():
+            out = {f"matrix_{k}": v.value for k, _, v in entry.entries() if v.kind == "scalar"}
+            rows = [row for row in rows if not out or any(row.get(k) != v for k, v in out.items())]
         include = matrix.get("include")
         for entry in include.items if include is not None and include.kind == "sequence" else ():
             row: Values = {
@@ -204,49 +304,31 @@ class _Job:
         return rows or [{}], at_once
 
 
+def _at(node: Node, *keys: str) -> Node | None:
+    found: Node | None = node
+    for key in keys:
+        found = found.get(key) if found is not None and found.kind == "mapping" else None
+    return found
+
+
+def _inputs(declared: Node | None, with_: Node | None, row: Values, variables: Values) -> Values:
+    """What a called workflow or an action is given, its defaults where nothing is; None where that is not known."""
+    found: Values = {}
+    for name, _, spec in islice(declared.entries(), 500) if declared is not None else ():
+        found[f"inputs_{name}"] = (spec.text("default") if spec.kind == "mapping" else None) or ""
+    for name, _, value in (
+        islice(with_.entries(), 500) if with_ is not None and with_.kind == "mapping" else ()
+    ):
+        text = _known(_filled(value.value, row), variables)
+        found[f"inputs_{name}"] = None if "$" in text else text
+    return found
+
+
 def _limit(node: Node, row: Values) -> Timeout | None:
     text = _filled(node.value, row)
     if not re.fullmatch(r"\d{1,6}(?:\.\d{1,6})?", text) or not float(text):
         return None
     return Timeout(float(text) * 60, node.line, f"timeout-minutes: {text}", "github")
-
-
-def _build_push(given: Callable[[str], str], *, by_default: bool = False) -> tuple[str, ...]:
-    """docker/build-push-action's inputs as the command that they stand for. Its default context is the repository at
-    GitHub. ``by_default``: pushed where nothing is said, as by the first version of the action."""
-    words = ["docker", "buildx", "build"]
-    for name, input_ in (("file", "file"), ("file", "dockerfile"), ("target", "target")):
-        if given(input_):
-            words += [f"--{name}", given(input_)]
-    if _may_be(given("push") or ("true" if by_default else "")):
-        words.append("--push")
-    for name in _split(r"[\n,]", given("tags")):
-        repository = given("repository")  # of the first version: tags are tags alone
-        host = f"{given('registry')}/" if repository and given("registry") else ""
-        words += ["--tag", f"{host}{repository}:{name}" if repository else name]
-    for name in _split(r"[\s,]+", given("platforms")):
-        words += ["--platform", name]
-    for input_, flag in (
-        ("build-args", "build-arg"),
-        ("build_args", "build-arg"),
-        ("outputs", "output"),
-        ("attests", "attest"),
-    ):
-        for value in _split(r"\n", given(input_)):
-            words += [f"--{flag}", value]
-    for input_ in ("provenance", "sbom"):
-        if given(input_):
-            words.append(f"--{input_}={given(input_)}")
-    return (*words, given("context") or given("path") or ".")
-
-
-def _split(pattern: str, text: str) -> list[str]:
-    return [each.strip() for each in re.split(pattern, text) if each.strip()][:50]
-
-
-def _may_be(text: str) -> bool:
-    """Whether an input is true, or a condition that may be."""
-    return text.strip().lower() == "true" or "$" in text
 
 
 def _variables(node: Node | None, row: Values) -> Values:
@@ -273,6 +355,9 @@ def _filled(text: str, row: Values) -> str:
         if scope == "matrix" and re.fullmatch(r"[\w-]+", name):
             known = row.get(f"matrix_{name}")
             return known if known is not None else "${expression}"
+        if scope == "inputs" and f"inputs_{name}" in row:
+            given = row[f"inputs_{name}"]
+            return given if given is not None else "${expression}"
         if inner == "github.workspace":
             return "${GITHUB_WORKSPACE}"
         if scope == "env" and name.isidentifier():

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice, product
 
+from imgopt.pipelines.around import Around
 from imgopt.pipelines.model import (
     Action,
     Agent,
@@ -25,6 +26,7 @@ _RESERVED = frozenset(
     "stages variables default include workflow image services cache before_script after_script spec types".split()
 )
 _MAX_ITEMS = 2_000
+_MOST_INCLUDES = 50
 _MAX_DEPTH = 12
 _MAX_VISITS = 100_000  # of script items, those that an alias repeats counted each time
 _MAX_JOBS = 64  # of a matrix
@@ -38,8 +40,12 @@ _UNITS = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 _IMAGE = re.compile(r"(?<![\w.:/@$-])[\w.:/@$-]*kaniko-project/executor[\w.:@$-]*")
 
 
-def read(text: str, path: str) -> tuple[list[Step | Action], list[ImageUse], bool]:
-    """Steps, images that are named, and whether there was more than is looked at. InputError when it is no YAML."""
+def read(
+    text: str, path: str, around: Around | None = None
+) -> tuple[list[Step | Action], list[ImageUse], bool]:
+    """Steps, images that are named, and whether there was more than is looked at. ``around``: where included files are
+    read from, and is told what is not followed. InputError when it is no YAML."""
+    around = around or Around()
     steps: list[Step | Action] = []
     images: list[ImageUse] = []
     roots = documents(text, path)
@@ -47,7 +53,8 @@ def read(text: str, path: str) -> tuple[list[Step | Action], list[ImageUse], boo
     for root in roots:
         if root.kind != "mapping":
             continue
-        file = _File(root)
+        _include(root, around)
+        file = _File(root, around)
         for name, key, job in root.entries():
             if name in _RESERVED or name.startswith(".") or job.kind != "mapping" or len(steps) > _MAX_STEPS:
                 continue
@@ -70,9 +77,45 @@ def images_in(root: Node) -> list[ImageUse]:
     return sorted(found, key=lambda use: use.line)
 
 
+def _include(root: Node, around: Around) -> None:
+    """Puts the local files that a file includes into it, itself winning; others are told."""
+    listed = root.get("include")
+    if listed is None:
+        return
+    for each in (listed.items if listed.kind == "sequence" else [listed])[:_MOST_INCLUDES]:
+        local = each.value if each.kind == "scalar" else each.text("local")
+        if not local or "://" in local or "*" in local:
+            what = local or next(
+                (value.value for _, _, value in each.entries() if value.kind == "scalar"), ""
+            )
+            around.not_followed(f"the included {what}", each)
+            continue
+        roots = around.roots(local.lstrip("/").removeprefix("./"), each)
+        if roots is None:
+            around.not_followed(f"the included {local}", each)
+            continue
+        around.deep += 1
+        for included in roots:
+            if included.kind == "mapping":
+                _include(included, around)
+                _merged(root, included, 0)
+        around.deep -= 1
+
+
+def _merged(root: Node, included: Node, depth: int) -> None:
+    for key, value in included.pairs:
+        own = root.index.get(key.value)
+        if own is None:
+            root.pairs.append((key, value))
+        elif own.kind == value.kind == "mapping" and own is not value and depth < 2:
+            _merged(own, value, depth + 1)
+    root.__dict__.pop("index", None)
+
+
 @dataclass
 class _File:
     root: Node
+    around: Around
     visits: int = 0
 
     def steps(self, name: str, key: Node, job: Node) -> Iterator[Step]:
@@ -82,6 +125,11 @@ class _File:
         ]
         parts = parts[:_MAX_ITEMS]
         if not parts:
+            trigger = self._found(job, "trigger")
+            if trigger is not None:
+                self.around.not_followed(f"the pipeline that the job {name} triggers", key)
+            elif job.get("extends") is not None and len(self._chain(job)) == 1:
+                self.around.not_followed(f"what the job {name} extends, which is not in this file,", key)
             return
         script, spans = joined(parts)
         place = self._place(name, job)
@@ -96,7 +144,7 @@ class _File:
             return
         for number, row in enumerate(rows[:_MAX_JOBS]):
             branch = Branch(
-                _group("matrix", name), " ".join(value or "" for value in row.values()) or str(number + 1)
+                group_of("matrix", name), " ".join(value or "" for value in row.values()) or str(number + 1)
             )
             inside = (*place.branches, branch)
             limits = tuple(replace(limit) for limit in place.timeouts)
@@ -175,7 +223,8 @@ class _File:
 
     def _place(self, name: str, job: Node) -> Place:
         stage = self._found(job, "stage")
-        branches = (Branch(_group("stage", stage.value if stage is not None else "test"), name),)
+        of = f"{stage.value if stage is not None else 'test'} {self._after(name, 0) or ''}".rstrip()
+        branches = (Branch(group_of("stage", of), name),)
         limits: list[Timeout] = []
         timeout = self._setting(job, "timeout")
         if timeout is not None and (seconds := duration(timeout.value)):
@@ -188,6 +237,25 @@ class _File:
         group = self._found(job, "resource_group")
         lock = group.value if group is not None and "CI_JOB" not in group.value else ""
         return Place(name, tuple(limits), branches, lock, self._agent(job))
+
+    def _after(self, name: str, depth: int) -> int:
+        """How many jobs of its own stage are done before it, one after the other, by its needs."""
+        job = self.root.get(name)
+        needs = self._found(job, "needs") if job is not None and job.kind == "mapping" else None
+        self.visits += 1
+        if job is None or needs is None or depth > _MAX_DEPTH or self.visits > _MAX_VISITS:
+            return 0
+        before = []
+        for each in needs.items[:50]:
+            other = each.value if each.kind == "scalar" else each.text("job") or ""
+            needed = self.root.get(other)
+            if needed is not None and self._stage(needed) == self._stage(job):
+                before.append(1 + self._after(other, depth + 1))
+        return max(before, default=0)
+
+    def _stage(self, job: Node) -> str:
+        stage = self._found(job, "stage")
+        return stage.value if stage is not None else "test"
 
     def _agent(self, job: Node) -> Agent:
         image = _image(self._setting(job, "image"))
@@ -226,7 +294,7 @@ def _image(node: Node | None) -> str | None:
     return (node.value if node.kind == "scalar" else node.text("name")) or None
 
 
-def _group(kind: str, name: str) -> int:
+def group_of(kind: str, name: str) -> int:
     """A number for a stage or a matrix; a hash of Python's own would differ from run to run."""
     import zlib
 
@@ -253,6 +321,8 @@ def duration(text: str) -> float:
 
 def script_of(node: Node) -> Text:
     """A scalar as a script: the lines of a block scalar are those below its header."""
+    if node.moved:
+        return Text(node.value, ((0, node.line),))
     if node.style not in ("|", ">"):
         return Text(node.value, ((0, node.line),))
     if node.style == ">":  # folded: which line a word came from is not kept

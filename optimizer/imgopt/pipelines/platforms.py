@@ -18,6 +18,7 @@ from imgopt.errors import ImgoptError
 from imgopt.files.opening import read_file
 from imgopt.options import NOBODY, BuiltFor, Container, Options, named_platforms
 from imgopt.pipelines import checkout
+from imgopt.pipelines.around import Around
 from imgopt.pipelines.bake import Target, compose_targets, hcl_targets, json_targets
 from imgopt.pipelines.commands import Request
 from imgopt.pipelines.containers import (
@@ -409,7 +410,7 @@ class _File:
         if system == "jenkins":
             return jenkins.read(text, partial(_file_of, self.root)).steps
         read = gitlab.read if system == "gitlab" else github.read
-        return read(text, self.shown)[0]
+        return read(text, self.shown, Around(partial(_file_of, self.root)))[0]
 
     def _builds(self) -> Iterator[tuple[Build, Request, Path | None, bool]]:
         repository = _Located(self.root, ("", self._folder))

@@ -14,6 +14,7 @@ from imgopt.bandwidths import DEFAULT_PROFILE, of_registry
 from imgopt.errors import ImgoptError, InputError
 from imgopt.finding import Finding, Waste, say
 from imgopt.options import DEFAULT_BANDWIDTH_SOURCE, Options
+from imgopt.pipelines.around import Around
 from imgopt.pipelines.model import (
     SYSTEM_NAMES,
     Action,
@@ -124,16 +125,18 @@ def read_pipeline(
     lacking: tuple[tuple[tuple[int, int], str], ...] = ()
     steps: Sequence[Step | Action | Rules]
     found: Found | None = None
+    around = Around(partial(_file_of, recipes))
     if system == "jenkins":
         said = jenkins.read(text, partial(_file_of, recipes))
         steps, images, cut, lacking = said.steps, said.images, said.cut, said.lacking
     elif system == "gitlab":
-        steps, images, cut = gitlab.read(text, str(path))
+        steps, images, cut = gitlab.read(text, str(path), around)
     elif system in ("script", "make"):
         steps, found = _alone(path, text, system, recipes)
         images, cut = [], False
     else:
-        steps, images, cut = github.read(text, str(path))
+        steps, images, cut = github.read(text, str(path), around)
+    lacking = (*lacking, *around.lacking)
     flags = flags_set(text)
     if found is None:
         found = find(steps, recipes, keeps_base=PRESERVES_BASE in flags)

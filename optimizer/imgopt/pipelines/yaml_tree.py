@@ -26,6 +26,7 @@ class Node:
     tag: str = ""
     items: list[Node] = field(default_factory=list)
     pairs: list[tuple[Node, Node]] = field(default_factory=list)
+    moved: bool = False  # its lines are those of the place that uses its file
 
     def get(self, key: str) -> Node | None:
         """The value of a key, looked for in what is merged with ``<<`` as well."""
