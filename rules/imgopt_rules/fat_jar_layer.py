@@ -20,10 +20,15 @@ image in the same container: measured, with one path for all, the second of two 
 the first. Two versions of one module built in the same container still mix; `imgopt explain reused-kaniko` tells
 what helps there.
 
+What unpacks the jar is an image that the build pulls anyway, where one of them has a JDK and is still maintained:
+the base itself, or that of another stage. Otherwise it is a JDK from where the base comes from, and the fix says what
+a fresh agent pulls for it.
+
 ## Fix safety
 Safe for executable Spring Boot archives that `java -jar` starts, unpacked by their own jarmode where it works and
 by path otherwise; the class path keeps its order. Unsafe when the application asks for its own location
-(ApplicationHome, CodeSource), or when other modules may share the Dockerfile and the path of the trees cannot tell
+(ApplicationHome, CodeSource), when the image that unpacks it has to come from a registry that is not
+known to have it (a base of your own says nothing of that; so does a mirror), or when other modules may share the Dockerfile and the path of the trees cannot tell
 them apart. Not done when anything looks into the jar (unzip, -javaagent), where a
 CDS archive or an AOT cache is made or given (it takes jars on its class path and no directories: the training run would
 end with exit code 1), where the Java of the image is older than the application needs, for shaded jars, for
@@ -75,7 +80,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             end_line=plan.end_line,
             message=f"the application is one layer{share}; every release pushes all of it",
             fix=Fix(
-                f"unpack it into layers that keep their digest{_about_modules(plan)}",
+                f"unpack it into layers that keep their digest{_about_modules(plan)}{_about_pulls(plan)}",
                 plan.applicability,
                 plan.edits,
                 plan.risk,
@@ -102,3 +107,7 @@ def _about_modules(plan: LayeringPlan) -> str:
         f"; the project's own modules ({count} {'jar' if count == 1 else 'jars'}, {size:.1f} MB) get one that stays "
         "when the build makes the same jars again (Maven does with project.build.outputTimestamp set)"
     )
+
+
+def _about_pulls(plan: LayeringPlan) -> str:
+    return f"; a fresh agent pulls {plan.pulled} to unpack it" if plan.pulled is not None else ""

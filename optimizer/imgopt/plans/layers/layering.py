@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span, assignments, expand, variables_used, writing
-from imgopt.dockerfile.faults import first_fault
 from imgopt.finding import Reason, Refused, because, reason_of, told
 from imgopt.picture import Artifact, Picture, StagePicture, once
 from imgopt.picture.java_options import options_of
 from imgopt.picture.module_path import argument_lines, own_path
 from imgopt.picture.placing import names_archive
 from imgopt.plans.base import installed_java
-from imgopt.plans.base.installed_java import unpacking_image
 from imgopt.plans.base.java_version import too_old
 from imgopt.plans.base.starting import is_read
+from imgopt.plans.layers import unpacker as unpackers
+from imgopt.plans.layers.unpacker import Unpacker
 from imgopt.plans.tied import class_path_stays
 from imgopt.plans.waste.ownership import stored_again_by
 from imgopt.scales import Applicability
@@ -113,6 +113,7 @@ class LayeringPlan:
     risk: Reason | None = None
     layered: bool = False  # the file unpacks its jar already
     modules: Modules | None = None  # the project's own, when they get a layer of their own
+    pulled: str | None = None  # the image that a fresh agent pulls only to unpack the jar, with its size
 
 
 @dataclass(frozen=True)
@@ -168,12 +169,20 @@ def plan(picture: Picture) -> LayeringPlan:
             raise LayeringRefused("{}", old, kind=old.kind)
         risk = _risk(picture, artifact)
         _require_untouched(picture, artifact)
-        edits = _edits(picture, artifact, facts)
-    except (LayeringRefused, Unwritable) as error:
+        unpacker = unpackers.jdk(picture)
+        risk = risk or unpacker.risk
+        edits = _edits(picture, artifact, facts, unpacker)
+    except (Refused, Unwritable) as error:
         return LayeringPlan(instruction.line, instruction.end_line, why_not=reason_of(error))
     level = Applicability.UNSAFE if risk else Applicability.SAFE
     return LayeringPlan(
-        instruction.line, instruction.end_line, edits, level, risk=risk, modules=facts.modules
+        instruction.line,
+        instruction.end_line,
+        edits,
+        level,
+        risk=risk,
+        modules=facts.modules,
+        pulled=unpacker.pulled,
     )
 
 
@@ -496,7 +505,6 @@ def _risk(picture: Picture, artifact: Artifact) -> Reason | None:
                 "certain",
                 "the application asks for its own code source, which becomes a directory instead of a jar",
             )
-    base = picture.base
     over = picture.running.mount_over(artifact.path) if artifact.path is not None else None
     if over is not None:
         return because(
@@ -504,10 +512,6 @@ def _risk(picture: Picture, artifact: Artifact) -> Reason | None:
             "{} lays {} over the jar, and what lies there may be the jar of another release",
             over.where,
             over.words[0],
-        )
-    if base.image == "java" and base.mirror is not None and "library" not in base.mirror.split("/"):
-        return because(
-            "not-known", "{} is taken for the public image java, whose JDK unpacks the jar", base.name
         )
     if not artifact.started:
         return because("not-known", "nothing in the Dockerfile shows that `java -jar` starts this jar")
@@ -577,7 +581,7 @@ def _require_harmless(picture: Picture, text: str, name: str, instruction: Instr
 # the new text
 
 
-def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, ...]:
+def _edits(picture: Picture, artifact: Artifact, facts: _Facts, unpacker: Unpacker) -> tuple[Edit, ...]:
     document = picture.document
     instruction = artifact.instruction
     unknown = {flag.name for flag in instruction.flags} - {"from", "chown", "chmod", "link"}
@@ -598,7 +602,6 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
         )
     if len(document.stages) > 1 and picture.final is not picture.stages[-1]:
         raise LayeringRefused("the stage asked for with --target is not the last one")
-    image, platform = _extract_image(picture)
     stage = free_name(picture, "extract")
     tree = _free_directory(picture)
     own = own_path(picture, instruction)
@@ -612,13 +615,12 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
     ]
     lines.append(
         word_in("FROM", lower)
-        + (f" {platform}" if platform else "")
-        + f" {image} {word_in('AS', lower)} {stage}"
+        + (f" {unpacker.platform}" if unpacker.platform else "")
+        + f" {unpacker.image} {word_in('AS', lower)} {stage}"
     )
-    unpacker = picture.base if _same_image(picture, image) else picture.identify(image)
     if not facts.ascii:
-        _require_utf8(picture, unpacker)
-    if unpacker.user not in (None, "root", "0"):
+        _require_utf8(picture, unpacker.base)
+    if unpacker.base.user not in (None, "root", "0"):
         lines.append(word_in("USER", lower) + " root")
     arguments = arguments_for(picture, instruction, lower)
     declared = {re.split(r"[= ]", line, maxsplit=2)[1] for line in arguments}
@@ -634,7 +636,7 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts) -> tuple[Edit, .
     lines.append(writing.copy(word_in("COPY", lower), flags, (source, fat)))
     steps = [
         *_unpack(facts, fat),
-        *_arrange(facts, tree, has_find=_has_find(picture, image)),
+        *_arrange(facts, tree, has_find="find" in unpacker.base.has),
         *_small_jar(facts, tree, fat, pointer),
     ]
     lines += writing.run(word_in("RUN", lower), steps, document.escape)
@@ -693,68 +695,6 @@ def word_in(keyword: str, lower: bool) -> str:
 
 def at(offset: int) -> Span:
     return Span(offset, offset)
-
-
-def _same_image(picture: Picture, image: str) -> bool:
-    return picture.final.root.stage.image.text == image
-
-
-def _extract_image(picture: Picture) -> tuple[str, str | None]:
-    """A JDK image for the extract stage, as written in FROM, with its --platform flag: one the file uses already
-    if there is one, so that the build pulls nothing new."""
-    from imgopt.bases import counterparts
-
-    root = picture.final.root
-    for stage in (root, *reversed(picture.stages)):
-        if stage.parent is not None or stage.image is None:
-            continue
-        base = picture.identify(stage.image)
-        if (
-            base.kind in ("jdk", "build")
-            and base.os not in ("windows", "distroless")
-            and "sh" not in base.lacks
-        ):
-            if base.java_major is None and stage is not root:
-                continue
-            major = installed_java.java_major(picture)
-            if base.java_major is not None and major is not None and base.java_major < major:
-                continue
-            flag = stage.stage.platform
-            text = picture.document.text
-            written = stage.stage.image.text
-            # an ARG that holds the whole image or tag may get another default for the final stage
-            name = writing.image(stage.image) if re.search(r"\$\{?\w+\}?$", written) else written
-            return name, text[flag.span.start : flag.span.end] if flag is not None else None
-    base = picture.base
-    if base.java_major is not None and base.kind in ("jre", "jdk"):
-        for libc in dict.fromkeys((base.libc or "glibc", "glibc")):
-            for found in counterparts(base, kind="jdk", libc=libc, platforms=picture.platforms):
-                if (
-                    base.mirror is None
-                    and found.retired is None
-                    and found.family in (base.family, "eclipse-temurin")
-                ):
-                    return found.name, None
-    image = unpacking_image(picture)
-    if image is not None:
-        return image.name, None
-    what = picture.final.root.image or picture.final.root.stage.image.text
-    if picture.final.root.image is None:
-        raise LayeringRefused(
-            "the base comes from a build argument without a default ({}); give it with --build-arg", what
-        )
-    fault = first_fault(picture.document, picture.options.build_args)
-    if fault is not None and fault.instruction is picture.final.root.stage.from_:
-        raise LayeringRefused("{} names no image as it is", fault.instruction)
-    raise LayeringRefused(
-        "unpacking needs a JDK, and which one goes with {} is not known; declare the image under [bases] in imgopt.toml",
-        what,
-        kind="not-known",
-    )
-
-
-def _has_find(picture: Picture, image: str) -> bool:
-    return "find" in picture.identify(image).has
 
 
 def free_name(picture: Picture, wanted: str) -> str:

@@ -1,0 +1,169 @@
+"""Chooses the image that unpacks the application: one that the build has anyway, and a maintained one where there is
+none.
+
+Unpacking only moves files, so any Java that can run the jar's own jar mode will do. What counts is what a fresh agent
+pulls for it, and that the stage does not begin with an image that nobody mends any more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imgopt.dockerfile import writing
+from imgopt.dockerfile.faults import first_fault
+from imgopt.finding import Reason, Refused, because
+from imgopt.picture import Picture, StagePicture
+from imgopt.plans.base import installed_java
+from imgopt.plans.base.java_version import java_needed
+
+if TYPE_CHECKING:
+    from imgopt.bases import Base
+
+#: The releases that are built for years, oldest first.
+_LONG_LIVED = (8, 11, 17, 21, 25)
+
+
+@dataclass(frozen=True)
+class Unpacker:
+    """``image``: as it is written behind FROM, with the ``platform`` flag before it; ``base`` is what is known of it.
+    ``pulled``: what a fresh agent pulls for this stage alone; ``risk``: why that may not be there.
+    """
+
+    image: str
+    base: Base
+    platform: str | None = None
+    pulled: str | None = None
+    risk: Reason | None = None
+
+
+def jdk(picture: Picture) -> Unpacker:
+    """A JDK, which has the program `jar`. Refused where no image can be named at all."""
+    found = _at_hand(picture)
+    if found is None:
+        _require_image(picture)
+        found = _maintained(picture)
+    return found
+
+
+def _require_image(picture: Picture) -> None:
+    """What the stage is built on tells where images come from, and for which system."""
+    root = picture.final.root
+    if root.image is None:
+        raise Refused(
+            "the base comes from a build argument without a default ({}); give it with --build-arg",
+            root.stage.image.text,
+        )
+    fault = first_fault(picture.document, picture.options.build_args)
+    if fault is not None and fault.instruction is root.stage.from_:
+        raise Refused("{} names no image as it is", fault.instruction)
+    if picture.base.os == "windows":
+        raise Refused("the image runs on Windows, and what unpacks the jar is written for sh")
+
+
+def _at_hand(picture: Picture) -> Unpacker | None:
+    """An image that the build pulls already: the final base, or that of another stage."""
+    oldest = _oldest(picture)
+    for stage in (picture.final.root, *reversed(picture.stages)):
+        if stage.parent is not None or stage.image is None:
+            continue
+        base = picture.identify(stage.image)
+        if (
+            base.kind in ("jdk", "build")
+            and base.os not in ("windows", "distroless")
+            and "sh" not in base.lacks
+            and base.retired is None
+            and (base.java_major >= oldest if base.java_major is not None else stage is picture.final.root)
+        ):
+            return Unpacker(_as_written(stage), base, _platform(picture, stage))
+    return None
+
+
+def _oldest(picture: Picture) -> int:
+    """The oldest Java that runs the jar's own jar mode, whatever the application needs beside it."""
+    from imgopt.java.spring_boot import version_tuple
+
+    artifact, facts = picture.artifact, picture.build_facts
+    jar = artifact.jar if artifact is not None else None
+    told = (
+        jar.spring_boot if jar is not None else picture.options.spring_boot or (facts and facts.spring_boot)
+    )
+    version = version_tuple(told or None)
+    return 8 if version is not None and version < (3, 0, 0) else 17
+
+
+def _as_written(stage: StagePicture) -> str:
+    """An ARG that holds the whole image or tag may get another default for the final stage."""
+    written = stage.stage.image.text
+    return writing.image(stage.image or "") if re.search(r"\$\{?\w+\}?$", written) else written
+
+
+def _platform(picture: Picture, stage: StagePicture) -> str | None:
+    flag = stage.stage.platform
+    return picture.document.text[flag.span.start : flag.span.end] if flag is not None else None
+
+
+def _maintained(picture: Picture) -> Unpacker:
+    """An image that is pulled for this stage alone, from where the file's own images come."""
+    from imgopt.bases import mirror_has, on_mirror
+
+    found = next(_candidates(picture))
+    base = picture.base
+    beside = base if base.mirror is not None else _mirrored(picture) or base
+    image = on_mirror(found, beside)
+    risk: Reason | None = None
+    if base.kind == "unknown" and not installed_java.find(picture):
+        risk = because("not-known", "the build has to reach {}, with which the jar is unpacked", image.name)
+    elif not mirror_has(beside, image):
+        risk = because(
+            "not-known",
+            "the build has to reach {}, with which the jar is unpacked: whether {} has it is not known",
+            image.name,
+            beside.mirror or "",
+        )
+    return Unpacker(writing.image(image.name), image, pulled=_pulled(picture, image), risk=risk)
+
+
+def _mirrored(picture: Picture) -> Base | None:
+    """The base of another stage that comes from a mirror, where the final one says nothing of one."""
+    bases = (picture.base_of(stage) for stage in picture.stages if stage.parent is None)
+    known = picture.base.kind != "unknown"
+    return None if known else next((base for base in bases if base.mirror is not None), None)
+
+
+def _candidates(picture: Picture) -> Iterator[Base]:
+    """JDKs of the final base's family, then Temurin's, as new as the application needs."""
+    from imgopt.bases import counterparts, identify
+
+    base = picture.base
+    libcs = dict.fromkeys((base.libc or "glibc", "glibc"))
+    if base.java_major is not None:
+        for libc in libcs:
+            for found in counterparts(base, kind="jdk", libc=libc, platforms=picture.platforms):
+                if found.retired is None and found.family in (base.family, "eclipse-temurin"):
+                    yield found
+    installed = installed_java.unpacking_image(picture)
+    if installed is not None:
+        yield installed
+    needed = java_needed(picture)
+    oldest = max(needed.major if needed is not None else 17, _oldest(picture))
+    major = next((each for each in _LONG_LIVED if each >= oldest), _LONG_LIVED[-1])
+    for suffix in ("-alpine", "") if base.libc == "musl" else ("",):
+        image = identify(f"eclipse-temurin:{major}-jdk{suffix}")
+        if set(picture.platforms) <= set(image.platforms):
+            yield image
+    raise Refused(
+        "no JDK that is built for {} is known, to unpack the jar with", ", ".join(picture.platforms)
+    )
+
+
+def _pulled(picture: Picture, image: Base) -> str:
+    from imgopt.bases import size_of
+    from imgopt.units import megabytes
+
+    size = size_of(image, picture.platform)
+    if size is None or size.compressed_bytes is None:
+        return image.name
+    return f"{image.name} ({megabytes(size.compressed_bytes)})"
