@@ -45,6 +45,29 @@ def test_the_script_of_fifteen_kilobytes(tmp_path: Path) -> None:
     assert bounded("suggest", tmp_path / "Dockerfile").returncode == 0
 
 
+SCRIPTS = [
+    "docker push ${a%%*",
+    "docker push $(",
+    "docker push x | ",
+    "a=$a$a\n",
+    "x=${x}aaaaaaaaaa; docker push $x\n",
+    "f() { f; f; docker push x; }; f\n",
+    "if [ $a ]; then b=$b$a; docker push x; fi\n",
+]
+MAKEFILES = [
+    "a+=$(foreach x,$(a) b,$(a))\nall:\n\tdocker push $(a)\n",
+    "a%: b%\n\tdocker push $*\n",
+    "p:\n\t$(MAKE) p; docker push x\n",
+]
+
+
+@pytest.mark.parametrize("piece", [*SCRIPTS, *MAKEFILES])
+def test_a_script_or_a_makefile_that_pushes(piece: str, tmp_path: Path) -> None:
+    file = tmp_path / ("Makefile" if piece in MAKEFILES else "push.sh")
+    file.write_text("z:\n" * (piece in MAKEFILES) + piece * (190_000 // len(piece)))
+    assert bounded("suggest", file).returncode == 0
+
+
 @pytest.mark.parametrize("piece", ["\n", " \n", "[ "])
 def test_a_configuration_of_others(piece: str, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)

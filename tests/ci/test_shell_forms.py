@@ -483,3 +483,10 @@ def test_what_has_no_dockerfile_gets_no_all_clear(imgopt: Imgopt, tmp_path: Path
     run = imgopt("suggest", tmp_path / "push.sh")
     assert "nothing" not in run.text
     assert json.dumps("Jib makes it from the build, without a Dockerfile")[1:-1] in " ".join(run.text.split())
+
+
+def test_what_is_too_long_to_be_read_gets_no_all_clear(imgopt: Imgopt, tmp_path: Path) -> None:
+    write(tmp_path / "push.sh", "docker push r/api:1\n" * 15_000)
+    run = imgopt("suggest", tmp_path / "push.sh")
+    assert "there is more in it than was looked at" in run.text
+    assert "nothing in it" not in run.text

@@ -312,7 +312,7 @@ def _unjudged(pipeline: Pipeline) -> tuple[tuple[str, int], ...]:
 
 def _good(pipeline: Pipeline) -> str | None:
     """Only where everything that it pushes is known nothing is to be saved."""
-    if not pipeline.judged and (pipeline.lacking or pipeline.unfollowed):
+    if not pipeline.judged and (pipeline.lacking or pipeline.unfollowed or pipeline.cut):
         return None  # what it builds or pushes is not known: the warnings say why
     if not pipeline.judged:
         return "nothing in it builds or pushes an image"
