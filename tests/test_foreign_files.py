@@ -141,6 +141,8 @@ _OWN = {
     "engines/docker_endpoint.py",  # Docker's own settings, as docker reads them
     "engines/kaniko_container.py",
     "engines/opened.py",
+    "engines/owners.py",  # the kernel's
+    "engines/leftovers.py",  # in directories of the user's own that imgopt made
 }
 
 

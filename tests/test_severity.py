@@ -13,8 +13,8 @@ from imgopt.scales import Severity
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted([*ROOT.glob("rules/imgopt_rules/*.py"), *ROOT.glob("optimizer/imgopt/**/*.py")])
-#: What is sent to the builder, not to the registry: the scale is about pushes.
-OTHER_LINKS = {"unused_context.py"}
+#: What is sent to the builder, not to the registry, and what a time limit ends: the scale is about what pushes cost.
+OTHER_LINKS = {"unused_context.py", "ci_push_timeout.py"}
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,13 @@ OTHER_LINKS = {"unused_context.py"}
 )
 def test_the_scale(size: int | None, complete: bool, severity: str) -> None:
     assert Severity.of(size, complete=complete).value == severity
+
+
+@pytest.mark.parametrize(
+    ("rate", "severity"), [(500_000, "high"), (5_000_000, "medium"), (50_000_000, "low")]
+)
+def test_the_same_bytes_on_a_faster_link(rate: int, severity: str) -> None:
+    assert Severity.of(10_000_000, rate=rate).value == severity
 
 
 def _names_severity(node: ast.AST) -> bool:

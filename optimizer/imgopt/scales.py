@@ -19,6 +19,10 @@ class Applicability(IntEnum):
         return self.name.lower()
 
 
+#: Bytes a second of the slow link that severities are measured on.
+SLOW_LINK = 500_000
+
+
 class Severity(str, Enum):
     """How much the waste costs. `of` says it of bytes; a rule that knows none says what its kind of waste costs."""
 
@@ -27,17 +31,19 @@ class Severity(str, Enum):
     LOW = "low"
 
     @classmethod
-    def of(cls, size: int | None, *, complete: bool = True) -> Severity:
+    def of(cls, size: int | None, *, complete: bool = True, rate: int = SLOW_LINK) -> Severity:
         """What ``size`` bytes cost that are pushed for nothing; ``complete`` is False when there may be more of them.
+        ``rate``: bytes a second of the link that they go over; bytes count for less on a faster one.
 
         Measured on the link that pushes wait for, 0.5 to 1 MB/s (the profile ``aliyun-personal``): ``high`` from 10 MB,
         10 to 20 seconds of each push, which somebody who waits for it looks up for; ``medium`` from 1 MB, one or two
         seconds; ``low`` is less than the time that a push takes anyway. An unknown size (None, or unknown parts
         beside a known one) is at least ``medium``: it may be large, but does not fail a build on a guess.
         """
-        if size is not None and size >= 10_000_000:
+        cost = None if size is None else size * SLOW_LINK / rate
+        if cost is not None and cost >= 10_000_000:
             return cls.HIGH
-        if size is None or size >= 1_000_000 or not complete:
+        if cost is None or cost >= 1_000_000 or not complete:
             return cls.MEDIUM
         return cls.LOW
 

@@ -807,6 +807,11 @@ class _Model:
             )
         if self._may_be_at(self.picture.final, path):
             return None
+        if any(
+            each.made_of is None and posixpath.basename(each.path) == posixpath.basename(path)
+            for each in content.files.values()
+        ):
+            return None  # a jar of this name lies elsewhere in the image: no matter of what was unpacked
         mends: list[Mend] = []
         for tree in trees:
             if tree.launcher:
