@@ -213,11 +213,12 @@ class DockerEngine:
     # --- its images ---------------------------------------------------------------------------------------
 
     def open(self, built: BuiltImage) -> OpenImage:
-        from imgopt.images.spool import write_spool
+        from imgopt.images.spool import drop_spool, new_spool, write_spool
         from imgopt.sources.open import from_archive
 
         with contextlib.ExitStack() as on_failure:
-            spool = on_failure.enter_context(tempfile.TemporaryFile(prefix="imgopt-"))
+            spool = new_spool()
+            on_failure.callback(drop_spool, spool)
             with _errors(self.endpoint, "docker save"):
                 for chunk in self.client.images.get(built.reference).save(chunk_size=1 << 20):
                     write_spool(spool, chunk)

@@ -41,6 +41,8 @@ _LOADER = "org/springframework/boot/loader/"
 _BUILD_TOOLS = frozenset("mvn mvnw mvnd gradle gradlew dos2unix npm npx yarn pnpm git".split())
 _OUTPUTS = re.compile(r"/(?:target|build|node_modules|dist)(?:/|$)")
 
+_PLAIN = re.compile(r"[\w./+@-]*")
+
 
 @dataclass(frozen=True)
 class Mend:
@@ -775,6 +777,8 @@ class _Model:
     ) -> Fault | None:
         if call.directory is None or (any(option.startswith("$") for option in call.options) and not trees):
             return None
+        if not all(_PLAIN.fullmatch(place) for place in (content.workdir, *(tree.root for tree in trees))):
+            return None  # what a shell or the builder makes of such a name is not worth a guess
         if call.jar is not None:
             return self._jar_start(source, call, content, trees)
         return self._class_start(source, call, content, trees)
