@@ -6,13 +6,16 @@ import fnmatch
 import os
 import posixpath
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from imgopt.files.opening import read_file
 from imgopt.pipelines.tools import HERE, ROOT
 
 _MOST_FOUND = 200
 _MOST_SEEN = 5_000  # entries of directories
+_MOST_READ = 100_000  # bytes of a file that a CI file uses
 _PATTERN = re.compile(r"[*?\[]")
 
 
@@ -28,6 +31,44 @@ def resolved(path: str, directory: str | None) -> str | None:
     if path.startswith("/") or directory is None:
         return None
     return posixpath.normpath(posixpath.join(directory, path or "."))
+
+
+@dataclass
+class Checkout:
+    """What commands may ask of the repository below ``root``."""
+
+    root: Path
+
+    def kind(self, path: str, directory: str | None) -> Literal["file", "directory"] | None:
+        return kind(self.root, path, directory)
+
+    def matching(self, pattern: str, directory: str | None) -> list[str] | None:
+        return matching(self.root, pattern, directory)
+
+    def walked(self, top: str, directory: str | None, name: str, wanted: str | None) -> list[str] | None:
+        return walked(self.root, top, directory, name, wanted)
+
+
+def inside(root: Path, path: str) -> Path | None:
+    """A file below the repository; None for what lies elsewhere or is none."""
+    if path.startswith("..") or "\0" in path or len(path) > 1000:
+        return None
+    file = root / path
+    try:
+        if file.is_file() and file.resolve().is_relative_to(root.resolve()):
+            return file
+    except (OSError, RuntimeError, ValueError):
+        pass
+    return None
+
+
+def content(root: Path, path: str) -> bytes | None:
+    """The beginning of such a file, None also for one that cannot be read."""
+    file = inside(root, path)
+    try:
+        return read_file(file, _MOST_READ) if file is not None else None
+    except OSError:
+        return None
 
 
 def kind(root: Path, path: str, directory: str | None) -> Literal["file", "directory"] | None:

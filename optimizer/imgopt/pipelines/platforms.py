@@ -6,20 +6,21 @@ An image that is built for several platforms stands on a base that has all of th
 
 from __future__ import annotations
 
+import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, TypeVar
 
 from imgopt.errors import ImgoptError
 from imgopt.files.opening import read_file
 from imgopt.options import NOBODY, BuiltFor, Container, Options, named_platforms
-from imgopt.pipelines import checkout
 from imgopt.pipelines.around import Around
 from imgopt.pipelines.bake import Target, compose_targets, hcl_targets, json_targets
+from imgopt.pipelines.checkout import Checkout, content, inside
 from imgopt.pipelines.commands import Request
 from imgopt.pipelines.containers import (
     Service,
@@ -75,7 +76,7 @@ _FOLDERS = (
 )
 _SET = re.compile(r"(?<![\w*.-])[\w*-][\w*.-]{0,100}\.platform=[\"']?([^\s\"'\\]{1,500})")
 
-Resolve = Callable[[str], Path | None]
+T = TypeVar("T")
 
 
 def at_hand(dockerfile: Path, options: Options, given: Sequence[Path] = ()) -> Options:
@@ -100,10 +101,8 @@ class Commands:
     command line, whatever they are called."""
 
     given: Sequence[Path] = ()
-    _known: dict[tuple[Path, Path], list[_Said]] = field(default_factory=dict)  # by root and file
-    _run: dict[tuple[Path, Path], list[Service]] = field(default_factory=dict)  # the same
-    _manifests: dict[Path, list[Path]] = field(default_factory=dict)  # by root
-    _names: dict[tuple[Path, Path], list[tuple[Path, str]]] = field(default_factory=dict)  # the same
+    _files: dict[tuple[Path, Path], _File | None] = field(default_factory=dict)  # by root and file
+    _manifests: dict[Path, list[_File]] = field(default_factory=dict)  # by root
 
     def built_for(self, dockerfile: Path, context: Path | None = None) -> BuiltFor:
         """What the commands at hand say. Never raises: a file that cannot be read says nothing."""
@@ -113,8 +112,9 @@ class Commands:
             folders = _between(root, file.parent)
             if context is not None and context.resolve().is_relative_to(root):
                 folders += _between(root, context.resolve())
-            files = _build_files(root, tuple(dict.fromkeys(folders)), self.given)
-            said = [each for path in files for each in self._said(root, path)]
+            paths = _build_files(root, tuple(dict.fromkeys(folders)), self.given)
+            files = [each for path in paths if (each := self._file(root, path)) is not None]
+            said = [each for found in files for each in found.said]
             containers = self._containers(root, file, files)
         except (OSError, RuntimeError, ValueError):  # circles of links, names that no file can have
             return NOBODY
@@ -124,31 +124,32 @@ class Commands:
         unknown = dict.fromkeys(each.source for each in own if each.unknown)
         return BuiltFor(tuple(platforms), tuple(sources), tuple(unknown), containers)
 
-    def _containers(self, root: Path, file: Path, files: Sequence[Path]) -> tuple[Container, ...]:
+    def _containers(self, root: Path, file: Path, files: Sequence[_File]) -> tuple[Container, ...]:
         """How the image of a Dockerfile is run: by services that build it, by others of the same name beside them, and
         by whatever names the image that is built."""
-        composed = [(path, each) for path in _main_first(files) for each in self._services(root, path)]
+        composed = [(each, service) for each in _main_first(files) for service in each.services]
         built: dict[tuple[Path, str | None], Service] = {}
-        for path, each in composed:
-            if each.build is not None and file in _built(root, _folder(root, path), each.build):
-                built.setdefault((path.parent, each.name), each)
+        for by, each in composed:
+            if each.build is not None and file in by.built(each.build):
+                built.setdefault((by.path.parent, each.name), each)
         found: list[Service] = []
         others: list[Service] = []
-        for path, each in composed:
-            first = built.get((path.parent, each.name))
-            own = each.build is not None and file in _built(root, _folder(root, path), each.build)
+        for by, each in composed:
+            first = built.get((by.path.parent, each.name))
+            own = each.build is not None and file in by.built(each.build)
             if own:
                 found.append(each)
             if first is not None and each is not first and (own or each.build is None):
                 found.append(extended(first, each))
             elif first is None and each.build is None:
                 others.append(each)
-        if root not in self._manifests:
-            self._manifests[root] = _manifests(root)
-        others += [each for path in self._manifests[root] for each in self._services(root, path)]
+        names = [each.image for each in built.values() if each.image]
+        if names or any(each.may_name for each in files):
+            others += [service for each in self._run_elsewhere(root) for service in each.services]
+        else:
+            others = []  # the image has no name that is known here
         if any(each.image for each in others):
-            names = [each.image for each in built.values() if each.image]
-            names += [name for path in files for to, name in self._named(root, path) if to == file]
+            names += [name for each in files for to, name in each.named if to == file]
             found += [
                 each
                 for each in others
@@ -156,27 +157,20 @@ class Commands:
             ]
         return tuple(dict.fromkeys(each.container for each in found))
 
-    def _services(self, root: Path, path: Path) -> list[Service]:
-        if (root, path) not in self._run:
-            self._run[root, path] = _services_of(root, path)
-        return self._run[root, path]
+    def _run_elsewhere(self, root: Path) -> list[_File]:
+        if root not in self._manifests:
+            there = [self._file(root, path) for path in _manifests(root)]
+            self._manifests[root] = [each for each in there if each is not None]
+        return self._manifests[root]
 
-    def _named(self, root: Path, path: Path) -> list[tuple[Path, str]]:
-        if (root, path) not in self._names:
+    def _file(self, root: Path, path: Path) -> _File | None:
+        """None for one that cannot be read."""
+        if (root, path) not in self._files:
             text = _text_of(path)
-            named: list[tuple[Path, str]] = []
-            if text is not None and _BUILDS.search(text):
-                try:
-                    named = list(_File(root, path, _shown(root, path), text).named())
-                except (ImgoptError, RecursionError):
-                    named = []  # a CI file that cannot be read has its own report
-            self._names[root, path] = named
-        return self._names[root, path]
-
-    def _said(self, root: Path, file: Path) -> list[_Said]:
-        if (root, file) not in self._known:
-            self._known[root, file] = _read(root, file)
-        return self._known[root, file]
+            self._files[root, path] = (
+                _File(root, path, _shown(root, path), text) if text is not None else None
+            )
+        return self._files[root, path]
 
 
 def _root_of(file: Path) -> Path:
@@ -220,16 +214,6 @@ def _build_files(root: Path, folders: Sequence[Path], given: Sequence[Path]) -> 
     return list(found)[:_MOST_FILES]
 
 
-def _read(root: Path, file: Path) -> list[_Said]:
-    text = _text_of(file)
-    if text is None or not _SPEAKS.search(text):
-        return []
-    try:
-        return list(_File(root, file, _shown(root, file), text).said())
-    except (ImgoptError, RecursionError):
-        return []  # a CI file that cannot be read has its own report
-
-
 def _text_of(file: Path) -> str | None:
     try:
         data = read_file(file, _MAX_BYTES + 1)
@@ -242,35 +226,15 @@ def _shown(root: Path, file: Path) -> str:
     return file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
 
 
-def _folder(root: Path, file: Path) -> str:
-    """The directory of a file below the repository."""
-    return file.parent.relative_to(root).as_posix() if file.parent.is_relative_to(root) else ""
-
-
-def _services_of(root: Path, file: Path) -> list[Service]:
-    text = _text_of(file)
-    if text is None:
-        return []
-    if is_manifest(text):
-        return manifest_services(text, _shown(root, file))
-    if not _is_compose(file):
-        return []
-
-    def beside(name: str) -> str | None:
-        found = inside(root, _plain(f"{_folder(root, file)}/{name}"))
-        return _text_of(found) if found is not None else None
-
-    return compose_services(text, _shown(root, file), beside)
-
-
 def _is_compose(file: Path) -> bool:
     name = file.name.lower()
     return "compose" in name and name.endswith((".yml", ".yaml"))
 
 
-def _main_first(files: Sequence[Path]) -> list[Path]:
+def _main_first(files: Sequence[_File]) -> list[_File]:
     """The Compose files, before those that add to them."""
-    return sorted(filter(_is_compose, files), key=lambda file: file.name.lower() not in _AT_ROOT)
+    composed = [each for each in files if _is_compose(each.path)]
+    return sorted(composed, key=lambda each: each.path.name.lower() not in _AT_ROOT)
 
 
 def _manifests(root: Path) -> list[Path]:
@@ -281,15 +245,21 @@ def _manifests(root: Path) -> list[Path]:
         if not waiting or len(found) >= _MOST_FILES:
             break
         directory, depth, inside_ = waiting.popleft()
-        for entry in _listed(directory, lambda name: name not in _NOT_LOOKED_INTO):
-            named = inside_ or bool(_MANIFESTS.fullmatch(entry.name))
+        try:
+            with os.scandir(directory) as entries:
+                kept = sorted((e for e in entries if e.name not in _NOT_LOOKED_INTO), key=lambda e: e.name)
+        except OSError:
+            continue
+        for entry in kept:
             if entry.is_symlink():
                 continue
-            if entry.suffix in (".yml", ".yaml"):
+            if entry.name.endswith((".yml", ".yaml")):
                 if inside_ or _MANIFEST.fullmatch(entry.name):
-                    found.append(entry)
-            elif depth < _MOST_DOWN and (named or not entry.name.startswith(".")) and entry.is_dir():
-                waiting.append((entry, depth + 1, named))
+                    found.append(Path(entry.path))
+            elif depth < _MOST_DOWN and entry.is_dir():
+                named = inside_ or _MANIFESTS.fullmatch(entry.name) is not None
+                if named or not entry.name.startswith("."):
+                    waiting.append((Path(entry.path), depth + 1, named))
     return found[:_MOST_FILES]
 
 
@@ -319,10 +289,9 @@ def _is_build_file(name: str) -> bool:
 
 
 @dataclass
-class _Located:
+class _Located(Checkout):
     """A `Repository` that only finds the Dockerfiles, and keeps each request with what was found."""
 
-    root: Path
     tried: Sequence[str]  # directories below the root that a command without a known one may run in
     requests: list[tuple[Request, Path | None, bool]] = field(default_factory=list)
 
@@ -338,28 +307,6 @@ class _Located:
     def script(self, path: str, directory: str | None) -> str | None:
         return None  # scripts of the repository are read by themselves
 
-    def kind(self, path: str, directory: str | None) -> Literal["file", "directory"] | None:
-        return checkout.kind(self.root, path, directory)
-
-    def matching(self, pattern: str, directory: str | None) -> list[str] | None:
-        return checkout.matching(self.root, pattern, directory)
-
-    def walked(self, top: str, directory: str | None, name: str, wanted: str | None) -> list[str] | None:
-        return checkout.walked(self.root, top, directory, name, wanted)
-
-
-def inside(root: Path, path: str) -> Path | None:
-    """A file below the repository; None for what lies elsewhere or is none."""
-    if path.startswith("..") or "\0" in path or len(path) > 1000:
-        return None
-    file = root / path
-    try:
-        if file.is_file() and file.resolve().is_relative_to(root.resolve()):
-            return file
-    except (OSError, RuntimeError, ValueError):
-        pass
-    return None
-
 
 #: Whose files are steps; scripts and Makefiles are read line by line, whatever is called.
 _READ = ("jenkins", "gitlab", "github")
@@ -372,7 +319,49 @@ class _File:
     shown: str
     text: str
 
-    def said(self) -> Iterator[_Said]:
+    @cached_property
+    def said(self) -> Sequence[_Said]:
+        return self._unless_broken(self._said) if _SPEAKS.search(self.text) else ()
+
+    @cached_property
+    def may_name(self) -> bool:
+        """Whether it may build an image that has a name."""
+        return _BUILDS.search(self.text) is not None
+
+    @cached_property
+    def named(self) -> Sequence[tuple[Path, str]]:
+        """The Dockerfiles that its commands build, with the names of the images."""
+        return self._unless_broken(self._named) if self.may_name else ()
+
+    @cached_property
+    def services(self) -> Sequence[Service]:
+        if is_manifest(self.text):
+            return manifest_services(self.text, self.shown)
+        return compose_services(self.text, self.shown, self._beside) if _is_compose(self.path) else ()
+
+    def built(self, target: Target) -> list[Path | None]:
+        """The Dockerfile of a target, as bake (from where it is called) and compose (beside the file) find it."""
+        context, dockerfile = target.context or ".", target.dockerfile or "Dockerfile"
+        if "$" in context + dockerfile:
+            return [None]
+        for start in (self._folder, ""):
+            for folder in (f"{start}/{context}", start):
+                found = inside(self.root, _plain(f"{folder}/{dockerfile}"))
+                if found is not None:
+                    return [found.resolve()]
+        return []
+
+    def _beside(self, name: str) -> str | None:
+        found = inside(self.root, _plain(f"{self._folder}/{name}"))
+        return _text_of(found) if found is not None else None
+
+    def _unless_broken(self, read: Callable[[], Iterator[T]]) -> list[T]:
+        try:
+            return list(read())
+        except (ImgoptError, RecursionError):
+            return []  # a CI file that cannot be read has its own report
+
+    def _said(self) -> Iterator[_Said]:
         lower = self.path.name.lower()
         if lower.endswith(".hcl"):
             yield from self._targets(hcl_targets(self.text))
@@ -384,19 +373,18 @@ class _File:
             yield from self._commands()
         yield from self._set()
 
-    def named(self) -> Iterator[tuple[Path, str]]:
-        """The Dockerfiles that its commands build, with the names of the images."""
-        for build, _, file, _ in self._builds():
+    def _named(self) -> Iterator[tuple[Path, str]]:
+        for build, _, file, _ in self._builds:
             if file is not None:
                 yield from ((file, name) for name in build.names)
 
     @property
     def _folder(self) -> str:
-        return _folder(self.root, self.path)
+        """Its directory below the repository."""
+        folder = self.path.parent
+        return folder.relative_to(self.root).as_posix() if folder.is_relative_to(self.root) else ""
 
     def _steps(self) -> Sequence[Step | Action]:
-        from imgopt.pipelines import github, gitlab, jenkins
-
         lower = self.path.name.lower()
         kind = kind_of(self.path, self.text.encode("utf-8", "replace"))
         system = kind.system if kind is not None else None
@@ -407,19 +395,27 @@ class _File:
                 return [Step(_recipe_lines(self.text), (), Place(directory=self._folder))]
             return []
         text = self.text.removeprefix("\ufeff").replace("\r\n", "\n")
+        around = Around(partial(content, self.root))
         if system == "jenkins":
-            return jenkins.read(text, partial(_file_of, self.root)).steps
-        read = gitlab.read if system == "gitlab" else github.read
-        return read(text, self.shown, Around(partial(_file_of, self.root)))[0]
+            from imgopt.pipelines import jenkins
 
-    def _builds(self) -> Iterator[tuple[Build, Request, Path | None, bool]]:
+            return jenkins.read(text, around.file).steps
+        from imgopt.pipelines import github, gitlab
+
+        read = gitlab.read if system == "gitlab" else github.read
+        return read(text, self.shown, around)[0]
+
+    @cached_property
+    def _builds(self) -> Sequence[tuple[Build, Request, Path | None, bool]]:
         repository = _Located(self.root, ("", self._folder))
         builds = find(self._steps(), repository).builds
-        for build, (request, file, anywhere) in zip(builds, repository.requests, strict=False):
-            yield build, request, file, anywhere
+        return [
+            (build, request, file, anywhere)
+            for build, (request, file, anywhere) in zip(builds, repository.requests, strict=False)
+        ]
 
     def _commands(self) -> Iterator[_Said]:
-        for build, request, file, anywhere in self._builds():
+        for build, request, file, anywhere in self._builds:
             platforms, unknown = named_platforms(request.platform)
             if (file is not None or anywhere) and (platforms or unknown):
                 yield _Said(file, platforms, unknown, f"{self.shown}:{build.line}")
@@ -427,7 +423,7 @@ class _File:
     def _targets(self, targets: Sequence[Target]) -> Iterator[_Said]:
         for target in targets:
             platforms, unknown = named_platforms(",".join(target.platforms))
-            file = _built(self.root, self._folder, target)
+            file = self.built(target)
             if platforms or unknown:
                 yield from (_Said(each, platforms, unknown, f"{self.shown}:{target.line}") for each in file)
 
@@ -443,32 +439,10 @@ class _File:
                 yield _Said(None, platforms, unknown, f"{self.shown}:{line}")
 
 
-def _built(root: Path, start: str, target: Target) -> list[Path | None]:
-    """The Dockerfile of a target, as bake (from where it is called) and compose (beside the file) find it. ``start``: the
-    directory of the file that names it."""
-    context, dockerfile = target.context or ".", target.dockerfile or "Dockerfile"
-    if "$" in context + dockerfile:
-        return [None]
-    for each in (start, ""):
-        for folder in (f"{each}/{context}", each):
-            found = inside(root, _plain(f"{folder}/{dockerfile}"))
-            if found is not None:
-                return [found.resolve()]
-    return []
-
-
 def _plain(path: str) -> str:
     import posixpath
 
     return posixpath.normpath(path.lstrip("/") or ".")
-
-
-def _file_of(root: Path, name: str) -> bytes | None:
-    file = inside(root, name)
-    try:
-        return read_file(file, 100_000) if file is not None else None
-    except OSError:
-        return None
 
 
 _ASSIGNED = re.compile(r"^(?:export\s+|override\s+)?([\w.-]+)\s*(?:::?=|\?=|=)\s*(.*)$")

@@ -7,13 +7,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 from imgopt.dockerfile import Dockerfile, expand, parse, scopes
 from imgopt.errors import ImgoptError
 from imgopt.options import NOBODY, BuiltFor, Options, named_platforms
-from imgopt.pipelines import checkout
-from imgopt.pipelines.checkout import resolved
+from imgopt.pipelines.checkout import Checkout, inside, resolved
 from imgopt.pipelines.commands import Request
 from imgopt.pipelines.model import HandedOn, Recipe
 from imgopt.pipelines.tools import HERE, ROOT
@@ -50,10 +48,9 @@ def _up(start: Path, ups: int, found: Path) -> Path:
 
 
 @dataclass
-class Recipes:
+class Recipes(Checkout):
     """Answers `Request`s. A Dockerfile is looked for below the repository and nowhere else."""
 
-    root: Path
     options: Options
     read: Callable[[Path], bytes]
     weigh: Weigh
@@ -70,22 +67,13 @@ class Recipes:
     def script(self, path: str, directory: str | None) -> str | None:
         """A script, or another text, of the repository."""
         found = resolved(path, directory) if path and "$" not in path else None
-        file = self._inside(found) if found is not None else None
+        file = inside(self.root, found) if found is not None else None
         if file is None:
             return None
         try:
             return self.read(file)[:_MAX_SCRIPT_BYTES].decode("utf-8", "replace").replace("\r\n", "\n")
         except ImgoptError:
             return None
-
-    def kind(self, path: str, directory: str | None) -> Literal["file", "directory"] | None:
-        return checkout.kind(self.root, path, directory)
-
-    def matching(self, pattern: str, directory: str | None) -> list[str] | None:
-        return checkout.matching(self.root, pattern, directory)
-
-    def walked(self, top: str, directory: str | None, name: str, wanted: str | None) -> list[str] | None:
-        return checkout.walked(self.root, top, directory, name, wanted)
 
     def _recipe(self, request: Request) -> Recipe:
         if request.dockerfile is None:
@@ -94,24 +82,12 @@ class Recipes:
             return Recipe(None, None, why="the build context is elsewhere")
         tried = paths_of(request)
         for path in tried:
-            file = self._inside(path)
+            file = inside(self.root, path)
             if file is not None:
                 return self._weighed(file, path, request)
         if not tried:
             return Recipe(None, None, why="the directory of the build is not known here")
         return Recipe(None, None, why=f"there is no {tried[0]} in this repository")
-
-    def _inside(self, path: str) -> Path | None:
-        """The file, when it lies in the repository and is a file."""
-        if path.startswith("..") or "\0" in path or len(path) > 1000:
-            return None
-        file = self.root / path
-        try:
-            if file.is_file() and file.resolve().is_relative_to(self.root.resolve()):
-                return file
-        except (OSError, RuntimeError, ValueError):
-            pass
-        return None
 
     def _weighed(self, file: Path, shown: str, request: Request) -> Recipe:
         options = self.options

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.bandwidths import DEFAULT_PROFILE, of_registry
-from imgopt.errors import ImgoptError, InputError
+from imgopt.errors import InputError
 from imgopt.finding import Finding, Waste, say
 from imgopt.options import DEFAULT_BANDWIDTH_SOURCE, Options
 from imgopt.pipelines.around import Around
+from imgopt.pipelines.checkout import content
 from imgopt.pipelines.model import (
     SYSTEM_NAMES,
     Action,
@@ -125,9 +126,9 @@ def read_pipeline(
     lacking: tuple[tuple[tuple[int, int], str], ...] = ()
     steps: Sequence[Step | Action | Rules]
     found: Found | None = None
-    around = Around(partial(_file_of, recipes))
+    around = Around(partial(content, recipes.root))
     if system == "jenkins":
-        said = jenkins.read(text, partial(_file_of, recipes))
+        said = jenkins.read(text, around.file)
         steps, images, cut, lacking = said.steps, said.images, said.cut, said.lacking
     elif system == "gitlab":
         steps, images, cut = gitlab.read(text, str(path), around)
@@ -180,16 +181,6 @@ def _alone(
         step = Rules(whole, spans, place, path.name) if system == "make" else Step(whole, spans, place, zero)
         tried.append(([step], find([step], recipes, keeps_base=keeps_base)))
     return max(tried, key=lambda each: sum(build.recipe.path is not None for build in each[1].builds))
-
-
-def _file_of(recipes: Recipes, name: str) -> bytes | None:
-    file = recipes._inside(name)
-    if file is None:
-        return None
-    try:
-        return recipes.read(file)[:100_000]
-    except ImgoptError:
-        return None
 
 
 def judged(pipeline: Pipeline, rules: Sequence[PipelineRule], options: Options) -> list[Finding]:
