@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,3 +42,10 @@ def imgopt(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.Monkey
         return Run(code, out.decode(), err.decode())
 
     return run
+
+
+def written(root: Path, **files: str) -> None:
+    """Files of a repository, with the directories that they lie in."""
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from boot_jar import boot_jar
-from command_line import Imgopt
+from command_line import Imgopt, written
 
 DOCKERFILE = (
     'FROM eclipse-temurin:17-jdk\nCOPY app.jar /app/app.jar\nENTRYPOINT ["java", "-jar", "/app/app.jar"]\n'
@@ -43,12 +43,6 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name / "Dockerfile").write_text(DOCKERFILE)
         boot_jar(tmp_path / name / "app.jar")
     return tmp_path
-
-
-def written(root: Path, **files: str) -> None:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
 
 
 def why(imgopt: Imgopt, name: str = "orders") -> str | None:

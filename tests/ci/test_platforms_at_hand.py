@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from boot_jar import boot_jar
-from command_line import Imgopt
+from command_line import Imgopt, written
 
 BOTH = ["linux/amd64", "linux/arm64"]
 DOCKERFILE = 'FROM eclipse-temurin:17-jdk\nCOPY app.jar /app.jar\nENTRYPOINT ["java", "-jar", "/app.jar"]\n'
@@ -35,12 +35,6 @@ def service(root: Path, dockerfile: str = DOCKERFILE) -> Path:
     (root / "Dockerfile").write_text(dockerfile)
     boot_jar(root / "app.jar")
     return root / "Dockerfile"
-
-
-def written(root: Path, **files: str) -> None:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
 
 
 def looked_at(imgopt: Imgopt, *arguments: object) -> Any:

@@ -157,6 +157,26 @@ def test_images_at_once_are_told_apart_from_those_in_turn(imgopt: Imgopt, shop: 
 
 
 @pytest.mark.parametrize(
+    ("registry", "options", "assumed"),
+    [
+        ("registry.cn-hangzhou.aliyuncs.com", (), False),  # whose rate was measured
+        ("ghcr.io", (), True),
+        ("registry.example", (), True),
+        ("registry.example", ("--bandwidth", "2MB/s"), False),
+    ],
+)
+def test_a_rate_that_nobody_said_is_told_as_assumed(
+    imgopt: Imgopt, shop: Path, registry: str, options: tuple[str, ...], assumed: bool
+) -> None:
+    command = f"docker buildx build --push -t {registry}/shop/a:1 shop-gateway"
+    (shop / "Jenkinsfile").write_text(f"node {{ sh '{command}' }}\n")
+    assert pipeline_of(imgopt, *options)["release"]["bandwidth_assumed"] is assumed
+    for format in ("text", "markdown", "html"):
+        said = " ".join(imgopt("suggest", "--format", format, "Jenkinsfile", *options).text.split())
+        assert ("(assumed; set yours with --bandwidth)" in said) is assumed
+
+
+@pytest.mark.parametrize(
     ("command", "reason"),
     [
         ("/kaniko/executor --context nowhere --destination r.example/a:1 --push-retry 3 --reproducible", "there is no nowhere/Dockerfile"),

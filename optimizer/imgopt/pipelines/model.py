@@ -345,6 +345,7 @@ class Pipeline:
     #: What is not known of the steps in these lines, as sentences; lines (0, 0): of the whole file.
     lacking: tuple[tuple[tuple[int, int], str], ...] = ()
     given: bool = True  # the rates are what somebody said, not the default ones
+    assumed: bool = False  # they are the default ones, and nobody measured the registry's
     unfollowed: tuple[Unfollowed, ...] = ()  # what may build or push and is not looked into
     named: tuple[str, ...] = ()  # container images that stand anywhere in the file, of Docker and of BuildKit
 

@@ -33,6 +33,7 @@ def release_of(pipeline: Pipeline, found: Sequence[Finding], text: str) -> Relea
         open=any(branch.of_unknown for push in pushes for branch in push.place.branches)
         or any(push.place.repeated for push in pushes),
         rates=tuple(sorted(set(pipeline.bandwidths))),
+        assumed=pipeline.assumed,
         first=first,
         following=following,
         rewritten=len({push.recipe.path for push in pushes if push.recipe.rewritten}),

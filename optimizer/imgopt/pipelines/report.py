@@ -142,6 +142,7 @@ def read_pipeline(
     if found is None:
         found = find(steps, recipes, keeps_base=PRESERVES_BASE in flags)
     spoken, ignored = silences(text)
+    rates = None if given else _rates(found.pushes)
     return Pipeline(
         system,
         str(path),
@@ -149,7 +150,7 @@ def read_pipeline(
         tuple(images),
         found.builds,
         found.pushes,
-        bandwidths if given else _rates(found.pushes) or bandwidths,
+        rates or bandwidths,
         spoken,
         ignored,
         cut or found.cut,
@@ -157,6 +158,7 @@ def read_pipeline(
         flags,
         lacking,
         given,
+        not given and rates is None,
         found.unfollowed,
         images_named(text),
     )

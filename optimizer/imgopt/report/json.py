@@ -144,6 +144,7 @@ def _release(release: Release) -> Object:
         "images": release.images,
         "at_once": release.at_once,
         "open": release.open,
+        "bandwidth_assumed": release.assumed,
         "first_push_bytes": _steps(release.first),
         "next_push_bytes": _steps(release.following),
         "push": [

@@ -21,10 +21,11 @@ class Row:
 
 
 def headline(release: Release) -> str:
-    """``13 images, one after the other, at 0.5 and 1 MB/s``."""
+    """``13 images, one after the other, at 0.5 and 1 MB/s``, and whether nobody knows that rate."""
     rates = [rate(each) for each in release.rates]
     at = " and ".join([*(each.removesuffix(" MB/s") for each in rates[:-1]), rates[-1]])
-    return f"{_images(release)}, at {at}"
+    source = " (assumed; set yours with --bandwidth)" if release.assumed else ""
+    return f"{_images(release)}, at {at}{source}"
 
 
 def _images(release: Release) -> str:

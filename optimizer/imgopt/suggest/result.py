@@ -152,7 +152,8 @@ class ReleaseSaving:
 @dataclass(frozen=True)
 class Release:
     """Everything that one run of a pipeline pushes. ``at_once``: how many of the ``images`` run at the same time at most;
-    ``open``: one of them stands for each entry of a list that is not known. ``rates`` are bytes a second. ``always``: each
+    ``open``: one of them stands for each entry of a list that is not known. ``rates`` are bytes a second, ``assumed`` where
+    they were neither given nor are known of the registry. ``always``: each
     image is pushed whatever changed, as far as the file tells; ``chosen_by``: the parameters that choose images, or what
     the file asks about changes. ``sources``: where figures come from that no jar was weighed for."""
 
@@ -160,6 +161,7 @@ class Release:
     at_once: int
     open: bool
     rates: tuple[int, ...]
+    assumed: bool
     first: Steps
     following: Steps
     rewritten: int
