@@ -61,6 +61,12 @@ LINKED: dict[str, dict[str, str]] = {
     },
     "build, a default": {"compose.yml": "services:\n  a:\n    build: ${WHERE:-orders}\n" + CHECK},
     "build, below a folder": {"docker/compose.yaml": "services:\n  a:\n    build: ../orders\n" + CHECK},
+    "build, from a folder that is for deploying": {
+        "deploy/docker-compose.prod.yml": "services:\n  a:\n    build: {context: ../orders}\n" + CHECK
+    },
+    "build, from far below": {
+        "infra/local/db/compose.yaml": "services:\n  a:\n    build: ../../../orders\n" + CHECK
+    },
     "a service that merges another": {
         "compose.yaml": "x-check: &check\n"
         + CHECK.replace("    h", "  h", 1)

@@ -102,7 +102,7 @@ class Commands:
 
     given: Sequence[Path] = ()
     _files: dict[tuple[Path, Path], _File | None] = field(default_factory=dict)  # by root and file
-    _manifests: dict[Path, list[_File]] = field(default_factory=dict)  # by root
+    _run: dict[Path, list[Path]] = field(default_factory=dict)  # files that say how images are run, by root
 
     def built_for(self, dockerfile: Path, context: Path | None = None) -> BuiltFor:
         """What the commands at hand say. Never raises: a file that cannot be read says nothing."""
@@ -113,6 +113,7 @@ class Commands:
             if context is not None and context.resolve().is_relative_to(root):
                 folders += _between(root, context.resolve())
             paths = _build_files(root, tuple(dict.fromkeys(folders)), self.given)
+            paths = list(dict.fromkeys([*paths, *filter(_is_compose, self._run_by(root))]))
             files = [each for path in paths if (each := self._file(root, path)) is not None]
             said = [each for found in files for each in found.said]
             containers = self._containers(root, file, files)
@@ -145,7 +146,8 @@ class Commands:
                 others.append(each)
         names = [each.image for each in built.values() if each.image]
         if names or any(each.may_name for each in files):
-            others += [service for each in self._run_elsewhere(root) for service in each.services]
+            manifests = [self._file(root, path) for path in self._run_by(root) if not _is_compose(path)]
+            others += [service for each in manifests if each is not None for service in each.services]
         else:
             others = []  # the image has no name that is known here
         if any(each.image for each in others):
@@ -157,11 +159,10 @@ class Commands:
             ]
         return tuple(dict.fromkeys(each.container for each in found))
 
-    def _run_elsewhere(self, root: Path) -> list[_File]:
-        if root not in self._manifests:
-            there = [self._file(root, path) for path in _manifests(root)]
-            self._manifests[root] = [each for each in there if each is not None]
-        return self._manifests[root]
+    def _run_by(self, root: Path) -> list[Path]:
+        if root not in self._run:
+            self._run[root] = _run_by(root)
+        return self._run[root]
 
     def _file(self, root: Path, path: Path) -> _File | None:
         """None for one that cannot be read."""
@@ -237,8 +238,8 @@ def _main_first(files: Sequence[_File]) -> list[_File]:
     return sorted(composed, key=lambda each: each.path.name.lower() not in _AT_ROOT)
 
 
-def _manifests(root: Path) -> list[Path]:
-    """Plain manifests where repositories keep them, those near the root first."""
+def _run_by(root: Path) -> list[Path]:
+    """Compose files wherever they lie, and plain manifests where repositories keep them, those near the root first."""
     found: list[Path] = []
     waiting = deque([(root, 0, False)])
     for _ in range(_MOST_FOLDERS):
@@ -254,8 +255,9 @@ def _manifests(root: Path) -> list[Path]:
             if entry.is_symlink():
                 continue
             if entry.name.endswith((".yml", ".yaml")):
-                if inside_ or _MANIFEST.fullmatch(entry.name):
-                    found.append(Path(entry.path))
+                path = Path(entry.path)
+                if inside_ or _MANIFEST.fullmatch(entry.name) or _is_compose(path):
+                    found.append(path)
             elif depth < _MOST_DOWN and entry.is_dir():
                 named = inside_ or _MANIFESTS.fullmatch(entry.name) is not None
                 if named or not entry.name.startswith("."):
