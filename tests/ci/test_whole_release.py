@@ -173,7 +173,7 @@ def test_a_rate_that_nobody_said_is_told_as_assumed(
     assert pipeline_of(imgopt, *options)["release"]["bandwidth_assumed"] is assumed
     for format in ("text", "markdown", "html"):
         said = " ".join(imgopt("suggest", "--format", format, "Jenkinsfile", *options).text.split())
-        assert ("(assumed; set yours with --bandwidth)" in said) is assumed
+        assert ("assumed, as none is known of the registry; set yours with --bandwidth" in said) is assumed
 
 
 @pytest.mark.parametrize(

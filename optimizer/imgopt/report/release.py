@@ -21,11 +21,10 @@ class Row:
 
 
 def headline(release: Release) -> str:
-    """``13 images, one after the other, at 0.5 and 1 MB/s``, and whether nobody knows that rate."""
+    """``13 images, one after the other, at 0.5 and 1 MB/s``."""
     rates = [rate(each) for each in release.rates]
     at = " and ".join([*(each.removesuffix(" MB/s") for each in rates[:-1]), rates[-1]])
-    source = " (assumed; set yours with --bandwidth)" if release.assumed else ""
-    return f"{_images(release)}, at {at}{source}"
+    return f"{_images(release)}, at {at}"
 
 
 def _images(release: Release) -> str:
@@ -56,6 +55,8 @@ def rows(pipeline: PipelineSummary) -> list[Row]:
     found.append(
         Row("each next", _steps(release, release.following.before, release.following.after, advised))
     )
+    if release.assumed:
+        found.append(Row("rate", "assumed, as none is known of the registry; set yours with --bandwidth"))
     found += [Row("time limit" if n == 0 else "", _limit(each)) for n, each in enumerate(release.limits)]
     found += [
         Row("saves most" if n == 0 else "", f"{n + 1}. {_saving(each, release.rates[0])}")
