@@ -6,7 +6,7 @@ What a file holds is known where every word of it is literal, or a variable that
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,8 +50,7 @@ def written_by(
     script = shell.parse(text)
     if script.broken:
         return
-    commands = script.commands
-    for position, command in enumerate(commands):
+    for position, command in enumerate(script.commands):
         if command.program == "cd":
             to = _value(command.args[0].text, variables) if len(command.args) == 1 else None
             directory = seen_from(directory, to) if command.depth == 0 else None
@@ -61,11 +60,11 @@ def written_by(
             path = seen_from(directory, _value(target.text, variables))
             if path is None or path.startswith("/dev/"):
                 continue
-            said = _printed(text, commands, position, variables, sh)
+            said = _printed(script, position, variables, sh)
             yield Written(path, said, operator.endswith(">>"))
         if command.program == "tee":
             piped = command.operator == "|" and position > 0
-            said = _printed(text, commands, position - 1, variables, sh) if piped else None
+            said = _printed(script, position - 1, variables, sh) if piped else None
             words = [_value(word.text, variables) for word in command.args]
             for word in words:
                 path = seen_from(directory, word) if word is None or not word.startswith("-") else None
@@ -83,35 +82,34 @@ def _changes_line_ends(command: shell.Command) -> bool:
 
 
 def _printed(
-    text: str,
-    commands: Sequence[shell.Command],
-    position: int,
-    variables: Mapping[str, str | None],
-    sh: str | None,
+    script: shell.Script, position: int, variables: Mapping[str, str | None], sh: str | None
 ) -> str | None:
     """What a command prints, or a group of them whose redirect it is."""
-    command = commands[position]
+    command = script.commands[position]
     if command.depth or command.operator == "||" or command.function is not None:
         return None
     if command.words:
-        return _output(text, command, variables, sh)
+        return _output(script, command, variables, sh)
     group: list[str | None] = []
-    for other in reversed(commands[:position]):
+    for other in reversed(script.commands[:position]):
         if other.depth != command.depth + 1 or other.around:
             break
         first = other.redirects or other.operator in ("||", "|") or other.follows == "|"
-        group.append(None if first else _output(text, other, variables, sh))
+        group.append(None if first else _output(script, other, variables, sh))
     if not group or any(each is None for each in group):
         return None
     return "".join(each or "" for each in reversed(group))
 
 
 def _output(
-    text: str, command: shell.Command, variables: Mapping[str, str | None], sh: str | None
+    script: shell.Script, command: shell.Command, variables: Mapping[str, str | None], sh: str | None
 ) -> str | None:
     here = [target for operator, target in command.redirects if operator in ("<<", "<<-")]
     if command.program in ("cat", "tee") and len(here) == 1 and not command.args[command.program == "tee" :]:
-        return _here(text, command, here[0], variables)
+        document = script.documents.get(here[0].start)
+        if document is None:
+            return None
+        return _value(document.text, variables, quote="<") if document.expanded else document.text
     words = [_value(word.text, variables) for word in command.args]
     known = [word for word in words if word is not None]
     if len(known) != len(words) or here:
@@ -119,22 +117,6 @@ def _output(
     if command.program == "echo":
         return _echoed(known, sh)
     return _formatted(known) if command.program == "printf" else None
-
-
-def _here(
-    text: str, command: shell.Command, tag: shell.Word, variables: Mapping[str, str | None]
-) -> str | None:
-    end = re.sub(r"[\"'\\]", "", tag.text)
-    strips = any(operator == "<<-" for operator, _ in command.redirects)
-    start = text.find("\n", tag.end)
-    body: list[str] = []
-    for line in text[start + 1 :].splitlines(keepends=True) if start >= 0 else ():
-        line = line.lstrip("\t") if strips else line
-        if line.rstrip("\r\n") == end:
-            said = "".join(body)
-            return said if end != tag.text else _value(said, variables, quote="<")
-        body.append(line)
-    return None
 
 
 def _echoed(words: list[str], sh: str | None) -> str | None:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span
@@ -14,9 +13,6 @@ from imgopt.java.jarmode import Extract, modes_for, modes_of, read_extract
 from imgopt.picture import Picture, once
 from imgopt.picture.paths import join
 from imgopt.plans.layers import layering
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
