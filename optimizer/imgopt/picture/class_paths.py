@@ -168,7 +168,7 @@ def _is_known(picture: Picture, path: str | None) -> bool:
         return False
     if path in content.files:
         return True
-    if any(covers(volume, path) or covers(path, volume) for volume in _volumes(picture)):
+    if any(covers(volume, path) or covers(path, volume) for volume in volumes(picture)):
         return False
     return any(covers(path, file) for file in content.files) or any(
         covers(target, path) or covers(path, target)
@@ -179,7 +179,8 @@ def _is_known(picture: Picture, path: str | None) -> bool:
     )
 
 
-def _volumes(picture: Picture) -> Iterator[str]:
+def volumes(picture: Picture) -> Iterator[str]:
+    """The directories that the image declares as volumes."""
     for instruction in picture.final.instructions():
         if instruction.keyword == "VOLUME":
             for path in instruction.json or tuple(word.text for word in instruction.words):

@@ -20,7 +20,9 @@ from imgopt.errors import DockerfileError
 from imgopt.finding import Sentence, Word, say
 from imgopt.java.jarmode import modes_for, modes_of, supposed_jar
 from imgopt.picture import Picture, StagePicture, once
+from imgopt.picture.class_paths import volumes
 from imgopt.picture.contents import File, StageContent, Unpacking, stage_contents
+from imgopt.picture.java_options import covers
 from imgopt.picture.paths import join, normal
 from imgopt.picture.picture import may_bring_jars
 from imgopt.picture.scripts import ShellText, body_of
@@ -636,8 +638,18 @@ class _Model:
         base = self.picture.base_of(stage)
         return base.kind in ("jdk", "jre", "build", "os") and not self._may_be_at(stage, path)
 
+    def _is_laid_over(self, path: str) -> bool:
+        """By a mount that another file tells of, or a volume of the image."""
+        picture = self.picture
+        return picture.running.mount_over(path) is not None or any(
+            covers(volume, path) for volume in volumes(picture)
+        )
+
     def _may_be_at(self, stage: StagePicture, path: str) -> bool:
-        """Whether an instruction that is not followed may have put something there."""
+        """Whether an instruction that is not followed may have put something there, or a container has something laid over
+        it."""
+        if stage.index == self.picture.final.index and self._is_laid_over(path):
+            return True
         layers = {layer.instruction.number: layer for layer in self.contents[stage.index].layers}
         for instruction in stage.instructions():
             layer = layers.get(instruction.number)
@@ -854,6 +866,8 @@ class _Model:
                     return None  # a library may have the class
                 continue
             place = join(base, part or ".")
+            if self._is_laid_over(place):
+                return None
             file = content.files.get(place)
             if file is not None:
                 if file.made_of is None or self._has_class(file.made_of[0], own):
