@@ -380,7 +380,8 @@ def _listens(address: str) -> bool:
 
 
 def processes(*words: str) -> set[str]:
-    """Processes on whose command line one of these stands, without those that serve the tests."""
+    """Processes on whose command line one of these stands, without those that serve the tests, and without those of tests
+    that run beside this one."""
     found = set()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
@@ -389,9 +390,27 @@ def processes(*words: str) -> set[str]:
                 any(word in command for word in words)
                 and " service " not in command
                 and "conmon" not in command
+                and _worker_of(path.parent) in (None, os.environ.get(WORKER))
             ):
                 found.add(f"process {path.parent.name} {command[:200]}")
     return found
+
+
+WORKER = "PYTEST_XDIST_WORKER"  # which of the test runs at the same time it is; what it starts inherits it
+
+
+def _worker_of(process: Path) -> str | None:
+    """Of a process, or of the one that started it: steps of a build have an environment of their own."""
+    for _ in range(30):
+        for variable in (process / "environ").read_bytes().split(b"\0"):
+            name, _, value = variable.partition(b"=")
+            if name == WORKER.encode():
+                return value.decode()
+        parent = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()[1]
+        if parent in ("0", "1"):
+            return None
+        process = process.parent / parent
+    return None
 
 
 @contextlib.contextmanager

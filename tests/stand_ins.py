@@ -50,6 +50,7 @@ STANDS_FOR = {
     "openjdk:17-alpine": "jdk",
     "openjdk:17.0.2-slim": "jdk",
     "eclipse-temurin:17.0.2_8-jre-alpine": "alpine-jre",
+    "eclipse-temurin:17.0.2_8-jdk-focal": "jdk",
     "amazoncorretto:17": "jdk",
     "eclipse-temurin:8-jdk": "jdk-8",
     "eclipse-temurin:8-jre": "jre-8",
