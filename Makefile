@@ -11,6 +11,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHELL := /bin/sh
 
+# what the tests start thousands of times is compiled once (the variable, when set, keeps Python from storing it)
+export PYTHONDONTWRITEBYTECODE :=
+
 FUZZ_SECONDS ?= 600
 # how many tests run at a time: one for each core
 WORKERS ?= auto
