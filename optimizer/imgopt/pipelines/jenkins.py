@@ -10,9 +10,8 @@ reason.
 from __future__ import annotations
 
 import re
-from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 
 from imgopt.pipelines.blocks import (
@@ -26,30 +25,33 @@ from imgopt.pipelines.blocks import (
     is_punct,
     opening,
 )
-from imgopt.pipelines.groovy_expressions import Machine, Names, filled, worked_out
-from imgopt.pipelines.groovy_methods import bound, of_element
-from imgopt.pipelines.groovy_text import Script, script_of
-from imgopt.pipelines.groovy_values import (
-    Closure,
-    Either,
-    Scope,
-    Unknown,
-    Value,
-    fitting,
-    joined,
-    text_or_none,
-    truth,
+from imgopt.pipelines.groovy_expressions import filled
+from imgopt.pipelines.groovy_values import Scope, Unknown, Value, joined, text_or_none
+from imgopt.pipelines.jenkins_loops import LOOPS, Loops, Round
+from imgopt.pipelines.jenkins_sections import Sections
+from imgopt.pipelines.jenkins_statements import (
+    LOOK_BACK,
+    PURE,
+    argues,
+    calls_closure,
+    cases,
+    else_in_front,
+    fills_map,
+    gives_closure,
+    is_named,
+    last_argument,
+    makes_branch,
+    receiver_at,
+    receiver_text,
+    worth,
+    written,
 )
-from imgopt.pipelines.jenkins_agents import agent_of, container, pod_of
-from imgopt.pipelines.jenkins_conditions import conditions_of
+from imgopt.pipelines.jenkins_steps import Steps
 from imgopt.pipelines.jenkins_survey import Reading, survey
-from imgopt.pipelines.model import Action, Branch, ImageUse, Place, Step, Text, Timeout
+from imgopt.pipelines.jenkins_values import MAX_DEPTH, MAX_STEPS, MAX_VALUES, Here, If
+from imgopt.pipelines.model import Action, Branch, ImageUse, Step, Text
 from imgopt.pipelines.tokens import Token, tokens
-from imgopt.pipelines.tools import ROOT
-#: Loops by method: their closures run once for each element.
-LOOPS = frozenset(
-    "each collect collectEntries collectMany eachWithIndex eachParallel reverseEach times upto".split()
-)
+
 #: Declared for the whole block they stand in; walked as such, not as code.
 _SECTIONS = frozenset(
     "options environment agent parameters triggers tools when input axes excludes libraries axis exclude".split()
@@ -61,15 +63,9 @@ _KNOWN = frozenset(
     "docker withDockerRegistry dockerNode dockerFingerprintFrom publishHTML publishChecks pushImageToNothing dockerfile image "
     "withRegistry containerTemplate publishers".split()
 )
-MAX_DEPTH = 40
-LOOK_BACK = 400  # tokens in front of a call
-MAX_STEPS = 3_000
-MAX_VALUES = 64
 _MAX_CALLS = 50  # of sh in one statement
 _MAX_LIBRARY = 100_000
 _IMAGE = re.compile(r"[\w.:/@-]*kaniko-project/executor[\w.:@-]*")
-#: What runs in one round of a loop: the values of its closure's parameters.
-Round = tuple[Value, ...]
 Lacking = tuple[tuple[int, int], str]
 
 
@@ -111,22 +107,8 @@ def _line(token: Token, offset: int) -> int:
 
 
 @dataclass
-class _If:
-    """The branches of an `if` so far. ``settled``: one of them runs, as far as is known. ``before``: what the names that
-    a branch changed held in front of it; ``behind``: what they hold behind one of the ``arms`` branches so far."""
-
-    which: int
-    branch: int = 0
-    settled: bool = False
-    last: bool = False
-    before: dict[tuple[Scope, str], Value] = field(default_factory=dict)
-    behind: dict[tuple[Scope, str], Value] = field(default_factory=dict)
-    arms: int = 0
-
-
-@dataclass
 class _Walk(Sections, Loops, Steps):
-    """Runs a file's statements. ``ifs``: the last one, by depth."""
+    """Runs a file's statements."""
 
     def block(self, block: Block, place: Here, depth: int, *, wanted: bool = False) -> Value:
         """Runs a block; its last statement's value where it is ``wanted``."""
@@ -166,9 +148,7 @@ class _Walk(Sections, Loops, Steps):
 
             self._arm(holds, bool(number), place, depth, run, last=case.default)
 
-    def method_body(
-        self, name: str, method: Block, given: Sequence[Value], place: Here, depth: int
-    ) -> Value:
+    def method_body(self, name: str, method: Block, given: Sequence[Value], place: Here, depth: int) -> Value:
         self.at = place
         self.reading.called.add(name)
         return self._result(method, replace(place, scope=self._bound(method, given, self.root)), depth)
@@ -203,7 +183,9 @@ class _Walk(Sections, Loops, Steps):
             elif item.text in LOOPS and at and is_punct(statement[at - 1], "."):
                 self._each(statement, at, place, depth, parallel)
             elif at + 1 < len(statement) and (
-                is_punct(statement[at + 1], "(") or (not at and argues(statement)) or called(statement, at)
+                is_punct(statement[at + 1], "(")
+                or (not at and argues(statement))
+                or calls_closure(statement, at)
             ):
                 self._parameter(statement, at, place)
                 self._call(statement, at, place, depth, parallel)
@@ -273,7 +255,7 @@ class _Walk(Sections, Loops, Steps):
         """One branch of an `if` or `switch`; ``behind`` another one, ``last``: where none of those holds."""
         chain = self.ifs.get(depth) if behind else None
         if chain is None:
-            chain = _If(self.reading.group())
+            chain = If(self.reading.group())
             self.ifs[depth] = chain
         else:
             chain.branch += 1
@@ -314,7 +296,7 @@ class _Walk(Sections, Loops, Steps):
             place = replace(
                 place, branches=(*place.branches, Branch(group, self.text(block.args, place) or ""))
             )
-        elif parallel and is_branch(block):
+        elif parallel and makes_branch(block):
             place = self._branch(place, parallel, block.header)
         if block.name in ("if", "else"):
             condition = list(block.args) if block.name == "if" else None
@@ -375,7 +357,7 @@ class _Walk(Sections, Loops, Steps):
             return None
         last, key = before[-1], before[-2]
         if is_punct(last, ","):
-            return self.text(argument(before[:-1]), place)
+            return self.text(last_argument(before[:-1]), place)
         if is_punct(key, "]") or is_punct(key, ")"):
             opens = opening(before, len(before) - 2)
             return None if opens is None else self.text(before[opens + 1 : -2], place)
@@ -427,7 +409,7 @@ class _Walk(Sections, Loops, Steps):
                 ):
                     return 0
                 return self.reading.group()
-            if at < 3 and item.text in self.reading.branched and adds(statement, at + 1):
+            if at < 3 and item.text in self.reading.branched and fills_map(statement, at + 1):
                 return self.reading.branched[item.text]
         return 0
 
@@ -475,7 +457,7 @@ class _Walk(Sections, Loops, Steps):
             method = self._of_library(name.text, statement, at)
         if method is None or method in statement:
             return
-        if called(statement, at):
+        if calls_closure(statement, at):
             at += 2
         self.reading.called.add(name.text)
         positional, named = arguments(call_arguments(statement, at))
@@ -504,12 +486,12 @@ class _Walk(Sections, Loops, Steps):
         if not isinstance(name, Token) or name.text not in self.reading.methods or len(given) > 4:
             return
         method = self.reading.methods[name.text]
-        elements = self._elements(self.value(receiver(statement, at), place), method)
+        elements = self._elements(self.value(receiver_at(statement, at), place), method)
         rounds: list[Round] = [(elements,)] if isinstance(elements, Unknown) else elements
         for each in rounds[:MAX_VALUES]:
             inside = place
             if isinstance(elements, Unknown):
-                sentence = elements.named(written(receiver(statement, at))).sentence
+                sentence = elements.named(written(receiver_at(statement, at))).sentence
                 inside = replace(place, loop=self.reading.group(), unknown=(*place.unknown, sentence))
             self.method_body(name.text, method, each, inside, depth + 1)
 
