@@ -150,10 +150,16 @@ def conforming(**ways: Any) -> Iterator[Conforming]:
             if state.moves and not self.path.startswith("/moved/"):
                 self.close_connection = True
                 return self._send(307, {"Location": f"/moved{self.path}"})
-            state.chunks.append(int(self.headers["Content-Length"]))
             data = state.uploads[urlsplit(self.path).path.rpartition("/")[2]]
+            if self.headers.get("Transfer-Encoding") == "chunked":  # a whole blob as a stream, as Docker sends it
+                while size := int(self.rfile.readline().split(b";")[0], 16):
+                    data += self.rfile.read(size)
+                    self.rfile.readline()
+                self.rfile.readline()
+                return self._upload(202)
+            state.chunks.append(int(self.headers["Content-Length"]))
             given = re.fullmatch(r"(\d+)-(\d+)", self.headers.get("Content-Range") or "0-0")
-            assert given is not None and self.headers.get("Content-Length")
+            assert given is not None
             if int(given[1]) != len(data):
                 self.close_connection = True
                 return self._upload(416)
