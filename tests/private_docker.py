@@ -176,6 +176,14 @@ class Engine:
         identifier: str = self.client.images.get(tag).id
         return identifier
 
+    def push(self, name: str) -> None:
+        """To a registry on loopback, with Docker's own client. Raises EngineError."""
+        command = [self.cli, "push", "--quiet", name]
+        environment = {**os.environ, **self.environment}
+        done = subprocess.run(command, env=environment, text=True, capture_output=True)
+        if done.returncode:
+            raise EngineError(f"docker push of {name} failed:\n{done.stderr[-2000:]}")
+
     def start(
         self,
         image: str,

@@ -53,6 +53,7 @@ from imgopt.finding import Declined, Finding, Fix
 from imgopt.picture import Picture
 from imgopt.plans.layers import layering
 from imgopt.plans.layers.layering import LayeringPlan
+from imgopt.plans.layers.own_modules import WHEN, about
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
 
@@ -102,11 +103,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
 def _about_modules(plan: LayeringPlan) -> str:
     if plan.modules is None:
         return ""
-    count, size = plan.modules.count, plan.modules.bytes / 1e6
-    return (
-        f"; the project's own modules ({count} {'jar' if count == 1 else 'jars'}, {size:.1f} MB) get one that stays "
-        "when the build makes the same jars again (Maven does with project.build.outputTimestamp set)"
-    )
+    return f"; {about(plan.modules)} get one that stays {WHEN}"
 
 
 def _about_pulls(plan: LayeringPlan) -> str:

@@ -33,6 +33,8 @@ from collections.abc import Iterator
 from imgopt.finding import Declined, Finding, Fix
 from imgopt.picture import Picture
 from imgopt.plans.layers import steadying
+from imgopt.plans.layers.own_modules import WHEN, about
+from imgopt.plans.layers.steadying import SteadyingPlan
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
 
@@ -44,9 +46,19 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
     for plan in steadying.plans(picture):
         first, last = plan.copies[0], plan.copies[-1]
         if plan.edits:
-            fix = Fix("copy whole trees with fixed times", plan.applicability, plan.edits, plan.risk)
+            fix = Fix(_what(plan), plan.applicability, plan.edits, plan.risk)
         else:
             fix = Fix(plan.why_not or "no safe form is known", Applicability.MANUAL)
+        if plan.modules is not None and plan.steady:
+            yield Finding(
+                rule=ID,
+                severity=Severity.of(plan.modules.bytes),
+                line=first.line,
+                end_line=last.end_line,
+                message=f"{about(plan.modules)} lie in one layer with the classes; every release sends them again",
+                fix=fix,
+            )
+            continue
         what = (
             f"the {len(plan.copies)} layers copied here get"
             if len(plan.copies) > 1
@@ -60,3 +72,11 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             message=f"{what} {'new digests' if len(plan.copies) > 1 else 'a new digest'} on every build without a cache",
             fix=fix,
         )
+
+
+def _what(plan: SteadyingPlan) -> str:
+    if plan.modules is None:
+        return "copy whole trees with fixed times"
+    if plan.steady:
+        return f"give them a layer of their own, which stays {WHEN}"
+    return f"copy whole trees with fixed times; {about(plan.modules)} get one that stays {WHEN}"

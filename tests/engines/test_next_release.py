@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import apps
 import pytest
+from builders import Bases
 from private_docker import Engine, Layer
 from start_forms import FORMS, context, provide_bases
 from test_rewrites_run import rewrite
@@ -72,6 +75,75 @@ def test_modules_of_the_project_do_not_travel_with_the_classes(
     new = [layer for digest, layer in after.items() if digest not in before]
     assert not any("thymeleaf" in entry[0] for layer in new for entry in layer.entries), why(before, new)
     assert sum(layer.compressed_bytes for layer in new) < 20_000
+
+
+LAYERED = """\
+FROM eclipse-temurin:17-jre-alpine AS builder
+WORKDIR /builder
+COPY target/app.jar app.jar
+RUN java -Djarmode=tools -jar app.jar extract --layers --destination extracted
+
+FROM eclipse-temurin:17-jre-alpine
+WORKDIR /application
+COPY --from=builder /builder/extracted/dependencies/ ./
+COPY --from=builder /builder/extracted/spring-boot-loader/ ./
+COPY --from=builder /builder/extracted/snapshot-dependencies/ ./
+COPY --from=builder /builder/extracted/application/ ./
+ENTRYPOINT ["java", "-jar", "app.jar"]
+"""
+LAUNCHER = LAYERED.replace("--layers", "--layers --launcher").replace(
+    '"-jar", "app.jar"', '"org.springframework.boot.loader.launch.JarLauncher"'
+)
+
+
+@pytest.mark.parametrize(
+    "builder, dockerfile", [("classic", LAUNCHER), ("buildkit", LAYERED)], ids=["classic", "buildkit-thin"]
+)
+def test_modules_of_a_file_that_layers_already_stay_in_the_registry(
+    builder: str, dockerfile: str, app: Callable[..., Path], engine: Engine, bases: Bases, tmp_path: Path
+) -> None:
+    """What a registry gets of the second release: steady trees alone would send the modules with the classes."""
+    first = _with_modules(app("3.5.16"), tmp_path / "app.jar", "thymeleaf")
+    (tmp_path / "next").mkdir()
+    second = apps.next_release(first, tmp_path / "next" / first.name)
+    with zipfile.ZipFile(first) as jar:
+        modules = sum(entry.compress_size for entry in jar.infolist() if "lib/thymeleaf" in entry.filename)
+    sent: dict[str, int] = {}
+    for name in ("Dockerfile", "Dockerfile.imgopt"):
+        releases: list[dict[str, int]] = []
+        for number, release in enumerate((first, second), 1):
+            project = tmp_path / f"{name}-{number}"
+            (project / "target").mkdir(parents=True)
+            (project / "target" / "app.jar").hardlink_to(release)
+            (project / "Dockerfile").write_text(dockerfile)
+            rewrite(project)
+            provide_bases(engine, project / name)
+            repository = f"modules/{builder}/{name.lower().replace('.', '-')}"
+            tag = f"{bases.address}/{repository}:{number}"
+            engine.build(project, tag, dockerfile=name, cache=False, buildkit=builder == "buildkit")
+            engine.push(tag)
+            releases.append(_blobs(bases.address, repository, str(number)))
+        before, after = releases
+        sent[name] = sum(size for digest, size in after.items() if digest not in before)
+    service = engine.start(tag, ())
+    try:
+        service.wait()
+        answer = service.get("/page")  # a page that Thymeleaf makes
+    finally:
+        service.stop()
+    assert answer.status == 200
+    said = f"{sent['Dockerfile']:,} bytes before, {sent['Dockerfile.imgopt']:,} after"
+    print(f"next release, {builder}, {modules:,} bytes of modules: {said}")
+    assert sent["Dockerfile"] > 20_000_000
+    assert sent["Dockerfile.imgopt"] < 30_000 < modules, said
+
+
+def _blobs(registry: str, repository: str, tag: str) -> dict[str, int]:
+    """The layers of a pushed image: digest -> bytes, as the registry has them."""
+    request = urllib.request.Request(f"http://{registry}/v2/{repository}/manifests/{tag}")
+    request.add_header("Accept", "application/vnd.docker.distribution.manifest.v2+json")
+    with urllib.request.urlopen(request) as answer:
+        return {layer["digest"]: layer["size"] for layer in json.load(answer)["layers"]}
 
 
 def _with_modules(jar: Path, target: Path, name: str) -> Path:

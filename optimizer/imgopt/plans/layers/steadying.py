@@ -35,6 +35,7 @@ from imgopt.plans.layers.layering import (
     stamp_command,
     word_in,
 )
+from imgopt.plans.layers.own_modules import OwnModules, beside_classes, copied, holds_classes, moved
 from imgopt.plans.tied import times_stay
 from imgopt.scales import Applicability
 from imgopt.text.quoting import Unwritable, quoted, with_variables
@@ -48,13 +49,16 @@ _ORDINARY = frozenset({"/", "/opt", "/srv", "/usr", "/usr/src", "/usr/local", "/
 
 @dataclass(frozen=True)
 class SteadyingPlan:
-    """``copies`` are the unsteady COPY instructions; empty when there is nothing to say."""
+    """``copies`` are the unsteady COPY instructions; empty when there is nothing to say. ``modules`` get a layer of their
+    own; ``steady``: that is all there is to gain."""
 
     copies: tuple[Instruction, ...] = ()
     edits: tuple[Edit, ...] = ()
     applicability: Applicability = Applicability.MANUAL
     risk: Reason | None = None
     why_not: Reason | None = None
+    modules: OwnModules | None = None
+    steady: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class _Copy:
     source: str  # absolute, in the extracting stage
     layer: str
     target: str  # absolute, in the final stage
+    moves: bool  # it holds the application's own files, which keep their times
+    modules: OwnModules | None = None
 
 
 class _No(Refused):
@@ -72,8 +78,9 @@ class _No(Refused):
 @once
 def plans(picture: Picture) -> tuple[SteadyingPlan, ...]:
     """The steady form of each group of layers that is not steady. Never raises."""
-    found = (_of_jarmode(picture), *_of_libraries(picture))
-    return tuple(plan for plan in found if plan.copies)
+    layers = _of_jarmode(picture)
+    modules = () if layers.copies else _of_modules(picture)
+    return tuple(plan for plan in (layers, *modules, *_of_libraries(picture)) if plan.copies)
 
 
 def _of_jarmode(picture: Picture) -> SteadyingPlan:
@@ -90,7 +97,8 @@ def _of_jarmode(picture: Picture) -> SteadyingPlan:
             edits += _behind(picture, instructions, edits, behind)
             risk = _risk(picture, copies)
             level = Applicability.UNSAFE if risk else Applicability.SAFE
-            return SteadyingPlan(instructions, edits, level, risk)
+            modules = next((copy.modules for copy in copies if copy.modules is not None), None)
+            return SteadyingPlan(instructions, edits, level, risk, modules=modules)
         except (Refused, Unwritable) as error:
             return SteadyingPlan(instructions, why_not=reason_of(error))
     return SteadyingPlan()
@@ -171,7 +179,7 @@ def _risk(picture: Picture, copies: list[_Copy]) -> Reason | None:
 
 def _is_steady(picture: Picture, copy: _Copy) -> bool:
     """A tree copied to ``/`` from where its times were fixed; the application's own layer need not be."""
-    if copy.layer == "application":
+    if copy.moves:
         return True
     if copy.target != "/":
         return False
@@ -213,7 +221,12 @@ def _copies(picture: Picture, call: JarmodeCall, stage: StagePicture) -> list[_C
             continue
         path = join("/", source)
         if posixpath.dirname(path) == root.rstrip("/") or (root == "/" and posixpath.dirname(path) == "/"):
-            found.append(_Copy(instruction, path, posixpath.basename(path), target))
+            name = posixpath.basename(path)
+            classes = holds_classes(stage, path)
+            moves = name == "application" if classes is None else classes
+            found.append(_Copy(instruction, path, name, target, moves, beside_classes(stage, path)))
+    if sum(copy.modules is not None for copy in found) > 1:  # one tree of modules is enough
+        return [replace(copy, modules=None) for copy in found]
     return found
 
 
@@ -252,35 +265,88 @@ def _edits(
                 "{} prepares {}, whose owner or mode copying whole trees would change", instruction, target
             )
 
-    fixed = [copy.layer for copy in copies if copy.layer != "application"]
+    fixed = [copy.layer for copy in copies if not copy.moves]
     parent = posixpath.dirname(target).strip("/")
     own = _own_place(picture, copies[0].instruction)
     steps: list[str] = []
-    moved: list[str] = []
+    trees: list[str] = []
     for copy in copies:
         source, into = quoted(copy.source), f"/{copy.layer}/{parent}".rstrip("/")
         if target == "/":
             tree = with_variables(own.path, f"/{copy.layer}")
             steps.append(f"mkdir -p {with_variables(own.path)} && mv {source} {tree}")
-            moved.append(tree)
+            trees.append(tree)
         else:
             there = with_variables(own.path, f"{into}/{posixpath.basename(target)}")
             steps.append(f"mkdir -p {with_variables(own.path, into)} && mv {source} {there}")
-            moved.append(there)
-    steps += _given_to_root(picture, stage, moved)
+            trees.append(there)
+    steps += _given_to_root(picture, stage, trees)
     back = None
     if target != "/":
         back = _given_back(picture, stage.name, [copy.instruction for copy in copies], (target,), own.path)
     if back is not None:
         steps.append(f"mkdir -p {back.directory}")
         fixed.append(back.tree)
-    trees = [with_variables(own.path, f"/{name}") for name in fixed]
-    steps.append(stamp_command(trees, has_find=_has_find(picture, stage)))
+    apart = next((copy for copy in copies if copy.modules is not None), None)
+    name = _free_tree(names)
+    if apart is not None and apart.modules is not None:
+        source = f"/{apart.layer}" if target == "/" else f"/{apart.layer}{target}"
+        tree = f"/{name}" if target == "/" else f"/{name}{target}"
+        steps += moved(apart.modules, (own.path, source), (own.path, tree))
+        fixed.append(name)
+    stamped = [with_variables(own.path, f"/{each}") for each in fixed]
+    steps.append(stamp_command(stamped, has_find=_has_find(picture, stage)))
     edits = [_run_at_the_end(picture, stage, own, steps)]
+    if apart is not None:
+        edits.append(copied(picture, apart.instruction, own.path, name))
     for copy in copies:
         edits += _tree_copy(copy.instruction, own.path, f"/{copy.layer}/")
     declared = _declared(picture, own, copies[0].instruction)
     return (*declared, *edits), back.lines if back is not None else ()
+
+
+def _free_tree(taken: Sequence[str]) -> str:
+    """What the tree of the modules is called, beside those of the layers and of `_Back`."""
+    return next(name for name in ("modules", "own-modules", "project-modules") if name not in taken)
+
+
+def _of_modules(picture: Picture) -> Iterator[SteadyingPlan]:
+    """The project's own modules in a tree with the classes, where the trees are steady already."""
+    for instruction in picture.final.stage.instructions:
+        flag = instruction.flag("from") if instruction.keyword == "COPY" else None
+        stage = _stage_named(picture, flag.value or "") if flag is not None else None
+        if stage is None or len(instruction.words) != 2 or picture.target_of(instruction) != "/":
+            continue
+        source = picture.expand(instruction, instruction.words[0].text)
+        if source is None or re.search(r"[*?\[]", source):
+            continue
+        source = join("/", source)
+        modules = beside_classes(stage, source)
+        if modules is None:
+            continue
+        try:
+            _require_no_archive(picture)
+            _require_sh(stage)
+            taken = [posixpath.join(source, directory) for directory in modules.directories]
+            _require_unshared(picture, stage, taken, [instruction])
+            own = _own_place(picture, instruction)
+            name = _free_tree(())
+            steps = [*moved(modules, ("", source), (own.path, f"/{name}"))]
+            steps.append(
+                stamp_command([with_variables(own.path, f"/{name}")], has_find=_has_find(picture, stage))
+            )
+            edits = (
+                *_declared(picture, own, instruction),
+                _run_at_the_end(picture, stage, own, steps),
+                copied(picture, instruction, own.path, name),
+            )
+        except (Refused, Unwritable) as error:
+            yield SteadyingPlan((instruction,), why_not=reason_of(error), modules=modules, steady=True)
+            continue
+        shared = own_path(picture, instruction).risk
+        risk = told("not-known", shared) if shared is not None else None
+        level = Applicability.UNSAFE if risk else Applicability.SAFE
+        yield SteadyingPlan((instruction,), edits, level, risk, modules=modules, steady=True)
 
 
 @dataclass(frozen=True)
@@ -485,7 +551,7 @@ def _of_libraries(picture: Picture) -> Iterator[SteadyingPlan]:
                 edits = _from_context(picture, layer, instruction, above)
             else:
                 continue
-            risk = _risk(picture, [_Copy(instruction, words[0], "lib", target)])
+            risk = _risk(picture, [_Copy(instruction, words[0], "lib", target, moves=False)])
         except (Refused, Unwritable) as error:
             yield SteadyingPlan((instruction,), why_not=reason_of(error))
             continue
