@@ -337,7 +337,7 @@ TOOLS = [
     # build tools
     Form("jib", "./mvnw -B -DskipTests package jib:build -Dimage=r/api:1", ("? -> r/api:1",), unjudged="Jib makes it from the build", modules=()),
     Form("jib-by-its-name", "mvn com.google.cloud.tools:jib-maven-plugin:3.4.0:build", ("? -> None",), unjudged="Jib", modules=()),
-    Form("jib-into-the-engine", "mvn package jib:dockerBuild", (), modules=()),
+    Form("jib-into-the-engine", "mvn package jib:dockerBuild", (), unjudged="there is no pom.xml in this repository", modules=()),
     Form(
         "build-image",
         "./mvnw spring-boot:build-image -Dspring-boot.build-image.publish=true -Dspring-boot.build-image.imageName=r/api:1",

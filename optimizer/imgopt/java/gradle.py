@@ -54,13 +54,13 @@ _CORE_PLUGINS = re.compile(
 
 def read_gradle(path: Path, root: Path) -> BuildFacts | None:
     """See `imgopt.java.build_files.read_build_files`."""
-    script = _read(path, root, strict=True)
+    script = read_script(path, root, strict=True)
     if script is None:
         return None
     return _Module(path, root, script).facts()
 
 
-def _read(path: Path, root: Path, strict: bool = False) -> str | None:
+def read_script(path: Path, root: Path, strict: bool = False) -> str | None:
     try:
         data = read_bounded(path, root, _FILE_LIMIT)
     except ContextError:
@@ -239,7 +239,7 @@ class _Module:
     @cached_property
     def settings(self) -> str:
         for name in _SETTINGS:
-            text = _read(self.home / name, self.root)
+            text = read_script(self.home / name, self.root)
             if text is not None:
                 return text
         return ""
@@ -249,7 +249,7 @@ class _Module:
         if self.is_root:
             return self.script
         for name in BUILD_FILES:
-            text = _read(self.home / name, self.root)
+            text = read_script(self.home / name, self.root)
             if text is not None:
                 return text
         return ""
@@ -265,7 +265,9 @@ class _Module:
     @cached_property
     def scopes(self) -> list[str]:
         """What holds for this module, nearest first: its own script, then what the root project says of it."""
-        own = _without(self.script, r"(?:subprojects|configure\b|project\s*\(|buildscript|pluginManagement)")
+        own = without_blocks(
+            self.script, r"(?:subprojects|configure\b|project\s*\(|buildscript|pluginManagement)"
+        )
         found = [own]
         if self.is_root:
             return found + [
@@ -468,7 +470,7 @@ class _Module:
             + _REST
         )
         for text in texts:
-            match = next(reversed(list(pattern.finditer(_shallow(text)))), None)
+            match = next(reversed(list(pattern.finditer(shallow(text)))), None)
             if match is not None:
                 value = match["value"].strip()
                 if match[0][: match.start("value") - match.start()].rstrip().endswith("("):
@@ -480,7 +482,7 @@ class _Module:
         """The first of `texts` that sets a switch to a literal."""
         for text in texts:
             found = re.findall(
-                rf"(?<![\w.])(?:{names})(?:\s*=\s*|\s*\.\s*set\s*\(\s*)(true|false)\b", _shallow(text)
+                rf"(?<![\w.])(?:{names})(?:\s*=\s*|\s*\.\s*set\s*\(\s*)(true|false)\b", shallow(text)
             )
             if found:
                 return as_bool(found[-1])
@@ -710,7 +712,7 @@ class _Module:
     def _project_version(self) -> tuple[()] | tuple[str | None]:
         for text in self.scopes:
             found = self._part(
-                [_without(text, r"plugins\b|dependencies\b|dependencyManagement\b")], "version"
+                [without_blocks(text, r"plugins\b|dependencies\b|dependencyManagement\b")], "version"
             )
             if found != ():
                 return found
@@ -727,7 +729,7 @@ class _Module:
                 found.setdefault(name, f"{name}:{version}" if version and "$" not in version else name)
 
         for text in self.scopes:
-            for body in inside(_without(text, r"buildscript\b"), r"dependencies\b"):
+            for body in inside(without_blocks(text, r"buildscript\b"), r"dependencies\b"):
                 for match in re.finditer(
                     rf"(?:^|[\n;{{])\s*(?P<kind>{_PACKED})\b\s*\(?\s*(?P<rest>[^\n;]+)", body
                 ):
@@ -762,7 +764,7 @@ class _Module:
         return tuple(found.values())
 
 
-def _shallow(text: str) -> str:
+def shallow(text: str) -> str:
     """A text without its blocks: the statements at its own level."""
     parts, at = [], 0
     for block in blocks(text):
@@ -771,7 +773,7 @@ def _shallow(text: str) -> str:
     return "\n".join([*parts, text[at:]])
 
 
-def _without(text: str, header: str) -> str:
+def without_blocks(text: str, header: str) -> str:
     """A text without the outermost blocks whose header matches."""
     parts, at = [], 0
     for block in blocks(text):

@@ -2,13 +2,13 @@
 
 Inheritance goes through parents that lie in the repository, by ``relativePath`` or, where that misses, by their
 coordinates among the modules. Values are interpolated in the module's own context, as Maven does. Profiles count
-only when they are active by default.
+when they are active by default, or when a command line asks for them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -50,12 +50,45 @@ def read_pom(path: Path, root: Path) -> BuildFacts | None:
     return model.facts()
 
 
-def model_of(path: Path, root: Path) -> Model | None:
+@dataclass(frozen=True)
+class Asked:
+    """What a command line says beside goals: ``-D`` properties, ``-P`` profiles, and those that it switches off."""
+
+    properties: Mapping[str, str] = field(default_factory=dict)
+    profiles: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
+
+    def activates(self, profile: Element) -> bool | None:
+        """None where the machine decides: its JDK, its system, its environment, its files."""
+        name = text_at(profile, "id") or ""
+        if name in self.without:
+            return False
+        if name in self.profiles:
+            return True
+        told = element_at(profile, "activation/property")
+        if told is not None:
+            wanted, value = text_at(told, "name") or "", text_at(told, "value")
+            if wanted.startswith("env."):
+                return None
+            given = self.properties.get(wanted.removeprefix("!"))
+            if wanted.startswith("!") or value is None:
+                return (given is None) == wanted.startswith("!")
+            return (given == value.removeprefix("!")) != value.startswith("!")
+        others = ("jdk", "os", "file")
+        return (
+            None if any(element_at(profile, f"activation/{each}") is not None for each in others) else False
+        )
+
+
+_NOTHING_ASKED = Asked()
+
+
+def model_of(path: Path, root: Path, asked: Asked = _NOTHING_ASKED) -> Model | None:
     """A project of the repository below ``root`` with its parents there; None where there is none. ContextError where it
     cannot be read."""
     repository = _Repository(root, path.parent)
     project = repository.project(path, strict=True)
-    return Model(repository, repository.lineage(project)) if project is not None else None
+    return Model(repository, repository.lineage(project), asked) if project is not None else None
 
 
 def alone(path: Path, root: Path) -> Model | None:
@@ -108,20 +141,20 @@ def parse_xml(data: bytes, path: Path, kind: str = "project") -> Element:
     return root
 
 
-def _find(element: Element | None, path: str) -> Element | None:
+def element_at(element: Element | None, path: str) -> Element | None:
     if element is None:
         return None
     return element.find("/".join(f"{{*}}{name}" for name in path.split("/")))
 
 
-def _all(element: Element | None, path: str) -> list[Element]:
+def elements_at(element: Element | None, path: str) -> list[Element]:
     if element is None:
         return []
     return element.findall("/".join(f"{{*}}{name}" for name in path.split("/")))
 
 
-def _text(element: Element | None, path: str) -> str | None:
-    found = _find(element, path)
+def text_at(element: Element | None, path: str) -> str | None:
+    found = element_at(element, path)
     text = (found.text or "").strip() if found is not None else ""
     return text or None
 
@@ -133,31 +166,43 @@ class _Project:
 
     @property
     def artifact_id(self) -> str | None:
-        return _text(self.xml, "artifactId")
+        return text_at(self.xml, "artifactId")
 
     @property
     def group_id(self) -> str | None:
-        return _text(self.xml, "groupId") or _text(self.xml, "parent/groupId")
+        return text_at(self.xml, "groupId") or text_at(self.xml, "parent/groupId")
 
     @property
     def version(self) -> str | None:
-        return _text(self.xml, "version") or _text(self.xml, "parent/version")
+        return text_at(self.xml, "version") or text_at(self.xml, "parent/version")
 
     @property
     def modules(self) -> tuple[str, ...]:
         names = [
             element.text
             for kind in ("modules/module", "subprojects/subproject")
-            for element in _all(self.xml, kind)
+            for element in elements_at(self.xml, kind)
         ]
         return tuple(name.strip().replace("\\", "/") for name in names if name and name.strip())
 
-    def parts(self) -> Iterator[Element]:
-        """The project itself, after the profiles that are active by default: what they say goes first."""
-        for profile in _all(self.xml, "profiles/profile"):
-            if as_bool(_text(profile, "activation/activeByDefault")):
-                yield profile
+    def parts(self, asked: Asked = _NOTHING_ASKED) -> Iterator[Element]:
+        """The project itself, after the profiles that are active, what they say goes first: those that are asked for, or
+        without any of those the ones that are active by default."""
+        profiles = elements_at(self.xml, "profiles/profile")
+        chosen = [each for each in profiles if asked.activates(each)]
+        yield from chosen or (
+            each
+            for each in profiles
+            if as_bool(text_at(each, "activation/activeByDefault"))
+            and text_at(each, "id") not in asked.without
+        )
         yield self.xml
+
+    def undecided(self, asked: Asked) -> Iterator[Element]:
+        """The profiles of which the machine decides whether they are active."""
+        yield from (
+            each for each in elements_at(self.xml, "profiles/profile") if asked.activates(each) is None
+        )
 
 
 @dataclass
@@ -196,11 +241,11 @@ class _Repository:
         return found
 
     def parent(self, project: _Project) -> _Project | None:
-        declared = _find(project.xml, "parent")
+        declared = element_at(project.xml, "parent")
         if declared is None:
             return None
-        group, artifact = _text(declared, "groupId"), _text(declared, "artifactId")
-        relative = _find(declared, "relativePath")
+        group, artifact = text_at(declared, "groupId"), text_at(declared, "artifactId")
+        relative = element_at(declared, "relativePath")
         where = "../pom.xml" if relative is None else (relative.text or "").strip()
         if where and "${" not in where:
             path = project.path.parent / where.replace("\\", "/")
@@ -259,11 +304,14 @@ def _is(project: _Project, group: str | None, artifact: str | None) -> bool:
 class Model:
     """A project with its parents, nearest first."""
 
-    def __init__(self, repository: _Repository, lineage: list[_Project]) -> None:
+    def __init__(
+        self, repository: _Repository, lineage: list[_Project], asked: Asked = _NOTHING_ASKED
+    ) -> None:
         self.repository = repository
         self.lineage = lineage
+        self.asked = asked
         self.own = lineage[0]
-        self.parts = [part for project in lineage for part in project.parts()]
+        self.parts = [part for project in lineage for part in project.parts(asked)]
         self._expansions = 0
 
     # values
@@ -298,13 +346,13 @@ class Model:
         if name.startswith("project.parent."):
             part = name.removeprefix("project.parent.")
             return (
-                _text(self.own.xml, f"parent/{part}")
+                text_at(self.own.xml, f"parent/{part}")
                 if part in ("groupId", "artifactId", "version")
                 else None
             )
         if name in self.model:
             return self.model[name]
-        return self.properties.get(name)
+        return self.asked.properties.get(name, self.properties.get(name))
 
     @cached_property
     def model(self) -> dict[str, str | None]:
@@ -312,28 +360,32 @@ class Model:
             "project.artifactId": self.own.artifact_id,
             "project.groupId": next((each.group_id for each in self.lineage if each.group_id), None),
             "project.version": next((each.version for each in self.lineage if each.version), None),
-            "project.packaging": _text(self.own.xml, "packaging") or "jar",
+            "project.packaging": text_at(self.own.xml, "packaging") or "jar",
             "project.basedir": ".",
             "basedir": ".",
             "project.build.directory": self.first("build/directory") or "target",
             "project.build.finalName": self.first("build/finalName")
             or "${project.artifactId}-${project.version}",
-            "project.name": _text(self.own.xml, "name") or self.own.artifact_id,
+            "project.name": text_at(self.own.xml, "name") or self.own.artifact_id,
         }
 
     @cached_property
     def properties(self) -> dict[str, str]:
         found: dict[str, str] = {}
         for part in self.parts:
-            properties = _find(part, "properties")
+            properties = element_at(part, "properties")
             for entry in properties if properties is not None else ():
                 if isinstance(entry.tag, str):
                     found.setdefault(entry.tag.rpartition("}")[2], (entry.text or "").strip())
         return found
 
+    def own_modules(self) -> tuple[str, ...]:
+        parts = self.own.parts(self.asked)
+        return tuple(module for part in parts for module in _Project(self.own.path, part).modules)
+
     def first(self, path: str) -> str | None:
         """The nearest project's text at a path of elements, not yet interpolated."""
-        return next((text for part in self.parts if (text := _text(part, path))), None)
+        return next((text for part in self.parts if (text := text_at(part, path))), None)
 
     # plugins
 
@@ -343,20 +395,20 @@ class Model:
         for part in self.parts:
             used += [
                 plugin
-                for plugin in _all(part, "build/plugins/plugin")
+                for plugin in elements_at(part, "build/plugins/plugin")
                 if self._names(plugin, group, artifact)
             ]
             managed += [
                 plugin
-                for plugin in _all(part, "build/pluginManagement/plugins/plugin")
+                for plugin in elements_at(part, "build/pluginManagement/plugins/plugin")
                 if self._names(plugin, group, artifact)
             ]
         return used + managed if used else []
 
     def _names(self, plugin: Element, group: str, artifact: str) -> bool:
         return (
-            _text(plugin, "artifactId") == artifact
-            and (_text(plugin, "groupId") or "org.apache.maven.plugins") == group
+            text_at(plugin, "artifactId") == artifact
+            and (text_at(plugin, "groupId") or "org.apache.maven.plugins") == group
         )
 
     def configured(self, plugins: list[Element], name: str, goal: str) -> str | None:
@@ -364,12 +416,12 @@ class Model:
         for plugin in plugins:
             places = [
                 execution
-                for execution in _all(plugin, "executions/execution")
-                if any((found.text or "").strip() == goal for found in _all(execution, "goals/goal"))
-                or _text(execution, "id") in (goal, f"default-{goal}")
+                for execution in elements_at(plugin, "executions/execution")
+                if any((found.text or "").strip() == goal for found in elements_at(execution, "goals/goal"))
+                or text_at(execution, "id") in (goal, f"default-{goal}")
             ]
             for place in [*places, plugin]:
-                text = _text(place, f"configuration/{name}")
+                text = text_at(place, f"configuration/{name}")
                 if text is not None:
                     return self.value(text)
         return None
@@ -378,7 +430,7 @@ class Model:
 
     def dependency(self, element: Element) -> tuple[str | None, str | None, str | None]:
         group, artifact, version = (
-            self.value(_text(element, name)) for name in ("groupId", "artifactId", "version")
+            self.value(text_at(element, name)) for name in ("groupId", "artifactId", "version")
         )
         return group, artifact, version
 
@@ -391,9 +443,9 @@ class Model:
         versions: dict[str, str] = {}
         imports: list[tuple[str | None, str | None, str | None]] = []
         for part in self.parts:
-            for element in _all(part, "dependencyManagement/dependencies/dependency"):
+            for element in elements_at(part, "dependencyManagement/dependencies/dependency"):
                 group, artifact, version = self.dependency(element)
-                if _text(element, "scope") == "import":
+                if text_at(element, "scope") == "import":
                     imports.append((group, artifact, version))
                 elif group and artifact and version:
                     versions.setdefault(f"{group}:{artifact}", version)
@@ -413,7 +465,7 @@ class Model:
 
     def outside_parent(self) -> tuple[str, str, str] | None:
         """Coordinates of the parent that the last known project names and that is not in the repository."""
-        declared = _find(self.lineage[-1].xml, "parent")
+        declared = element_at(self.lineage[-1].xml, "parent")
         if declared is None or self.repository.parent(self.lineage[-1]) is not None:
             return None
         group, artifact, version = self.dependency(declared)
@@ -431,7 +483,7 @@ class Model:
         repackages = has_starter or any(
             (goal.text or "").strip() == "repackage"
             for plugin in plugins
-            for goal in _all(plugin, "executions/execution/goals/goal")
+            for goal in elements_at(plugin, "executions/execution/goals/goal")
         )
         skipped = as_bool(
             self.configured(plugins, "skip", "repackage")
@@ -452,9 +504,7 @@ class Model:
             else None,
             libraries=self._libraries(managed),
             loader="classic" if loader == "CLASSIC" else None,
-            modules=tuple(
-                module for part in self.own.parts() for module in _Project(self.own.path, part).modules
-            ),
+            modules=self.own_modules(),
             layout=(self.configured(plugins, "layout", "repackage") or "").upper() or None,
             main_class=self.configured(plugins, "mainClass", "repackage")
             or (self.value(self.property("start-class")) if has_starter else None),
@@ -465,7 +515,7 @@ class Model:
     def _plugin_version(self, plugins: list[Element]) -> str | None:
         # the plugin packs its own loader and writes its own version into the manifest
         for plugin in plugins:
-            text = _text(plugin, "version")
+            text = text_at(plugin, "version")
             if text is not None:
                 return plain_version(self.value(text))
         return None
@@ -481,14 +531,14 @@ class Model:
             if version is not None:
                 return version
         for part in self.parts:
-            for element in _all(part, "dependencies/dependency"):
+            for element in elements_at(part, "dependencies/dependency"):
                 group, artifact, version = self.dependency(element)
                 if group == _BOOT and (artifact or "").startswith("spring-boot") and plain_version(version):
                     return plain_version(version)
         return None
 
     def _packaging(self) -> Literal["jar", "war", "pom"]:
-        text = self.value(_text(self.own.xml, "packaging") or "jar")
+        text = self.value(text_at(self.own.xml, "packaging") or "jar")
         if text == "war":
             return "war"
         return "pom" if text == "pom" else "jar"
@@ -542,17 +592,17 @@ class Model:
 
     def _is_configured(self, plugins: list[Element], name: str) -> bool:
         return any(
-            _text(place, f"configuration/{name}") is not None
+            text_at(place, f"configuration/{name}") is not None
             for plugin in plugins
-            for place in (plugin, *_all(plugin, "executions/execution"))
+            for place in (plugin, *elements_at(plugin, "executions/execution"))
         )
 
     def _libraries(self, managed: dict[str, str]) -> tuple[str, ...]:
         found: dict[str, str] = {}
         for part in self.parts:
-            for element in _all(part, "dependencies/dependency"):
+            for element in elements_at(part, "dependencies/dependency"):
                 group, artifact, version = self.dependency(element)
-                scope = self.value(_text(element, "scope")) or "compile"
+                scope = self.value(text_at(element, "scope")) or "compile"
                 if not group or not artifact or scope in ("test", "system", "import"):
                     continue
                 name = f"{group}:{artifact}"

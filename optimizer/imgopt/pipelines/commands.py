@@ -8,8 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from imgopt.java.image_goals import Bound, MavenCall, reaches
+from imgopt.java.image_tasks import Reached
 from imgopt.pipelines.bake import Target, bake_targets, compose_targets
-from imgopt.pipelines.build_tools import Goal, goals
+from imgopt.pipelines.build_tools import (
+    GRADLE,
+    MAVEN,
+    MAY_PUSH,
+    Goal,
+    goal_of,
+    goal_of_task,
+    goals,
+    gradle_call,
+    maven_call,
+)
 from imgopt.pipelines.checkout import resolved
 from imgopt.pipelines.model import (
     Build,
@@ -112,6 +124,11 @@ class Repository(Checkout, Protocol):
     """What the commands run in: Dockerfiles that it weighs, and its other files."""
 
     def __call__(self, request: Request) -> Recipe: ...
+    def maven(self, pom: str, directory: str | None, call: MavenCall) -> Bound | str:
+        """What a call does about images by the poms; why that is not known, where they are not at hand."""
+
+    def gradle(self, directory: str | None, names: Sequence[str], without: Sequence[str]) -> Reached | str:
+        """The same by the build scripts."""
 
 
 @dataclass
@@ -133,6 +150,7 @@ class Reading:
     left: int = MAX_COMMANDS
     cut: bool = False  # something was too long
     unfollowed: list[Unfollowed] = field(default_factory=list)
+    perhaps: list[Unfollowed] = field(default_factory=list)  # of a build tool: said where nothing pushes
 
     def not_followed(self, what: str, line: int, why: str) -> None:
         """Keeps in mind what may build or push and cannot be followed."""
@@ -166,8 +184,12 @@ def read_command(
     if name in ("kubectl", "oc") and (at_ := _index(words, "--")):
         read_command(reading, replace(line, words=tuple(words[at_ + 1 :])), lines, place, directory)
         return
-    for goal in goals(name, words[1:]):
-        at.goal(goal)
+    if name in MAVEN:
+        at.maven(name, words[1:])
+        return
+    if name in GRADLE:
+        at.gradle(name, words[1:])
+        return
     _, rest = behind_options(words[1:], _OWN_OPTIONS.get(name, frozenset()))
     command, behind = (rest[0].value if rest else None), rest[1:]
     if name in _NOT_FOLLOWED and command in _NOT_FOLLOWED[name]:
@@ -319,16 +341,55 @@ class _At:
         if built is not None:
             self._call(built, tuple(image_name(word.known) for word in words[1:]))
 
+    def maven(self, program: str, words: Sequence[Arg]) -> None:
+        """The goals that a call of Maven reaches: those that the poms bind to its phases, and those that it names."""
+        usual = self.reading.repository.script(".mvn/maven.config", self.directory) or ""
+        words = [*(Arg(each, each) for each in usual.split()[:100]), *words]
+        pom, call = maven_call(words)
+        bound = self.reading.repository.maven(pom, self.directory, call)
+        shown = f"{program} {' '.join(call.targets)}"
+        in_poms = [] if isinstance(bound, str) else [goal_of(each) for each in bound.goals]
+        for goal in in_poms:
+            replace(self, directory="").goal(goal)
+        tools = {goal.tool for goal in in_poms}
+        for goal in goals(program, words):
+            if goal.tool not in tools:
+                self.goal(goal)
+        self._perhaps(shown, [reaches(call.targets) or ""], bound)
+
+    def gradle(self, program: str, words: Sequence[Arg]) -> None:
+        """The tasks that a call of Gradle names, and those that the build scripts lead to from them."""
+        call = gradle_call(words)
+        directory = None if self.directory is None else posixpath.join(self.directory, call.directory)
+        reached = self.reading.repository.gradle(directory, call.tasks, call.without)
+        publishes = frozenset[str]() if isinstance(reached, str) else reached.publishes
+        for goal in goals(program, words):
+            sent = goal.tool == "build-image" and posixpath.normpath(goal.module or ".") in publishes
+            self.goal(replace(goal, pushes=goal.pushes or sent))
+        named = {each.rpartition(":")[2] for each in call.tasks}
+        for module, task in () if isinstance(reached, str) else reached.tasks:
+            found = goal_of_task(module, task, publishes=module in publishes)
+            if found is not None and task not in named:
+                replace(self, directory="").goal(found)
+        self._perhaps(f"{program} {' '.join(call.tasks)}", call.tasks, reached)
+
+    def _perhaps(self, shown: str, names: Sequence[str], said: Bound | Reached | str) -> None:
+        """Keeps in mind what a build tool may do where its files do not tell."""
+        unknown = (said,) if isinstance(said, str) else said.unknown
+        if any(MAY_PUSH.fullmatch(name.rpartition(":")[2]) for name in names):
+            self.reading.perhaps += [Unfollowed(shown[:80], self.lines[0], why) for why in unknown[:5]]
+
     def goal(self, goal: Goal) -> None:
         """A goal of Maven or a task of Gradle."""
         where = None if self.directory is None else posixpath.join(self.directory, goal.module)
-        if goal.dockerfile:
+        named = None if goal.image is None else image_name(goal.image)
+        key = f"{goal.tool} {where} {named or ''}"
+        if goal.dockerfile is not None and goal.builds:
             inside = replace(self, directory=where)
-            recipe = inside._recipe(Parsed({}, ()), "", "")
-            self._built(goal.tool, Parsed({}, ()), recipe, None, (f"{goal.tool} {where}",))
+            recipe = inside._recipe(Parsed({}, ()), goal.dockerfile, goal.context)
+            self._built(goal.tool, Parsed({}, ()), recipe, None, tuple(filter(None, (key, named))))
         if goal.pushes:
-            named = None if goal.image is None else image_name(goal.image)
-            built = self._named(f"{goal.tool} {where}")
+            built = self._named(key) or (self._named(named) if named else None)
             why = None if built is not None else _WITHOUT_DOCKERFILE.get(goal.tool, _IN_BUILD_FILES)
             asks = goal.tool == "jib"
             self._pushed(goal.tool, built, named, asks=asks, fresh=None, why=why)

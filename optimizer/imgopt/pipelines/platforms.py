@@ -36,6 +36,7 @@ from imgopt.pipelines.recipes import paths_of
 from imgopt.pipelines.scripts import find
 
 if TYPE_CHECKING:
+    from imgopt.java.image_goals import MavenCall
     from imgopt.pipelines.model import Action, Build
 
 #: Larger files are no build files of people.
@@ -305,6 +306,12 @@ class _Located(Checkout):
             found = found or next(filter(None, (inside(self.root, path) for path in there)), None)
         self.requests.append((request, found.resolve() if found is not None else None, anywhere))
         return Recipe(None, None, why="only looked for")
+
+    def maven(self, pom: str, directory: str | None, call: MavenCall) -> str:
+        return "only looked for"
+
+    def gradle(self, directory: str | None, names: Sequence[str], without: Sequence[str]) -> str:
+        return "only looked for"
 
     def script(self, path: str, directory: str | None) -> str | None:
         return None  # scripts of the repository are read by themselves

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imgopt.dockerfile import Dockerfile, expand, parse, scopes
-from imgopt.errors import ImgoptError
+from imgopt.errors import ContextError, ImgoptError
+from imgopt.java.gradle import BUILD_FILES
+from imgopt.java.image_goals import Bound, MavenCall, bound_goals
+from imgopt.java.image_tasks import Reached, reached_tasks
 from imgopt.options import NOBODY, BuiltFor, Options, named_platforms
 from imgopt.pipelines.checkout import Checkout, inside, resolved
 from imgopt.pipelines.commands import Request
@@ -74,6 +77,32 @@ class Recipes(Checkout):
             return self.read(file)[:_MAX_SCRIPT_BYTES].decode("utf-8", "replace").replace("\r\n", "\n")
         except ImgoptError:
             return None
+
+    def maven(self, pom: str, directory: str | None, call: MavenCall) -> Bound | str:
+        found = resolved(pom, directory) if "$" not in pom else None
+        if found is None:
+            return "the directory that it runs in is not known here"
+        file = inside(self.root, found)
+        if file is None:
+            return f"there is no {found} in this repository, which says what is bound to its phases"
+        try:
+            return bound_goals(file, self.root, call) or f"{found} cannot be read"
+        except ContextError as error:
+            return f"{found} cannot be read: {error.message}"
+
+    def gradle(self, directory: str | None, names: Sequence[str], without: Sequence[str]) -> Reached | str:
+        for name in BUILD_FILES:
+            found = resolved(name, directory)
+            if found is None:
+                return "the directory that it runs in is not known here"
+            file = inside(self.root, found)
+            try:
+                reached = reached_tasks(file, self.root, names, without) if file is not None else None
+            except ContextError as error:
+                return f"{found} cannot be read: {error.message}"
+            if reached is not None:
+                return reached
+        return "there is no build.gradle where it runs, which says what its tasks lead to"
 
     def _recipe(self, request: Request) -> Recipe:
         if request.dockerfile is None:

@@ -60,7 +60,8 @@ def find(
         else:
             _script(reading, step.script, step.place, zero=step.zero)
     cut = reading.cut or reading.left <= 0
-    unfollowed = tuple(dict.fromkeys(reading.unfollowed))
+    perhaps = () if reading.pushes else reading.perhaps
+    unfollowed = tuple(dict.fromkeys((*reading.unfollowed, *perhaps)))
     return Found(tuple(reading.builds), _matched(reading), emptied(reading), cut, unfollowed)
 
 
