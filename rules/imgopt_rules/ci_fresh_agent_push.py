@@ -65,7 +65,7 @@ def check(pipeline: Pipeline) -> Iterator[Finding]:
                 message += f", also after the rewrite of {push.recipe.path} ({amount(size.after)})"
             if less(lacking.after, size.before):
                 message += f", where {amount(lacking.after)} would be new"
-        level = severity(pipeline, push, size.before)
+        level = severity(pipeline, push, size, lacking)
         if push.tool == "docker" and push.place.agent.engine_version is None:
             level = min(level, Severity.MEDIUM, key=lambda each: each.rank)
             message += "; an Engine with the containerd image store asks first, and new installations from 29 on have it"

@@ -62,10 +62,10 @@ def _stamped(pipeline: Pipeline, build: Build, push: Push) -> Finding:
     message = "kaniko without --reproducible gives every file the time of the build, so every layer changes"
     if known(size.before):
         message += f": each release sends {amount(size.before)} ({size.before.basis})"
-        message += instead(push, lacking.after, size.before, "the flags")
+        message += instead(push, lacking, size.before, "the flags")
     return Finding(
         ID,
-        severity(pipeline, push, size.before),
+        severity(pipeline, push, size, lacking),
         build.line,
         build.end_line,
         message,

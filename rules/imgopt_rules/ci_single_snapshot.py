@@ -39,8 +39,8 @@ def check(pipeline: Pipeline) -> Iterator[Finding]:
         message = "--single-snapshot makes one layer of the whole Dockerfile, so its layers are worth nothing"
         if known(size.before):
             message += f": each release sends {amount(size.before)} ({size.before.basis})"
-            message += instead(push, lacking.after, size.before, "layers that keep their digests")
+            message += instead(push, lacking, size.before, "layers that keep their digests")
         fix = Fix("leave out --single-snapshot", Applicability.MANUAL)
         saving = waste(size.before, lacking.before)
-        level = severity(pipeline, push, size.before)
+        level = severity(pipeline, push, size, lacking)
         yield Finding(ID, level, build.line, build.end_line, message, fix, waste=saving)

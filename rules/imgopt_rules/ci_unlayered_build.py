@@ -38,8 +38,8 @@ def check(pipeline: Pipeline) -> Iterator[Finding]:
         message = "buildah without --layers makes one layer of the whole Dockerfile"
         if known(size.before):
             message += f": each release sends {amount(size.before)} ({size.before.basis})"
-            message += instead(push, lacking.after, size.before, "layers and a client that asks first")
+            message += instead(push, lacking, size.before, "layers and a client that asks first")
         fix = Fix("add --layers, or set BUILDAH_LAYERS=true", Applicability.MANUAL)
         saving = waste(size.before, lacking.before)
-        level = severity(pipeline, push, size.before)
+        level = severity(pipeline, push, size, lacking)
         yield Finding(ID, level, build.line, build.end_line, message, fix, waste=saving)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from imgopt.pipelines.model import Push, Recipe, Timeout
+from imgopt.pipelines.sending import Pair
 from imgopt.scales import Sum
 from imgopt.units import duration, megabytes, rate
 
@@ -47,12 +48,19 @@ def less(one: Sum, other: Sum) -> bool:
     return one.value is not None and one.complete and other.value is not None and one.value < other.value
 
 
-def instead(push: Push, lacking: Sum, sent: Sum, how: str) -> str:
-    """``; with `how` and the rewrite of a/Dockerfile it is 0.006 MB``, where that is less and known."""
-    if not less(lacking, sent):
+def instead(push: Push, lacking: Pair, sent: Sum, how: str) -> str:
+    """``; with `how` and the rewrite of a/Dockerfile it is 0.006 MB, and one of the two alone changes nothing``, where that is less
+    and known."""
+    if not less(lacking.after, sent):
         return ""
-    rewrite = f" and the rewrite of {push.recipe.path}" if push.recipe.rewritten else ""
-    return f"; with {how}{rewrite} it is {amount(lacking)}"
+    told = f"; with {how}"
+    if push.recipe.rewritten:
+        told += f" and the rewrite of {push.recipe.path}"
+    told += f" it is {amount(lacking.after)}"
+    alone = lacking.before
+    if push.recipe.rewritten and alone.complete and alone.value is not None and not less(alone, sent):
+        told += ", and one of the two alone changes nothing"
+    return told
 
 
 def time(seconds: float, of: Sum) -> str:
