@@ -13,6 +13,11 @@ link; a limit around several pushes is held against all of them together, of tho
 largest. From 80 % of a limit on it is a finding of low severity. Where a part is not known (a jar that is not built), the
 report says how much time is left for it; where no Dockerfile is found, how much gets through in the time.
 
+A limit inside of `retry`, of nick-fields/retry or of a GitLab job with `retry:` begins anew with each attempt; one around
+`retry` does not. Bytes are those of one attempt: a layer that arrived stays in the registry, and a client that makes the
+same layer again finds it there. kaniko without `--reproducible` makes other ones, so no number of attempts helps it over a
+limit; of other tools the attempts together may be enough, but for a layer that takes longer than one of them.
+
 ## Fix safety
 Advice only: how long a build takes beside its push is not known here. The limit that is named leaves a quarter above
 the predicted time of a first push, and of each next one, now and after the rewrite of the Dockerfile.
@@ -25,10 +30,11 @@ becomes, for an image of 190 MB at 0.5 MB/s,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from imgopt.finding import Finding, Fix
-from imgopt.pipelines.limits import NEAR, Limited, limits
+from imgopt.pipelines.limits import NEAR, Limited, limits, resumes
 from imgopt.pipelines.model import Pipeline, Timeout
 from imgopt.pipelines.rule import rule
 from imgopt.pipelines.wording import amount, at, enough, images, known, limit_text, time, unknown
@@ -67,10 +73,13 @@ def _looked_at(limited: Limited) -> tuple[float, Finding] | None:
     if first_s < NEAR * limit:
         return None
     always = known(limited.each.before) and each_s is not None
+    again = limited.again
     if always and each_s is not None and each_s > limit:
-        return first_s, _too_early(limited, limited.each.before, each_s, Severity.HIGH)
+        level = Severity.LOW if again is not None and again.enough(each_s, limit) else Severity.HIGH
+        return first_s, _too_early(limited, limited.each.before, each_s, level, "each release")
     if first_s > limit:
-        return first_s, _too_early(limited, limited.first.before, first_s, Severity.MEDIUM)
+        level = Severity.LOW if again is not None and again.enough(first_s, limit) else Severity.MEDIUM
+        return first_s, _too_early(limited, limited.first.before, first_s, level, _FIRST)
     if always and each_s is not None and each_s >= NEAR * limit:
         return first_s, _near(limited, limited.each.before, each_s, "each release")
     return first_s, _near(limited, limited.first.before, first_s, _FIRST)
@@ -79,21 +88,40 @@ def _looked_at(limited: Limited) -> tuple[float, Finding] | None:
 _FIRST = "a first push, also of a new base image,"
 
 
-def _too_early(limited: Limited, size: Sum, seconds: float, severity: Severity) -> Finding:
-    what = "each release" if severity is Severity.HIGH else _FIRST
+def _too_early(limited: Limited, size: Sum, seconds: float, severity: Severity, what: str) -> Finding:
     timeout = limited.timeout
     message = (
-        f"{timeout.text} ends the push of {images(limited.pushes)} too early: {what} sends "
-        f"{_spent(size, seconds, limited.rate)}{_shared(limited)}; {_end(timeout)}"
+        f"{timeout.said} ends the push of {images(limited.pushes)} too early: {what} sends "
+        f"{_spent(size, seconds, limited.rate)}{_shared(limited)}; {_end(timeout)}{_again(limited, seconds)}"
     )
     return _finding(limited, severity, message)
+
+
+def _again(limited: Limited, seconds: float) -> str:
+    """What further attempts are worth: blobs that arrived stay in the registry, a layer that was on its way does not."""
+    again, limit = limited.again, limited.timeout.seconds
+    if again is None:
+        return ""
+    if again.stays is False:
+        why = next(push for push in limited.pushes if resumes(push) is False)
+        how = "kaniko without --reproducible" if why.tool == "kaniko" else "a build without its cache"
+        return f"; each attempt sends everything again, as {how} makes other layers of the same files"
+    if again.stays is None:
+        return "; whether a further attempt makes the same layers, of which those that arrived stay, is not known"
+    if again.largest_s is not None and again.largest_s > limit:
+        took = duration(again.largest_s)
+        return f"; layers that arrived stay, but the largest alone takes {took} {at(limited.rate)}, in every attempt anew"
+    if again.enough(seconds, limit):
+        least = math.ceil(seconds / limit)
+        return f"; layers that arrived stay, so that {least} attempts or more may send them all"
+    return "; layers that arrived stay, and the next attempt sends the others"
 
 
 def _near(limited: Limited, size: Sum, seconds: float, what: str) -> Finding:
     timeout = limited.timeout
     share = round(100 * seconds / timeout.seconds)
     message = (
-        f"{timeout.text} is near to what the push of {images(limited.pushes)} takes: {what} sends "
+        f"{timeout.said} is near to what the push of {images(limited.pushes)} takes: {what} sends "
         f"{_spent(size, seconds, limited.rate)}{_shared(limited)}, {share} % of it; on a link that is a little slower "
         f"{_end(timeout)}"
     )
@@ -106,7 +134,7 @@ def _left(limited: Limited, left: float) -> Finding:
     of = f" of each of {len(lacking)} images" if len(lacking) > 1 else ""
     room = megabytes(round(left * limited.rate / len(lacking)))
     message = (
-        f"{timeout.text} leaves {duration(left)} for what is not known, {room}{of} {at(limited.rate)}: a first push of "
+        f"{timeout.said} leaves {duration(left)} for what is not known, {room}{of} {at(limited.rate)}: a first push of "
         f"{images(limited.pushes)} sends {amount(limited.first.before)} ({limited.first.before.basis}){_shared(limited)}, "
         f"and {unknown(lacking[0])}; when it is more, {_end(timeout)}"
     )
@@ -177,7 +205,7 @@ def _unknown(limited: Limited) -> Finding:
     if count > 1:
         of = f", {megabytes(round(timeout.seconds * limited.rate / count))} for each of {count} images"
     message = (
-        f"{timeout.text} lets {through} through {at(limited.rate)}{of}, and what the push sends is unknown: "
+        f"{timeout.said} lets {through} through {at(limited.rate)}{of}, and what the push sends is unknown: "
         f"{unknown(limited.pushes[0])}; when it is more, {_end(timeout)}"
     )
     advice = "look at the image with imgopt suggest DOCKERFILE --bandwidth RATE, and set the limit above its first push"

@@ -158,9 +158,13 @@ class Reading:
             self.unfollowed.append(Unfollowed(" ".join(what.split())[:80], line, why))
 
 
-def limit_of(limit: tuple[float, str], line: int) -> Timeout:
-    """A `timeout` in front of a command, as what stands around it."""
-    return Timeout(limit[0], line, limit[1], "shell")
+def within(place: Place, line: Line, number: int) -> Place:
+    """Where a command stands that has a `timeout` or a `retry` in front of it."""
+    limits = tuple(
+        Timeout(seconds, number, text, "shell", attempts * place.attempts)
+        for seconds, text, attempts in line.limits
+    )
+    return replace(place, timeouts=(*place.timeouts, *limits), attempts=place.attempts * line.attempts)
 
 
 def read_command(
@@ -170,8 +174,7 @@ def read_command(
     words = list(line.words)
     if not words or words[0].value is None:
         return
-    limits = tuple(limit_of(limit, lines[0]) for limit in line.limits)
-    at = _At(reading, lines, replace(place, timeouts=(*place.timeouts, *limits)), directory, line.variables)
+    at = _At(reading, lines, within(place, line, lines[0]), directory, line.variables)
     program = words[0].value
     name = program.rsplit("/", 1)[-1]
     if name in ("rm", "find"):

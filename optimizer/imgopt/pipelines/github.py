@@ -226,8 +226,9 @@ class _Job:
         if again is not None and command is not None:
             if again[1]:
                 where = with_.get(again[2].partition(":")[0]) if with_ is not None else None
-                limit = Timeout(again[1], (where or line).line, again[2], "github")
+                limit = Timeout(again[1], (where or line).line, again[2], "github", again[3])
                 place = replace(place, timeouts=(*place.timeouts, limit))
+            place = replace(place, attempts=place.attempts * again[3])
             return [Step(_substituted(script_of(command), row), spans, place)]
         image = uses.removeprefix("docker://")
         if image != uses and "kaniko" in image and with_ is not None:

@@ -123,17 +123,18 @@ def _kaniko(given: Given) -> tuple[str, ...]:
     return tuple(words)
 
 
-def retried(name: str, given: Given) -> tuple[str, float, str] | None:
-    """The command of an action that tries it again, the seconds of each try (0: no limit) and how that is said."""
+def retried(name: str, given: Given) -> tuple[str, float, str, int] | None:
+    """The command of an action that tries it again, the seconds of each try (0: no limit), how that is said, and how many
+    attempts there are."""
     if not _RETRY.search(name) or not given("command"):
         return None
     attempts = given("max_attempts") or given("attempt_limit") or given("retries")
-    of = f", of each of {attempts} attempts" if attempts.isdigit() and int(attempts) > 1 else ""
+    count = max(1, int(attempts)) if re.fullmatch(r"\d{1,3}", attempts) else 1
     for input_, seconds in (("timeout_minutes", 60.0), ("timeout_seconds", 1.0), ("time_out", 0.001)):
         text = given(input_)
         if re.fullmatch(r"\d{1,9}(?:\.\d{1,6})?", text) and float(text):
-            return given("command"), float(text) * seconds, f"{input_}: {text}{of}"
-    return given("command"), 0.0, ""
+            return given("command"), float(text) * seconds, f"{input_}: {text}", count
+    return given("command"), 0.0, "", count
 
 
 def split(pattern: str, text: str) -> list[str]:

@@ -226,17 +226,31 @@ class _File:
         of = f"{stage.value if stage is not None else 'test'} {self._after(name, 0) or ''}".rstrip()
         branches = (Branch(group_of("stage", of), name),)
         limits: list[Timeout] = []
+        attempts = self._attempts(job)
         timeout = self._setting(job, "timeout")
         if timeout is not None and (seconds := duration(timeout.value)):
-            limits.append(Timeout(seconds, timeout.line, f"timeout: {timeout.value}", "gitlab"))
+            limits.append(Timeout(seconds, timeout.line, f"timeout: {timeout.value}", "gitlab", attempts))
         variables = self._found(job, "variables")
         script = variables.get("RUNNER_SCRIPT_TIMEOUT") if variables is not None else None
         if script is not None and (seconds := duration(script.value)):
             shown = f"RUNNER_SCRIPT_TIMEOUT: {script.value}"
-            limits.append(Timeout(seconds, script.line, shown, "gitlab"))
+            limits.append(Timeout(seconds, script.line, shown, "gitlab", attempts))
         group = self._found(job, "resource_group")
         lock = group.value if group is not None and "CI_JOB" not in group.value else ""
-        return Place(name, tuple(limits), branches, lock, self._agent(job))
+        place = Place(name, tuple(limits), branches, lock, self._agent(job))
+        return replace(place, attempts=attempts, anew=attempts > 1)
+
+    def _attempts(self, job: Node) -> int:
+        """``retry: 2`` and ``retry: {max: 2}``: a new job each time, unless it is for what is none of the script's."""
+        retry = self._setting(job, "retry")
+        if retry is None:
+            return 1
+        when = retry.get("when") if retry.kind == "mapping" else None
+        causes = {each.value for each in (when, *when.items)} if when is not None else {"always"}
+        if not causes & {"always", "script_failure", "job_execution_timeout"}:
+            return 1
+        text = retry.value if retry.kind == "scalar" else retry.text("max") or ""
+        return 1 + int(text) if re.fullmatch(r"[0-2]", text) else 1
 
     def _after(self, name: str, depth: int) -> int:
         """How many jobs of its own stage are done before it, one after the other, by its needs."""

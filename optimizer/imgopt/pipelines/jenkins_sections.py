@@ -60,12 +60,16 @@ class Sections(Values):
                 for parameter in section.statements:
                     self._parameter(parameter, 0, place)
             elif name == "options":
-                for option in section.statements:
+                # in which order Jenkins puts them around the steps is its own: the limit is taken to be around all attempts
+                for option in sorted(
+                    section.statements, key=lambda each: bool(each) and is_name(each[0], "retry")
+                ):
                     place = self._option(option, place)
         return place
 
     def _other_container(self, place: Here) -> Here:
-        return replace(place, container=f"agent {self.reading.group()}", loop=0)
+        anew = place.anew or place.attempts > 1
+        return replace(place, container=f"agent {self.reading.group()}", loop=0, anew=anew)
 
     def _environment(self, section: Block, place: Here) -> dict[str, Value]:
         known: dict[str, Value] = {}
@@ -105,6 +109,8 @@ class Sections(Values):
         if option and isinstance(option[0], Token):
             if option[0].text == "timeout":
                 return self._limited(place, call_arguments(option, 0), option[0].line)
+            if option[0].text == "retry":
+                return self._tried(place, call_arguments(option, 0))
             if option[0].text == "lock":
                 return replace(place, lock=self._lock(call_arguments(option, 0), place) or place.lock)
         return place
@@ -120,8 +126,15 @@ class Sections(Values):
             return place
         shown = f"timeout(time: {number}, unit: '{unit}')"
         seconds = int(number) * _TIMES[unit.upper()]
-        limit = Timeout(seconds, self.line or line, shown, "jenkins")
+        limit = Timeout(seconds, self.line or line, shown, "jenkins", place.attempts)
         return replace(place, timeouts=(*place.timeouts, limit)) if seconds > 0 else place
+
+    def _tried(self, place: Here, given: Sequence[Item]) -> Here:
+        """``retry(3)``, ``retry(count: 3, …)``"""
+        positional, named = arguments(list(given))
+        value = self.value(named.get("count") or (positional[0] if positional else []), place)
+        count = value if isinstance(value, int) and 1 < value < 100 else 1
+        return replace(place, attempts=place.attempts * count)
 
     def _lock(self, given: list[Item], place: Here) -> str:
         """The name of a lock, "" where it is not known: it may be another one for each."""
@@ -136,6 +149,8 @@ class Sections(Values):
         text = text_or_none(first)
         if block.name == "timeout":
             yield self._limited(place, block.args, block.line)
+        elif block.name == "retry":
+            yield self._tried(place, block.args)
         elif block.name == "stage" and text:
             yield replace(place, job=f"{place.job}/{text}")
         elif block.name == "node" and text:

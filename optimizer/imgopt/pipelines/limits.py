@@ -60,9 +60,63 @@ class Limited:
         return shared_seconds(getattr(own, step), beside, self.rate)
 
     @property
+    def again(self) -> Again | None:
+        """What further attempts are worth, where there are some."""
+        attempts = self.timeout.attempts
+        if attempts < 2:
+            return None
+        kept = [resumes(push) for push in self.pushes]
+        sizes = [largest_layer(push) for push in self.pushes]
+        known = [each for each in sizes if each is not None]
+        largest = max(known) / self.rate if known and len(known) == len(sizes) else None
+        stays = False if False in kept else None if None in kept else True
+        return Again(attempts, stays, largest)
+
+    @property
     def unknown(self) -> list[Push]:
         """Those of which not all bytes are known."""
         return [push for push in self.pushes if not first_push(push).before.complete]
+
+
+@dataclass(frozen=True)
+class Again:
+    """``stays``: what an attempt has sent is not sent again by the next one, None where that is not known. ``largest_s``: how
+    long the largest layer takes, which one attempt has to send as a whole."""
+
+    attempts: int
+    stays: bool | None
+    largest_s: float | None
+
+    def enough(self, seconds: float, limit: float) -> bool:
+        """Whether the attempts together may send what takes so many seconds."""
+        fits = self.largest_s is not None and self.largest_s <= limit
+        return self.stays is True and fits and seconds <= self.attempts * limit
+
+
+def resumes(push: Push) -> bool | None:
+    """Whether a further attempt finds in the registry what the one before has sent: blobs that arrived stay there, and count
+    where the layers have the same digests again. None where that is not known."""
+    build = push.build
+    if build is not None and build.tool == "kaniko":
+        return build.on("reproducible")  # it builds again, and stamps every file with the time
+    if build is not None and build.on("no-cache"):
+        return False
+    if push.tool == "jib":
+        return True
+    if push.tool in _OF_BUILD_TOOLS or push.place.anew:
+        return None
+    return True  # of the same store, or by the builder's cache
+
+
+_OF_BUILD_TOOLS = ("build-image", "docker-maven-plugin", "dockerfile-maven", "jkube", "pack")
+
+
+def largest_layer(push: Push) -> int | None:
+    """Compressed bytes; None where a layer's are not known."""
+    prediction = push.recipe.prediction
+    sizes = [layer.compressed_bytes for layer in prediction.before.pushed] if prediction is not None else []
+    known = [each for each in sizes if each is not None]
+    return max(known) if known and len(known) == len(sizes) else None
 
 
 def limits(pipeline: Pipeline) -> Iterator[Limited]:

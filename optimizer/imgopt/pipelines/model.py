@@ -44,12 +44,18 @@ SYSTEM_NAMES: dict[System, str] = {
 
 @dataclass(frozen=True, eq=False)
 class Timeout:
-    """A limit around commands, ``seconds`` long. Two runs of the same line (the branches of a loop) are two."""
+    """A limit around commands, ``seconds`` long. Two runs of the same line (the branches of a loop) are two. ``attempts``: how
+    often what stands in it is tried at most, each time for the whole of it."""
 
     seconds: float
     line: int
     text: str  # as it stands in the file, shortened
     by: Literal["shell", "jenkins", "gitlab", "github"]
+    attempts: int = 1
+
+    @property
+    def said(self) -> str:
+        return self.text if self.attempts < 2 else f"{self.text}, of each of {self.attempts} attempts,"
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,8 @@ class Place:
     background: bool = False  # what comes after it does not wait
     choices: tuple[tuple[int, int], ...] = ()  # of each if around it: which, and its how-manieth branch
     conditions: tuple[Condition, ...] = ()  # of the stages around it, Jenkins' when: all of them hold
+    attempts: int = 1  # how often it is tried at most, where it fails
+    anew: bool = False  # an attempt begins in a new job or container, where nothing of the one before is left
 
     @property
     def repeated(self) -> bool:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from imgopt.finding import Finding
-from imgopt.pipelines.limits import NEAR, Limited, each_steps, first_steps, in_one_build, limits, together
+from imgopt.pipelines.limits import (
+    NEAR,
+    Limited,
+    each_steps,
+    first_steps,
+    in_one_build,
+    limits,
+    resumes,
+    together,
+)
 from imgopt.pipelines.model import Pipeline, Push
 from imgopt.pipelines.selection import chosen_by
 from imgopt.pipelines.sending import beside, sends_all
@@ -17,6 +26,7 @@ from imgopt.suggest.result import Release, ReleaseLimit, ReleaseSaving, Steps
 _SENDING = ("kaniko-timestamps", "single-snapshot", "unlayered-build", "fresh-agent-push")
 #: Less of a whole release is not worth a line.
 _LEAST_BYTES = 1_000_000
+_MOST_RETRIES = 3
 
 
 def release_of(pipeline: Pipeline, found: Sequence[Finding], text: str) -> Release | None:
@@ -42,8 +52,26 @@ def release_of(pipeline: Pipeline, found: Sequence[Finding], text: str) -> Relea
         savings=tuple(_savings(pushes, first, following, mended)),
         always=always,
         chosen_by=names,
+        retries=tuple(_retries(pushes)),
         sources=tuple(dict.fromkeys(push.recipe.source for push in pushes if push.recipe.source)),
     )
+
+
+def _retries(pushes: Sequence[Push]) -> Iterable[str]:
+    """What a further attempt after a failure sends; bytes and minutes are always those of one."""
+    found: dict[str, None] = {}
+    for push in pushes:
+        build, attempts = push.build, push.place.attempts
+        if build is not None and build.tool == "kaniko" and build.flags.get("push-retry", ("0",))[-1] != "0":
+            found["--push-retry sends only the layers that did not arrive"] = None
+        if attempts > 1:
+            again = {
+                True: "one after the first sends only the layers that did not arrive",
+                False: "each builds other layers and sends them all again",
+                None: "whether one after the first makes the same layers, of which those that arrived stay, is not known",
+            }[resumes(push)]
+            found[f"up to {attempts} attempts, of which {again}"] = None
+    return list(found)[:_MOST_RETRIES]
 
 
 # limits
@@ -68,7 +96,7 @@ def _limit(each: Limited) -> ReleaseLimit:
     now = first[0]
     return ReleaseLimit(
         line=each.timeout.line,
-        text=each.timeout.text,
+        text=each.timeout.said.rstrip(","),
         seconds=each.timeout.seconds,
         images=len(each.pushes),
         first=first,

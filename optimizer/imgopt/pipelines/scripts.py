@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from imgopt import shell
 from imgopt.pipelines import makefiles
 from imgopt.pipelines.checkout import resolved
-from imgopt.pipelines.commands import NOT_SAID, Reading, Repository, emptied, limit_of, read_command
+from imgopt.pipelines.commands import NOT_SAID, Reading, Repository, emptied, read_command, within
 from imgopt.pipelines.model import Action, Branch, Build, Place, Push, Rules, Step, Text, Unfollowed
 from imgopt.pipelines.script_flow import Flow
 from imgopt.pipelines.script_state import MATTERS, MAX_LOOP, Choice, entered
@@ -286,8 +286,7 @@ class _Run(Flow):
     def _limited(self, line: Line, run: Callable[[], None]) -> None:
         """Runs what a `timeout` may be in front of."""
         place = self.place
-        limits = tuple(limit_of(limit, self.line) for limit in line.limits)
-        self.place = replace(place, timeouts=(*place.timeouts, *limits))
+        self.place = within(place, line, self.line)
         run()
         self.place = place
 
@@ -322,10 +321,8 @@ class _Run(Flow):
         if sourced:
             self._sourced(text, words)
             return True
-        limits = tuple(limit_of(limit, self.line) for limit in line.limits)
-        place = replace(
-            here, timeouts=(*here.timeouts, *limits), variables=line.variables, directory=self.directory
-        )
+        inside = within(here, line, self.line)
+        place = replace(inside, variables=line.variables, directory=self.directory)
         if path is not None:
             zero = Arg(f"{ROOT}/{path}", f"{ROOT}/{path}")
         script = Text(text, ((0, self.line),))
@@ -351,8 +348,7 @@ class _Run(Flow):
         given = {**inherited, **call.variables}
         made = makefiles.read(printer, *found, given, line.variables)
         place = replace(
-            here,
-            timeouts=(*here.timeouts, *(limit_of(limit, self.line) for limit in line.limits)),
+            within(here, line, self.line),
             directory=directory,
             variables={
                 **line.variables,

@@ -44,11 +44,13 @@ class Arg:
 
 @dataclass(frozen=True)
 class Line:
-    """A command after its wrappers: the limits around it in seconds, its words, the variables set for it."""
+    """A command after its wrappers: the limits around it, each with its seconds, its text and in how many attempts it
+    stands, its words, the variables set for it, and how often it is tried."""
 
     words: tuple[Arg, ...]
-    limits: tuple[tuple[float, str], ...]
+    limits: tuple[tuple[float, str, int], ...]
     variables: Mapping[str, str | None]
+    attempts: int = 1
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,14 @@ _BEFORE = frozenset(
     "retry retry.sh with-retry with_retry flock doppler dotenv op aws-vault infisical wait-for-it.sh".split()
 )
 _BEGIN = frozenset(
-    "docker podman buildah nerdctl skopeo crane docker-compose mvn ./mvnw ./gradlew gradle make bash sh".split()
+    "timeout docker podman buildah nerdctl skopeo crane docker-compose mvn ./mvnw ./gradlew gradle make bash sh".split()
 )
 
 
 def unwrapped(words: Sequence[Arg], variables: Mapping[str, str | None]) -> Line:
     """Takes ``sudo``, ``timeout 300``, ``env A=b``, ``nice`` and the like off the front."""
-    limits: list[tuple[float, str]] = []
+    limits: list[tuple[float, str, int]] = []
+    attempts = 1
     extra = dict(variables)
     rest = list(words)
     for _ in range(12):
@@ -107,8 +110,9 @@ def unwrapped(words: Sequence[Arg], variables: Mapping[str, str | None]) -> Line
         elif name == "timeout":
             limit, rest = _timeout(rest)
             if limit is not None:
-                limits.append(limit)
+                limits.append((*limit, attempts))
         elif name in _WRAPPERS:
+            attempts *= 3 if name == "travis_retry" else 1
             rest = _after_options(rest[1:], _WRAPPERS[name])
             rest = _assigned(rest, extra) if name == "sudo" else rest
         elif name == "env":
@@ -120,10 +124,14 @@ def unwrapped(words: Sequence[Arg], variables: Mapping[str, str | None]) -> Line
             )
             if not at:
                 break
+            if name.startswith(("retry", "with")):
+                attempts *= next(
+                    (int(word.text) for word in rest[1:at] if re.fullmatch(r"[1-9]\d?", word.text)), 1
+                )
             rest = rest[at:]
         else:
             break
-    return Line(tuple(rest), tuple(limits), extra)
+    return Line(tuple(rest), tuple(limits), extra, attempts)
 
 
 def _assigned(words: list[Arg], variables: dict[str, str | None]) -> list[Arg]:

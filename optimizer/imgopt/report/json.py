@@ -187,6 +187,7 @@ def _release(release: Release) -> Object:
         ],
         "always": release.always,
         "chosen_by": list(release.chosen_by),
+        "retries": list(release.retries),
         "sources": list(release.sources),
     }
 

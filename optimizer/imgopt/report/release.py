@@ -59,6 +59,10 @@ def rows(pipeline: PipelineSummary) -> list[Row]:
         found.append(Row("rate", "assumed, as none is known of the registry; set yours with --bandwidth"))
     found += [Row("time limit" if n == 0 else "", _limit(each)) for n, each in enumerate(release.limits)]
     found += [
+        Row("retries" if n == 0 else "", f"{text}; the figures are those of one attempt" if n == 0 else text)
+        for n, text in enumerate(release.retries)
+    ]
+    found += [
         Row("saves most" if n == 0 else "", f"{n + 1}. {_saving(each, release.rates[0])}")
         for n, each in enumerate(release.savings)
     ]

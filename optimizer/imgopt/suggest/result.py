@@ -155,7 +155,8 @@ class Release:
     ``open``: one of them stands for each entry of a list that is not known. ``rates`` are bytes a second, ``assumed`` where
     they were neither given nor are known of the registry. ``always``: each
     image is pushed whatever changed, as far as the file tells; ``chosen_by``: the parameters that choose images, or what
-    the file asks about changes. ``sources``: where figures come from that no jar was weighed for."""
+    the file asks about changes. ``retries``: what attempts after a failure send; the figures are those of one attempt.
+    ``sources``: where figures come from that no jar was weighed for."""
 
     images: int
     at_once: int
@@ -170,6 +171,7 @@ class Release:
     savings: tuple[ReleaseSaving, ...]
     always: bool
     chosen_by: tuple[str, ...]
+    retries: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
 
 
