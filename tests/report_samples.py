@@ -34,7 +34,13 @@ JDK = LayerWeight(
 JRE = LayerWeight("FROM eclipse-temurin:21-jre-alpine", 0, 71_800_000, 176_000_000, False, "catalogue", True)
 JAR = LayerWeight("COPY target/order-service-1.4.0.jar /app.jar", 2, 65_573_558, 72_161_280, True, "measured")
 DEPENDENCIES = LayerWeight(
-    "COPY --from=layers /layers/dependencies/ /", 6, 65_399_516, 72_000_000, False, "predicted"
+    "COPY --from=layers /layers/dependencies/ /",
+    6,
+    65_399_516,
+    72_000_000,
+    False,
+    "predicted",
+    changes_each_bump=True,
 )
 CLASSES = LayerWeight("COPY --from=layers /layers/application/ /", 7, 5_803, 117_000, True, "predicted")
 UNKNOWN_BASE = LayerWeight("FROM registry.example/java:8", 0, None, None, False, "unknown", True)
@@ -59,6 +65,7 @@ def prediction(before: ImageWeight, after: ImageWeight, *rates: int) -> Predicti
             rate,
             (seconds(before.first_push.value, rate), seconds(after.first_push.value, rate)),
             (seconds(before.next_push.value, rate), seconds(after.next_push.value, rate)),
+            (seconds(before.bump_push.value, rate), seconds(after.bump_push.value, rate)),
         )
         for rate in rates or (500_000, 1_000_000)
     )
@@ -118,7 +125,10 @@ def textbook() -> FileReport:
             (shell, None),
         ),
         rewrite=RewriteResult(True, "safe", LAYERED, (), ("jdk-runtime", "fat-jar-layer")),
-        prediction=prediction(ImageWeight((JDK, JAR)), ImageWeight((JRE, DEPENDENCIES, CLASSES))),
+        prediction=prediction(
+            ImageWeight((JDK, JAR), spring_boot="3.5.4"),
+            ImageWeight((JRE, DEPENDENCIES, CLASSES), spring_boot="3.5.4"),
+        ),
         original=FAT,
     )
 

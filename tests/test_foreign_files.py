@@ -130,6 +130,8 @@ _OWN = {
     "files/opening.py",
     "bases/sizes.py",  # data of the package
     "bases/make_catalogue.py",
+    "java/boot_managed.py",  # data of the package
+    "java/make_boot_managed.py",
     "java/natives.py",
     "os_packages/apt_figures.py",
     "os_packages/commands.py",

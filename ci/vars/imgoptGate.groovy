@@ -33,7 +33,7 @@ def call(Map given) {
     ]
     Map gateOptions = [
         maxSize: '--max-size', maxUnpacked: '--max-unpacked', maxLayer: '--max-layer', maxLayers: '--max-layers',
-        maxFirstPush: '--max-first-push', maxNextPush: '--max-next-push', maxWaste: '--max-waste',
+        maxFirstPush: '--max-first-push', maxNextPush: '--max-next-push', maxBump: '--max-bump', maxWaste: '--max-waste',
         minEfficiency: '--min-efficiency', forbid: '--forbid', maxGrowth: '--max-growth', baseline: '--baseline',
         bandwidth: '--bandwidth'
     ]

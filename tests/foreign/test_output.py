@@ -316,7 +316,7 @@ def test_a_terminal(root: Path, arguments: tuple[str, ...], colours: bool) -> No
 #: Who may touch the standard streams: the writing end, and what only asks whether they are terminals or flushes them.
 WRITERS = {"cli/output.py", "cli/app.py", "cli/rewrite.py", "report/terminal.py", "report/progress.py", "registry/outlive.py",
            "text/foreign.py"}  # fmt: skip
-PROGRAMS = {"os_packages/make_apt_figures.py", "bases/make_catalogue.py"}
+PROGRAMS = {"os_packages/make_apt_figures.py", "bases/make_catalogue.py", "java/make_boot_managed.py"}
 
 
 def test_all_output_passes_the_writing_end() -> None:

@@ -190,6 +190,7 @@ def test_every_budget_is_an_option(imgopt: Imgopt, tmp_path: Path, monkeypatch: 
         "max-layer": "1MB",
         "max-first-push": "1 min at 1MB/s",
         "max-next-push": "1B",
+        "max-bump": "1B",
         "max-layers": "3",
         "max-waste": "5%",
         "min-efficiency": "0.9",
@@ -202,10 +203,11 @@ def test_every_budget_is_an_option(imgopt: Imgopt, tmp_path: Path, monkeypatch: 
     (target,) = run.json["targets"]
     assert [each["name"] for each in target["budgets"]] == list(NAMES)
     assert {each["source"] for each in target["budgets"]} == {f"--{name}" for name in NAMES}
-    # no application is in it, the whole is over the limit, and there is no baseline: two cannot be measured
+    # no application is in it, the whole is over the limit, and there is no baseline: three cannot be measured
     assert run.code == 3 and run.json["passed"] is False
     assert [each["name"] for each in target["budgets"] if not each["measured"]] == [
         "max-next-push",
+        "max-bump",
         "max-growth",
     ]
 

@@ -68,6 +68,7 @@ def test_the_contracts_fields() -> None:
         "bandwidth_bytes_per_s": 500_000,
         "first_push_s": {"before": 507.947, "after": 274.411, "complete": True},
         "next_push_s": {"before": 131.147, "after": 0.012, "complete": True},
+        "bump_push_s": {"before": 131.147, "after": 130.811, "complete": True},
     }
     assert prediction["next_push_bytes"]["after"] == 5_803
     assert prediction["next_push_clients"][0]["bytes"]["after"] == 65_405_319

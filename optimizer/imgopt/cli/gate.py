@@ -41,6 +41,10 @@ MaxFirst = Annotated[
     str | None, _budget("--max-first-push", "SIZE|TIME", "200MB, 5 min, or 5 min at 0.5MB/s.")
 ]
 MaxNext = Annotated[str | None, _budget("--max-next-push", "SIZE|TIME", "What the next release sends.")]
+MaxBump = Annotated[
+    str | None,
+    _budget("--max-bump", "SIZE|TIME", "What a release sends with a patch of Spring Boot, predicted."),
+]
 MaxLayers = Annotated[str | None, _budget("--max-layers", "N", "Number of layers.")]
 MaxWaste = Annotated[
     str | None, _budget("--max-waste", "SIZE|%", "Unpacked bytes that are stored and never seen.")
@@ -76,6 +80,7 @@ def gate(
     max_layer: MaxLayer = None,
     max_first_push: MaxFirst = None,
     max_next_push: MaxNext = None,
+    max_bump: MaxBump = None,
     max_layers: MaxLayers = None,
     max_waste: MaxWaste = None,
     min_efficiency: MinEfficiency = None,
@@ -164,6 +169,7 @@ def gate(
                 "max-layer": max_layer,
                 "max-first-push": max_first_push,
                 "max-next-push": max_next_push,
+                "max-bump": max_bump,
                 "max-layers": max_layers,
                 "max-waste": max_waste,
                 "min-efficiency": min_efficiency,

@@ -226,6 +226,7 @@ _PARSERS: Mapping[str, Callable[[str, object, str], Limit]] = {
     "max-layer": _size,
     "max-first-push": _push,
     "max-next-push": _push,
+    "max-bump": _push,
     "max-layers": _count,
     "max-waste": _waste,
     "min-efficiency": _efficiency,

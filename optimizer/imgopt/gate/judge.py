@@ -140,6 +140,9 @@ def _first_push(pushed: Pushed, limit: Limit) -> Judged:
     return replace(found, details=_beside(attached))
 
 
+_NO_APPLICATION = "no layer is known to hold the application"
+
+
 def _next_push(pushed: Pushed, limit: Limit) -> Judged:
     subjects = [subject for subject, _ in pushed]
     attached = attestations(subjects)
@@ -154,7 +157,7 @@ def _next_push(pushed: Pushed, limit: Limit) -> Judged:
             continue
         changing = subject.changing
         if changing is None:
-            why = subject.untold.get("next-push", "no layer is known to hold the application")
+            why = subject.untold.get("next-push", _NO_APPLICATION)
             untold.append(why + (f" ({subject.platform})" if subject.several else ""))
         new += subject.pushed if changing is None else changing
     if untold:
@@ -179,10 +182,32 @@ def _next_push(pushed: Pushed, limit: Limit) -> Judged:
     return replace(judged, details=(*largest, *_beside(attached), counted))
 
 
+def _bump(pushed: Pushed, limit: Limit) -> Judged:
+    """What a release sends that has another patch of Spring Boot: never measured here, since that patch is not there."""
+    subjects = [subject for subject, _ in pushed]
+    if any(not subject.spring_boot for subject in subjects):
+        why = "the application is not known to be made with Spring Boot, so nobody can say what a patch of it moves"
+        return _unknown(limit, why, "build the jar first, give --spring-boot VERSION, or leave max-bump out")
+    new: list[Layer] = []
+    for subject in subjects:
+        if subject.changing is None:
+            return _at_most(limit, subject.pushed, pushed, subject.untold.get("next-push", _NO_APPLICATION))
+        new += [layer for layer in subject.pushed if layer.changes_each_release or layer.changes_each_bump]
+    attached = attestations(subjects)
+    layers = sent_once([*new, *attached])
+    have = len(sent_once(layer for subject in subjects for layer in subject.pushed)) - len(sent_once(new))
+    found = _sum(layers)
+    found = replace(found, basis="predicted" if found.value is not None else "unknown")
+    judged = _amount(limit, found, f"with a Spring Boot patch{_of_platforms(pushed)}", layers, have)
+    counted = "counted: the layers with the application or with a library that Spring Boot manages"
+    return replace(judged, details=(*_largest(new), *_beside(attached), counted))
+
+
 def _at_most(limit: Limit, layers: Sequence[Layer], pushed: Pushed, why: str) -> Judged:
     """Where nobody can say what a release changes: it changes no more than ``layers``, which may be within the limit."""
     why = f"nobody can say what a release changes: {why}"
-    whole = _amount(limit, _sum(layers), f"on the next push{_of_platforms(pushed)}", layers)
+    when = "with a Spring Boot patch" if limit.name == "max-bump" else "on the next push"
+    whole = _amount(limit, _sum(layers), f"{when}{_of_platforms(pushed)}", layers)
     if not layers or not whole.passed:
         return _unknown(limit, why, "record the release before with --baseline FILE --update-baseline")
     counted = "counted: every layer that a release may change"
@@ -393,7 +418,12 @@ def _remedies(subject: Subject, broken: Judged) -> list[str]:
         return told
     if subject.predicted:
         return _predicted_remedies(subject, broken)
-    wanted = {"max-next-push": ("next",), "max-waste": ("unpacked",), "min-efficiency": ("unpacked",)}
+    wanted = {
+        "max-next-push": ("next",),
+        "max-bump": ("next",),
+        "max-waste": ("unpacked",),
+        "min-efficiency": ("unpacked",),
+    }
     when = wanted.get(name, ("unpacked",))
     advice = [each for each in subject.advice if each.when in when]
     if name in ("max-waste", "min-efficiency"):
@@ -416,7 +446,7 @@ def _predicted_remedies(subject: Subject, broken: Judged) -> list[str]:
     name = broken.limit.name
     if name == "max-layers":  # what saves bytes often adds layers
         return []
-    when = "next" if name == "max-next-push" else "first"
+    when = "next" if name in ("max-next-push", "max-bump") else "first"
     advice = sorted(
         (each for each in subject.advice if each.when == when), key=lambda each: -(each.bytes or 0)
     )
@@ -434,6 +464,7 @@ def _predicted_remedies(subject: Subject, broken: Judged) -> list[str]:
             weight = subject.rewritten
             layers = weight.pushed if name in _PUSHES else weight.layers
             sent = [layer for layer in layers if layer.changes_each_release or name != "max-next-push"]
+            sent = list(weight.bumped) if name == "max-bump" else sent
             holds = _amount(broken.limit, after, "", sent, len(layers) - len(sent)).passed
             fits = {True: ", within the budget", False: ", still over the budget", None: ""}[holds]
             at_least = "" if after.complete else "at least "
@@ -455,6 +486,7 @@ _OF_WEIGHT: Mapping[str, Callable[..., Sum]] = {
     ),
     "max-first-push": lambda weight: weight.first_push,
     "max-next-push": lambda weight: weight.next_push,
+    "max-bump": lambda weight: weight.bump_push,
 }
 
 _JUDGES: Mapping[str, Callable[..., Judged]] = {
@@ -471,8 +503,11 @@ _JUDGES: Mapping[str, Callable[..., Judged]] = {
 _PUSHES: Mapping[str, Callable[[Pushed, Limit], Judged]] = {
     "max-first-push": _first_push,
     "max-next-push": _next_push,
+    "max-bump": _bump,
 }
 #: What only a built image can be held against.
 ONLY_BUILT = frozenset(("max-waste", "min-efficiency"))
 #: What cannot be told without reading the layers.
-NEED_CONTENTS = frozenset(("max-unpacked", "max-waste", "min-efficiency", "forbid", "max-next-push"))
+NEED_CONTENTS = frozenset(
+    ("max-unpacked", "max-waste", "min-efficiency", "forbid", "max-next-push", "max-bump")
+)

@@ -44,6 +44,7 @@ class Layer:
     changes_each_release: bool | None
     line: int = 0
     stands_for: tuple[int, ...] | None = ()
+    changes_each_bump: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class Subject:
     elsewhere: tuple[Layer, ...] = ()
     together: int = 1
     others: tuple[Subject, ...] = ()
+    spring_boot: bool = False
 
     @property
     def pushed(self) -> tuple[Layer, ...]:
@@ -207,6 +209,7 @@ def of_image(found: Inspection, name: str | None) -> Subject:
                 layer.uncompressed_bytes,
                 layer.basis,
                 layer.changes_each_release,
+                changes_each_bump=layer.changes_each_bump,
             )
             for layer in found.layers
         ),
@@ -225,6 +228,7 @@ def of_image(found: Inspection, name: str | None) -> Subject:
         several=bool(found.family.platforms),
         attached=found.family.attached,
         beside=_beside(contents),
+        spring_boot=contents is not None and contents.spring_boot is not None,
     )
 
 
@@ -372,6 +376,7 @@ def of_dockerfile(report: FileReport, name: str | None) -> Subject:
         platform=report.platform,
         elsewhere=_layers_of(weight.elsewhere if weight is not None else ()),
         together=len(report.platforms) or 1,
+        spring_boot=weight is not None and weight.spring_boot is not None,
     )
     others = tuple(
         replace(
@@ -399,6 +404,7 @@ def _layers_of(layers: Sequence[LayerWeight]) -> tuple[Layer, ...]:
             layer.changes_each_release,
             layer.line,
             layer.base_layers if layer.from_base else (),
+            layer.changes_each_bump,
         )
         for number, layer in _numbered(layers)
     )

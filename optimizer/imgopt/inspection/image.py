@@ -30,7 +30,8 @@ class InspectedLayer:
     sends; with ``compressed_here`` the source holds the plain tar, and it was compressed to be weighed.
 
     ``uncompressed_bytes`` is the length of the plain tar, with the holes of sparse files. What lies in it is empty where only the manifest was read.
-    ``changes_each_release``: it holds the application itself; None where that cannot be told.
+    ``changes_each_release``: it holds the application itself; None where that cannot be told. ``changes_each_bump``: that, or
+    something that another patch of Spring Boot moves.
     """
 
     number: int
@@ -45,6 +46,7 @@ class InspectedLayer:
     largest: tuple[tuple[str, int], ...] = ()
     wasted_bytes: int | None = None
     changes_each_release: bool | None = None
+    changes_each_bump: bool = False
 
     @property
     def basis(self) -> Basis:
@@ -79,6 +81,8 @@ class Contents:
     """Why it cannot be told whether the image has it, or all of it."""
     compiling: tuple[str, ...] = ()
     """Java runtime images (``lib/modules``) that hold the compiler's module, as many a JRE does."""
+    spring_boot: str | None = None
+    """Version of it that the application has."""
 
     @property
     def homes(self) -> tuple[JavaHome, ...]:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from imgopt.images.model import Image, OpenImage
     from imgopt.inspection.weight import Weigher
+    from imgopt.java.boot_managed import Patch
     from imgopt.java.model import Jar
 
 #: Layers may unpack to this much together, or to RATIO times what is stored, if that is more: beyond, nobody's image.
@@ -439,6 +440,7 @@ def _with_contents(image: Image, target: str, reader: _Reader) -> Inspection:
         homes, application.jars, application.classes, tool_homes(paths), maven_repositories(paths)
     )
     places = replace(places, linked=_linked(places, files, links))
+    patch = _next_patch(paths, reader.looked_into)
     layers = []
     stored: dict[What, int] = defaultdict(int)
     told: set[int] = set()
@@ -462,6 +464,7 @@ def _with_contents(image: Image, target: str, reader: _Reader) -> Inspection:
                 tuple(nlargest(LARGEST, read.files, key=lambda file: (file[1], file[0]))),
                 files.wasted_in.get(index, 0),
                 index in told,
+                index in told or (patch is not None and patch.moves((path, None) for path, _ in read.files)),
             )
         )
     # what is not known matters where it lies in a layer that does not change anyway
@@ -493,10 +496,20 @@ def _with_contents(image: Image, target: str, reader: _Reader) -> Inspection:
         {what: stored[what] for what in WHATS if what in stored},
         reader.untold,
         tuple(reader.runtimes),
+        patch.version if patch is not None else None,
     )
     found = _inspection(image, target, tuple(layers), contents, reader.notes, reader.text("/etc/passwd"))
     why = reader.doubt("/etc/passwd")
     return replace(found, user_untold=why) if found.root is None and why is not None else found
+
+
+def _next_patch(paths: Sequence[str], jars: Sequence[InspectedJar]) -> Patch | None:
+    """The one after the version of Spring Boot that the image has; None where it has none."""
+    from imgopt.java.boot_managed import Patch, version_among
+
+    told = (each.jar.spring_boot for each in jars if each.jar is not None)
+    version = next((each for each in told if each is not None), None) or version_among(paths)
+    return None if version is None else Patch(version)
 
 
 def _linked(places: Places, files: Filesystem, links: Sequence[str]) -> dict[str, What]:

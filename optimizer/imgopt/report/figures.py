@@ -143,6 +143,19 @@ def next_push_saved(prediction: Prediction) -> Saved | None:
     return saved(before.next_push, after.next_push, _unknown(changing(before)), _unknown(changing(after)))
 
 
+def bump_push_saved(prediction: Prediction) -> Saved | None:
+    before, after = prediction.before, prediction.after
+    return saved(before.bump_push, after.bump_push, _unknown(before.bumped), _unknown(after.bumped))
+
+
+BOOT_PATCH = "the same, and Spring Boot's next patch came; what that moves is predicted"
+
+
+def bump_told(prediction: Prediction) -> bool:
+    """Whether anything can be said of a patch of Spring Boot."""
+    return any(each.bump_push.told is not None for each in (prediction.before, prediction.after))
+
+
 def unpacked_saved(prediction: Prediction) -> Saved | None:
     """A jar is larger in pieces: a layer of unknown size cancels out here only where it stays."""
     before, after = prediction.before, prediction.after

@@ -282,11 +282,13 @@ def _prediction(prediction: Prediction) -> Object:
                 "bandwidth_bytes_per_s": push.bandwidth_bytes_per_s,
                 "first_push_s": _times(push.first_push_s, before.first_push, after.first_push),
                 "next_push_s": _times(push.next_push_s, before.next_push, after.next_push),
+                "bump_push_s": _times(push.bump_push_s, before.bump_push, after.bump_push),
             }
             for push in prediction.push
         ],
         "first_push_bytes": _sums(before.first_push, after.first_push),
         "next_push_bytes": _sums(before.next_push, after.next_push),
+        "bump_push_bytes": _sums(before.bump_push, after.bump_push),
         "next_push_clients": [
             {"client": client.client, "bytes": _sums(client.before, client.after), "note": client.note}
             for client in prediction.clients
@@ -304,18 +306,19 @@ def _image(image: ImageWeight) -> Object:
         "basis": compressed.basis,
         "uncompressed_complete": uncompressed.complete,
         "uncompressed_basis": uncompressed.basis,
-        "layers": [_layer(layer) for layer in image.layers],
-        "elsewhere": [_layer(layer) for layer in image.elsewhere],
+        "layers": [_layer(layer, image) for layer in image.layers],
+        "elsewhere": [_layer(layer, image) for layer in image.elsewhere],
     }
 
 
-def _layer(layer: LayerWeight) -> Object:
+def _layer(layer: LayerWeight, image: ImageWeight) -> Object:
     return {
         "instruction": layer.instruction,
         "line": layer.line,
         "compressed_bytes": layer.compressed_bytes,
         "uncompressed_bytes": layer.uncompressed_bytes,
         "changes_each_release": layer.changes_each_release,
+        "changes_each_bump": None if image.spring_boot is None else layer in image.bumped,
         "basis": layer.basis,
         "from_base": layer.from_base,
         "note": layer.note,

@@ -10,10 +10,13 @@ from imgopt.report import release
 from imgopt.report.caveats import still_sent
 from imgopt.report.diff import unified
 from imgopt.report.figures import (
+    BOOT_PATCH,
     Saved,
     added,
     amount,
     built_for,
+    bump_push_saved,
+    bump_told,
     figures_told,
     first_push_saved,
     held_back,
@@ -106,6 +109,13 @@ def _overview(report: Report) -> str:
     rows += _times(prediction, first=True)
     rows.append(["next push", *_sums(before.next_push, after.next_push), _less(next_push_saved(prediction))])
     rows += _times(prediction, first=False)
+    if bump_told(prediction):
+        pair = (before.bump_push, after.bump_push)
+        rows.append(["Boot patch", *_sums(*pair), _less(bump_push_saved(prediction))])
+        for push in prediction.push:
+            rows.append(
+                [f"Boot patch at {rate(push.bandwidth_bytes_per_s)}", *map(time, push.bump_push_s, pair), ""]
+            )
     name = f"{code(file.path)} {escaped(built_for(file))}" if before.elsewhere else code(file.path)
     if not changed:
         return markdown_table([name, "now"], [row[:2] for row in rows])
@@ -149,6 +159,8 @@ def _notes(report: Report) -> str:
         "Next push: the last release is in the registry, only classes changed.",
         f"Bandwidth: {report.bandwidth_source}. Catalogue of {report.catalogue_date}.",
     ]
+    if any(file.prediction is not None and bump_told(file.prediction) for file in report.files):
+        notes.insert(1, f"Boot patch: {BOOT_PATCH}.")
     if any(file.prediction is not None and unknown_layers(file.prediction) for file in report.files):
         notes.append("At least: the size of a layer is unknown.")
     if len(report.files) > 1:

@@ -79,6 +79,7 @@ BUDGETS = {
     "max-layer": "Compressed bytes of the largest layer.",
     "max-first-push": "What the first push of all platforms sends, each blob once, in bytes or as a time at a rate.",
     "max-next-push": "What the push of the next release sends, each blob once, in bytes or as a time at a rate.",
+    "max-bump": "What the push of a release sends that has another patch of Spring Boot, in bytes or as a time at a rate.",
     "max-layers": "Number of layers.",
     "max-waste": "Unpacked bytes that layers store and nobody sees.",
     "min-efficiency": "Share of the stored bytes that is needed, as dive counts it.",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from imgopt.report import release
 from imgopt.report.caveats import Caveat, of_file
 from imgopt.report.diff import unified
-from imgopt.report.figures import amount, built_for, plural, sums_of, time, without_findings
+from imgopt.report.figures import amount, built_for, bump_told, plural, sums_of, time, without_findings
 from imgopt.report.inspect_html import bars, document, rows
 from imgopt.report.layout import visible
 from imgopt.suggest.result import FileReport, Report
@@ -93,6 +93,8 @@ def _sizes(file: FileReport, prediction: Prediction) -> list[str]:
     parts = []
     for name, weight in sides:
         first, following = amount(weight.first_push), amount(weight.next_push)
+        if bump_told(prediction):
+            following += f", Boot patch {amount(weight.bump_push)}"
         basis = weight.compressed.basis
         known = "" if basis == "unknown" else f" ({basis})"
         parts.append(f"<p><strong>{name}</strong>: first push {first}, next push {following}{known}</p>")
@@ -111,10 +113,14 @@ def _sizes(file: FileReport, prediction: Prediction) -> list[str]:
     for push in prediction.push:
         cells = [rate(push.bandwidth_bytes_per_s)]
         cells += map(time, (*push.first_push_s, *push.next_push_s), sums_of(prediction))
+        if bump_told(prediction):
+            pair = (prediction.before.bump_push, prediction.after.bump_push)
+            cells += map(time, push.bump_push_s, pair)
         lines.append(cells)
     titles = ["at", "first push before", "after", "next push before", "after"]
+    titles += ["Boot patch before", "after"] if bump_told(prediction) else []
     if lines:
-        parts.append(rows(titles, lines, (1, 2, 3, 4)))
+        parts.append(rows(titles, lines, range(1, len(titles))))
     return parts
 
 

@@ -9,11 +9,14 @@ from imgopt.finding import Finding
 from imgopt.report import release
 from imgopt.report.caveats import still_sent
 from imgopt.report.figures import (
+    BOOT_PATCH,
     Saved,
     amount,
     at_least,
     bases_used,
     built_for,
+    bump_push_saved,
+    bump_told,
     figures_told,
     first_push_saved,
     held_back,
@@ -320,6 +323,12 @@ def _figures_table(file: FileReport, prediction: Prediction, bound: str) -> list
     for push in prediction.push:
         pair = (before.next_push, after.next_push)
         times("next push", push.bandwidth_bytes_per_s, push.next_push_s, pair, following)
+    if bump_told(prediction):
+        bumped = bump_push_saved(prediction)
+        pair = (before.bump_push, after.bump_push)
+        sizes("sent by a Boot patch", pair, bumped)
+        for push in prediction.push:
+            times("Boot patch", push.bandwidth_bytes_per_s, push.bump_push_s, pair, bumped)
     if not file.rewrite.changed:
         return table([("", dim("now  ")), *((label, now) for label, now, *_ in rows)])
     return table([("", dim("before  "), dim("after  "), dim("saved"), ()), *rows])
@@ -390,6 +399,8 @@ def _footnotes(files: Sequence[FileReport], report: Report, view: View) -> list[
         for platforms in together
     ]
     notes.append("next push: the last release is in the registry, only classes changed")
+    if any(bump_told(prediction) for prediction in predictions):
+        notes.append(f"Boot patch: {BOOT_PATCH}")
     if len(files) > 1:
         notes.append("together: one image after the other; layers they share count each time")
     if any(prediction.push for prediction in predictions):

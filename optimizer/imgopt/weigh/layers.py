@@ -28,12 +28,14 @@ from imgopt.files.opening import open_file, read_file
 from imgopt.picture import Jars, Picture
 from imgopt.picture.contents import SMALL_LAYER_BYTES, File, Layer
 from imgopt.scales import Basis
+from imgopt.weigh.bumps import moves, next_patch
 from imgopt.weigh.unbuilt import Unbuilt, keeps_digest, part_of
 from imgopt.weigh.weights import ImageWeight, LayerWeight
 
 if TYPE_CHECKING:
     from imgopt.bases.sizes import Size
     from imgopt.java.archive import Entry
+    from imgopt.java.boot_managed import Patch
     from imgopt.java.model import Jar
 
 #: Larger entries of a jar are not inflated to be weighed: their layer's size is unknown.
@@ -56,22 +58,25 @@ class Weigher:
         self.unbuilt: Unbuilt | None = None
         self._large: dict[tuple[str, str], Packed] = {}
         self.engine = engine
+        self._patch: Patch | None = None  # of the picture that is weighed
 
     def weigh(self, picture: Picture) -> ImageWeight:
         """The final image's layers, base first, and what further platforms add to a push. Raises nothing: what cannot
         be read is unknown."""
         first, *others = picture.pushed
+        self._patch = next_patch(picture)
         self._prepare(picture.layers)
         own = [weight for layer in picture.layers for weight in self._layers(picture, layer)]
+        version = self._patch.version if self._patch is not None else None
         elsewhere: list[LayerWeight] = []
         images: list[ImageWeight] = []
         for platform in others:
             base = [*self._base(picture, platform)]
-            images.append(ImageWeight((*base, *own), platforms=(platform,)))
+            images.append(ImageWeight((*base, *own), platforms=(platform,), spring_boot=version))
             there = [*base, *(layer for layer in own if not layer.same_everywhere)]
             elsewhere += [replace(layer, instruction=f"{layer.instruction} ({platform})") for layer in there]
         return ImageWeight(
-            (*self._base(picture, first), *own), tuple(elsewhere), picture.pushed, tuple(images)
+            (*self._base(picture, first), *own), tuple(elsewhere), picture.pushed, tuple(images), version
         )
 
     def packed(self, files: tuple[File, ...]) -> int | None:
@@ -115,7 +120,7 @@ class Weigher:
     # layers above the base
 
     def _layers(self, picture: Picture, layer: Layer) -> Iterator[LayerWeight]:
-        weight = self._layer(picture, layer)
+        weight = replace(self._layer(picture, layer), changes_each_bump=self._bumps(layer))
         archive = self.unbuilt
         if archive is not None and weight.compressed_bytes is None:
             last = archive.last_release(layer.instruction)
@@ -132,7 +137,8 @@ class Weigher:
             yield weight
             return
         steady = keeps_digest(picture, layer, part)
-        weight = replace(weight, changes_each_release=not steady)
+        bumped = not steady or part in ("dependencies", "spring-boot-loader")
+        weight = replace(weight, changes_each_release=not steady, changes_each_bump=bumped)
         libraries = archive.libraries_of(part)
         told = False
         for size, note in archive.told(part, self.packed(libraries) if libraries else None):
@@ -202,6 +208,11 @@ class Weigher:
         if layer.steady:
             return any(file.releases for file in layer.files)
         return True
+
+    def _bumps(self, layer: Layer) -> bool:
+        """Whether its digest differs when another patch of Spring Boot came."""
+        patch = self._patch
+        return patch is not None and (self._changes(layer) or moves(patch, layer.files))
 
     def _prepare(self, layers: tuple[Layer, ...]) -> None:
         """Compresses everything large that was not compressed yet, in parallel."""

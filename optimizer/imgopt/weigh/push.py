@@ -196,17 +196,20 @@ def _seconds(layers: Iterable[LayerWeight], have: int, link: Link) -> float | No
 def push_times(
     before: ImageWeight, after: ImageWeight, rates: tuple[int, ...], rtt_s: float = 0.0
 ) -> tuple[PushTime, ...]:
-    """A first and a next push of both images at each rate, by `DEFAULT_CLIENT`."""
+    """A first push, a next one and one after a patch of Spring Boot, of both images at each rate, by `DEFAULT_CLIENT`."""
 
-    def times(image: ImageWeight, link: Link) -> tuple[float | None, float | None]:
+    def times(image: ImageWeight, link: Link) -> tuple[float | None, ...]:
         changing = [layer for layer in image.pushed if layer.changes_each_release]
         following = _seconds(changing, len(image.pushed) - len(changing), link)
-        return _seconds(image.pushed, 0, link), following
+        bumped = image.bumped if image.spring_boot is not None else None
+        patched = None if bumped is None else _seconds(bumped, len(image.pushed) - len(bumped), link)
+        return _seconds(image.pushed, 0, link), following, patched
 
     found = []
     for rate in rates:
-        first, following = zip(*(times(image, Link(rate, rtt_s)) for image in (before, after)), strict=True)
-        found.append(PushTime(rate, (first[0], first[1]), (following[0], following[1])))
+        link = Link(rate, rtt_s)
+        first, following, patched = zip(times(before, link), times(after, link), strict=True)
+        found.append(PushTime(rate, first, following, patched))
     return tuple(found)
 
 

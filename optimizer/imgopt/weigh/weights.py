@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imgopt.scales import Basis, Sum, total
 
@@ -26,17 +26,20 @@ class LayerWeight:
     rest: bool = False  # what is not known of the layer that stands before it
     #: Where the bytes come from that are not known (`imgopt.picture.contents.Layer`).
     unseen: frozenset[str] = frozenset()
+    changes_each_bump: bool = False  # another patch of Spring Boot moves something in it
 
 
 @dataclass(frozen=True)
 class ImageWeight:
     """One platform's image. ``elsewhere``: the layers of further platforms that one push sends with it and that are no
-    blobs of this one; ``platforms`` names all of them, this one first; ``others`` are their images."""
+    blobs of this one; ``platforms`` names all of them, this one first; ``others`` are their images. ``spring_boot``: the
+    application's version of it; None where it is not known to be made with Spring Boot."""
 
     layers: tuple[LayerWeight, ...]
     elsewhere: tuple[LayerWeight, ...] = ()
     platforms: tuple[str, ...] = ()
     others: tuple[ImageWeight, ...] = ()
+    spring_boot: str | None = None
 
     @property
     def pushed(self) -> tuple[LayerWeight, ...]:
@@ -62,12 +65,26 @@ class ImageWeight:
         changing = [layer for layer in self.pushed if layer.changes_each_release]
         return total([(layer.compressed_bytes, layer.basis) for layer in changing])
 
+    @property
+    def bumped(self) -> tuple[LayerWeight, ...]:
+        """What a push sends when another patch of Spring Boot came, and classes changed, too."""
+        return tuple(layer for layer in self.pushed if layer.changes_each_release or layer.changes_each_bump)
+
+    @property
+    def bump_push(self) -> Sum:
+        """The same as `next_push`, of a release with another patch of Spring Boot; which layers that moves is predicted."""
+        if self.spring_boot is None:
+            return Sum(None, "unknown", False)
+        found = total([(layer.compressed_bytes, layer.basis) for layer in self.bumped])
+        return found if found.value is None else replace(found, basis="predicted")
+
 
 @dataclass(frozen=True)
 class PushTime:
     bandwidth_bytes_per_s: int
     first_push_s: tuple[float | None, float | None]  # before, after
     next_push_s: tuple[float | None, float | None]
+    bump_push_s: tuple[float | None, float | None] = (None, None)
 
 
 @dataclass(frozen=True)
