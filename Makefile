@@ -39,7 +39,7 @@ lint: $(VENV)/.dev
 	PYTHONPATH=optimizer:rules $(BIN)/lint-imports --no-cache --no-logo
 
 test: prepare lint
-	$(BIN)/python -m pytest -n $(ALL_WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(ALL_WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.dev
 	$(BIN)/python tests/benchmarks/bench.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
 import shutil
@@ -84,6 +85,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = item.path.relative_to(here).as_posix()
         if any(path == each or path.startswith(f"{each}/") for each in _SLOW):
             item.add_marker("slow")
+    _long_files_first(items)
+
+
+def _long_files_first(items: list[pytest.Item]) -> None:
+    """A file goes to one worker: what waits for engines begins the run, and the many small ones fill it up to its end."""
+    waiting = {
+        item.path for item in items if any(item.get_closest_marker(name) for name in (*_NEEDS, "slow"))
+    }
+    many = collections.Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path not in waiting, 0 if item.path in waiting else -many[item.path]))
 
 
 @pytest.fixture(scope="session")
