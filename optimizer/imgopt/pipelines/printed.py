@@ -238,7 +238,7 @@ def _too_deep(path: str, top: str, most: str | None) -> bool:
 
 
 _FIELDS = re.compile(r"-f(\d+)")
-_COLUMN = re.compile(r"\{\s*print\s+\$(\d+)\s*;?\s*\}")
+_COLUMN = re.compile(r"\{\s*print\s*\(?\$(\d+)\)?\s*;?\s*\}")
 
 Change = Callable[[list[str]], list[str]]
 
@@ -264,9 +264,13 @@ def _filter(name: str, given: list[str]) -> Change | None:
         return (lambda lines: lines[:most]) if name == "head" else lambda lines: lines[-most:]
     if name == "cut":
         return _cut("".join(given))
-    if name == "awk" and len(given) == 1 and (column := _COLUMN.fullmatch(given[0].strip())):
+    if name in ("awk", "gawk", "mawk") and given and (column := _COLUMN.fullmatch(given[-1].strip())):
+        sign = re.fullmatch(r"-F\s*(?:'(.)'|\"(.)\"|(.))", "".join(given[:-1])) if given[1:] else None
+        by = next((each for each in sign.groups() if each), None) if sign is not None else None
         at = int(column[1]) - 1
-        return lambda lines: [(line.split() + [""] * 9)[at] if 0 <= at < 9 else line for line in lines]
+        if given[1:] and by is None:
+            return None
+        return lambda lines: [(line.split(by) + [""] * 20)[at] if 0 <= at < 20 else line for line in lines]
     if name == "xargs" and given and given[-1] in ("dirname", "basename"):
         return lambda lines: [_named(given[-1], each, None) for line in lines for each in line.split()]
     return None
