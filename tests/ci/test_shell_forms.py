@@ -123,6 +123,26 @@ FORMS = [
         modules=(),
     ),
     Form(
+        "chosen-by-a-test",
+        'for m in api web; do\n  d=$([ "$m" = api ] && echo api || echo "$m")\n  n=$(test -z "$m" && echo none || echo $m)\n'
+        "  docker build -t r/$n:1 $d\n  docker push r/$n:1\ndone",
+        of("api", "web"),
+    ),
+    Form(
+        "built-again-under-another-tag",
+        "if [ $CI_COMMIT_BRANCH = main ]; then\n  docker build -t r/api:$TAG api\n  docker push r/api:$TAG\n"
+        "else\n  docker build -t r/api:dev api\n  docker push r/api:dev\nfi\ndocker build -t r/api:${SHA:0:7} api\ndocker push r/api:${SHA:0:7}",
+        tuple(f"api/Dockerfile -> r/api:{tag}" for tag in ("$TAG", "dev", "${SHA:0:7}")),
+        images=1,
+    ),
+    Form(
+        "built-again-of-something-else",
+        "for e in dev prod; do\n  mvn -q package -P $e\n  docker build -t r/api:$e api\n  docker push r/api:$e\ndone\n"
+        "docker build --build-arg A=1 -t r/api:a api\ndocker push r/api:a\ndocker build --build-arg A=2 -t r/api:b api\ndocker push r/api:b",
+        tuple(f"api/Dockerfile -> r/api:{tag}" for tag in ("dev", "prod", "a", "b")),
+        images=4,
+    ),
+    Form(
         "directory-at-home",
         "for m in api web; do\n  cd ~/src/$m\n  docker build -t r/$m:1 .\n  docker push r/$m:1\ndone",
         ("? -> r/api:1", "? -> r/web:1"),

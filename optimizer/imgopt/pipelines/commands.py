@@ -58,6 +58,10 @@ _MOST_UNFOLLOWED = 50
 _LEFT_BEHIND = re.compile(r"(?:/kaniko|\$\{?KANIKO_DIR\}?)(?:/(?:\*?\[0-9\][^/]*|\d+|deps|\*|\?)?)?(?:/\*?)?")
 _RECURSIVE = re.compile(r"-[a-zA-Z]*[rR][a-zA-Z]*|--recursive")
 _FIND_REMOVES = frozenset({"-delete", "-exec", "-execdir", "-print0"})
+#: Programs that leave the files alone which an image is made of.
+_CHANGES_NOTHING = frozenset(
+    "docker podman nerdctl echo printf sleep date kubectl helm cosign trivy syft".split()
+)
 _BUILDERS = frozenset({"docker", "podman", "nerdctl"})
 #: Their own options that have a value behind them, in front of the subcommand.
 _OWN_OPTIONS = {
@@ -154,6 +158,10 @@ class Reading:
     in_container: dict[str, list[Build | Place]] = field(default_factory=dict)
     #: The same in one round of a loop over what is not known, by container and loop.
     rounds: dict[tuple[str, int], list[Build | Place]] = field(default_factory=dict)
+    made: dict[object, Build] = field(
+        default_factory=dict
+    )  # by what a build is told, and what came before it
+    changes: int = 0  # programs so far that may change what is built
     scripts: int = 0  # read so far
     left: int = MAX_COMMANDS
     cut: bool = False  # something was too long
@@ -187,6 +195,7 @@ def read_command(
     at = _At(reading, lines, replace(place, timeouts=(*place.timeouts, *limits)), directory, line.variables)
     program = words[0].value
     name = program.rsplit("/", 1)[-1]
+    reading.changes += name not in _CHANGES_NOTHING
     if name in ("rm", "find"):
         if _empties(name, words[1:]):
             at.emptied()
@@ -527,12 +536,23 @@ class _At:
         context = next((word.known for word in parsed.rest), "")
         recipe = self._recipe(parsed, parsed.last("file") or "", context)
         names = tuple(map(image_name, parsed.flags.get("tag", ())))
-        build = self._built(tool, parsed, recipe, self.place.agent.image, names)
+        made_of = self._made_of(parsed, recipe)
+        build = self._built(tool, parsed, recipe, self.place.agent.image, names, made_of=made_of)
         output = parsed.last("output") or ""
         pushes = "push=true" in output.replace(" ", "") or "type=registry" in output
         if build.on("push") or pushes:
             for name in _of_registries(names or _named_in(output)) or (None,):
                 self._pushed("buildx", build, name, asks=True, fresh=None)
+
+    def _made_of(self, parsed: Parsed, recipe: Recipe) -> object | None:
+        """What a build makes its image of: the same again is the same image under another name. None where it is not known."""
+        told = {name: values for name, values in parsed.flags.items() if name not in ("tag", "push")}
+        known = recipe.path is not None and all(word.value is not None for word in parsed.rest)
+        if not known or any("$" in each for of in told.values() for each in of):
+            return None
+        rest = tuple(word.value for word in parsed.rest)
+        where = (self.place.job, self.directory, self.reading.changes)
+        return (recipe.path, rest, where, tuple(sorted(told.items())))
 
     def buildctl(self, parsed: Parsed) -> None:
         options = [value.partition("=")[::2] for value in parsed.flags.get("opt", ())]
@@ -636,6 +656,8 @@ class _At:
         image: str | None,
         names: tuple[str, ...],
         container: str | None = None,
+        *,
+        made_of: object | None = None,
     ) -> Build:
         line, end = self.lines
         set_ = (self.variables.get(PRESERVES_BASE) or "").lower() in ("true", "1", "yes", "t")
@@ -661,6 +683,7 @@ class _At:
                 and not self.place.instead_of(other.place)
                 and not _emptied_by(there[at + 1 :], self.place, other.place)
             ),
+            made_of,
         )
         if container is not None:
             self._in_round(build)

@@ -63,11 +63,19 @@ class Printer:
         here = self
         parts: list[Arg] = []
         fed: Arg | None = None
+        held = True  # the last test, or what ran: what stands behind || is done where it did not
         for node in nodes:
             if not isinstance(node, shell.Command) or not node.words:
                 return None
-            if node.operator == "||" and not node.inner and parts:
-                continue  # what is done when it fails
+            if not node.inner and ((node.operator == "||" and held) or (node.operator == "&&" and not held)):
+                continue
+            if node.words[0].text in ("[", "[[", "test"):
+                told = holds([replace(node, operator="")], here, script.text)
+                if told is None:
+                    return None
+                held = told
+                continue
+            held = True
             words = [arg for word in node.words for arg in here.words().fields(word.text)]
             name = words[0].value if words else None
             if name in ("cd", "pushd"):

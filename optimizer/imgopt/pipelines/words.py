@@ -204,6 +204,8 @@ class Words:
             return [given], False
         if any(each.value is None for each in values):
             shown = [Arg(each.text if each.value is None else each.value, None) for each in values]
+            if len(shown) == 1 and shown[0].text == f"${{{name}}}" and not rest.startswith("["):
+                return unknown, several
             return ([Arg(f"{shown[0].text}{_shown(rest)}", None)] if len(shown) == 1 else shown), several
         change = self._change(rest, depth)
         if change is None:
