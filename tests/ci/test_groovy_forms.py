@@ -58,6 +58,10 @@ FORMS = {
     "counted, length": Form(
         "String[] l = 'a,b'.split(',')\nfor (i = 0; i < l.length; i++) { sh \"@${l[i]}\" }", "a b"
     ),
+    "counted, the other way round": Form(
+        "def l = ['a', 'b']\nfor (int i = 0; l.size() > i; i++) { sh \"@${l[i]}\" }", "a b"
+    ),
+    "directory with a name": Form("dir(path: './a') { sh '@.' }", "a"),
     "typed loop": Form("for (String m : ['a', 'b']) { sh \"@${m}\" }", "a b"),
     "with an index": Form("['a', 'b'].eachWithIndex { m, i -> sh \"@${m}\" }", "a b"),
     "times": Form("def l = ['a', 'b']\n2.times { sh \"@${l[it]}\" }", "a b"),

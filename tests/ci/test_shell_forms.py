@@ -85,6 +85,70 @@ FORMS = [
         ("api/Dockerfile -> r/app:1",),
     ),
     Form(
+        "set-where-a-test-says-so",
+        '[ -n "$ONE" ] && MODS=("$ONE")\nMODS=(api web)\n[[ -n "$ONE" ]] && MODS=("$ONE")\nfor m in "${MODS[@]}"; do\n' + EACH + "\ndone",
+        of("api", "web"),
+    ),
+    Form(
+        "not-set-where-a-test-says-no",
+        'T=1\n[ -n "" ] && T=2\n[ -n "$T" ] || T=3\ndocker build -t r/api:$T api\ndocker push r/api:$T',
+        of("api"),
+    ),
+    Form(
+        "words-of-which-one-is-not-known",
+        'docker build -t r/api:1 api\nfor h in "$HOST" b.example; do docker tag r/api:1 $h/api:1; docker push $h/api:1; done',
+        ("api/Dockerfile -> $HOST/api:1", "api/Dockerfile -> b.example/api:1"),
+    ),
+    Form(
+        "part-of-a-hash",
+        "docker build -t r/api:${CI_COMMIT_SHA::8} api\ndocker push r/api --all-tags",
+        ("api/Dockerfile -> r/api",),
+    ),
+    Form(
+        "columns",
+        "for e in a:api w:web; do\n  n=$(echo \"$e\" | awk -F: '{print $1}')\n  d=$(echo \"$e\" | awk -F \":\" '{ print $2 }')\n"
+        "  docker build -t r/$n:1 $d\n  docker push r/$n:1\ndone",
+        ("api/Dockerfile -> r/a:1", "web/Dockerfile -> r/w:1"),
+    ),
+    Form(
+        "tags-of-what-was-built-elsewhere",
+        "docker tag app r/app:1\ndocker tag r/app:1 r/app:latest\ndocker push r/app:1\ndocker push r/app:latest\ndocker push r/other:1",
+        ("? -> r/app:1", "? -> r/other:1"),
+        modules=(),
+    ),
+    Form(
+        "tags-of-what-is-not-known",
+        'for m in api web; do\n  LOCAL="$(project-of-this-directory-as-compose-calls-it)_$m"\n  docker tag $LOCAL r/$m:1\n  docker push r/$m:1\ndone',
+        ("? -> r/api:1", "? -> r/web:1"),
+        modules=(),
+    ),
+    Form(
+        "chosen-by-a-test",
+        'for m in api web; do\n  d=$([ "$m" = api ] && echo api || echo "$m")\n  n=$(test -z "$m" && echo none || echo $m)\n'
+        "  docker build -t r/$n:1 $d\n  docker push r/$n:1\ndone",
+        of("api", "web"),
+    ),
+    Form(
+        "built-again-under-another-tag",
+        "if [ $CI_COMMIT_BRANCH = main ]; then\n  docker build -t r/api:$TAG api\n  docker push r/api:$TAG\n"
+        "else\n  docker build -t r/api:dev api\n  docker push r/api:dev\nfi\ndocker build -t r/api:${SHA:0:7} api\ndocker push r/api:${SHA:0:7}",
+        tuple(f"api/Dockerfile -> r/api:{tag}" for tag in ("$TAG", "dev", "${SHA:0:7}")),
+        images=1,
+    ),
+    Form(
+        "built-again-of-something-else",
+        "for e in dev prod; do\n  mvn -q package -P $e\n  docker build -t r/api:$e api\n  docker push r/api:$e\ndone\n"
+        "docker build --build-arg A=1 -t r/api:a api\ndocker push r/api:a\ndocker build --build-arg A=2 -t r/api:b api\ndocker push r/api:b",
+        tuple(f"api/Dockerfile -> r/api:{tag}" for tag in ("dev", "prod", "a", "b")),
+        images=4,
+    ),
+    Form(
+        "directory-at-home",
+        "for m in api web; do\n  cd ~/src/$m\n  docker build -t r/$m:1 .\n  docker push r/$m:1\ndone",
+        ("? -> r/api:1", "? -> r/web:1"),
+        unjudged="the directory of the build is not known here",
+    ),
+    Form(
         "unknown-tag",
         "TAG=$(git rev-parse --short HEAD)\nfor m in api web; do docker build -t $REG/$m:$TAG $m; docker push $REG/$m:$TAG; done",
         of("api", "web", name="$REG/{}:$(git rev-parse --short HEAD)"),
@@ -259,6 +323,9 @@ TOOLS = [
         of("api"),
     ),
     Form("image-group", "docker image build -t r/api:1 api\ndocker image push r/api:1", of("api")),
+    Form("a-word-in-front-that-is-not-known", "$SUDO docker build -t r/api:1 api\n${PREFIX} docker push r/api:1", of("api")),
+    Form("only-said", "RUN=echo\n$RUN docker push r/api:1", (), modules=()),
+    Form("cleared-away", "docker images -q | xargs docker rmi\nfor c in $(docker ps -q); do docker stop $c; done", (), modules=()),
     Form("wrapped", "sudo -E nohup env A=b timeout 300 docker build -t r/api:1 api\ntime retry 3 docker push r/api:1", of("api")),
     Form(
         "several-registries",
@@ -311,6 +378,12 @@ TOOLS = [
         of("web"),
         files={"docker-compose.yml": "services:\n  api: {build: api, image: 'r/api:1'}\n  web: {build: web, image: 'r/web:1'}\n"},
     ),
+    Form(
+        "compose-without-names",
+        "docker-compose -p shop build\ndocker tag shop_api r/api:1\ndocker tag shop-web r/web:1\nfor m in api web; do docker push r/$m:1; done",
+        of("api", "web"),
+        files={"docker-compose.yml": "services:\n  api: {build: api}\n  web: {build: web}\n"},
+    ),
     Form("podman", "podman build -t r/api:1 api\npodman push r/api:1", of("api")),
     Form("buildah", "buildah bud -t r/api:1 api\nbuildah push r/api:1 docker://r/api:1", of("api")),
     Form("nerdctl", "nerdctl -n k8s.io build -t r/api:1 api\nnerdctl -n k8s.io push r/api:1", of("api")),
@@ -329,6 +402,39 @@ TOOLS = [
         "timeout 600 docker run --rm -v $PWD/api:/workspace gcr.io/kaniko-project/executor:v1.24.0 --destination r/api:1",
         of("api"),
     ),
+    Form("kaniko-by-its-short-options", "executor -f api/Dockerfile -c . -d r/api:1\nkaniko -c web -f web/Dockerfile -d r/web:1", of("api", "web")),
+    Form("executor-of-something-else", "executor --verbose r/api:1\nkaniko version", (), modules=()),
+    Form(
+        "kaniko-in-a-pod",
+        "kubectl -n ci run k --image=ghcr.io/osscontainertools/kaniko:v1.24.0 --restart=Never -- --dockerfile=api/Dockerfile --destination=r/api:1",
+        of("api"),
+    ),
+    Form(
+        "kaniko-in-a-pod-of-json",
+        'kubectl run k --image=kaniko --overrides=\'{"spec": {"containers": [{"image": "kaniko-project/executor", "args": '
+        '["--dockerfile=api/Dockerfile", "--destination=r/api:1"]}]}}\'',
+        of("api"),
+    ),
+    Form(
+        "kaniko-in-a-pod-that-is-not-read",
+        'kubectl run k --image=kaniko-project/executor --overrides="$(cat pod.json)"',
+        (),
+        unjudged="the pod in its --overrides is not read",
+        modules=(),
+    ),
+    Form(
+        "kaniko-in-a-manifest",
+        "kubectl apply -f ci/build.yaml\ncat <<END | kubectl apply -f -\nkind: Pod\nspec:\n  containers:\n"
+        "  - image: kaniko-project/executor\n    args: [--dockerfile=web/Dockerfile, --destination=r/web:1]\nEND\nkubectl apply -f app.yaml",
+        of("api", "web"),
+        files={
+            "ci/build.yaml": "kind: Job\nspec:\n  template:\n    spec:\n      containers:\n      - image: kaniko-project/executor:v1.24.0\n"
+            "        args:\n        - --dockerfile=api/Dockerfile\n        - --destination=r/api:1\n",
+            "app.yaml": "kind: Pod\nspec:\n  containers:\n  - image: r/api:1\n    args: [--destination=x]\n",
+        },
+    ),
+    Form("kaniko-of-a-tar", "tar c . | kubectl run k -i --image=kaniko -- --context=tar://stdin --destination=r/api:1", ("? -> r/api:1",), unjudged="a tar that it reads from a pipe", modules=()),
+    Form("another-pod", "kubectl run t --image=busybox -- true\nkubectl exec k -- ls", (), modules=()),
     Form(
         "kaniko-to-two-registries",
         "nohup /kaniko/executor --context api --destination a.example/app:1 --destination b.example/app:1",
@@ -345,7 +451,8 @@ TOOLS = [
         unjudged="buildpacks make it",
         modules=(),
     ),
-    Form("build-image-that-stays", "./mvnw spring-boot:build-image", (), modules=()),
+    Form("build-image-that-stays", "./mvnw spring-boot:build-image", (), unjudged="buildpacks make it", modules=()),
+    Form("jib-and-then-docker", "mvn jib:dockerBuild -Dimage=r/api:1\ndocker push r/api:1", ("? -> r/api:1",), unjudged="Jib makes it", modules=()),
     Form("dockerfile-maven", "mvn -pl api package dockerfile:build dockerfile:push", ("api/Dockerfile -> None",)),
     Form("docker-maven-plugin", "mvn docker:build docker:push", ("? -> None",), unjudged="the build files say", modules=()),
     Form("jkube", "mvn k8s:build k8s:push", ("? -> None",), unjudged="the build files say", modules=()),
@@ -367,6 +474,13 @@ PATTERNS = (
     "push-%: build-%\n\tdocker push r/$*:$(TAG)\n"
 )
 FILES = [
+    Form(
+        "script-that-knows-where-it-lies",
+        "",
+        of("api", "web", name="r/{}:latest"),
+        files={"scripts/push.sh": SCRIPT.replace("${BASH_SOURCE[0]:-$0}", "${BASH_SOURCE[0]}").replace("$(cd ", "$( cd ").replace('/.." &&', '/.." >/dev/null 2>&1 &&')},
+        looked_at="scripts/push.sh",
+    ),
     Form("script-by-itself", "", of("api", "web", name="r/{}:latest"), files={"scripts/push.sh": SCRIPT}, looked_at="scripts/push.sh"),
     Form("script-from-ci", "./scripts/push.sh 1", of("api", "web"), files={"scripts/push.sh": SCRIPT}),
     Form("script-by-bash", "cd scripts && bash push.sh 1", of("api", "web"), files={"scripts/push.sh": SCRIPT}),

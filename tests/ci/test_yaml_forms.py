@@ -129,6 +129,48 @@ FORMS = {
         ),
         ["orders/Dockerfile"],
     ),
+    "names by metadata-action, of two registries": Form(
+        WORKFLOW,
+        steps(
+            """
+            - uses: docker/metadata-action@v5
+              id: names
+              with:
+                images: |
+                  ghcr.io/${{ github.repository }}
+                  name=registry.example/orders
+                  name=quay.io/o/orders,enable=false
+            - uses: docker/build-push-action@v6
+              with: {context: orders, push: true, tags: '${{ steps.names.outputs.tags }}'}
+            """
+        ),
+        ["orders/Dockerfile", "orders/Dockerfile"],
+    ),
+    "names by metadata-action, of one": Form(
+        WORKFLOW,
+        steps(
+            """
+            - uses: docker/metadata-action@v5
+              id: names
+              with: {images: ghcr.io/o/orders, tags: "type=sha\ntype=ref,event=tag"}
+            - uses: docker/build-push-action@v6
+              with: {context: orders, push: true, tags: '${{ steps.names.outputs.tags }}'}
+            """
+        ),
+        ["orders/Dockerfile"],
+    ),
+    "two names that nobody knows": Form(
+        WORKFLOW,
+        steps(
+            """
+            - run: docker build -t ${{ steps.a.outputs.name }} orders
+            - run: docker build -t ${{ steps.b.outputs.name }} billing
+            - run: docker push ${{ steps.a.outputs.name }}
+            - run: docker push ${{ steps.b.outputs.name }}
+            """
+        ),
+        BOTH,
+    ),
     "retry with minutes": Form(
         WORKFLOW,
         steps(
@@ -370,6 +412,19 @@ FORMS = {
               script:
                 - !reference [.login, script]
                 - {build("orders")}
+            """
+        ),
+        ["orders/Dockerfile"],
+    ),
+    "a command over lines, as a shell would have it": Form(
+        GITLAB,
+        gitlab(
+            r"""
+            orders:
+              script:
+                - exec /kaniko/executor \
+                    --context orders \
+                    --destination registry.example/orders:1
             """
         ),
         ["orders/Dockerfile"],

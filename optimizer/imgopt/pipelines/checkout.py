@@ -28,7 +28,7 @@ def resolved(path: str, directory: str | None) -> str | None:
     for mounted in ("/workspace", "/github/workspace"):
         if path == mounted or path.startswith(mounted + "/"):
             return posixpath.normpath(path.removeprefix(mounted).lstrip("/") or ".")
-    if path.startswith("/") or directory is None:
+    if path.startswith(("/", "~")) or directory is None:
         return None
     return posixpath.normpath(posixpath.join(directory, path or "."))
 

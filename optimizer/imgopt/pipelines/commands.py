@@ -23,6 +23,7 @@ from imgopt.pipelines.build_tools import (
     maven_call,
 )
 from imgopt.pipelines.checkout import resolved
+from imgopt.pipelines.clusters import Pod, pods
 from imgopt.pipelines.model import (
     Build,
     Place,
@@ -35,6 +36,7 @@ from imgopt.pipelines.model import (
 from imgopt.pipelines.printed import Checkout
 from imgopt.pipelines.registries import registry_of
 from imgopt.pipelines.tools import (
+    PLUGIN,
     Arg,
     Line,
     Parsed,
@@ -56,6 +58,10 @@ _MOST_UNFOLLOWED = 50
 _LEFT_BEHIND = re.compile(r"(?:/kaniko|\$\{?KANIKO_DIR\}?)(?:/(?:\*?\[0-9\][^/]*|\d+|deps|\*|\?)?)?(?:/\*?)?")
 _RECURSIVE = re.compile(r"-[a-zA-Z]*[rR][a-zA-Z]*|--recursive")
 _FIND_REMOVES = frozenset({"-delete", "-exec", "-execdir", "-print0"})
+#: Programs that leave the files alone which an image is made of.
+_CHANGES_NOTHING = frozenset(
+    "docker podman nerdctl echo printf sleep date kubectl helm cosign trivy syft".split()
+)
 _BUILDERS = frozenset({"docker", "podman", "nerdctl"})
 #: Their own options that have a value behind them, in front of the subcommand.
 _OWN_OPTIONS = {
@@ -140,12 +146,22 @@ class Reading:
     builds: list[Build] = field(default_factory=list)
     pushes: list[Push] = field(default_factory=list)
     named: dict[str, Build] = field(default_factory=dict)  # by image name and by repository
+    tagged: dict[str, str] = field(
+        default_factory=dict
+    )  # names by `docker tag`: what they were called before
+    services: dict[str, Build] = field(
+        default_factory=dict
+    )  # of Compose, whose image is called by the project
     pulled: set[tuple[str, str]] = field(default_factory=set)  # (job, repository)
     loaded: set[str] = field(default_factory=set)  # jobs that take images out of tars
     #: By container: kaniko's builds since it was emptied, and where it is emptied under a condition.
     in_container: dict[str, list[Build | Place]] = field(default_factory=dict)
     #: The same in one round of a loop over what is not known, by container and loop.
     rounds: dict[tuple[str, int], list[Build | Place]] = field(default_factory=dict)
+    made: dict[object, Build] = field(
+        default_factory=dict
+    )  # by what a build is told, and what came before it
+    changes: int = 0  # programs so far that may change what is built
     scripts: int = 0  # read so far
     left: int = MAX_COMMANDS
     cut: bool = False  # something was too long
@@ -168,21 +184,31 @@ def within(place: Place, line: Line, number: int) -> Place:
 
 
 def read_command(
-    reading: Reading, line: Line, lines: tuple[int, int], place: Place, directory: str | None
+    reading: Reading,
+    line: Line,
+    lines: tuple[int, int],
+    place: Place,
+    directory: str | None,
+    fed: Arg | None = None,
 ) -> None:
-    """Adds to `reading` what a command in these lines builds or pushes."""
+    """Adds to `reading` what a command in these lines builds or pushes. ``fed``: what it reads from a pipe."""
     words = list(line.words)
     if not words or words[0].value is None:
         return
     at = _At(reading, lines, within(place, line, lines[0]), directory, line.variables)
     program = words[0].value
     name = program.rsplit("/", 1)[-1]
+    reading.changes += name not in _CHANGES_NOTHING
     if name in ("rm", "find"):
         if _empties(name, words[1:]):
             at.emptied()
         return
     if is_kaniko(words):
         at.kaniko(flags(words[1:], kaniko=True), place.agent.image)
+        return
+    if name in ("kubectl", "oc") and (started := at.pods(words[1:], fed)):
+        for pod in started:
+            at.pod(pod)
         return
     if name in ("kubectl", "oc") and (at_ := _index(words, "--")):
         read_command(reading, replace(line, words=tuple(words[at_ + 1 :])), lines, place, directory)
@@ -300,6 +326,21 @@ class _At:
             for name in _of_registries(names):
                 self._pushed("kaniko", build, name, asks=True, fresh="kaniko keeps nothing between builds")
 
+    def pods(self, words: Sequence[Arg], fed: Arg | None) -> list[Pod]:
+        def read(name: str) -> str | None:
+            if name in ("-", "/dev/stdin"):
+                return fed.known if fed is not None else None
+            return self.reading.repository.script(name, self.directory)
+
+        return pods(words, read)
+
+    def pod(self, pod: Pod) -> None:
+        """kaniko in a pod of its own: what it makes of the repository here is what its context says."""
+        if pod.why is not None:
+            self.reading.not_followed("kubectl with kaniko", self.lines[0], pod.why)
+            return
+        self.kaniko(flags(pod.words, kaniko=True), pod.image, own=True)
+
     def docker(self, name: str, command: str | None, behind: list[Arg]) -> None:
         tool: Tool = "podman" if name == "podman" else "nerdctl" if name == "nerdctl" else "docker"
         if command == "compose":
@@ -340,9 +381,13 @@ class _At:
             read_command(self.reading, line, self.lines, self.place, self.directory)
 
     def tag(self, words: Sequence[Arg]) -> None:
-        built = self._named(image_name(words[0].known)) if len(words) > 1 else None
+        source, *names = [image_name(word.known) for word in words[:20]] or [""]
+        built = self._named(source) if names else None
         if built is not None:
-            self._call(built, tuple(image_name(word.known) for word in words[1:]))
+            self._call(built, tuple(names))
+        elif len(self.reading.tagged) < _MAX_FOUND:
+            one = [each for each in names if "$" not in source or repository(each) == repository(source)]
+            self.reading.tagged.update(dict.fromkeys(one, self.reading.tagged.get(source, source)))
 
     def maven(self, program: str, words: Sequence[Arg]) -> None:
         """The goals that a call of Maven reaches: those that the poms bind to its phases, and those that it names."""
@@ -384,13 +429,17 @@ class _At:
 
     def goal(self, goal: Goal) -> None:
         """A goal of Maven or a task of Gradle."""
-        where = None if self.directory is None else posixpath.join(self.directory, goal.module)
+        known = self.directory is not None and "$" not in goal.module
+        where = posixpath.join(self.directory or "", goal.module) if known else None
         named = None if goal.image is None else image_name(goal.image)
         key = f"{goal.tool} {where} {named or ''}"
         if goal.dockerfile is not None and goal.builds:
             inside = replace(self, directory=where)
             recipe = inside._recipe(Parsed({}, ()), goal.dockerfile, goal.context)
             self._built(goal.tool, Parsed({}, ()), recipe, None, tuple(filter(None, (key, named))))
+        elif goal.builds and not goal.pushes:
+            recipe = Recipe(None, None, why=_WITHOUT_DOCKERFILE.get(goal.tool, _IN_BUILD_FILES))
+            self._built(goal.tool, Parsed({}, ()), recipe, None, tuple(filter(None, (named,))))
         if goal.pushes:
             built = self._named(key) or (self._named(named) if named else None)
             why = None if built is not None else _WITHOUT_DOCKERFILE.get(goal.tool, _IN_BUILD_FILES)
@@ -425,7 +474,9 @@ class _At:
         for target, where in targets:
             named = target.tags[0] if target.tags else ""
             if builds:
-                self._target(target, where, "docker", parsed)
+                built = self._target(target, where, "docker", parsed)
+                if not named:
+                    self.reading.services[target.name] = built
             if pushes and named:
                 fresh = self.place.agent.docker
                 build = self._named(image_name(named))
@@ -488,12 +539,23 @@ class _At:
         context = next((word.known for word in parsed.rest), "")
         recipe = self._recipe(parsed, parsed.last("file") or "", context)
         names = tuple(map(image_name, parsed.flags.get("tag", ())))
-        build = self._built(tool, parsed, recipe, self.place.agent.image, names)
+        made_of = self._made_of(parsed, recipe)
+        build = self._built(tool, parsed, recipe, self.place.agent.image, names, made_of=made_of)
         output = parsed.last("output") or ""
         pushes = "push=true" in output.replace(" ", "") or "type=registry" in output
         if build.on("push") or pushes:
             for name in _of_registries(names or _named_in(output)) or (None,):
                 self._pushed("buildx", build, name, asks=True, fresh=None)
+
+    def _made_of(self, parsed: Parsed, recipe: Recipe) -> object | None:
+        """What a build makes its image of: the same again is the same image under another name. None where it is not known."""
+        told = {name: values for name, values in parsed.flags.items() if name not in ("tag", "push")}
+        known = recipe.path is not None and all(word.value is not None for word in parsed.rest)
+        if not known or any("$" in each for of in told.values() for each in of):
+            return None
+        rest = tuple(word.value for word in parsed.rest)
+        where = (self.place.job, self.directory, self.reading.changes)
+        return (recipe.path, rest, where, tuple(sorted(told.items())))
 
     def buildctl(self, parsed: Parsed) -> None:
         options = [value.partition("=")[::2] for value in parsed.flags.get("opt", ())]
@@ -518,6 +580,10 @@ class _At:
         name = image_name(rest[0].known) if rest else None
         target = image_name(rest[1].known) if len(rest) > 1 and tool in ("buildah", "podman") else name
         build = self._named(name) if name else None
+        if target is not None and target.startswith(PLUGIN):
+            own = build.names[0] if build is not None else f"${target.removeprefix(PLUGIN)}"
+            host = rest[1].known if len(rest) > 1 else ""
+            target = f"{host}/{own}" if host and not own.startswith(f"{host}/") else own
         asks = tool in ("nerdctl", "img")  # containerd asks for each blob
         fresh = None if asks else self.place.agent.docker if tool == "docker" else self.place.agent.fresh
         self._pushed(tool, build, target, asks=asks, fresh=fresh)
@@ -593,6 +659,8 @@ class _At:
         image: str | None,
         names: tuple[str, ...],
         container: str | None = None,
+        *,
+        made_of: object | None = None,
     ) -> Build:
         line, end = self.lines
         set_ = (self.variables.get(PRESERVES_BASE) or "").lower() in ("true", "1", "yes", "t")
@@ -618,6 +686,7 @@ class _At:
                 and not self.place.instead_of(other.place)
                 and not _emptied_by(there[at + 1 :], self.place, other.place)
             ),
+            made_of,
         )
         if container is not None:
             self._in_round(build)
@@ -636,7 +705,12 @@ class _At:
 
     def _named(self, name: str) -> Build | None:
         named = self.reading.named
-        return named.get(name) or named.get(repository(name))
+        return named.get(name) or named.get(repository(name)) or self._service(repository(name))
+
+    def _service(self, name: str) -> Build | None:
+        """The service of Compose that a local name is of: ``PROJECT-SERVICE``, ``PROJECT_SERVICE`` in its first version."""
+        called = [each for each in self.reading.services if name.endswith((f"-{each}", f"_{each}"))]
+        return self.reading.services[max(called, key=len)] if called and "/" not in name else None
 
     def _pushed(
         self,
@@ -655,7 +729,8 @@ class _At:
         here = build is not None and build.place.job == self.place.job and build.tool != "kaniko"
         loaded = tool == "docker" and not here and self.place.job in self.reading.loaded
         push = Push(tool, line, end, self.place, build, recipe, asks, fresh, pulled, name, loaded)
-        if not any(_same(push, other) for other in self.reading.pushes[-_MAX_FOUND:]):
+        tagged = self.reading.tagged
+        if not any(_same(push, other, tagged) for other in self.reading.pushes[-_MAX_FOUND:]):
             self.reading.pushes.append(push)
             if len(self.reading.pushes) >= _MAX_FOUND:
                 self.reading.left = 0
@@ -694,7 +769,7 @@ def _local(source: str) -> str:
 _IN_STORE = ("docker-daemon:", "containers-storage:")
 
 
-def _same(push: Push, other: Push) -> bool:
+def _same(push: Push, other: Push, tagged: Mapping[str, str]) -> bool:
     """Another tag of an image that was just pushed, or the same push again: its layers are there already, or on their
     way. Another registry has none of them."""
     if push.tool != other.tool or registry_of(push.target or "") != registry_of(other.target or ""):
@@ -703,7 +778,8 @@ def _same(push: Push, other: Push) -> bool:
         return (
             push.build is other.build
             and push.target is not None
-            and push.target == other.target
+            and other.target is not None
+            and tagged.get(push.target, push.target) == tagged.get(other.target, other.target)
             and (push.recipe.why == other.recipe.why)
         )
     if push.place.branches == other.place.branches:

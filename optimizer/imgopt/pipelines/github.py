@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice, product
 
 from imgopt.pipelines.around import Around
-from imgopt.pipelines.github_actions import command_of, may_push, retried
+from imgopt.pipelines.github_actions import command_of, may_push, retried, tags_of
 from imgopt.pipelines.gitlab import MAX_TEXT, group_of, images_in, script_of
 from imgopt.pipelines.model import (
     Action,
@@ -218,6 +218,10 @@ class _Job:
         spans = ((line.line, step.end_line), *spans)
         if uses.startswith("./"):
             return self._composite(uses, line, given, place)
+        own_id = step.text("id")
+        if name == "docker/metadata-action" and own_id is not None:
+            output = f"steps.{own_id}.outputs"
+            row[f"{output}.tags"] = "\n".join(tags_of(given("images"), _unknown(f"{output}.version")))
         words = command_of(name, version, given)
         if words is not None:
             return [Action(words, spans, place)]
@@ -347,6 +351,12 @@ def _below(path: str) -> str | None:
     return path.removeprefix("./").strip("/")
 
 
+def _unknown(expression: str) -> str:
+    """A shell variable that nobody knows: the same for the same expression, another one for another."""
+    name = re.sub(r"\W+", "_", expression[:80]).strip("_")
+    return f"${{{name if name[:1].isalpha() else f'expression_{name}'}}}"
+
+
 def _filled(text: str, row: Values) -> str:
     """Expressions by what is known of them, else as a shell variable that nobody knows."""
 
@@ -355,15 +365,17 @@ def _filled(text: str, row: Values) -> str:
         scope, _, name = inner.partition(".")
         if scope == "matrix" and re.fullmatch(r"[\w-]+", name):
             known = row.get(f"matrix_{name}")
-            return known if known is not None else "${expression}"
+            return known if known is not None else _unknown(inner)
         if scope == "inputs" and f"inputs_{name}" in row:
             given = row[f"inputs_{name}"]
-            return given if given is not None else "${expression}"
+            return given if given is not None else _unknown(inner)
+        if scope == "steps" and row.get(inner):
+            return row[inner] or ""
         if inner == "github.workspace":
             return "${GITHUB_WORKSPACE}"
         if scope == "env" and name.isidentifier():
             return f"${{{name}}}"
-        return "${expression}"
+        return _unknown(inner)
 
     return _EXPRESSION.sub(value, text) if "${{" in text else text
 

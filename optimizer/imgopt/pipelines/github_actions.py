@@ -137,6 +137,16 @@ def retried(name: str, given: Given) -> tuple[str, float, str, int] | None:
     return given("command"), 0.0, "", count
 
 
+def tags_of(images: str, version: str) -> list[str]:
+    """What ``docker/metadata-action`` makes of its images: a name of each, with one of the tags."""
+    found = []
+    for each in split(r"\n", images) if "\n" in images or "=" in images else split(r",", images):
+        given = dict(part.strip().partition("=")[::2] for part in each.split(",") if "=" in part)
+        if given.get("enable", "").lower() != "false" and not each.startswith("#"):
+            found.append(f"{given.get('name') or each.partition(',')[0].strip()}:{version}")
+    return found
+
+
 def split(pattern: str, text: str) -> list[str]:
     return [each.strip() for each in re.split(pattern, text) if each.strip()][:50]
 

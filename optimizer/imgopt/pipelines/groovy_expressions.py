@@ -7,7 +7,7 @@ Precedence climbing over the items of a statement. Nothing raises: what is no ex
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from imgopt.pipelines.groovy_values import (
     Unknown,
     Value,
     fitting,
+    in_text,
     joined,
     lifted,
     picked,
@@ -120,10 +121,10 @@ def filled(token: Token, names: Names, machine: Machine) -> tuple[Value, list[Un
     for start, end, expression in token.inner:
         parts.append(token.text[at:start])
         value = interpolated(expression, names, machine)
-        text = lifted(shown, value)
+        text = in_text(value)
         if isinstance(text, Unknown):
             lacking.append(text)
-            text = token.text[start:end]
+            text = text.written or token.text[start:end]
         parts.append(text)
         at = end
     parts.append(token.text[at:])
@@ -146,6 +147,23 @@ def interpolated(expression: str, names: Names, machine: Machine) -> Value:
 def _items(expression: str) -> tuple[Item, ...]:
     statements = blocks(tokens(expression)).statements
     return tuple(statements[-1]) if statements else ()
+
+
+def _partly_known(left: Value, right: Value) -> Unknown | None:
+    """The sum of two texts of which one is not known, or only in parts."""
+    unknown = next((each for each in (left, right) if isinstance(each, Unknown)), None)
+    texts = [_written(each) for each in (left, right)]
+    if unknown is None or not all(texts) or sum(map(len, texts)) > LONGEST_TEXT:
+        return None
+    return replace(unknown, written="".join(texts))
+
+
+def _written(value: Value) -> str:
+    """A text, or what stands for one that is not known; "" where nothing does."""
+    if isinstance(value, Unknown):
+        name = value.subject.rpartition(".")[2]
+        return value.written or (f"${{{name}}}" if name.isidentifier() else "")
+    return value if isinstance(value, str) else ""
 
 
 class _Expression:
@@ -284,6 +302,8 @@ class _Expression:
             if len(left) < MOST_VALUES:
                 left.append(fitting(left, right))
             return left
+        if operator == "+" and (sum_ := _partly_known(left, right)) is not None:
+            return sum_
         return lifted(lambda a, b: _computed(operator, a, b), left, right)
 
     def _unary(self) -> Value:
@@ -327,7 +347,7 @@ class _Expression:
 
     def _string(self, token: Token) -> Value:
         text, lacking = filled(token, self.names, self.machine)
-        return lacking[0] if lacking else text
+        return replace(lacking[0], written=text if isinstance(text, str) else "") if lacking else text
 
     def _skip_to(self, closing: str) -> None:
         """Behind the bracket that closes here, whatever stands in front of it."""
@@ -555,6 +575,8 @@ class _Expression:
         if isinstance(item, Block) or item.kind not in ("name", "string"):
             return _UNREAD
         name = item.text
+        if isinstance(value, Unknown) and value.written and name not in ("trim", "toString"):
+            value = replace(value, written="")
         if self._peek("(") or self._closure_follows():
             values: list[Value] = []
             if self._take("("):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from imgopt.pipelines.blocks import Block, Item, is_name, is_punct
 from imgopt.pipelines.groovy_expressions import Machine, Names, interpolated, worked_out
-from imgopt.pipelines.groovy_values import Either, Unknown, Value, lifted, picked, shown
+from imgopt.pipelines.groovy_values import Either, Unknown, Value, in_text, picked
 from imgopt.pipelines.model import Text
 from imgopt.pipelines.tokens import Token
 
@@ -76,12 +76,13 @@ def _pieces(items: Sequence[Item], names: Names, machine: Machine, script: Scrip
         if isinstance(first, Token) and first.kind == "string" and _plain(part):
             yield from _string(first, names, machine, script)
             continue
-        value = lifted(shown, worked_out(part, names, machine))
+        value = in_text(worked_out(part, names, machine))
         if isinstance(value, Unknown):
             name = part[-1].text if isinstance(part[-1], Token) and part[-1].kind == "name" else "expression"
             script.lacking.append(value.named(_written(part)))
             # alone it is no text; among others it is a word that nobody knows
-            yield _Piece(f"${{{name}}}" if len(part) < len(items) else None, ((0, line),))
+            word = value.written or (f"${{{name}}}" if len(part) < len(items) else None)
+            yield _Piece(word, ((0, line),))
         else:
             yield _Piece(value, ((0, line),))
 
@@ -103,11 +104,11 @@ def _string(token: Token, names: Names, machine: Machine, script: Script) -> Ite
     at = 0
     for start, end, expression in token.inner:
         yield _literal(token, at, start)
-        value = lifted(shown, interpolated(expression, names, machine))
+        value = in_text(interpolated(expression, names, machine))
         line = Text(token.text, token.breaks).line(start)
         if isinstance(value, Unknown):
             script.lacking.append(value)
-            value = token.text[start:end]
+            value = value.written or token.text[start:end]
         yield _Piece(value, ((0, line),))
         at = end
     yield _literal(token, at, len(token.text))

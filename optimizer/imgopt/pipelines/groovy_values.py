@@ -19,11 +19,13 @@ _DEEPEST = 12  # lists and maps in each other
 @dataclass(frozen=True)
 class Unknown:
     """What cannot be told from the file. ``reason`` goes on from a name: "modules" "is read by readYaml, which is not
-    followed". ``given``: it comes from whoever starts the build or calls the file, so that a default may stand in."""
+    followed". ``given``: it comes from whoever starts the build or calls the file, so that a default may stand in.
+    ``written``: a text of which a part is not known, with that part as ``${name}``: it tells one image from another."""
 
     reason: str
     subject: str = ""
     given: bool = False
+    written: str = ""
 
     def named(self, name: str) -> Unknown:
         """The same, of the first name that it was given."""
@@ -110,7 +112,7 @@ def lifted(work: Callable[..., Value], *values: Value) -> Value:
     """``work`` on each of several possible values; the first unknown one where there is one."""
     for value in values:
         if isinstance(value, Unknown):
-            return value
+            return replace(value, written="") if value.written else value
     several = [value for value in values if isinstance(value, Either)]
     if not several:
         return work(*values)
@@ -124,6 +126,11 @@ def lifted(work: Callable[..., Value], *values: Value) -> Value:
     if all(each == options[0] for each in options) and not chosen.open:
         return options[0]
     return Either(tuple(options), chosen.which, any(each.open for each in several))
+
+
+def in_text(value: Value) -> Value:
+    """What stands in a string where the value is put into it, of each that it may be."""
+    return value if isinstance(value, Unknown) else lifted(shown, value)
 
 
 def picked(value: Value, which: int, number: int) -> Value:

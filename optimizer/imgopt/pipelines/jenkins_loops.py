@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imgopt.pipelines.blocks import Block, is_name, is_punct
+from imgopt.pipelines.blocks import Block, Item, is_name, is_punct
 from imgopt.pipelines.groovy_methods import bound, of_element
 from imgopt.pipelines.groovy_values import Closure, Either, Unknown, Value
 from imgopt.pipelines.jenkins_statements import receiver_of
@@ -65,6 +65,7 @@ class Loops(Values):
         if len(parts) == 2:
             begins, condition = words[: parts[0]], words[parts[0] + 1 : parts[1]]
             equals = next((at for at, item in enumerate(begins) if is_punct(item, "=")), None)
+            condition = _turned(condition)
             less = next((at for at, item in enumerate(condition) if is_punct(item, "<")), None)
             if equals is None or less is None:
                 return Unknown("is counted in a way that is not followed", "a loop")
@@ -95,3 +96,18 @@ class Loops(Values):
             if isinstance(item, Token) and item.kind == "name":
                 names.append(item.text)
         return (names[-1],) if names else ()
+
+
+def _turned(condition: list[Item]) -> list[Item]:
+    """``list.size() > i`` as ``i < list.size()``."""
+    more = next((at for at, item in enumerate(condition) if is_punct(item, ">")), None)
+    if not more:
+        return condition
+    sign = condition[more]
+    equals = (
+        condition[more + 1 : more + 2]
+        if any(is_punct(each, "=") for each in condition[more + 1 : more + 2])
+        else []
+    )
+    less = Token("punct", "<", sign.line, sign.line)
+    return [*condition[more + 1 + len(equals) :], less, *equals, *condition[:more]]

@@ -13,6 +13,7 @@ from imgopt.pipelines.jenkins_agents import agent_of, container, pod_of
 from imgopt.pipelines.jenkins_conditions import conditions_of
 from imgopt.pipelines.jenkins_values import MAX_VALUES, MAX_VARIABLES, Here, Values
 from imgopt.pipelines.model import Timeout
+from imgopt.pipelines.registries import host_of
 from imgopt.pipelines.tokens import Token
 from imgopt.pipelines.tools import ROOT
 
@@ -155,7 +156,11 @@ class Sections(Values):
             yield replace(place, job=f"{place.job}/{text}")
         elif block.name == "node" and text:
             yield self._other_container(place)
+        elif block.name == "withRegistry":
+            yield replace(place, registry=host_of(text or self.text(named.get("url", []), place) or ""))
         elif block.name == "dir":
+            if "path" in named:
+                first = self.value(named["path"], place)
             if isinstance(first, Unknown):
                 place = replace(place, unknown=(*place.unknown, first.sentence))
             options = first.options if isinstance(first, Either) and not self.silent else (first,)

@@ -10,6 +10,7 @@ from imgopt.pipelines.groovy_values import text_or_none
 from imgopt.pipelines.jenkins_values import MAX_STEPS, MAX_VARIABLES, Here, Values
 from imgopt.pipelines.model import Action, Place, Step, Text
 from imgopt.pipelines.tokens import Token
+from imgopt.pipelines.tools import PLUGIN
 
 _MAX_TEXT = 2_000_000  # characters of all scripts
 
@@ -88,18 +89,24 @@ class Steps(Values):
                 name = (words[0] if words else None) or "image"
                 rest = words[1].split() if len(words) > 1 and words[1] is not None else ["."]
                 target = statement[at - 2] if at > 1 and is_punct(statement[at - 1], "=") else None
-                tags = ["-t", name, *(["-t", f"plugin/{target.text}"] if isinstance(target, Token) else [])]
+                full = _qualified(name, place)
+                names = (full, f"{PLUGIN}{target.text}") if isinstance(target, Token) else (full,)
+                tags = [word for each in dict.fromkeys((name, *names)) for word in ("-t", each)]
                 self._add(Action(("docker", "build", *tags, *rest), (span,), place))
                 if any(is_name(item, "push") for item in statement[at + 3 : at + 60]):
-                    self._add(Action(("docker", "push", name), (span,), place))
+                    self._add(Action(("docker", "push", full), (span,), place))
             elif one.text == "docker" and two.text == "image" and len(positional) == 1:
                 image = self._argument_text(positional[0], span, place)
                 if image is not None and any(is_name(item, "push") for item in statement[at + 3 : at + 60]):
-                    self._add(Action(("docker", "push", image), (span,), place))
+                    full = _qualified(image, place)
+                    if full != image:
+                        self._add(Action(("docker", "tag", image, full), (span,), place))
+                    self._add(Action(("docker", "push", full), (span,), place))
             elif two.text == "push" and one.text != "docker" and len(positional) <= 1:
                 called = at + 3 < len(statement) and is_punct(statement[at + 3], "(")
                 if called and not (at and isinstance(statement[at - 1], Block)):
-                    self._add(Action(("docker", "push", f"plugin/{one.text}"), (span,), place))
+                    host = (place.registry,) if place.registry else ()
+                    self._add(Action(("docker", "push", f"{PLUGIN}{one.text}", *host), (span,), place))
 
     def _argument_text(self, part: list[Item], span: tuple[int, int], place: Here) -> str | None:
         self.at = place
@@ -107,3 +114,8 @@ class Steps(Values):
         for unknown in script.lacking:
             self._lacks(span, unknown.sentence)
         return script.forms[0].text if script.forms else None
+
+
+def _qualified(name: str, place: Here) -> str:
+    """An image's name as the Docker plugin pushes it inside of `withRegistry`."""
+    return name if not place.registry or name.startswith(f"{place.registry}/") else f"{place.registry}/{name}"

@@ -33,11 +33,13 @@ MAX_VARIABLES = 500
 @dataclass(frozen=True)
 class Here(Place):
     """A place, with the names that hold in it. ``declared``: what `environment` and `withEnv` around it set;
-    ``unknown``: why the loops around it are not known."""
+    ``unknown``: why the loops around it are not known; ``registry``: the host that the Docker plugin pushes to, "" for
+    its usual one."""
 
     scope: Scope = field(default_factory=Scope)
     declared: Mapping[str, Value] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    registry: str = ""
 
 
 @dataclass

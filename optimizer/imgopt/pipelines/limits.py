@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import product
 
 from imgopt.pipelines.model import Pipeline, Push, Timeout
+from imgopt.pipelines.registries import registry_of
 from imgopt.pipelines.sending import (
     NOTHING,
     Pair,
@@ -152,12 +153,12 @@ def together(pushes: Iterable[Push], of: Callable[[Push], Steps]) -> Steps:
 
 
 def in_one_build(pushes: Sequence[Push]) -> list[Push]:
-    """Of pushes of which some run instead of others, the largest set that one build may run."""
+    """Of pushes of which some run instead of others, the largest set that one build may run; each image once."""
     groups: dict[object, list[Push]] = {}
     for push in pushes:
         groups.setdefault((push.place.choices, push.place.conditions), []).append(push)
     if len(groups) < 2:
-        return list(pushes)
+        return _each_once(pushes)
     listed = list(groups.values())
     excluded = {
         (one, two)
@@ -169,7 +170,21 @@ def in_one_build(pushes: Sequence[Push]) -> list[Push]:
     weights = [_weight(group) for group in listed]
     taken = {*free, *_heaviest(bound, excluded, weights)}
     kept = {id(push) for n in taken for push in listed[n]}
-    return [push for push in pushes if id(push) in kept]
+    return _each_once([push for push in pushes if id(push) in kept])
+
+
+def _each_once(pushes: Sequence[Push]) -> list[Push]:
+    """Without those of an image that was pushed before, built again under its name or of the same under another one."""
+    known: dict[object, Push] = {}
+    return [push for push in pushes if known.setdefault(_image_of(push), push) is push]
+
+
+def _image_of(push: Push) -> object:
+    build = push.build
+    if push.tool not in ("docker", "podman", "buildx") or build is None or push.target is None:
+        return id(push)
+    made_of = build.made_of or (push.target, push.recipe.path)
+    return (registry_of(push.target), made_of, push.place.branches)
 
 
 def _weight(group: Sequence[Push]) -> tuple[int, int]:

@@ -283,6 +283,9 @@ class Build:
     keeps_base: bool = False  # kaniko leaves the layers of the base as they are, as far as the file tells
     container: str | None = None  # as `Place.container`; None: one that is made for this command
     earlier: tuple[Build, ...] = ()  # those of this container since it was emptied
+    made_of: object | None = (
+        None  # the same of two builds: the second one finds the layers of the first; None: not known
+    )
 
     def lacks(self, flag: str) -> bool:
         """Whether a flag is surely not given."""

@@ -63,11 +63,19 @@ class Printer:
         here = self
         parts: list[Arg] = []
         fed: Arg | None = None
+        held = True  # the last test, or what ran: what stands behind || is done where it did not
         for node in nodes:
             if not isinstance(node, shell.Command) or not node.words:
                 return None
-            if node.operator == "||" and not node.inner and parts:
-                continue  # what is done when it fails
+            if not node.inner and ((node.operator == "||" and held) or (node.operator == "&&" and not held)):
+                continue
+            if node.words[0].text in ("[", "[[", "test"):
+                told = holds([replace(node, operator="")], here, script.text)
+                if told is None:
+                    return None
+                held = told
+                continue
+            held = True
             words = [arg for word in node.words for arg in here.words().fields(word.text)]
             name = words[0].value if words else None
             if name in ("cd", "pushd"):
@@ -238,7 +246,7 @@ def _too_deep(path: str, top: str, most: str | None) -> bool:
 
 
 _FIELDS = re.compile(r"-f(\d+)")
-_COLUMN = re.compile(r"\{\s*print\s+\$(\d+)\s*;?\s*\}")
+_COLUMN = re.compile(r"\{\s*print\s*\(?\$(\d+)\)?\s*;?\s*\}")
 
 Change = Callable[[list[str]], list[str]]
 
@@ -264,9 +272,13 @@ def _filter(name: str, given: list[str]) -> Change | None:
         return (lambda lines: lines[:most]) if name == "head" else lambda lines: lines[-most:]
     if name == "cut":
         return _cut("".join(given))
-    if name == "awk" and len(given) == 1 and (column := _COLUMN.fullmatch(given[0].strip())):
+    if name in ("awk", "gawk", "mawk") and given and (column := _COLUMN.fullmatch(given[-1].strip())):
+        sign = re.fullmatch(r"-F\s*(?:'(.)'|\"(.)\"|(.))", "".join(given[:-1])) if given[1:] else None
+        by = next((each for each in sign.groups() if each), None) if sign is not None else None
         at = int(column[1]) - 1
-        return lambda lines: [(line.split() + [""] * 9)[at] if 0 <= at < 9 else line for line in lines]
+        if given[1:] and by is None:
+            return None
+        return lambda lines: [(line.split(by) + [""] * 20)[at] if 0 <= at < 20 else line for line in lines]
     if name == "xargs" and given and given[-1] in ("dirname", "basename"):
         return lambda lines: [_named(given[-1], each, None) for line in lines for each in line.split()]
     return None

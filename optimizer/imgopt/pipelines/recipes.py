@@ -107,6 +107,8 @@ class Recipes(Checkout):
     def _recipe(self, request: Request) -> Recipe:
         if request.dockerfile is None:
             return Recipe(None, None, why="the Dockerfile's path is a variable that is not known here")
+        if request.context == "tar://stdin":
+            return Recipe(None, None, why="its build context is a tar that it reads from a pipe")
         if _UNLIKELY.match(request.context or "") and not (request.context or "").startswith("dir://"):
             return Recipe(None, None, why="the build context is elsewhere")
         tried = paths_of(request)

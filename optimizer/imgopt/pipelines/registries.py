@@ -7,6 +7,9 @@ import re
 from imgopt.pipelines.tools import image_name, repository
 
 DOCKER_HUB = "docker.io"
+_HUB = frozenset(
+    {DOCKER_HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"}
+)
 #: Registries of public clouds: how fast a push to them is depends on where it comes from, and is nowhere said.
 PUBLIC = re.compile(
     r"^(?:docker\.io|index\.docker\.io|registry-1\.docker\.io|ghcr\.io|quay\.io|registry\.gitlab\.com|public\.ecr\.aws"
@@ -26,9 +29,15 @@ def registry_of(name: str) -> str:
     return head if named or "$" in head else DOCKER_HUB
 
 
+def host_of(url: str) -> str:
+    """The host that an image's name begins with for a registry's address, "" for Docker Hub's or where it is not known."""
+    host = url.strip().split("://")[-1].partition("/")[0]
+    return "" if host in _HUB or not re.fullmatch(r"[\w.-]+(?::\d+)?", host) else host
+
+
 def same_registry(one: str, other: str) -> bool:
     """Whether two images lie at one host, as far as their names tell."""
     hosts = [registry_of(each) for each in (one, other)]
     hosts = [_INSIDE.get(host, host) for host in hosts]
-    aliases = {"index.docker.io": DOCKER_HUB, "registry-1.docker.io": DOCKER_HUB}
-    return aliases.get(hosts[0], hosts[0]) == aliases.get(hosts[1], hosts[1])
+    one, other = (DOCKER_HUB if host in _HUB else host for host in hosts)
+    return one == other

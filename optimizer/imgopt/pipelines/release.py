@@ -37,11 +37,13 @@ def release_of(pipeline: Pipeline, found: Sequence[Finding], text: str) -> Relea
     first, following = together(pushes, first_steps), together(pushes, each_steps)
     mended = tuple(dict.fromkeys(each.rule for each in found if each.rule in _SENDING))
     always, names = chosen_by(pipeline, text)
+    is_open = any(
+        push.place.repeated or any(branch.of_unknown for branch in push.place.branches) for push in pushes
+    )
     return Release(
         images=len(pushes),
         at_once=1 + max(sum(beside(push.place, other.place) for other in pushes) for push in pushes),
-        open=any(branch.of_unknown for push in pushes for branch in push.place.branches)
-        or any(push.place.repeated for push in pushes),
+        open=is_open,
         rates=tuple(sorted(set(pipeline.bandwidths))),
         assumed=pipeline.assumed,
         first=first,
@@ -50,7 +52,7 @@ def release_of(pipeline: Pipeline, found: Sequence[Finding], text: str) -> Relea
         mended=mended,
         limits=tuple(_limit(each) for each in _worst(pipeline)),
         savings=tuple(_savings(pushes, first, following, mended)),
-        always=always,
+        always=always and not (is_open and not names),
         chosen_by=names,
         retries=tuple(_retries(pushes)),
         sources=tuple(dict.fromkeys(push.recipe.source for push in pushes if push.recipe.source)),

@@ -102,7 +102,7 @@ def report_pipeline(
         original=text,
         warnings=tuple(_warnings(pipeline)),
         good=None if found else _good(pipeline),
-        clear=not summary.unjudged,
+        clear=not summary.unjudged and not lacking(pipeline),
         skipped=pipeline.ignored,
         pipeline=summary,
     )

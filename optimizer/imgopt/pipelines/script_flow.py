@@ -8,7 +8,16 @@ from dataclasses import replace
 
 from imgopt import shell
 from imgopt.pipelines.printed import fits, holds
-from imgopt.pipelines.script_state import LOOKS_THERE, MAX_LOOP, Choice, Function, Round, Standing, read_names
+from imgopt.pipelines.script_state import (
+    LOOKS_THERE,
+    MAX_LOOP,
+    Choice,
+    Function,
+    Round,
+    Standing,
+    merged,
+    read_names,
+)
 from imgopt.pipelines.tools import Arg
 from imgopt.pipelines.words import GLOB, Scope
 
@@ -79,7 +88,7 @@ class Flow(Standing):
         last = nodes[-1]
         feeds = isinstance(last, shell.Block) and last.kind in ("while", "until")
         if isinstance(last, shell.Command) and last.words:
-            feeds = last.program in ("xargs", "parallel")
+            feeds = last.program in ("xargs", "parallel", "kubectl", "oc")
         if not feeds:
             self._piped_on(nodes)
             return
@@ -145,7 +154,8 @@ class Flow(Standing):
     def _rounds(self, node: shell.Block, variable: str, listed: list[Arg], written: list[str]) -> str:
         if len(listed) > MAX_LOOP:
             self.reading.cut = True
-        unknown = not listed or any(arg.value is None for arg in listed)
+        several = len(written) != len(listed) or not all(_is_one(word) for word in written)
+        unknown = not listed or (several and any(arg.value is None for arg in listed))
         outside, place = self.scope.variables.get(variable), self.place
         if unknown:
             self.place = replace(place, loop=self._new())
@@ -215,7 +225,7 @@ class Flow(Standing):
         before = self.scope.copy()
         self.nodes(condition, known)
         self.nodes(body, known)
-        self.scope = _merged(before, [before, self.scope])
+        self.scope = merged(before, [before, self.scope])
         self.rounds.pop()
         self.place = place
         return ""
@@ -285,7 +295,7 @@ class Flow(Standing):
         if not complete or not staying:
             scopes.append(before)
             directories.add(directory)
-        self.scope = _merged(before, scopes)
+        self.scope = merged(before, scopes)
         self.directory = directories.pop() if len(directories) == 1 else None
 
 
@@ -316,32 +326,10 @@ def _waits(command: shell.Command) -> bool:
     return words[:1] == ["wait"] and words[1:] != ["-n"]
 
 
-def _merged(before: Scope, scopes: Sequence[Scope]) -> Scope:
-    """What is known behind several ways through a script, of which one is taken: a value that they agree in; of lists the
-    longest, so that what is counted is the larger count; the value from before where the others depend on the caller."""
-    if len(scopes) == 1:
-        return scopes[0]
-    found = before.copy()
-    first = scopes[0]
-    found.positional = first.positional if all(e.positional == first.positional for e in scopes) else None
-    for name in {name for scope in scopes for name in scope.variables}:
-        values = [scope.variables.get(name) for scope in scopes]
-        if all(value == values[0] for value in values):
-            if values[0] is not None:
-                found.set(name, values[0], assumed=any(name in scope.assumed for scope in scopes))
-            continue
-        known = list(
-            dict.fromkeys(value for value in values if value is not None and value.value is not None)
-        )
-        lists = [value for value in known if len((value.value or "").split()) > 1]
-        if len(known) == 1:
-            found.set(name, known[0], assumed=True)
-        elif lists:
-            found.set(name, max(lists, key=lambda value: len((value.value or "").split())), assumed=True)
-        else:
-            found.set(name, Arg(f"${name}", None))
-    for name in {name for scope in scopes for name in scope.arrays}:
-        arrays = [scope.arrays[name] for scope in scopes if name in scope.arrays]
-        found.set_array(name, max(arrays, key=len))
-        found.assumed.add(name)
-    return found
+def _is_one(word: str) -> bool:
+    """Whether a word of a list is one whatever is in it: quoted, or with a text of its own beside a variable."""
+    if re.search(r"[@*]", word):
+        return False
+    return bool(re.fullmatch(r"\"[^\"]*\"|'[^']*'", word)) or not re.fullmatch(
+        r"\$\w+|\$\{.*\}|\$\(.*\)|`.*`", word, re.DOTALL
+    )

@@ -23,8 +23,18 @@ LOOKS_THERE = re.compile(r"/kaniko/?[\d*?\[\s\]\"')]")
 MATTERS = re.compile(
     r"\b(?:docker|podman|buildah|nerdctl|kaniko|executor|skopeo|crane|buildctl|img|jib\w*|bootBuildImage|build-image)\b"
 )
+#: What of these only looks at images and containers, or clears them away.
+_HARMLESS = re.compile(
+    r"(?:sudo\s+)?(?:\S*/)?(?:docker|podman|nerdctl)\s+(?:(?:image|container|volume|network|system|builder)\s+)?"
+    r"(?:rmi?|stop|kill|start|restart|inspect|ps|logs|images|ls|pull|prune|run|exec|network|volume)\b"
+)
 #: A background job in others, each by a number of its own.
 Jobs = tuple[int, ...]
+
+
+def matters(text: str) -> bool:
+    """Whether a command may build or push, as far as its first words tell."""
+    return MATTERS.search(text) is not None and (_HARMLESS.match(text) is None or "kaniko" in text)
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,7 @@ class Standing:
 
         def printed(text: str) -> Arg | None:
             known = printer.printed(text)
-            if known is None and MATTERS.search(text):
+            if known is None and matters(text):
                 self._inside(text)
             return known
 
@@ -223,6 +233,21 @@ class Standing:
         before = self.scope.variables.get("OLDPWD")
         return None if before is None else entered(self.directory, before)
 
+    def _assigned(self, command: shell.Command) -> None:
+        """``A=b``; behind a test with ``&&`` or ``||`` only where that says so."""
+        before = self.scope
+        asks = command.operator in ("&&", "||") and (self.tested or command.operator == "||")
+        told = self._surely(command) if asks else True
+        if asks:
+            earlier = [each for each in self.parsed.commands if each.end <= command.start][-1:]
+            if not told and earlier and holds(earlier, self.printer(), self.parsed.text) is not None:
+                return  # it says no
+            self.scope = before if told else before.copy()
+        for word in command.assignments:
+            self._assign(word)
+        if not told:
+            self.scope = merged(before, [before, self.scope])
+
     def _assign(self, word: shell.Word) -> None:
         match = re.match(r"([A-Za-z_]\w*)(?:\[([^\]]*)\])?(\+?)=", word.text)
         if match is None:
@@ -289,7 +314,7 @@ class Standing:
         """Names what is not followed, where there may be a build or a push in it."""
         start = node.start
         if isinstance(node, shell.Command) or any(
-            MATTERS.search(word.text) for each in shell.flatten((node,)) for word in each.words[:3]
+            matters(" ".join(word.text for word in each.words[:4])) for each in shell.flatten((node,))
         ):
             self.reading.not_followed(what, self.script.line(self.offset + start), why)
 
@@ -337,3 +362,34 @@ def entered(directory: str | None, word: Arg | None) -> str | None:
         return directory
     found = resolved(word.value, directory)
     return found if found is None or found != "." else ""
+
+
+def merged(before: Scope, scopes: Sequence[Scope]) -> Scope:
+    """What is known behind several ways through a script, of which one is taken: a value that they agree in; of lists the
+    longest, so that what is counted is the larger count; the value from before where the others depend on the caller."""
+    if len(scopes) == 1:
+        return scopes[0]
+    found = before.copy()
+    first = scopes[0]
+    found.positional = first.positional if all(e.positional == first.positional for e in scopes) else None
+    for name in {name for scope in scopes for name in scope.variables}:
+        values = [scope.variables.get(name) for scope in scopes]
+        if all(value == values[0] for value in values):
+            if values[0] is not None:
+                found.set(name, values[0], assumed=any(name in scope.assumed for scope in scopes))
+            continue
+        known = list(
+            dict.fromkeys(value for value in values if value is not None and value.value is not None)
+        )
+        lists = [value for value in known if len((value.value or "").split()) > 1]
+        if len(known) == 1:
+            found.set(name, known[0], assumed=True)
+        elif lists:
+            found.set(name, max(lists, key=lambda value: len((value.value or "").split())), assumed=True)
+        else:
+            found.set(name, Arg(f"${name}", None))
+    for name in {name for scope in scopes for name in scope.arrays}:
+        arrays = [scope.arrays[name] for scope in scopes if name in scope.arrays]
+        found.set_array(name, max(arrays, key=len))
+        found.assumed.add(name)
+    return found

@@ -12,7 +12,7 @@ from imgopt.pipelines.checkout import resolved
 from imgopt.pipelines.commands import NOT_SAID, Reading, Repository, emptied, read_command, within
 from imgopt.pipelines.model import Action, Branch, Build, Place, Push, Rules, Step, Text, Unfollowed
 from imgopt.pipelines.script_flow import Flow
-from imgopt.pipelines.script_state import MATTERS, MAX_LOOP, Choice, entered
+from imgopt.pipelines.script_state import MATTERS, MAX_LOOP, Choice, entered, matters
 from imgopt.pipelines.tools import ROOT, ROOTS, Arg, Line, Repeated, make_call, repeated_for, unwrapped
 from imgopt.pipelines.words import Scope
 
@@ -178,8 +178,7 @@ class _Run(Flow):
     def command(self, command: shell.Command, fed: Arg | None = None) -> str:
         self.line = self.script.line(self.offset + command.start)
         if not command.words:
-            for word in command.assignments:
-                self._assign(word)
+            self._assigned(command)
             return ""
         words = self.words()
         args = [arg for word in command.words for arg in words.fields(word.text)]
@@ -223,7 +222,9 @@ class _Run(Flow):
         program = name.rsplit("/", 1)[-1]
         if program == "find" and any(word.text.startswith("-exec") for word in line.words):
             self._say(command, "find -exec", "which files it finds is not followed")
-        read_command(self.reading, line, (self.line, end), here, self.directory)
+        if program in ("kubectl", "oc") and fed is None:
+            fed = self._fed(command.redirects)
+        read_command(self.reading, line, (self.line, end), here, self.directory, fed)
 
     def _unknown_program(self, command: shell.Command, line: Line) -> None:
         """``"$1"``, ``$cmd``: one of the functions where an argument says which, else something that is not known."""
@@ -235,7 +236,7 @@ class _Run(Flow):
                 return
         text = " ".join(word.text for word in line.words)
         if MATTERS.search(text) or re.search(r"\b(?:build|push)\b", text):
-            self._say(command, text[:60], f"what {first[:40]} is is not known here")
+            self._say(command, text[:60], f"{first[:40]} is not known here")
 
     def _each(self, command: shell.Command, line: Line, repeated: Repeated) -> None:
         """``xargs`` and ``parallel``: the same command for each, ``at_once`` of them at the same time."""
@@ -243,7 +244,7 @@ class _Run(Flow):
         unknown = repeated.why is not None
         place = self.place
         if unknown:
-            if not MATTERS.search(text):
+            if not matters(" ".join(word.text for word in _without_options(line.words))):
                 return
             self._say(command, text[:60], repeated.why or "")
             self.place = replace(place, loop=self._new())
@@ -411,3 +412,9 @@ def _locals(function: shell.Block) -> set[str]:
         for word in each.words[1:]
         if not word.text.startswith("-")
     }
+
+
+def _without_options(words: Sequence[Arg]) -> list[Arg]:
+    """What ``xargs`` and ``parallel`` run, without their own options."""
+    at = next((n for n, word in enumerate(words) if n and MATTERS.search(word.text)), 0)
+    return list(words[at:])

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 #: Stands for the directory that a step runs in, and for the repository: both are known only on the agent.
 HERE, ROOT = "/imgopt.here", "/imgopt.root"
+#: In front of a variable of a Jenkinsfile that holds an image of the Docker plugin: a name that no registry sees.
+PLUGIN = "plugin/"
 #: What the systems call the repository's directory.
 ROOTS = ("WORKSPACE", "CI_PROJECT_DIR", "GITHUB_WORKSPACE")
 
@@ -96,7 +98,7 @@ _BEGIN = frozenset(
 
 
 def unwrapped(words: Sequence[Arg], variables: Mapping[str, str | None]) -> Line:
-    """Takes ``sudo``, ``timeout 300``, ``env A=b``, ``nice`` and the like off the front."""
+    """Takes ``sudo``, ``timeout 300``, ``env A=b``, ``nice`` and the like off the front, and a ``$SUDO`` that is not known."""
     limits: list[tuple[float, str, int]] = []
     attempts = 1
     extra = dict(variables)
@@ -104,6 +106,8 @@ def unwrapped(words: Sequence[Arg], variables: Mapping[str, str | None]) -> Line
     for _ in range(12):
         if not rest:
             break
+        if rest[0].value is None and _VARIABLE.fullmatch(rest[0].text) and _begins(rest[1:]):
+            rest = rest[1:]
         name = (rest[0].value or "").rsplit("/", 1)[-1]
         if name == "busybox" and len(rest) > 1:
             rest = rest[1:]
@@ -132,6 +136,11 @@ def unwrapped(words: Sequence[Arg], variables: Mapping[str, str | None]) -> Line
         else:
             break
     return Line(tuple(rest), tuple(limits), extra, attempts)
+
+
+def _begins(words: Sequence[Arg]) -> bool:
+    """Whether a command stands there that builds or pushes."""
+    return bool(words) and words[0].value in _BEGIN and words[0].value not in ("bash", "sh")
 
 
 def _assigned(words: list[Arg], variables: dict[str, str | None]) -> list[Arg]:
@@ -178,7 +187,7 @@ def flags(words: Sequence[Arg], *, kaniko: bool = False) -> Parsed:
     while at < len(words):
         word = words[at]
         at += 1
-        match = _FLAG.match(word.text)
+        match = _FLAG.match(word.text.lstrip())  # YAML joins lines that end with a backslash to "\\ --flag"
         if match is None:
             rest.append(word)
             continue
@@ -332,15 +341,17 @@ def make_call(words: Sequence[Arg]) -> MakeCall:
     return call
 
 
-_KANIKOS_OWN = re.compile(r"[\"']?--(?:destination|no-push|tar-path|tarPath|context|dockerfile)\b")
+KANIKOS_OWN = re.compile(
+    r"[\"']?(?:--(?:destination|no-push|tar-path|tarPath|context|dockerfile)\b|-[dc](?![\w-]))"
+)
 
 
 def is_kaniko(words: Sequence[Arg]) -> bool:
-    """Whether a command is kaniko's executor. Its images have /kaniko on the path: a bare ``executor`` is it as well
-    where flags of its own follow."""
+    """Whether a command is kaniko's executor. Its images have /kaniko on the path, and some call it ``kaniko``: bare, it is
+    it as well where flags of its own follow."""
     program = (words[0].value or "") if words else ""
-    if program == "executor":
-        return any(_KANIKOS_OWN.match(word.text) for word in words[1:])
+    if program in ("executor", "kaniko"):
+        return any(KANIKOS_OWN.match(word.text) for word in words[1:])
     return program.endswith("kaniko/executor") or program.rsplit("/", 1)[-1] == "kaniko-executor"
 
 
@@ -394,5 +405,6 @@ def image_name(text: str) -> str:
 def repository(name: str) -> str:
     """An image's name without tag and digest."""
     name = name.partition("@")[0]
-    head, colon, tag = name.rpartition(":")
-    return head if colon and "/" not in tag else name
+    path, slash, last = name.rpartition("/")
+    bare, colon, _ = last.partition(":")
+    return path + slash + bare if colon and "${" not in bare else name

@@ -99,7 +99,7 @@ class Words:
 
     def parameter(self, name: str) -> Arg:
         scope = self.scope
-        if name == "0":
+        if name == "0" or (name == "BASH_SOURCE" and name not in scope.arrays):
             return scope.script
         if name.isdigit():
             if scope.positional is None:
@@ -123,7 +123,7 @@ class Words:
             return scope.positional is not None and int(name) <= len(scope.positional)
         if name in ("@", "*"):
             return scope.positional is not None
-        return name in scope.variables or name in scope.arrays
+        return name in scope.variables or name in scope.arrays or name == "BASH_SOURCE"
 
     def braced(self, inside: str, depth: int) -> tuple[list[Arg], bool]:
         """What ``${inside}`` stands for, and whether it is several words even in quotes."""
@@ -157,6 +157,8 @@ class Words:
             return [as_written if known == Arg(f"${name}", None) else known], False
         array = scope.arrays.get(name)
         if array is None:
+            if name == "BASH_SOURCE" and index == "0":
+                return [scope.script], False
             if index in ("@", "*", "0") and name in scope.variables:
                 return [scope.variables[name]], False
             return [Arg(f"${name}", None)], False
@@ -202,6 +204,8 @@ class Words:
             return [given], False
         if any(each.value is None for each in values):
             shown = [Arg(each.text if each.value is None else each.value, None) for each in values]
+            if len(shown) == 1 and shown[0].text == f"${{{name}}}" and not rest.startswith("["):
+                return unknown, several
             return ([Arg(f"{shown[0].text}{_shown(rest)}", None)] if len(shown) == 1 else shown), several
         change = self._change(rest, depth)
         if change is None:

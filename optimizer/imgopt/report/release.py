@@ -161,7 +161,7 @@ def _chosen(release: Release) -> str | None:
         return None
     names = _and([visible(name) for name in release.chosen_by])
     if not release.always:
-        return f"what the file chooses by {names}"
+        return f"what the file chooses by {names}" if names else "each entry of that list"
     if not release.chosen_by:
         return "every image, whatever changed"
     kind = "parameter" if len(release.chosen_by) == 1 else "parameters"

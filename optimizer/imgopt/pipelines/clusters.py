@@ -1,0 +1,122 @@
+"""kaniko in a pod of its own: ``kubectl run --image=…kaniko… -- flags``, ``--overrides``, ``kubectl apply -f pod.yaml``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from imgopt.errors import ImgoptError
+from imgopt.files.documents import parsed_json
+from imgopt.pipelines.tools import KANIKOS_OWN, Arg
+from imgopt.pipelines.yaml_tree import Node, documents
+
+_MOST_PODS = 20
+_MOST_DEEP = 12
+_OVERRIDES = re.compile(r"--overrides(?:=(.*))?", re.DOTALL)
+_IMAGE = re.compile(r"--image(?:=(.*))?", re.DOTALL)
+_FILE = re.compile(r"(?:-f|--filename)(?:=?(.+))?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A container that runs kaniko: its image and kaniko's own words. ``why``: those are not known."""
+
+    image: str
+    words: tuple[Arg, ...] = ()
+    why: str | None = None
+
+
+def pods(words: Sequence[Arg], read: Callable[[str], str | None]) -> list[Pod]:
+    """Those that ``kubectl``'s words, behind the program's name, start. ``read``: a file of the repository."""
+    verbs = [word.value for word in words if not word.text.startswith("-")]
+    if "run" in verbs[:3]:
+        return _run(words)
+    if "apply" in verbs[:3] or "create" in verbs[:3] or "replace" in verbs[:3]:
+        return [pod for name in _options(words, _FILE) for pod in _of_manifest(read(name.known), name.known)]
+    return []
+
+
+def _run(words: Sequence[Arg]) -> list[Pod]:
+    end = next((at for at, word in enumerate(words) if word.text == "--"), len(words))
+    image = next((each.known for each in _options(words[:end], _IMAGE)), "")
+    behind = tuple(words[end + 1 :])
+    overrides = next(iter(_options(words[:end], _OVERRIDES)), None)
+    if overrides is not None:
+        try:
+            described = parsed_json(overrides.known)
+        except (ValueError, RecursionError):
+            described = None
+        found = list(_of_json(described, 0))
+        if found or "kaniko" not in image:
+            return found
+        if not behind:
+            return [Pod(image, why="the pod in its --overrides is not read")]
+    kaniko = "kaniko" in image or ("$" in image and any(KANIKOS_OWN.match(word.text) for word in behind))
+    return [Pod(image, behind)] if kaniko and behind else []
+
+
+def _options(words: Sequence[Arg], option: re.Pattern[str]) -> list[Arg]:
+    found: list[Arg] = []
+    for at, word in enumerate(words):
+        match = option.fullmatch(word.text)
+        if match is None:
+            continue
+        if match[1] is not None:
+            found.append(Arg(match[1], None if word.value is None else match[1]))
+        elif at + 1 < len(words):
+            found.append(words[at + 1])
+    return found
+
+
+def _of_json(described: object, depth: int) -> Iterator[Pod]:
+    if depth > _MOST_DEEP:
+        return
+    if isinstance(described, list):
+        for each in described[:_MOST_PODS]:
+            yield from _of_json(each, depth + 1)
+    elif isinstance(described, dict):
+        image, listed = described.get("image"), []
+        for key in ("command", "args"):
+            value = described.get(key)
+            listed += [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+        if isinstance(image, str) and "kaniko" in image and listed:
+            yield Pod(image, tuple(map(_word, listed)))
+            return
+        for each in described.values():
+            yield from _of_json(each, depth + 1)
+
+
+def _of_manifest(text: str | None, name: str) -> list[Pod]:
+    if text is None or "kaniko" not in text:
+        return []
+    try:
+        roots = documents(text, name)
+    except (ImgoptError, RecursionError):
+        return [Pod("kaniko", why=f"{name[:60]} is not read as YAML")]
+    found = [pod for root in roots for pod in _of_node(root, 0)]
+    return found[:_MOST_PODS]
+
+
+def _of_node(node: Node, depth: int) -> Iterator[Pod]:
+    if depth > _MOST_DEEP:
+        return
+    if node.kind == "sequence":
+        for item in node.items:
+            yield from _of_node(item, depth + 1)
+    elif node.kind == "mapping":
+        image, listed = node.text("image") or "", []
+        for key in ("command", "args"):
+            value = node.get(key)
+            listed += (
+                [item.value for item in value.items] if value is not None and value.kind == "sequence" else []
+            )
+        if "kaniko" in image and listed:
+            yield Pod(image, tuple(map(_word, listed)))
+            return
+        for _, _, value in node.entries():
+            yield from _of_node(value, depth + 1)
+
+
+def _word(text: str) -> Arg:
+    return Arg(text, None if "$" in text else text)
