@@ -151,7 +151,9 @@ def conforming(**ways: Any) -> Iterator[Conforming]:
                 self.close_connection = True
                 return self._send(307, {"Location": f"/moved{self.path}"})
             data = state.uploads[urlsplit(self.path).path.rpartition("/")[2]]
-            if self.headers.get("Transfer-Encoding") == "chunked":  # a whole blob as a stream, as Docker sends it
+            if (
+                self.headers.get("Transfer-Encoding") == "chunked"
+            ):  # a whole blob as a stream, as Docker sends it
                 while size := int(self.rfile.readline().split(b";")[0], 16):
                     data += self.rfile.read(size)
                     self.rfile.readline()
