@@ -197,7 +197,7 @@ FORMS = {
     "read from a file": Form(
         "def modules = readYaml(file: 'm.yml')\nmodules.each { m -> sh \"@${m.path}\" }",
         "?",
-        "modules is read from readYaml, which is not followed",
+        "modules is read by readYaml from m.yml, which is not in this repository",
     ),
     "made by a command": Form(
         "def changed = sh(script: 'git diff --name-only', returnStdout: true).trim().split('\\n')\nchanged.each { sh \"@${it}\" }",
@@ -208,7 +208,9 @@ FORMS = {
         'sh "@${params.PATH_OF_IT}"', "?", "params.PATH_OF_IT is given when the build is started"
     ),
     "a whole command from elsewhere": Form(
-        "def c = readFile('c.txt')\nsh c", "", "what sh runs in line 6 is not known: c is read from readFile"
+        "def c = readFile('c.txt')\nsh c",
+        "",
+        "what sh runs in line 6 is not known: c is read by readFile from c.txt, which is not in this repository",
     ),
     "a step of a library": Form(
         "buildAndPushImage('a')", "", "buildAndPushImage is a step that is not in this file"

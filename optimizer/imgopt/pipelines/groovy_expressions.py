@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from imgopt.pipelines.blocks import Block, Item, blocks, is_punct
+from imgopt.pipelines.groovy_files import READERS, value_of
 from imgopt.pipelines.groovy_methods import called, element, member
 from imgopt.pipelines.groovy_values import (
     LONGEST_TEXT,
@@ -62,14 +63,17 @@ _LEVELS: dict[str, int] = {
 _LONG_FIRST = sorted((each for each in _LEVELS if not each.isalpha()), key=len, reverse=True)
 #: What calls of Jenkins give, and never the file.
 _READ_BY = frozenset(
-    "readYaml readJSON readFile readProperties readCSV readMavenPom readManifest findFiles libraryResource httpRequest input "
-    "load fileExists unstash tool credentials usernamePassword params".split()
+    "readCSV readMavenPom readManifest findFiles libraryResource httpRequest input "
+    "unstash tool credentials usernamePassword params".split()
 )
 
 
 class Caller(Protocol):
-    """Who runs methods and closures."""
+    """Who runs methods and closures, and reads the files beside the file."""
 
+    def file(self, path: str) -> str | None: ...
+    def load(self, path: str) -> Value: ...
+    def loaded(self, value: dict[str, Value], name: str) -> Closure | None: ...
     def invoke(self, what: Closure, given: Sequence[Value], machine: Machine) -> Value: ...
     def method(self, name: str) -> Closure | None: ...
 
@@ -490,6 +494,8 @@ class _Expression:
             return HERE
         if name in ("sh", "bat", "powershell", "pwsh"):
             return Unknown("is what a command prints")
+        if name in READERS or name in ("load", "fileExists"):
+            return self._of_file(name, values, named)
         if name in _READ_BY:
             return Unknown(f"is read from {name}, which is not followed")
         if name in ("string", "text") and named:
@@ -513,6 +519,25 @@ class _Expression:
             if isinstance(body, Closure):
                 return self.machine.caller.invoke(body, [], self.machine)
         return Unknown(f"is what {name} gives, which is not in this file", given=False)
+
+    def _of_file(self, name: str, values: list[Value], named: dict[str, Value]) -> Value:
+        """What a step reads from a file of the repository, or from a text."""
+        if "text" in named:
+            return _mapped(
+                lambda text: value_of(name, text) if isinstance(text, str) else _UNREAD, named["text"]
+            )
+        path = named.get("file", values[0] if values else None)
+        if not isinstance(path, str):
+            return Unknown(f"is read by {name} from a file whose name is not known here")
+        if name == "load":
+            return self.machine.caller.load(path)
+        text = self.machine.caller.file(path)
+        if name == "fileExists":
+            return True if text is not None else Unknown("is a condition that is not known")
+        self.machine.spend(1 + len(text or "") // 100)
+        if text is None:
+            return Unknown(f"is read by {name} from {path[:100]}, which is not in this repository")
+        return value_of(name, text)
 
     def _closure_follows(self) -> bool:
         return self.at < len(self.items) and isinstance(self.items[self.at], Block)
@@ -605,6 +630,9 @@ class _Expression:
     def _method(self, value: Value, name: str, values: list[Value]) -> Value:
         if isinstance(value, dict) and ("\0env" in value or "\0params" in value):
             return self._outside(value, shown(values[0]) if values else _UNREAD)
+        if isinstance(value, dict) and "\0loaded" in value:
+            method = self.machine.caller.loaded(value, name)
+            return _UNREAD if method is None else self.machine.caller.invoke(method, values, self.machine)
         if name == "call" and isinstance(value, Closure):
             return self.machine.caller.invoke(value, values, self.machine)
 

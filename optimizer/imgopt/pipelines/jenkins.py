@@ -25,8 +25,9 @@ from imgopt.pipelines.blocks import (
     is_punct,
     opening,
 )
+from imgopt.pipelines.checkout import resolved
 from imgopt.pipelines.groovy_expressions import filled
-from imgopt.pipelines.groovy_values import Scope, Unknown, Value, joined, text_or_none
+from imgopt.pipelines.groovy_values import Closure, Scope, Unknown, Value, joined, text_or_none
 from imgopt.pipelines.jenkins_loops import LOOPS, Loops, Round
 from imgopt.pipelines.jenkins_sections import Sections
 from imgopt.pipelines.jenkins_statements import (
@@ -48,7 +49,7 @@ from imgopt.pipelines.jenkins_statements import (
 )
 from imgopt.pipelines.jenkins_steps import Steps
 from imgopt.pipelines.jenkins_survey import Reading, survey
-from imgopt.pipelines.jenkins_values import MAX_DEPTH, MAX_STEPS, MAX_VALUES, Here, If
+from imgopt.pipelines.jenkins_values import MAX_DEPTH, MAX_STEPS, MAX_VALUES, Frame, Here, If, Loaded
 from imgopt.pipelines.model import Action, Branch, ImageUse, Step, Text
 from imgopt.pipelines.tokens import Token, tokens
 
@@ -65,6 +66,7 @@ _KNOWN = frozenset(
 )
 _MAX_CALLS = 50  # of sh in one statement
 _MAX_LIBRARY = 100_000
+_MAX_LOADED = 20  # files
 _IMAGE = re.compile(r"[\w.:/@-]*kaniko-project/executor[\w.:@-]*")
 Lacking = tuple[tuple[int, int], str]
 
@@ -156,6 +158,7 @@ class _Walk(Sections, Loops, Steps):
     def _statement(self, statement: list[Item], place: Here, depth: int, group: int) -> None:
         if not self.machine.spend(1 + len(statement) // 50):
             return
+        self.now = statement[0].line
         inline = self._inline(statement, place, depth, group)
         if inline:
             return
@@ -449,10 +452,17 @@ class _Walk(Sections, Loops, Steps):
         """A method of the file: its body runs here, or as a branch where it gives `parallel` a closure."""
         name = statement[at]
         assert isinstance(name, Token)
-        if at and is_punct(statement[at - 1], ".") and not (at > 1 and is_name(statement[at - 2], "this")):
+        if name.text == "load" and not (at and is_punct(statement[at - 1], ".")):
+            self.value(statement[at:], place)
             return
-        method = self.reading.methods.get(name.text)
-        elsewhere = method is None
+        method = self._of_loaded(statement, at, place)
+        elsewhere = method is not None
+        dotted = at > 0 and is_punct(statement[at - 1], ".")
+        if method is None and dotted and not (at > 1 and is_name(statement[at - 2], "this")):
+            return
+        if method is None:
+            method = self.reading.methods.get(name.text)
+            elsewhere = method is None
         if method is None and not self.silent:
             method = self._of_library(name.text, statement, at)
         if method is None or method in statement:
@@ -494,6 +504,49 @@ class _Walk(Sections, Loops, Steps):
                 sentence = elements.named(written(receiver_at(statement, at))).sentence
                 inside = replace(place, loop=self.reading.group(), unknown=(*place.unknown, sentence))
             self.method_body(name.text, method, each, inside, depth + 1)
+
+    def load(self, path: str) -> Value:
+        """Runs a file of the repository, which hands over its methods and names; one that is not there is said."""
+        where = resolved(path, self.at.directory) or path
+        if where in self.files:
+            return self.files[where].value
+        text = self.file(path) if len(self.files) < _MAX_LOADED else None
+        if text is None:
+            self._lacks((0, 0), f"{path[:100]}, which is loaded, is not in this repository")
+            return Unknown(f"is loaded from {path[:100]}, which is not in this repository")
+        root = blocks(tokens(text[:_MAX_LIBRARY]))
+        other = Reading(self.reading.read)
+        survey(other, root)
+        value: dict[str, Value] = {"\0loaded": where}
+        self.files[where] = Loaded(other.methods, value)
+        for each, block in other.methods.items():
+            if self.reading.methods.setdefault(each, block) is block:
+                self.reading.called.add(each)
+        known, at, ifs, line = {*self.root.names}, self.at, self.ifs, self.line
+        self.ifs, self.line = {}, line or self.now
+        self.frames.append(Frame())
+        scope = Scope(self.root)
+        self.block(root, replace(at, scope=scope), 0)
+        frame = self.frames.pop()
+        self.at, self.ifs, self.line = at, ifs, line
+        given = frame.returned[-1] if frame.returned else None
+        if isinstance(given, dict | list | str | Closure):
+            self.files[where].value = given
+        shared = {name: each for name, each in self.root.names.items() if name not in known}
+        value.update({**shared, **scope.names})
+        return self.files[where].value
+
+    def _of_loaded(self, statement: list[Item], at: int, place: Here) -> Block | None:
+        """The method that ``name.method(`` is of a file that was loaded under that name."""
+        if at < 2 or not is_punct(statement[at - 1], "."):
+            return None
+        holder, method = statement[at - 2], statement[at]
+        if not isinstance(holder, Token) or holder.kind != "name" or not isinstance(method, Token):
+            return None
+        found = place.scope.holder(holder.text)
+        value = found.names[holder.text] if found is not None else None
+        closure = self.loaded(value, method.text) if isinstance(value, dict) else None
+        return closure.block if closure is not None else None
 
     def _of_library(self, name: str, statement: list[Item], at: int) -> Block | None:
         """A step of the repository's own library, ``vars/NAME.groovy``; one that is nowhere is said."""

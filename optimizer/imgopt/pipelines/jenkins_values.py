@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from imgopt.pipelines.blocks import Block, Item, arguments, is_name, is_punct, opening
+from imgopt.pipelines.checkout import resolved
 from imgopt.pipelines.groovy_expressions import Machine, Names, worked_out
 from imgopt.pipelines.groovy_values import (
     Closure,
@@ -65,6 +66,14 @@ class If:
 
 
 @dataclass
+class Loaded:
+    """A file that `load` ran: its methods, and what the call gives."""
+
+    methods: dict[str, Block]
+    value: Value
+
+
+@dataclass
 class Values:
     """What the names of a file hold while its statements run. ``silent``: only what they are worth is asked for."""
 
@@ -78,8 +87,10 @@ class Values:
     journal: list[dict[tuple[Scope, str], Value]] = field(default_factory=list)  # of the branches around
     silent: int = 0
     line: int = 0  # of the call, inside of another file's method
+    now: int = 1  # the line of the statement that runs
     at: Here = field(default_factory=lambda: Here())
     library: dict[str, Block | None] = field(default_factory=dict)
+    files: dict[str, Loaded] = field(default_factory=dict)  # that `load` ran, by path
 
     def __post_init__(self) -> None:
         self.machine = Machine(self)
@@ -101,6 +112,23 @@ class Values:
 
     def method(self, name: str) -> Closure | None:
         block = self.reading.methods.get(name)
+        return Closure(block, self.root) if block is not None else None
+
+    def file(self, path: str) -> str | None:
+        """A text of the repository, as a step names it where it stands."""
+        found = resolved(path, self.at.directory)
+        data = self.reading.read(found) if found is not None else None
+        return None if data is None else data.decode("utf-8", "replace").replace("\r\n", "\n")
+
+    def load(self, path: str) -> Value:
+        """What ``load 'path'`` gives."""
+        raise NotImplementedError
+
+    def loaded(self, value: dict[str, Value], name: str) -> Closure | None:
+        """A method of a file that was loaded."""
+        path = value.get("\0loaded")
+        file = self.files.get(path) if isinstance(path, str) else None
+        block = file.methods.get(name) if file is not None else None
         return Closure(block, self.root) if block is not None else None
 
     def invoke(self, what: Closure, given: Sequence[Value], machine: Machine) -> Value:
