@@ -43,7 +43,7 @@ def served(kind: str, directory: Path, *, mounts: bool) -> Iterator[registries.P
         if kind == "docker-registry":
             port = stack.enter_context(registries.registry(directory)).port
         else:
-            port = stack.enter_context(conforming(separate=True, mounts=mounts, page=100)).port
+            port = stack.enter_context(conforming(separate=True, mounts=mounts, page=100, names=True)).port
         proxy = stack.enter_context(registries.proxy(port))
         proxy.refuses_mounts = not mounts
         yield proxy

@@ -22,8 +22,9 @@ class Conforming:
     its locations are relative to what was asked. ``least``: the shortest chunk that it says it takes. ``keeps`` False:
     accepts chunks and forgets them. ``page``: so many tags it names at once; 0: none. ``place``: where its uploads lie,
     otherwise where they are asked for. ``separate``: a repository has what was put there, and no more. ``mounts``: from one
-    to the other; ``lies``: it says so, and has nothing then. ``tokens``: it wants one, of its own service, which leaves out of the scopes what ``denied`` has
-    (``shop/base:pull``)."""
+    to the other; ``lies``: it says so, and has nothing then. ``tokens``: it wants one, of its own service, which leaves out
+    of the scopes what ``denied`` has (``shop/base:pull``). ``names``: it says the digest of what it has and took, as it may
+    and Docker wants it."""
 
     port: int = 0
     one_piece: bool = False
@@ -36,6 +37,7 @@ class Conforming:
     separate: bool = False
     mounts: bool = False
     lies: bool = False
+    names: bool = False
     tokens: bool = False
     denied: set[str] = field(default_factory=set)
     asked: list[tuple[str, ...]] = field(default_factory=list)  # scopes of the tokens
@@ -73,6 +75,9 @@ def conforming(**ways: Any) -> Iterator[Conforming]:
         def _has(self, name: str) -> bool:
             own = state.owned.get(self._repository(), ())
             return name in state.blobs and (not state.separate or name in own)
+
+        def _named(self, digest: str) -> dict[str, str]:
+            return {"Docker-Content-Digest": digest} if state.names else {}
 
         def _manifest(self, name: str) -> str:
             return f"{self._repository()}@{name}" if state.separate else name
@@ -124,7 +129,7 @@ def conforming(**ways: Any) -> Iterator[Conforming]:
             if "/uploads/" in path:
                 self._upload(204) if name in state.uploads else self._send(404)
             elif "/blobs/" in path:
-                self._send(200, {}, state.blobs[name]) if self._has(name) else self._send(404)
+                self._send(200, self._named(name), state.blobs[name]) if self._has(name) else self._send(404)
             elif "/manifests/" in path:
                 found = state.manifests.get(self._manifest(name))
                 self._send(200, {"Content-Type": found[0]}, found[1]) if found else self._send(404)
@@ -191,14 +196,14 @@ def conforming(**ways: Any) -> Iterator[Conforming]:
                 if not all(self._has(each) for each in blobs):
                     state.broken.append(f"{self._repository()}:{name}")
                 state.manifests[self._manifest(name)] = state.manifests[self._manifest(digest)] = kept
-                return self._send(201)
+                return self._send(201, self._named(digest))
             data = bytes(state.uploads.pop(name)) + body
             wanted = parse_qs(urlsplit(self.path).query)["digest"][0]
             if f"sha256:{hashlib.sha256(data).hexdigest()}" != wanted:
                 return self._send(400)
             state.blobs[wanted] = data
             state.owned.setdefault(self._repository(), set()).add(wanted)
-            return self._send(201)
+            return self._send(201, self._named(wanted))
 
         def do_DELETE(self) -> None:
             if not self._is_let():
