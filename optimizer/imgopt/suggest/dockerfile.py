@@ -86,13 +86,14 @@ def report_file(
     weigher.unbuilt = unbuilt(picture)
     said = analyze(picture, rules)
     level = Applicability.UNSAFE if options.unsafe else Applicability.SAFE
-    result, opened, base = _settled(picture, said, rules, level, weigher)
-    broken, _ = _apart(said)
-    shown = broken if broken and base is not picture else said
+    unselected = _unselected(picture, rules)
+    result, opened, base = _settled(picture, said, rules, level, weigher, unselected)
+    broken = _apart(said)[0] or unselected
+    shown = broken if broken and base is not picture and not unselected else said
     prediction, savings = _weights(
         base, () if broken else said, result.text if result.changed else None, weigher
     )
-    found = _as_it_stands(picture, findings(shown))
+    found = _as_it_stands(picture, findings(shown), unselected)
     if broken:
         savings = [None for _ in found]
     unknown = unknowns(picture)
@@ -133,6 +134,7 @@ def _settled(
     rules: Sequence[Rule],
     level: Applicability,
     weigher: Weigher,
+    unselected: Sequence[Finding],
 ) -> tuple[RewriteResult, list[tuple[Finding, Saving | None]], Picture]:
     """The rewrite, and the rewrite of the rewrite, until nothing is left to do: of two fixes that touch the same
     lines the second has its turn when the first is in. So a rewritten file is never rewritten again.
@@ -146,6 +148,8 @@ def _settled(
         return _unbuildable(picture, said, fault), [], picture
     first = picture
     from_ = picture.final.stage.from_
+    if unselected:
+        return _waiting(picture, _unchanged(picture), unselected, said), [], picture
     broken, others = _apart(said)
     result = _rewritten(picture, broken or said, level)
     if broken and not result.changed:
@@ -226,6 +230,17 @@ def _apart(said: Iterable[Finding | Declined]) -> tuple[list[Finding], list[Find
     return broken, [entry for entry in said if entry not in broken]
 
 
+def _unselected(picture: Picture, rules: Iterable[Rule]) -> list[Finding]:
+    """What says that there is no image, where others are asked for. Who silences it says that it is not so; who selects
+    other rules says nothing of it."""
+    options = picture.options
+    if not options.select or BROKEN in options.select or picture.ignored is not None:
+        return []
+    everything = replace(picture, options=replace(options, select=()))
+    asked = [rule for rule in rules if rule.id == BROKEN]
+    return list(findings(analyze(everything, asked))) if asked else []
+
+
 def _instruction_of(picture: Picture, finding: Finding) -> Instruction:
     there = (each for each in picture.document.instructions if each.line <= finding.line <= each.end_line)
     return next(there, picture.final.stage.from_)
@@ -257,13 +272,13 @@ def _shown_line(rounds: Rounds, number: int, otherwise: Instruction, line: int) 
     return place.instruction.line if line == there.line else place.instruction.end_line
 
 
-def _as_it_stands(picture: Picture, found: Sequence[Finding]) -> list[Finding]:
+def _as_it_stands(picture: Picture, found: Sequence[Finding], unselected: Sequence[Finding]) -> list[Finding]:
     """The findings, none of them with a fix where the file does not build, or not start: nothing is safe in it. What
     mends it keeps its own."""
     fault = first_fault(picture.document, picture.options.build_args)
     if fault is not None:
         why = say("mend {} first: the file does not build as it is", fault.instruction)
-    elif broken := _apart(found)[0]:
+    elif broken := unselected or _apart(found)[0]:
         why = say(
             "mend {} first: there is no image, or none that starts, as it is",
             _instruction_of(picture, broken[0]),
@@ -284,7 +299,11 @@ def _unbuildable(picture: Picture, said: Sequence[Finding | Declined], fault: Fa
     why = _said_of(fault)
     rules = [entry for entry in said if isinstance(entry, Declined) or (entry.fix and entry.fix.applies)]
     declined = dict.fromkeys(Declined(entry.rule, fault.instruction.line, why) for entry in rules)
-    return RewriteResult(False, "safe", picture.document.text, tuple(declined))
+    return replace(_unchanged(picture), not_applied=tuple(declined))
+
+
+def _unchanged(picture: Picture) -> RewriteResult:
+    return RewriteResult(False, "safe", picture.document.text, ())
 
 
 def _said_of(fault: Fault) -> Reason:
