@@ -48,11 +48,6 @@ def _missing_stages(picture: Picture) -> Iterator[Finding]:
     missing = missing_stages(picture)
     if missing is None:
         return
-    names = " and ".join(missing.names)
-    what = "comes later in the file" if missing.later else "is not in the file"
-    message = f"stage {names} {what}, so the build looks for an image of that name"
-    if len(missing.names) > 1:
-        message = f"stages {names} are not in the file, so the build looks for images of these names"
     if missing.edits and missing.added is not None:
         level = Applicability.SAFE if missing.risk is None else Applicability.UNSAFE
         fix = Fix(missing.added, level, missing.edits, missing.risk)
@@ -67,7 +62,7 @@ def _missing_stages(picture: Picture) -> Iterator[Finding]:
         severity=Severity.HIGH,
         line=missing.copies[0].line,
         end_line=missing.copies[0].end_line,
-        message=message,
+        message=missing.message,
         fix=fix,
     )
 

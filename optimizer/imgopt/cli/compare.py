@@ -12,6 +12,7 @@ from imgopt.errors import ImgoptError, MeasureError, UsageError
 
 if TYPE_CHECKING:
     from imgopt.comparison.compare import Comparison
+    from imgopt.comparison.mended import Mended
     from imgopt.comparison.observing import RunOptions
     from imgopt.registry.client import Access
     from imgopt.suggest.result import FileReport
@@ -178,10 +179,13 @@ def compare(
 
     Nothing of your files is changed, and nothing that was built stays in the engine. Exit code 1: they were seen to behave
     differently. 3: nothing showed how they behave, as when a time limit ran out; the report says what to raise or give.
+    An original that does not build, for the reason that broken-layering gives, is no fault: then the rewrite alone is built
+    and started, and 0 means that it answers.
     """
     from imgopt.cli.files import check_file
     from imgopt.comparison.compare import NothingToCompare, Settings
     from imgopt.comparison.compare import compare as compared
+    from imgopt.comparison.mended import Mended
     from imgopt.engines.opening import open_engine
     from imgopt.report.terminal import working
     from imgopt_rules import ALL_RULES
@@ -240,6 +244,9 @@ def compare(
             raise
         finally:
             _say_what_was_left(quiet)
+    if isinstance(found, Mended):
+        _print_mended(found, format, output_file, no_color=no_color, quiet=quiet)
+        return found.exit_code
     _print(found, format, output_file, no_color=no_color, quiet=quiet, verbose=verbose)
     if found.push_error is not None:
         from imgopt.cli.failure import print_errors
@@ -375,3 +382,17 @@ def _print(
     else:
         lines = comparison.text(found, width=terminal.width(), quiet=quiet, verbose=verbose)
         emit_lines(lines, output_file, no_color=no_color)
+
+
+def _print_mended(
+    found: Mended, format: str, output_file: str | None, *, no_color: bool, quiet: bool
+) -> None:
+    from imgopt.cli.output import emit, emit_lines
+    from imgopt.report import json, mended, terminal
+
+    if format == "json":
+        emit(json.rendered(json.envelope((), **mended.json_object(found))), output_file)
+    elif format == "markdown":
+        emit(mended.markdown(found).encode("utf-8", "replace"), output_file)
+    else:
+        emit_lines(mended.text(found, width=terminal.width(), quiet=quiet), output_file, no_color=no_color)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.comparison.measure import COMPRESSED_HERE, MeasuredImage, measure, weight
+from imgopt.comparison.mended import Foretold, Mended, foretold, otherwise
 from imgopt.dockerfile import MAX_BYTES, writing
-from imgopt.engines.engine import BuildError, BuildRequest, BuiltImage, Engine
+from imgopt.engines.engine import BuildError, BuildRequest, BuiltImage, Engine, Runner
 from imgopt.errors import ImgoptError, InputError, MeasureError
 from imgopt.files.opening import read_file
 from imgopt.scales import Sum
@@ -27,7 +28,7 @@ from imgopt.weigh.weights import ImageWeight, PushTime
 if TYPE_CHECKING:
     from imgopt.build_context.tree import Context
     from imgopt.comparison.behaviour import Behaviour
-    from imgopt.comparison.observing import RunOptions
+    from imgopt.comparison.observing import RunOptions, Subject
     from imgopt.comparison.release_difference import ImageDifference, NewLayer, ReleaseDifference
     from imgopt.dockerfile import Dockerfile
     from imgopt.finding import Finding
@@ -202,6 +203,8 @@ class Workshop:
         try:
             return self.engine.build(request, f"imgopt-compare-{which}-{release}")
         except BuildError as error:
+            if which == BEFORE and release == 1 and (why := foretold(picture, error)) is not None:
+                raise FailedAsForetold(why) from error
             raise broken(error, which, release, picture) from error
 
     def base(self, picture: Picture) -> Image | None:
@@ -226,21 +229,41 @@ class Workshop:
         return self.bases[name]
 
 
+#: Said of a rewrite.
+WHOLE = "the rewrite does not build, though the original does"
+
+
+class FailedAsForetold(Exception):
+    """The original does not build, for the reason that was foretold."""
+
+    def __init__(self, why: Foretold) -> None:
+        super().__init__(why.message)
+        self.why = why
+
+
 def broken(error: BuildError, which: str, release: int, picture: Picture) -> BuildError:
     """The same failure, told of the variant that it happened to."""
     path = picture.document.path
     if which == BEFORE and release == 1:
         said = "the Dockerfile does not build as it is, before any rewrite"
         hint = "mend that first; nothing was changed"
+        other = otherwise(picture)
+        if other is not None:
+            said += f", and not for what was predicted ({other})"
     elif release > 1:
         said = f"{NAMES[which]} does not build again with one class changed"
         hint = "leave out --next-release to compare without it"
     else:
-        said = "the rewrite does not build, though the original does"
+        said = WHOLE
         hint = "keep the original, and please report this with the output below"
     step = f" in {error.step}" if error.step else ""
     told = BuildError(
-        f"{said}: {error.message}{step}", error.hint or hint, step=error.step, output=error.output
+        f"{said}: {error.message}{step}",
+        error.hint or hint,
+        step=error.step,
+        output=error.output,
+        reason=error.reason,
+        image=error.image,
     )
     told.path = path if which == BEFORE else None
     return told
@@ -248,8 +271,9 @@ def broken(error: BuildError, which: str, release: int, picture: Picture) -> Bui
 
 def compare(
     path: str, options: Options, settings: Settings, engine: Engine, rules: Sequence[Rule], tell: Tell
-) -> Comparison:
-    """The whole comparison. ``tell`` hears what is being done, and the build's output line by line.
+) -> Comparison | Mended:
+    """The whole comparison. ``tell`` hears what is being done, and the build's output line by line. `Mended` where the
+    original does not build, as `broken-layering` says.
 
     Raises InputError when there is nothing to compare, MeasureError when it cannot be built or measured.
     """
@@ -287,7 +311,10 @@ def compare(
         built, opened, measured = {}, {}, {}
         with contextlib.ExitStack() as stack:
             for which in (BEFORE, AFTER):
-                built[which] = shop.build(which, context.root, dockerfiles[which], pictures[which])
+                try:
+                    built[which] = shop.build(which, context.root, dockerfiles[which], pictures[which])
+                except FailedAsForetold as failed:
+                    return mended(shop, file, failed.why, context, dockerfiles[AFTER], rewritten)
                 opened[which] = stack.enter_context(contextlib.closing(engine.open(built[which])))
                 measured[which] = weigh(shop, file, which, built[which], opened[which], pictures[which])
             tell("comparing the files of both images")
@@ -320,8 +347,51 @@ def compare(
         release,
         pushed,
         push_times(weight(measured[BEFORE]), weight(measured[AFTER]), options.bandwidths, options.rtt_s),
-        tuple(notes(engine, measured)),
+        (*notes(engine, measured), *wrongly_predicted(picture)),
         push_error,
+    )
+
+
+def mended(
+    shop: Workshop, file: FileReport, why: Foretold, context: Context, dockerfile: Path, picture: Picture
+) -> Mended:
+    """The rewrite alone, built and started."""
+    from imgopt.comparison.observing import observe
+
+    settings, run = shop.settings, shop.settings.run
+    tell = shop.tell
+    tell("the original does not build, as predicted")
+    try:
+        built = shop.build(AFTER, context.root, dockerfile, picture)
+    except BuildError as error:
+        said = error.message.replace(WHOLE, "neither the original nor the rewrite builds")
+        raise BuildError(said, error.hint, step=error.step, output=error.output) from error
+    left_out = [
+        f"{option} takes an original that builds"
+        for option, given in (("--next-release", settings.next_release), ("--push-to", settings.push_to))
+        if given
+    ]
+    with contextlib.closing(shop.engine.open(built)) as opened:
+        measured = weigh(shop, file, AFTER, built, opened, picture)
+        keep_sizes(shop.sizes)
+        runner, not_run = running(shop)
+        start = None
+        if runner is not None and run is not None:
+            subject = started(shop, runner, AFTER, built, opened)
+            tell("starting the rewrite")
+            start = observe(runner, subject, run)
+    limits = run.limits if run is not None and start is not None else None
+    return Mended(
+        file,
+        shop.engine.name,
+        shop.engine.description,
+        why,
+        measured,
+        start,
+        not_run,
+        limits,
+        tuple(left_out),
+        tuple(notes(shop.engine, {AFTER: measured})),
     )
 
 
@@ -474,6 +544,13 @@ def push_both(
     )
 
 
+def wrongly_predicted(picture: Picture) -> Iterator[str]:
+    """Of an original that was said not to build, and does."""
+    said = otherwise(picture)
+    if said is not None:
+        yield f"the original builds, though it was predicted not to ({said}); please report this"
+
+
 def notes(engine: Engine, measured: Mapping[str, MeasuredImage]) -> Iterator[str]:
     """What a reader has to know of the figures: stand-ins, what the engine cannot keep, what imgopt set for it."""
     from imgopt.bases import catalogue_date
@@ -535,29 +612,42 @@ def keep_sizes(sizes: Mapping[str, tuple[int, int]]) -> None:
                 written.unlink()
 
 
+def running(shop: Workshop) -> tuple[Runner | None, str | None]:
+    """What starts the images; or why nothing does."""
+    if shop.settings.run is None:
+        return None, "--no-run"
+    runner = shop.engine.runner()
+    if runner is None:
+        return None, f"neither Docker nor Podman answers to start what {shop.engine.name} built"
+    return runner, None
+
+
+def started(shop: Workshop, runner: Runner, which: str, built: BuiltImage, opened: OpenImage) -> Subject:
+    """The image as the runner knows it."""
+    from imgopt.comparison.observing import Subject
+    from imgopt.engines.owners import this_process
+
+    reference = built.reference
+    if runner.name != shop.engine.name:
+        shop.tell(f"loading {NAMES[which]} into {runner.name}")
+        reference = runner.load(opened, f"{this_process().repository()}:compare-{which}")
+    return Subject(reference, opened.image.config)
+
+
 def behaving(
     shop: Workshop, built: Mapping[str, BuiltImage], opened: Mapping[str, OpenImage]
 ) -> tuple[Behaviour, str | None]:
     """Both configs, and both started unless that is not wanted or nothing here can; then why not."""
     from imgopt.comparison.behaviour import compare_at_rest, compare_running
-    from imgopt.comparison.observing import Subject
-    from imgopt.engines.owners import this_process
 
-    engine, options = shop.engine, shop.settings.run
+    options = shop.settings.run
     configs = {which: opened[which].image.config for which in (BEFORE, AFTER)}
-    runner = engine.runner() if options is not None else None
+    runner, why = running(shop)
     if options is None:
-        return compare_at_rest(configs[BEFORE], configs[AFTER]), "--no-run"
+        return compare_at_rest(configs[BEFORE], configs[AFTER]), why
     if runner is None:
-        why = f"neither Docker nor Podman answers to start what {engine.name} built"
         return compare_at_rest(configs[BEFORE], configs[AFTER], not_started=why), why
-    subjects = []
-    for which in (BEFORE, AFTER):
-        reference = built[which].reference
-        if runner.name != engine.name:
-            shop.tell(f"loading {NAMES[which]} into {runner.name}")
-            reference = runner.load(opened[which], f"{this_process().repository()}:compare-{which}")
-        subjects.append(Subject(reference, configs[which]))
+    subjects = [started(shop, runner, which, built[which], opened[which]) for which in (BEFORE, AFTER)]
     before, after = subjects
     found = compare_running(runner, before, after, options, shop.tell)
     return replace(found, limits=options.limits, unlimited=runner.unlimited), None

@@ -31,14 +31,24 @@ class TimeUpError(EngineError):
 
 class BuildError(EngineError):
     """A build that failed. ``step``: the instruction that failed, as the builder printed it, or None.
+    ``reason``: what the builder gave for it; ``image``: the one that could not be had, where that is the reason.
     ``output``: the end of the build's own output (lines)."""
 
     def __init__(
-        self, message: str, hint: str | None = None, *, step: str | None = None, output: Sequence[str] = ()
+        self,
+        message: str,
+        hint: str | None = None,
+        *,
+        step: str | None = None,
+        output: Sequence[str] = (),
+        reason: str = "",
+        image: str | None = None,
     ) -> None:
         super().__init__(message, hint)
         self.step = step
         self.output = tuple(output)
+        self.reason = reason
+        self.image = image
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ _REFUSED = re.compile(
     r"pull access denied|manifest unknown|manifest for \S+ not found|MANIFEST_UNKNOWN|NAME_UNKNOWN|name unknown|not found: manifest"
     r"|failed to resolve source metadata|failed to do request|unable to (?:retrieve|pull|copy)|error creating build container"
     r"|short-name|initializing source docker|repository does not exist|error resolving source context"
-    r"|lookup \S+(?: on \S+)?: |requested access to the resource is denied|unauthorized|i/o timeout",
+    r"|no stage or image found with that name|lookup \S+(?: on \S+)?: |requested access to the resource is denied|unauthorized|i/o timeout",
     re.IGNORECASE,
 )
 _REASONS = (
@@ -89,7 +89,7 @@ def build_error(request: BuildRequest, output: Sequence[str], said: str | None =
     text = "\n".join([*output[-SHOWN_LINES:], said or ""])
     shown = f": {_short(reason)}" if reason else ""
     at = f" at {_short(step)}" if step else ""
-    message, hint = f"the build of {request.dockerfile} failed{at}{shown}", None
+    message, hint, base = f"the build of {request.dockerfile} failed{at}{shown}", None, None
     for pattern, why, what in _REASONS:
         if re.search(pattern, text, re.IGNORECASE):
             message, hint = (
@@ -98,11 +98,13 @@ def build_error(request: BuildRequest, output: Sequence[str], said: str | None =
             )
             break
     else:
-        base = _base(step, text)
+        base = _base(step, text, reason)
         if base is not None:
-            message = f"the base image {base} cannot be had{shown}"
+            message = (
+                f"the {'image' if base == _source_of(step) else 'base image'} {base} cannot be had{shown}"
+            )
             hint = "check its name, log in to its registry, or pull it beforehand"
-    return BuildError(message, hint, step=step, output=output)
+    return BuildError(message, hint, step=step, output=output, reason=reason, image=base)
 
 
 def timed_out(request: BuildRequest, output: Sequence[str]) -> BuildError:
@@ -128,12 +130,18 @@ def _running(output: Sequence[str]) -> str | None:
     return next(reversed(begun.values()), None)
 
 
-def _base(step: str | None, text: str) -> str | None:
+def _base(step: str | None, text: str, reason: str) -> str | None:
     """The image that could not be pulled, when that is why the build failed."""
     if not _REFUSED.search(text):
         return None
+    if found := re.search(
+        r"/v2/(?:library/)?([\w./-]+)/manifests/", text
+    ):  # kaniko has them before the first step
+        return found[1]
     if step and (found := re.match(r"(?i)FROM\s+(?:--\S+\s+)*(\S+)", step)):
         return found[1]
+    if (source := _source_of(step)) is not None and _REFUSED.search(reason):
+        return source
     # BuildKit resolves all bases before the first step
     if found := re.search(
         r"(?:load metadata for |Retrieving image manifest |failed to resolve source metadata for |Resolving \"?|pull(?:ing)? (?:from )?image:? )\"?([\w./:@-]+)",
@@ -141,6 +149,12 @@ def _base(step: str | None, text: str) -> str | None:
     ):
         return found[1].removeprefix("docker.io/library/").rstrip(":")
     return None
+
+
+def _source_of(step: str | None) -> str | None:
+    """What a COPY takes from: a stage, or an image."""
+    found = re.match(r"(?i)(?:COPY|ADD)\s+(?:--\S+\s+)*?--from=(\S+)", step or "")
+    return found[1] if found else None
 
 
 def _reason(output: Sequence[str]) -> str:

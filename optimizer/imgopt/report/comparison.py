@@ -66,7 +66,7 @@ def _figures(found: Comparison) -> list[Line]:
     rows: list[Row] = [("", dim("before  "), dim("after  "), dim("saved"), "")]
 
     def sizes(label: str, then: Sum, now: Sum) -> None:
-        rows.append((label, _size(then), _size(now), *_saved(then, now)))
+        rows.append((label, size_and_basis(then), size_and_basis(now), *_saved(then, now)))
 
     def times(
         label: str, bandwidth: int, seconds: tuple[float | None, float | None], sums: tuple[Sum, Sum]
@@ -119,7 +119,7 @@ def _middle(values: tuple[float, ...] | tuple[int, ...]) -> float:
     return float(median(values))
 
 
-def _size(each: Sum) -> Line:
+def size_and_basis(each: Sum) -> Line:
     if each.told is None:
         return dim("unknown  ")
     return (amount(each), ""), (f" {each.basis[0]}", "dim")
@@ -217,7 +217,9 @@ def layers(image: MeasuredImage, width: int) -> list[Line]:
         if layer.changes is not None:
             changes = (("changes", "warn"),) if layer.changes else dim("stays")
         unpacked = layer.uncompressed_bytes
-        figures.append([_size(size), dim("unknown") if unpacked is None else megabytes(unpacked), changes])
+        figures.append(
+            [size_and_basis(size), dim("unknown") if unpacked is None else megabytes(unpacked), changes]
+        )
     room = max(20, width - width_of(table(figures, left=0)[0]) - 8)
     labels: list[tuple[Line, Line | str]] = [(dim("line"), dim("instruction"))]
     for layer in image.layers:

@@ -24,11 +24,11 @@ def comparison_object(found: Comparison) -> Object:
         "path": found.file.path,
         "engine": {"name": found.engine, "description": found.engine_description},
         "images": {
-            "before": _identity(found.before),
-            "after": _identity(found.after),
+            "before": identity(found.before),
+            "after": identity(found.after),
         },
-        "before": _image(found.before),
-        "after": _image(found.after),
+        "before": image(found.before),
+        "after": image(found.after),
         "first_push_bytes": _pair(found.before.compressed.value, found.after.compressed.value),
         "next_push_bytes": _next_bytes(found.next_release),
         "push": [_times(found, each) for each in found.push],
@@ -44,7 +44,7 @@ def comparison_object(found: Comparison) -> Object:
     }
 
 
-def _identity(image: MeasuredImage) -> Object:
+def identity(image: MeasuredImage) -> Object:
     return {
         "reference": image.reference,
         "id": image.image_id,
@@ -56,7 +56,7 @@ def _identity(image: MeasuredImage) -> Object:
     }
 
 
-def _image(image: MeasuredImage) -> Object:
+def image(image: MeasuredImage) -> Object:
     return {
         "compressed_bytes": image.compressed.value,
         "uncompressed_bytes": image.uncompressed.value,

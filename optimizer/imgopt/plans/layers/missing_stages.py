@@ -49,6 +49,14 @@ class Missing:
     risk: Reason | None = None
     why_not: Reason | None = None
 
+    @property
+    def message(self) -> str:
+        names = " and ".join(self.names)
+        if len(self.names) > 1:
+            return f"stages {names} are not in the file, so the build looks for images of these names"
+        what = "comes later in the file" if self.later else "is not in the file"
+        return f"stage {names} {what}, so the build looks for an image of that name"
+
 
 @once
 def missing_stages(picture: Picture) -> Missing | None:

@@ -43,6 +43,8 @@ _LOADER = "org/springframework/boot/loader/"
 _BUILD_TOOLS = frozenset("mvn mvnw mvnd gradle gradlew dos2unix npm npx yarn pnpm git".split())
 _OUTPUTS = re.compile(r"/(?:target|build|node_modules|dist)(?:/|$)")
 
+#: What jarmode says of an archive that it does not unpack.
+_CANNOT = r"not compatible|No layer defined|Layers are not enabled|Failed to load layers\.idx|outside the output location"
 _PLAIN = re.compile(r"[\w./+@-]*")
 
 
@@ -55,15 +57,24 @@ class Mend:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """How a builder tells of a failure: the keyword of the instruction that fails, and a pattern of what is said then."""
+
+    keyword: str
+    pattern: str
+
+
+@dataclass(frozen=True)
 class Fault:
     """Where the three do not agree. ``fails``: what does. ``mends`` are tried in their order; ``advice`` is for those
-    that none takes away."""
+    that none takes away. ``shows``: by what a failed build is known to have failed for this; empty where nothing tells."""
 
     fails: Literal["build", "start"]
     instruction: Instruction
     message: Sentence
     advice: str
     mends: tuple[Mend, ...] = ()
+    shows: tuple[Shown, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,7 +130,9 @@ def _together(one: Broken, other: Broken) -> Broken:
     if mend is not None and other.mend is not None:
         what = mend.what if mend.what == other.mend.what else one.fault.advice
         mend = Mend(what, tuple(dict.fromkeys((*mend.edits, *other.mend.edits))))
-    return replace(one, mend=mend, last=other.fault.instruction, leaves_out=one.leaves_out | other.leaves_out)
+    fault = replace(one.fault, shows=(*one.fault.shows, *other.fault.shows))
+    leaves_out = one.leaves_out | other.leaves_out
+    return replace(one, fault=fault, mend=mend, last=other.fault.instruction, leaves_out=leaves_out)
 
 
 def _helped(
@@ -315,8 +328,9 @@ class _Model:
         )
 
     def _unpacking_faults(self) -> Iterator[Fault]:
-        for each, _ in self.unpackings:
+        for each, index in self.unpackings:
             words = self._words(each)
+            lacking = self._lacking_copies(index)
             if each.outcome == "unsupported":
                 yield self._unsupported(each, words)
             elif each.outcome == "started":
@@ -343,6 +357,7 @@ class _Model:
                         or f"Spring Boot {each.jar.spring_boot} unpacks nothing to /",
                     ),
                     "build the jar with layers and without a launch script, or copy it whole",
+                    shows=(Shown("RUN", _CANNOT), *lacking),
                 )
             elif each.outcome == "error" and each.asked is not None:
                 yield Fault(
@@ -351,6 +366,7 @@ class _Model:
                     say("{}; it prints an error, writes nothing and ends with 0", each.asked.fault or ""),
                     f"take the options that jarmode {each.mode} knows",
                     tuple(self._known_options(each, words)),
+                    lacking,
                 )
             elif each.outcome == "not-empty" and each.directory is not None:
                 yield Fault(
@@ -362,6 +378,7 @@ class _Model:
                     ),
                     "add --force",
                     tuple(self._added(words, "--force", what="add --force")),
+                    (Shown("RUN", "already exists and is not"), *lacking),
                 )
             elif each.asked is not None and each.asked.layers and each.outcome == "written":
                 wrong = [name for name in each.asked.layers if name not in self._layers_of(each)]
@@ -371,6 +388,7 @@ class _Model:
                         each.instruction,
                         say("the jar has no layer {}; it has {}", wrong[0], ", ".join(self._layers_of(each))),
                         "name the layers that the jar has, or none to get all",
+                        shows=lacking,
                     )
 
     def _layers_of(self, each: Unpacking) -> tuple[str, ...]:
@@ -424,6 +442,7 @@ class _Model:
             ),
             f"use jarmode {right[0]}",
             tuple(mends),
+            (Shown("RUN", rf"Unsupported jarmode '{re.escape(each.mode)}'"),),
         )
 
     def _moved(self, each: Unpacking, words: Sequence[_Written]) -> Iterator[Mend]:
@@ -465,6 +484,18 @@ class _Model:
             strange = [word for word in words if word.text in ("--layers", "--launcher", "--force")]
             if strange and all(word.span is not None for word in strange):
                 yield Mend("leave out the options of jarmode tools", _removed(strange))
+
+    def _lacking_copies(self, index: int) -> tuple[Shown, ...]:
+        """What the COPY lines say that take from a stage where nothing was unpacked."""
+        return tuple(
+            _not_found(source)
+            for each in self.needed
+            for copy in self.picture.stages[each].stage.instructions
+            if (origin := self.stage_of(copy)) is not None and origin.index == index
+            for word in copy.words[:-1]
+            if (source := self.picture.expand(copy, word.text)) is not None
+            and not self.contents[index].matching(normal("/" + source))
+        )
 
     # COPY
 
@@ -520,6 +551,7 @@ class _Model:
                 say("the jar has no layer {}; it has {}", name, layers),
                 "leave the line out",
                 (*mends, Mend("leave the line out", (self.picture.removal(copy),))),
+                (_not_found(path),),
             )
             return
         there = [each for each in content.unpackings if each.outcome == "written" and each.directory]
@@ -534,6 +566,7 @@ class _Model:
             say("stage {} has no {}{}", origin.name, path, where),
             f"copy what stage {origin.name} has",
             tuple(mends),
+            (_not_found(path),),
         )
 
     def _other_unpacking(
@@ -603,6 +636,7 @@ class _Model:
             say("{} is not in the build context; stage {} unpacks it", path, above[0].name),
             f"add --from={above[0].name}",
             tuple(mends) if len(above) == 1 else (),
+            (_not_found(path),),
         )
 
     def _places(self, content: StageContent, name: str) -> set[str]:
@@ -1120,6 +1154,16 @@ class _Model:
 class _Written:
     text: str
     span: Span | None
+
+
+def _not_found(path: str) -> Shown:
+    """A COPY that finds nothing there. Builders name the path from the stage's root, or below a directory of their own; a
+    pattern they do not always name."""
+    plain = re.split(r"/?[^/]*[*?\[]", path)[0].strip("/")
+    names = [rf"(?<![\w.-]){re.escape(plain)}(?![\w.-])"] if plain else []
+    if re.search(r"[*?\[]", path):
+        names.append("no source files")
+    return Shown("COPY", "|".join(names) or r"(?!)")
 
 
 def _removed(words: Iterable[_Written]) -> tuple[Edit, ...]:

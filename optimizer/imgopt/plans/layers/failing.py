@@ -1,0 +1,46 @@
+"""Builds that are said to fail because of their layering, and by what it is known that they failed for that."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from imgopt.dockerfile import Instruction
+from imgopt.finding import Sentence, say
+from imgopt.picture import Picture
+from imgopt.plans.layers.missing_stages import missing_stages
+from imgopt.plans.layers.unpacking import Shown, broken
+
+
+@dataclass(frozen=True)
+class BuildFailure:
+    """``images``: names that the build looks for in a registry, where there are none such."""
+
+    instruction: Instruction
+    message: Sentence
+    images: tuple[str, ...] = ()
+    shows: tuple[Shown, ...] = ()
+
+    def explains(self, *, step: str | None, image: str | None, said: str, output: str) -> bool:
+        """Whether a build that ended so failed for this: at ``step`` (None: before the first), because ``image`` could not be
+        had, or with ``said`` as the builder's reason behind ``output``."""
+        if image is not None:
+            return re.sub(r"^(?:docker\.io/)?(?:library/)?|:latest$", "", image.lower()) in self.images
+        keyword = (step or "").split(None, 1)[0].upper() if step else None
+        return any(
+            keyword in (None, shown.keyword)
+            and re.search(shown.pattern, output if shown.keyword == "RUN" else said) is not None
+            for shown in self.shows
+        )
+
+
+def build_failures(picture: Picture) -> tuple[BuildFailure, ...]:
+    """What `broken-layering` says of the build, in the order in which it says it."""
+    found: list[BuildFailure] = []
+    missing = missing_stages(picture)
+    if missing is not None:
+        found.append(BuildFailure(missing.copies[0], say("{}", missing.message), missing.names))
+    for each in broken(picture):
+        if each.fault.fails == "build":
+            found.append(BuildFailure(each.fault.instruction, each.fault.message, shows=each.fault.shows))
+    return tuple(found)
