@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span, apply_edits, parse, writing
-from imgopt.errors import DockerfileError
+from imgopt.errors import ContextError, DockerfileError
 from imgopt.files.opening import read_file
 from imgopt.finding import Reason, Refused, Sentence, Word, because, listed, say
 from imgopt.java.build_files import repository_of
 from imgopt.java.building import is_output, project_of
 from imgopt.java.model import Jar
+from imgopt.java.spring_boot import version_tuple
 from imgopt.picture import Picture, once
 from imgopt.picture.paths import normal
 from imgopt.plans.layers.layering import stage_start
@@ -102,6 +103,27 @@ def _missing_name(picture: Picture, copy: Instruction, index: int, above: set[st
         for source in sources
     )
     return name if of_a_jar else None
+
+
+#: What a project's own Gradle is started with: its script fetches the version that the project was made for.
+_WRAPPER = ("gradlew", "gradle/wrapper/gradle-wrapper.jar", "gradle/wrapper/gradle-wrapper.properties")
+
+
+def _build(tool: str, spring_boot: str, major: int, *, wrapped: bool) -> tuple[str, str, str]:
+    """The command that builds, the image that has it, and what is assumed of it besides."""
+    if tool == "maven":
+        return "mvn -B -DskipTests package", f"maven:3-eclipse-temurin-{major}", ""
+    if wrapped:
+        return (
+            "sh gradlew --no-daemon bootJar",
+            f"eclipse-temurin:{major}-jdk",
+            " can download its Gradle and",
+        )
+    version = version_tuple(spring_boot) or (0, 0, 0)
+    gradle = 9 if major >= 25 else 8 if version >= (2, 7, 0) else 7
+    if gradle == 7 and major > 17:
+        raise Refused("no Gradle is known that builds Spring Boot {} and runs on Java {}", spring_boot, major)
+    return "gradle --no-daemon bootJar", f"gradle:{gradle}-jdk{major}", f" of Gradle {gradle}"
 
 
 class _LeftOut(Refused):
@@ -215,24 +237,46 @@ class _Adding:
         ):
             raise Refused("how {} builds the jar is not known", Path(facts.path).name, kind="not-known")
         name = self._name(self.jars[0])
-        build, image = (
-            ("mvn -B -DskipTests package", f"maven:3-eclipse-temurin-{major}")
-            if tool == "maven"
-            else ("gradle --no-daemon bootJar", f"gradle:jdk{major}")
-        )
+        self._require_sources(Path(facts.path).name)
+        build, image, more = _build(tool, facts.spring_boot, major, wrapped=self._sends(_WRAPPER))
         builder = [f"FROM {image} AS {name}", f"WORKDIR {writing.word(project)}", "COPY . .", f"RUN {build}"]
         what: list[Word] = [f"stage {name}, which runs `{build}` in {image}"]
         risk = because(
             "not-known",
-            "no jar is at hand: it is assumed that `{}` makes one jar where {} takes it, by Spring Boot {} of {} with its "
+            "no jar is at hand: it is assumed that `{}`{} makes one jar where {} takes it, by Spring Boot {} of {} with its "
             "default layers; tests are not run",
             build,
+            more,
             self.jars[0],
             facts.spring_boot,
             Path(facts.path).name,
         )
         jar = supposed_jar(facts.spring_boot)
         return self._made(builder, f"--from={name} {self.jars[0].words[0].text}", jar, modes[0], what, risk)
+
+    def _sends(self, paths: Iterable[str]) -> bool:
+        """Whether the builder gets all of these files of the build context."""
+        from imgopt.build_context.tree import resolve
+
+        context = self.picture.context
+        if context is None:
+            return False
+        try:
+            return all(
+                any(not each.is_directory for each in resolve(context, [path], destination="/"))
+                for path in paths
+            )
+        except ContextError:  # a link that leads out of it
+            return False
+
+    def _require_sources(self, build_file: str) -> None:
+        context = self.picture.context
+        there = [
+            path for path in (build_file, "src") if context is not None and (context.root / path).exists()
+        ]
+        left_out = next((path for path in there if not self._sends([path])), None)
+        if left_out is not None:
+            raise Refused("the build context leaves {} out, which a build there needs", left_out)
 
     def _source(self) -> str | None:
         return self.picture.expand(self.jars[0], self.jars[0].words[0].text) if self.jars else None
