@@ -17,7 +17,7 @@ from imgopt import shell
 from imgopt.shell import SHELLS, shell_script
 
 #: Options of `java` whose value is the next word.
-_WITH_VALUE = frozenset(
+WITH_VALUE = frozenset(
     {
         "-cp",
         "-classpath",
@@ -331,7 +331,7 @@ def _call(words: Sequence[str], background: bool) -> JavaCall:
         word = words[position]
         if word == "-jar":
             jar_mode = True
-        elif word in _WITH_VALUE:
+        elif word in WITH_VALUE:
             value = words[position + 1] if position + 1 < len(words) else ""
             options += [word, value]
             if word in ("-cp", "-classpath", "--class-path"):

@@ -2,7 +2,8 @@
 
 From the sources of spring-boot-jarmode-layertools 2.3 to 3.2 and of spring-boot-jarmode-tools 3.3 to 4.1, tried with
 jars of these versions. An option that a mode does not know, one without its value and ``--name=value`` in one word
-make it print an error, write nothing and exit 0: the build fails later, where the layers are copied.
+make it print an error, write nothing and exit 0: the build fails later, where the layers are copied. So does a layer that
+the jar has not, without a word. What is wrong with the archive, or with the directory, ends with 1.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imgopt.java.archive import Entry
+from imgopt.java.command import WITH_VALUE
 from imgopt.java.model import Jar
 from imgopt.java.spring_boot import DEFAULT_LAYERS, LOADER_PACKAGE, LOADER_PATH, version_tuple
 
@@ -28,6 +30,8 @@ _OPTIONS = {
     },
 }
 _FLAGS = frozenset({"--force", "--launcher"})
+#: Commands that only print something.
+_PRINTING = {"layertools": {"list", "help"}, "tools": {"list-layers", "help"}}
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,8 @@ class Extract:
 
     ``layers`` is None where it makes no directories of layers, empty for all of them. ``launcher``: the entries as they
     stand in the archive, with Spring Boot's launcher; otherwise the libraries and a jar with the application's classes.
-    ``fault`` says why it writes nothing, whatever the jar is. ``ignored`` are arguments that the mode takes and does
-    nothing with.
+    ``fault`` says why it writes nothing, whatever the jar is; ``ends_with_0`` whether the build goes on then. ``ignored``
+    are arguments that the mode takes and does nothing with.
     """
 
     mode: str
@@ -48,6 +52,7 @@ class Extract:
     application: str | None = None
     force: bool = False
     fault: str | None = None
+    ends_with_0: bool = True
     ignored: tuple[str, ...] = ()
 
     def directory(self, jar: str) -> str:
@@ -62,12 +67,38 @@ class Extract:
         return not self.layers or layer in self.layers
 
 
+def archive_at(words: Sequence[str | None]) -> int | None:
+    """Where the archive of a ``java -jar`` stands among its words: options may stand behind ``-jar``, too, but a class path
+    there makes the archive a class. None without one."""
+    at = words.index("-jar") + 1 if "-jar" in words else len(words)
+    while at < len(words) and (words[at] or "").startswith("-"):
+        if words[at] in WITH_VALUE:
+            return None
+        at += 1
+    return at if at < len(words) else None
+
+
+def mode_of(options: Sequence[str]) -> str | None:
+    """The mode that the options of a ``java`` ask for: the last one counts."""
+    modes = [word.partition("=")[2] for word in options if word.startswith("-Djarmode=")]
+    return modes[-1] if modes else None
+
+
+def only_prints(mode: str, arguments: Sequence[str]) -> bool:
+    """Whether the arguments behind the jar ask for nothing that writes a file."""
+    return not arguments or arguments[0] in _PRINTING.get(mode.lower(), ())
+
+
 def read_extract(mode: str, arguments: Sequence[str]) -> Extract | None:
     """The arguments behind the jar, or None where they ask for something else than ``extract``. Modes are known in any
     case."""
     mode = mode.lower()
-    if not arguments or arguments[0] != "extract" or mode not in _OPTIONS:
+    if mode not in _OPTIONS or only_prints(mode, arguments):
         return None
+    if arguments[0] != "extract":
+        why = f"jarmode {mode} takes {arguments[0]} for a command, and has none of that name"
+        goes_on = not any(word.startswith("--") for word in arguments[1:])  # its help knows none
+        return Extract(mode, None, launcher=mode == "layertools", fault=why, ends_with_0=goes_on)
     values: dict[str, str | None] = {}
     plain: list[str] = []
     fault: str | None = None
@@ -89,10 +120,11 @@ def read_extract(mode: str, arguments: Sequence[str]) -> Extract | None:
             fault = f"{word} has no value"
         else:
             values[word] = rest.pop(0)
+    named = values.get("--layers")
     if mode == "layertools":
         layers: tuple[str, ...] | None = tuple(plain)
     elif "--layers" in values:
-        layers = tuple(name for name in (values["--layers"] or "").split(",") if name)
+        layers = tuple(named.split(",")) if named else ()
     else:
         layers = None
     return Extract(
@@ -116,6 +148,27 @@ def modes_for(version: str) -> tuple[str, ...]:
         for mode, there in (("tools", parts >= (3, 3)), ("layertools", (2, 3) <= parts < (4, 1)))
         if there
     )
+
+
+def refusal(jar: Jar, asked: Extract) -> str | None:
+    """Why the jar's own mode does not unpack it as it is asked to; None where it does."""
+    from imgopt.java.spring_boot import extraction
+
+    if asked.layers is not None:
+        blocked = extraction(jar).blocked
+        if blocked is not None:
+            return blocked
+    elif jar.launch_script:
+        return "a launch script lies in front of the jar"
+    if asked.launcher:
+        return None
+    if jar.classpath_index is None or jar.start_class is None:
+        return "without --launcher it takes a classpath.idx and a Start-Class, which the jar has not"
+    place = f"{jar.manifest.get('Spring-Boot-Lib', '').rstrip('/')}/"
+    apart = next((path for path in jar.classpath_index if not path.startswith(place)), None)
+    if apart is not None:
+        return f"without --launcher all libraries have to lie in {place}, and {apart} does not"
+    return None
 
 
 def modes_of(jar: Jar) -> tuple[str, ...]:

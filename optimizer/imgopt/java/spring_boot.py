@@ -218,6 +218,21 @@ class _Places:
         return best[1] if best is not None else None
 
 
+def _takes_layer_of_classes(version: tuple[int, int, int] | None) -> bool:
+    """Of versions that put the thin jar beside the classes, in a layer that need not be that of layers.idx."""
+    return version is not None and (version < (3, 3, 12) or (3, 4, 0) <= version < (3, 4, 6))
+
+
+def application_layer(jar: Jar) -> str | None:
+    """The layer that ``extract`` without ``--launcher`` puts the application's jar into; None without layers."""
+    if jar.layers_index is None:
+        return None
+    path = jar.manifest.get("Spring-Boot-Layers-Index")
+    if _takes_layer_of_classes(version_tuple(jar.spring_boot)) or path is None:
+        path = jar.classes_prefix or ""
+    return layer_of(path, jar.layers_index) or jar.layers_index[-1][0]
+
+
 @dataclass(frozen=True, slots=True)
 class Extraction:
     """What the jar's own jar mode can do with it."""
@@ -268,7 +283,7 @@ def extraction(jar: Jar) -> Extraction:
     elif version is not None and version >= (4, 1, 0) and mode == "layertools":
         blocked = "Spring Boot 4.1 has no layertools mode any more"
     split_classes = index is not None and _splits(jar, index)
-    early = version is not None and (version < (3, 3, 12) or (3, 4, 0) <= version < (3, 4, 6))
+    early = _takes_layer_of_classes(version)
     return Extraction(
         mode=mode if blocked is None else None,
         layers=blocked is None and index is not None,

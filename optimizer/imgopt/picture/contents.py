@@ -668,16 +668,20 @@ class _Run:
         return self.supposed
 
     def _jarmode(self, arguments: Sequence[str]) -> None:
-        from imgopt.java.jarmode import modes_of, read_extract
+        from imgopt.java.jarmode import archive_at, mode_of, modes_of, only_prints, read_extract, refusal
         from imgopt.java.spring_boot import extraction
 
-        at = arguments.index("-jar") if "-jar" in arguments else len(arguments)
-        mode = next((word.partition("=")[2] for word in arguments if word.startswith("-Djarmode=")), "")
-        after = list(arguments[at + 1 :])
+        at = archive_at(arguments)
+        at = at if at is not None else len(arguments)
+        asked_mode = mode_of(arguments[:at])
+        mode = asked_mode or mode_of(arguments[at:]) or ""
+        after = list(arguments[at:])
         jar = self._jar_at(after[0]) if after else None
         if jar is None and after and self.content.unseen and "extract" in after:
             self.unseen |= self.content.unseen  # of this archive, or of something else that is not there
             self._note(mode, after, None, None, None, "unknown")
+            return
+        if after and asked_mode and only_prints(mode, after[1:]):
             return
         if jar is None or "extract" not in after:
             self.dark = True
@@ -687,8 +691,11 @@ class _Run:
         name = posixpath.basename(found[0].path if len(found) == 1 else after[0])
         asked = read_extract(mode, after[1:])
         root = join(self._here, asked.directory(name)) if asked is not None else None
+        if asked is not None and asked.fault is None:
+            fault = self._odd_place(asked, name, root)
+            asked = replace(asked, fault=fault, ends_with_0=fault is None)
         outcome: Outcome = "written"
-        if not any(word.startswith("-Djarmode=") for word in arguments[:at]):
+        if not asked_mode:
             outcome = "started"
         elif jar.spring_boot and mode.lower() not in modes_of(jar):
             outcome = "unsupported"
@@ -696,7 +703,7 @@ class _Run:
             outcome = "unknown"
         elif asked.fault is not None:
             outcome = "error"
-        elif asked.layers is not None and jar.path and extraction(jar).blocked is not None:
+        elif jar.path and refusal(jar, asked) is not None:
             outcome = "blocked"
         elif root is None or re.search(r"[*?\[]", root):
             outcome = "unknown"  # a name that only the build knows
@@ -708,6 +715,12 @@ class _Run:
         self.dark = self.dark or outcome == "unknown"
         if outcome == "written" and asked is not None and root is not None:
             self._extracted(jar, asked, root, name)
+
+    def _odd_place(self, asked: Extract, name: str, root: str | None) -> str | None:
+        """What no jarmode takes for an archive, or for a directory."""
+        if not name.lower().endswith((".jar", ".war")) and not re.search(r"[*?\[]", name):
+            return f"jarmode {asked.mode} takes no archive but one called .jar or .war, and {name} is not"
+        return f"{root} is a file" if root in self.content.files else None
 
     def _note(
         self,
@@ -730,28 +743,30 @@ class _Run:
         )
 
     def _extracted(self, jar: Jar, extract: Extract, root: str, name: str) -> None:
-        from imgopt.java.spring_boot import layered
+        from imgopt.java.spring_boot import application_layer, layered
 
+        classes, listed = 0, jar.classpath_index
         for layer, entries in layered(jar):
-            if extract.layers is not None and not extract.takes(layer):
-                continue
             where = join(root, layer) if extract.layers is not None else root
-            self.content.add_directory(where)
-            if extract.launcher:
-                for entry in entries:
-                    self._put_entry(jar, join(where, entry.name), entry)
-                continue
-            classes, own = 0, False
+            taken = extract.layers is None or extract.takes(layer)
+            if taken:
+                self.content.add_directory(where)
             for entry in entries:
-                if entry.name.startswith(tuple(jar.lib_prefixes)):
-                    library = join(where, f"{extract.libraries}/{posixpath.basename(entry.name)}")
-                    self._put_entry(jar, library, entry)
-                else:
+                if extract.launcher:
+                    if taken:
+                        self._put_entry(jar, join(where, entry.name), entry)
+                elif not entry.name.startswith(tuple(jar.lib_prefixes)):
                     classes += entry.compressed_bytes
-                    own = own or entry.name.startswith(jar.classes_prefix or "META-INF/")
-            if own and layer != "spring-boot-loader":
-                application = join(where, extract.application or name)
-                self._write(File(application, classes, made_of=(jar, extract.libraries)))
+                elif taken and (listed is None or entry.name in listed):
+                    # in the layer's own directory, even with a slash before it
+                    library = f"{extract.libraries.lstrip('/')}/{posixpath.basename(entry.name)}"
+                    self._put_entry(jar, join(where, library), entry)
+        if extract.launcher:
+            return
+        own = application_layer(jar) if extract.layers is not None else None
+        if own is None or extract.takes(own):
+            application = join(join(root, own or "."), extract.application or name)
+            self._write(File(application, classes, made_of=(jar, extract.libraries)))
 
     def _put_entry(self, jar: Jar, path: str, entry: Entry) -> None:
         self._write(File(path, entry.bytes, entry=(jar, entry), releases=_releases(jar, entry)))

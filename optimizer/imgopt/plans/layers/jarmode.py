@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span
-from imgopt.java.jarmode import Extract, modes_for, modes_of, read_extract
+from imgopt.java.jarmode import Extract, archive_at, mode_of, modes_for, modes_of, read_extract
 from imgopt.picture import Picture, once
 from imgopt.picture.paths import join
 from imgopt.plans.layers import layering
@@ -39,7 +38,8 @@ class JarmodeCall:
     def extract(self) -> Extract | None:
         """What it is asked for; None where a word is known only to the build, or it is no ``extract``."""
         words = [word.literal for word in self.command.words]
-        after = words[words.index("-jar") + 2 :] if "-jar" in words else []
+        at = archive_at(words)
+        after = words[at + 1 :] if at is not None else []
         return (
             read_extract(self.mode, [word for word in after if word is not None])
             if None not in after
@@ -113,22 +113,14 @@ def _calls(picture: Picture) -> Iterator[tuple[JarmodeCall, int]]:
             ):
                 continue
             for command in shell.parse(instruction.text).commands:
-                match = next(
-                    (
-                        re.match(r"-Djarmode=(\w+)", word.text)
-                        for word in command.words
-                        if "-Djarmode=" in word.text
-                    ),
-                    None,
-                )
                 words = [word.value(picture.scope(instruction)) for word in command.words]
-                if match is None or "-jar" not in words[:-1]:
+                at = archive_at(words)
+                mode = mode_of([word or "" for word in words[:at]])
+                if mode is None or at is None:
                     continue
-                path = words[words.index("-jar") + 1]
+                path = words[at]
                 yield (
-                    JarmodeCall(
-                        instruction, command, match.group(1), join(workdir, path or "app.jar"), workdir
-                    ),
+                    JarmodeCall(instruction, command, mode, join(workdir, path or "app.jar"), workdir),
                     stage.index,
                 )
 

@@ -18,7 +18,7 @@ from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span, apply_edits, parse, writing
 from imgopt.errors import DockerfileError
 from imgopt.finding import Sentence, Word, say
-from imgopt.java.jarmode import modes_for, modes_of, supposed_jar
+from imgopt.java.jarmode import archive_at, modes_for, modes_of, refusal, supposed_jar
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.class_paths import volumes
 from imgopt.picture.contents import File, StageContent, Unpacking, stage_contents
@@ -44,7 +44,7 @@ _BUILD_TOOLS = frozenset("mvn mvnw mvnd gradle gradlew dos2unix npm npx yarn pnp
 _OUTPUTS = re.compile(r"/(?:target|build|node_modules|dist)(?:/|$)")
 
 #: What jarmode says of an archive that it does not unpack.
-_CANNOT = r"not compatible|No layer defined|Layers are not enabled|Failed to load layers\.idx|outside the output location"
+_CANNOT = r"not compatible|Invalid library location|must end with \.jar or \.war|Unknown command|is not a directory|No layer defined|Layers are not enabled|Failed to load layers\.idx|outside the output location"
 _PLAIN = re.compile(r"[\w./+@-]*")
 
 
@@ -345,28 +345,36 @@ class _Model:
                     "write -Djarmode in front of -jar",
                     tuple(self._moved(each, words)),
                 )
-            elif each.outcome == "blocked" and each.jar is not None:
-                from imgopt.java.spring_boot import extraction
-
+            elif each.outcome == "blocked" and each.jar is not None and each.asked is not None:
+                why = refusal(each.jar, each.asked)
+                advice = "build the jar with layers and without a launch script, or copy it whole"
+                mends: tuple[Mend, ...] = ()
+                if why is not None and why.startswith("without --launcher"):
+                    advice = "add --launcher, and start the launcher"
+                    mends = tuple(self._added(words, "--launcher", what="unpack the launcher, too"))
                 yield Fault(
                     "build",
                     each.instruction,
                     say(
                         "the jar cannot be unpacked like this: {}",
-                        extraction(each.jar).blocked
-                        or f"Spring Boot {each.jar.spring_boot} unpacks nothing to /",
+                        why or f"Spring Boot {each.jar.spring_boot} unpacks nothing to /",
                     ),
-                    "build the jar with layers and without a launch script, or copy it whole",
-                    shows=(Shown("RUN", _CANNOT), *lacking),
+                    advice,
+                    mends,
+                    (Shown("RUN", _CANNOT), *lacking),
                 )
             elif each.outcome == "error" and each.asked is not None:
+                ends = ", writes nothing and ends with 0" if each.asked.ends_with_0 else " and writes nothing"
+                advice = f"take the options that jarmode {each.mode} knows"
+                if not re.search(r"option|value", each.asked.fault or ""):
+                    advice = "write `java -Djarmode=MODE -jar ARCHIVE.jar extract [OPTION]...`"
                 yield Fault(
                     "build",
                     each.instruction,
-                    say("{}; it prints an error, writes nothing and ends with 0", each.asked.fault or ""),
-                    f"take the options that jarmode {each.mode} knows",
+                    say("{}; it prints an error{}", each.asked.fault or "", ends),
+                    advice,
                     tuple(self._known_options(each, words)),
-                    lacking,
+                    (Shown("RUN", _CANNOT), *lacking),
                 )
             elif each.outcome == "not-empty" and each.directory is not None:
                 yield Fault(
@@ -380,7 +388,7 @@ class _Model:
                     tuple(self._added(words, "--force", what="add --force")),
                     (Shown("RUN", "already exists and is not"), *lacking),
                 )
-            elif each.asked is not None and each.asked.layers and each.outcome == "written":
+            elif each.asked is not None and each.asked.layers and each.outcome == "written" and lacking:
                 wrong = [name for name in each.asked.layers if name not in self._layers_of(each)]
                 if wrong and self.read is not None:
                     yield Fault(
@@ -455,6 +463,17 @@ class _Model:
 
     def _known_options(self, each: Unpacking, words: Sequence[_Written]) -> Iterator[Mend]:
         """The same options as the mode takes them; or the mode that takes them; or without them."""
+        extract = next((word for word in words if word.text == "extract"), None)
+        jar = archive_at([word.text for word in words])
+        archive = words[jar] if jar is not None else None
+        if (
+            extract is not None
+            and archive is not None
+            and archive.span is not None
+            and words.index(extract) > words.index(archive) + 1
+        ):
+            at = Span(archive.span.end, archive.span.end)
+            yield Mend("write `extract` behind the jar", (Edit(at, " extract"), *_removed([extract])))
         joined = [
             word
             for word in words
