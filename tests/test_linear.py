@@ -37,13 +37,56 @@ def lines_of(piece: str, length: int = 4000, size: int = MEGABYTE) -> str:
 def test_a_build_script(piece: str, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)
     for name in ("build.gradle", "settings.gradle"):
-        (tmp_path / name).write_text(lines_of(piece))
+        (tmp_path / name).write_text(lines_of(piece, size=260_000))
     assert bounded("suggest", tmp_path / "Dockerfile").returncode == 0
 
 
 def test_the_script_of_fifteen_kilobytes(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)
     (tmp_path / "build.gradle").write_text("'\"\\" * 5000)
+    assert bounded("suggest", tmp_path / "Dockerfile").returncode == 0
+
+
+def modules(script: str, count: int = 20) -> dict[str, str]:
+    names = [f"m{number}" for number in range(count)]
+    return {"settings.gradle": "".join(f"include '{name}'\n" for name in names)} | {
+        f"{name}/build.gradle": script for name in names
+    }
+
+
+PROPERTIES = "".join(f"<a{n}>${{a{n - 1}}}${{a{n - 1}}}</a{n}>" for n in range(1, 60))
+BUILDS: dict[str, dict[str, str]] = {
+    "a pom of nothing but tags": {"pom.xml": "<a>" * 1_300_000},
+    "properties of properties": {
+        "pom.xml": f"<project><artifactId>a</artifactId><properties><a0>{'x' * 500}</a0>{PROPERTIES}</properties><dependencies>"
+        + "".join(f"<dependency><artifactId>${{a{n % 9 + 50}}}{n}</artifactId></dependency>" for n in range(15_000))
+        + "</dependencies></project>"
+    },
+    "a catalogue's key": {"build.gradle": "", "gradle/libs.versions.toml": "a" + ".a" * 100_000 + " = 1\n"},
+    "a configuration's key": {"imgopt.toml": "a" + ".a" * 400_000 + " = 1\n"},
+    "keys of a table": {"imgopt.toml": "[a" + ".a" * 1000 + "]\n" + "".join(f"b{n} = 1\n" for n in range(80_000))},
+    "a root project of many modules": {
+        "build.gradle": "subprojects {\n version = '1' + x\n}\n" * 900 + "version = x\n" * 15_000, **modules("plugins { id 'java' }\n")
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BUILDS)
+def test_build_files_and_tables(kind: str, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    for name, text in BUILDS[kind].items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    run = bounded("suggest", tmp_path / "Dockerfile")
+    assert run.returncode == (2 if "imgopt.toml" in BUILDS[kind] else 0), run.stderr[-800:]
+
+
+def test_stages_on_each_other(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(
+        "FROM eclipse-temurin:21-jdk AS s0\n"
+        + "".join(f"FROM s{n - 1} AS s{n}\nCOPY --from=s{max(0, n - 2)} / /\n" for n in range(1, 999))
+    )
     assert bounded("suggest", tmp_path / "Dockerfile").returncode == 0
 
 

@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 #: Larger files are no build files of people.
 _MAX_BYTES = 400_000
 #: Of all of them together.
-_MOST_CHARACTERS = 4_000_000
+MOST_CHARACTERS = 4_000_000
 _MOST_FILES = 1_000
 #: That run one image.
-_MOST_CONTAINERS = 200
+MOST_CONTAINERS = 200
 #: How far above a Dockerfile its repository is looked for where no checkout says where it begins.
 _MOST_UP = 6
 #: Without one of these words a file says nothing of platforms.
@@ -170,8 +170,8 @@ class Commands:
             called = Names(names)
             found += [each for each in others if each.image and called.has(each.image)]
         kept = tuple(dict.fromkeys(each.container for each in found))
-        more = kept[_MOST_CONTAINERS:]
-        return kept[:_MOST_CONTAINERS], next(iter(more[0].places), "a Compose file") if more else None
+        more = kept[MOST_CONTAINERS:]
+        return kept[:MOST_CONTAINERS], next(iter(more[0].places), "a Compose file") if more else None
 
     def _run_by(self, root: Path) -> list[Path]:
         if root not in self._run:
@@ -333,7 +333,7 @@ _READ = ("jenkins", "gitlab", "github")
 class _Reading(Reading):
     """With the texts of the files, each read once."""
 
-    characters: int = _MOST_CHARACTERS
+    characters: int = MOST_CHARACTERS
     texts: dict[Path, str | None] = field(default_factory=dict)
 
     def text(self, path: Path, shown: str) -> str | None:
