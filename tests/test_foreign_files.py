@@ -113,6 +113,17 @@ def test_credentials_are_a_file(tmp_path: Path) -> None:
     assert "auth.json" in run.stderr
 
 
+@pytest.mark.parametrize("command", [("push", "app.tar", "localhost:1/a:1"), ("inspect", "docker:a:1")])
+def test_the_settings_of_docker_are_a_file(command: tuple[str, ...], tmp_path: Path) -> None:
+    """The docker SDK opens them by itself."""
+    archive(service(tmp_path))
+    fifo(tmp_path / "settings" / "config.json")
+    environment = {"DOCKER_CONFIG": str(tmp_path / "settings"), "HOME": str(tmp_path)}
+    run = bounded(*command, directory=tmp_path, environment=environment)
+    assert run.returncode in (2, 3), run.stderr
+    assert "settings/config.json" in run.stderr and NOT_A_FILE in run.stderr
+
+
 def test_a_link_to_a_file_is_one(tmp_path: Path) -> None:
     (tmp_path / "text").write_bytes(b"abc")
     (tmp_path / "link").symlink_to("text")

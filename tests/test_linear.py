@@ -6,11 +6,13 @@ No clock decides: what is quadratic does not end within `bounds.FOR_EVER`, what 
 from __future__ import annotations
 
 import gzip
+import re
 import tarfile
 import time
 from pathlib import Path
 
 import pytest
+from boot_jar import boot_jar
 from bounds import bounded
 
 from imgopt.build_context.patterns import MOST_RULES, MOST_WORK, read_ignore_file
@@ -35,13 +37,56 @@ def lines_of(piece: str, length: int = 4000, size: int = MEGABYTE) -> str:
 def test_a_build_script(piece: str, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)
     for name in ("build.gradle", "settings.gradle"):
-        (tmp_path / name).write_text(lines_of(piece))
+        (tmp_path / name).write_text(lines_of(piece, size=260_000))
     assert bounded("suggest", tmp_path / "Dockerfile").returncode == 0
 
 
 def test_the_script_of_fifteen_kilobytes(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)
     (tmp_path / "build.gradle").write_text("'\"\\" * 5000)
+    assert bounded("suggest", tmp_path / "Dockerfile").returncode == 0
+
+
+def modules(script: str, count: int = 20) -> dict[str, str]:
+    names = [f"m{number}" for number in range(count)]
+    return {"settings.gradle": "".join(f"include '{name}'\n" for name in names)} | {
+        f"{name}/build.gradle": script for name in names
+    }
+
+
+PROPERTIES = "".join(f"<a{n}>${{a{n - 1}}}${{a{n - 1}}}</a{n}>" for n in range(1, 60))
+BUILDS: dict[str, dict[str, str]] = {
+    "a pom of nothing but tags": {"pom.xml": "<a>" * 1_300_000},
+    "properties of properties": {
+        "pom.xml": f"<project><artifactId>a</artifactId><properties><a0>{'x' * 500}</a0>{PROPERTIES}</properties><dependencies>"
+        + "".join(f"<dependency><artifactId>${{a{n % 9 + 50}}}{n}</artifactId></dependency>" for n in range(15_000))
+        + "</dependencies></project>"
+    },
+    "a catalogue's key": {"build.gradle": "", "gradle/libs.versions.toml": "a" + ".a" * 100_000 + " = 1\n"},
+    "a configuration's key": {"imgopt.toml": "a" + ".a" * 400_000 + " = 1\n"},
+    "keys of a table": {"imgopt.toml": "[a" + ".a" * 1000 + "]\n" + "".join(f"b{n} = 1\n" for n in range(80_000))},
+    "a root project of many modules": {
+        "build.gradle": "subprojects {\n version = '1' + x\n}\n" * 900 + "version = x\n" * 15_000, **modules("plugins { id 'java' }\n")
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BUILDS)
+def test_build_files_and_tables(kind: str, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    for name, text in BUILDS[kind].items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    run = bounded("suggest", tmp_path / "Dockerfile")
+    assert run.returncode == (2 if "imgopt.toml" in BUILDS[kind] else 0), run.stderr[-800:]
+
+
+def test_stages_on_each_other(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(
+        "FROM eclipse-temurin:21-jdk AS s0\n"
+        + "".join(f"FROM s{n - 1} AS s{n}\nCOPY --from=s{max(0, n - 2)} / /\n" for n in range(1, 999))
+    )
     assert bounded("suggest", tmp_path / "Dockerfile").returncode == 0
 
 
@@ -58,6 +103,7 @@ MAKEFILES = [
     "a+=$(foreach x,$(a) b,$(a))\nall:\n\tdocker push $(a)\n",
     "a%: b%\n\tdocker push $*\n",
     "p:\n\t$(MAKE) p; docker push x\n",
+    "a := $(shell echo ",
 ]
 
 
@@ -221,6 +267,85 @@ def test_a_ci_file(kind: str, tmp_path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     assert bounded("suggest", path).returncode in (0, 2)
+
+
+SERVICES = 4000
+VARIABLES = "x-e: &e\n" + "".join(f"  A{number}: b\n" for number in range(SERVICES))
+
+
+def services(each: str) -> str:
+    return "services:\n" + "".join(f"  s{number}: {each}\n" for number in range(SERVICES))
+
+
+#: Files of some hundred kilobytes that repeat what they name, by what is said of them (None: all of it is read).
+CONTAINERS: dict[str, tuple[dict[str, str], str | None]] = {
+    "variables of an alias": ({"compose.yaml": VARIABLES + services("{build: ., environment: *e}")}, "compose.yaml:1"),
+    "words of an alias": (
+        {"compose.yaml": "x-c: &c [" + "a," * 100_000 + "b]\n" + services("{build: ., command: *c}")}, "compose.yaml:1"
+    ),
+    "a file of variables": (
+        {"compose.yaml": services("{build: ., env_file: x.env}"), "x.env": "A=b\n" * 90_000}, "compose.yaml:3"
+    ),
+    "a service of another file": (
+        {
+            "compose.yaml": services("{build: ., extends: {file: x.yaml, service: s1}}"),
+            "x.yaml": services("{build: ., user: app}"),
+        },
+        None,
+    ),
+    "names of images": (
+        {
+            "compose.yaml": services("{build: ., image: x/y}"),
+            "k8s/pod.yaml": "kind: Pod\nspec:\n containers:\n" + "  - {name: a, image: x/z}\n" * 10_000,
+        },
+        "k8s/pod.yaml:",
+    ),
+    "containers of an alias": (
+        {
+            "compose.yaml": "services: {s: {build: ., image: x/y}}",
+            "k8s/pods.yaml": "kind: List\nx: &p {kind: Pod, spec: {containers: ["
+            + "{name: a, image: x/y},"
+            + "]}}\nitems: ["
+            + "*p," * 90_000
+            + "]\n",
+        },
+        "k8s/pods.yaml:2",
+    ),
+    "many files": ({f"k8s/{n}.yaml": "a: b\n" * 60_000 for n in range(20)}, "k8s/"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_files_that_run_containers(kind: str, tmp_path: Path) -> None:
+    """What was not read may run anything: nothing is shown to be safe then."""
+    files, where = CONTAINERS[kind]
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "Dockerfile").write_text(
+        "FROM eclipse-temurin:21-jdk\nCOPY app.jar /\nCMD java -jar /app.jar\n"
+    )
+    boot_jar(tmp_path / "app.jar", version="3.5.4")
+    (tmp_path / "k8s").mkdir()
+    (tmp_path / "compose.yaml").write_text("services: {s: {build: ., image: x/y}}\n")
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    run = bounded("suggest", tmp_path / "Dockerfile", "--format", "json")
+    assert run.returncode == 0, run.stderr[-800:]
+    said = f"{where or ''}[^ ]* and what follows it say more about containers than is read"
+    assert bool(re.search(said, run.stdout)) == (where is not None), run.stdout
+
+
+BAKE = {
+    "quotes": 'target "default" { platforms = ["linux/amd64"] tags = [' + '"\\' * 150_000,
+    "comments": 'target "default" { platforms = ["linux/amd64"] }' + "/* " * 100_000,
+}
+
+
+@pytest.mark.parametrize("kind", BAKE)
+def test_a_bake_file(kind: str, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    (tmp_path / "docker-bake.hcl").write_text(BAKE[kind])
+    assert bounded("suggest", tmp_path / "Dockerfile").returncode == 0
 
 
 def test_scripts_that_a_file_runs(tmp_path: Path) -> None:

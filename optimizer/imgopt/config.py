@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from imgopt.errors import ConfigError, InputError, UsageError
+from imgopt.files.documents import parsed_toml
 from imgopt.files.opening import read_file
 from imgopt.text.spelling import choose_from
 
@@ -163,12 +164,7 @@ def _mentions_imgopt(text: str) -> bool:
 
 def _parse(text: str, shown: str) -> Config:
     try:
-        import tomllib
-    except ModuleNotFoundError:  # Python 3.10
-        import tomli as tomllib  # type: ignore[no-redef,import-not-found,unused-ignore]
-
-    try:
-        document = tomllib.loads(text)
+        document = parsed_toml(text)
     except ValueError as error:  # TOMLDecodeError is one; a number of 5000 digits another
         line = re.search(r"line (\d+)", str(error))
         at = int(line[1]) if line else text.count("\n") + 1
@@ -176,8 +172,6 @@ def _parse(text: str, shown: str) -> Config:
         raise ConfigError(
             f"it is not valid TOML: {what[:1].lower()}{what[1:]}", "mend that line", path=shown, line=at
         ) from error
-    except RecursionError as error:
-        raise ConfigError("it is nested too deeply", "write it flat", path=shown) from error
     prefix: tuple[str, ...] = ()
     if Path(shown).name == "pyproject.toml":
         prefix = ("tool", "imgopt")

@@ -104,12 +104,13 @@ class Container:
 class BuiltFor:
     """What files beside a Dockerfile say of its image. The platforms that build commands name, and the commands as
     people find them (".github/workflows/image.yml:14"). ``unknown``: commands whose platforms are variables that nobody
-    knows here. ``containers``: how the image is run."""
+    knows here. ``containers``: how the image is run; ``unread``: where more is said of that than is looked at."""
 
     platforms: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     containers: tuple[Container, ...] = ()
+    unread: str | None = None
 
 
 NOBODY = BuiltFor()

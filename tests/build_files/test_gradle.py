@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -498,7 +499,12 @@ def test_the_main_class(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "says"), [(b"plugins\0", "is no text"), (b" " * (1024 * 1024 + 1), "larger than 1 MiB")]
+    ("data", "says"),
+    [
+        (b"plugins\0", "is no text"),
+        (b" " * (256 * 1024 + 1), "larger than 262,144 bytes"),
+        (b"a {\n}\n" * 1001, "has more than 1,000 braces"),
+    ],
 )
 def test_a_script_that_is_none(tmp_path: Path, data: bytes, says: str) -> None:
     (tmp_path / "build.gradle").write_bytes(data)
@@ -564,7 +570,8 @@ def test_a_hostile_script_takes_no_time(tmp_path: Path, piece: str) -> None:
     line = piece * (4000 // len(piece))
     (tmp_path / "build.gradle").write_text(f"{line}\n" * 50)
     start = time.process_time()
-    read_build_files(tmp_path, tmp_path)
+    with suppress(ContextError):  # it may have more than a script has
+        read_build_files(tmp_path, tmp_path)
     assert time.process_time() - start < 20
 
 

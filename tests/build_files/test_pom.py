@@ -720,7 +720,7 @@ def test_spring_boots_version(tmp_path: Path, text: str, version: str | None) ->
         (b'<!DOCTYPE p SYSTEM "file:///etc/passwd"><project/>', "DOCTYPE"),
         (b'<?xml version="1.0" encoding="nonsense"?><project/>', "XML"),
         (b'<?xml version="1.0" encoding="UTF-8"?><project>\xff</project>', "not well-formed XML"),
-        (b"<project>" + b" " * (4 * 1024 * 1024) + b"</project>", "larger than 4 MiB"),
+        (b"<project>" + b" " * (4 * 1024 * 1024) + b"</project>", "larger than 4,194,304 bytes"),
     ],
 )
 def test_a_pom_that_is_none(tmp_path: Path, data: bytes, says: str) -> None:
@@ -760,9 +760,12 @@ def test_a_pom_with_a_byte_order_mark_and_without_a_namespace(tmp_path: Path) ->
 
 
 def test_elements_nested_without_end(tmp_path: Path) -> None:
-    depth = 100_000
-    (tmp_path / "pom.xml").write_text("<project>" + "<a>" * depth + "</a>" * depth + "</project>")
-    assert facts(tmp_path).artifact is None
+    for depth in (49_000, 100_000):
+        (tmp_path / "pom.xml").write_text("<project>" + "<a>" * depth + "</a>" * depth + "</project>")
+        if depth < 50_000:
+            assert facts(tmp_path).artifact is None
+    with pytest.raises(ContextError, match="more than 100,000 tags"):
+        facts(tmp_path)
 
 
 def test_a_pom_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,6 +94,15 @@ def test_groovy_parses_every_jenkinsfile_and_reads_the_strings_that_imgopt_reads
     assert compared > 100
 
 
+def test_groovy_parses_what_the_readme_shows(groovy: Groovy, tmp_path: Path) -> None:
+    blocks = re.findall(r"```groovy\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    for number, block in enumerate(blocks):
+        (tmp_path / f"{number}.groovy").write_text(block)
+    run = groovy("parse", *sorted(tmp_path.iterdir()))
+    assert run.returncode == 0, run.stderr
+    assert blocks and run.stdout.count("file\t") == len(blocks)
+
+
 def test_the_parser_can_refuse(groovy: Groovy, tmp_path: Path) -> None:
     broken = tmp_path / "Jenkinsfile"
     broken.write_text((ROOT / "ci" / "Jenkinsfile").read_text().replace("stages {", "stages ("))

@@ -1,4 +1,4 @@
-"""Fuzzes the readers of CI files, and of the other files that may hold build commands.
+"""Fuzzes the readers of CI files, of scripts and Makefiles that push, and of what builds and runs an image besides.
 
     python tests/fuzz/fuzz_ci.py --seconds 3600
 
@@ -12,8 +12,15 @@ from collections.abc import Iterator
 import fuzzing
 import texts
 
-_CI = ("Jenkinsfile", ".gitlab-ci.yml", ".github/workflows/build.yml")
-_OTHERS = ("docker-bake.hcl", "docker-bake.json", "docker-compose.yml", "Makefile", "build.sh")
+#: Looked at themselves; the others are found beside the Dockerfile.
+_CI = (
+    *("Jenkinsfile", ".gitlab-ci.yml", ".github/workflows/build.yml"),
+    *("push.sh", "Makefile", "vars/release.groovy"),
+)
+_OTHERS = (
+    *("docker-bake.hcl", "docker-bake.json", "docker-compose.yml", "docker-compose.dev.yml"),
+    *("k8s/deploy.yaml", "build.sh", "build.mk"),
+)
 _LINES = (
     *(b"pipeline { agent any", b"stages { stage('a') { steps {", b"sh \"docker build -t r/a:${TAG} .\"", b"}}}}", b"def a = { -> }"),
     *(b"docker.withRegistry('https://r') { docker.build('a').push() }", b"parallel a: { }, b: { }", b"when { branch 'main' }"),
@@ -24,6 +31,12 @@ _LINES = (
     *(b'target "a" { dockerfile = "Dockerfile" platforms = ["linux/${ARCH}"] inherits = ["a"] }', b'variable "ARCH" { default = "amd64" }'),
     *(b'{"target": {"a": {"platforms": ["linux/amd64"]}}}', b"services:", b"  a:", b"    build: {context: ., dockerfile: Dockerfile}"),
     *(b"IMAGE ?= $(shell git rev-parse HEAD)", b"image:", b"\tdocker build -t $(IMAGE) .", b"for a in b c; do docker build $a; done", b"define a", b"endef"),
+    *(b"  b:", b"    image: r/a", b"    extends: {file: docker-compose.yml, service: a}", b"    environment: [A=b, *a]", b"    env_file: [build.sh]"),
+    *(b"    command: sh -c 'jcmd 1; exec java -jar /app.jar'", b"    volumes: ['./a:/app.jar']", b"    healthcheck: {test: [CMD, curl, a]}"),
+    *(b"kind: Deployment", b"spec: {template: {spec: {containers: [{name: a, image: r/a, command: [java, -jar, $(A)], env: [{name: A, value: b}]}]}}}"),
+    *(b"---", b"include: [push.sh, ../a.yml, Makefile]", b"include build.mk", b"a: b", b"\t$(MAKE) -C . push; docker push $(call f,$(a))", b"$(eval $(call a))"),
+    *(b"push() { docker push \"r/$1\"; push \"$1$1\"; }", b"for i in {1..99999999}; do push \"$i\"; done", b"a=$(echo $a$a | sed 's/a/b/g')", b"case $a in a*) docker push r/a;; esac"),
+    *(b"def call(Map a) { (1..999999).each { sh \"docker push r/${a.b * 99}\" } }", b"a.collectEntries { [(it): it.toString().tokenize('/').last()] }.each { k, v -> sh k }"),
 )  # fmt: skip
 _SIGNS = (
     *(b"{", b"}", b"(", b")", b"[", b"]", b"'", b'"', b"'''", b'"""', b"$", b"${", b"$(", b"`", b"\\", b"\\\n", b"\n", b"\t", b": ", b"- "),
@@ -31,6 +44,7 @@ _SIGNS = (
 )  # fmt: skip
 _NESTED = (
     *((b"{", b"}"), (b"(", b")"), (b"[", b"]"), (b"'''", b"'''"), (b"${", b"}"), (b"$(", b")"), (b"if a; then ", b"; fi")),
+    *((b"$(foreach a,b c,", b")"), (b"{a,", b"}"), (b"for a in b c; do ", b"; done"), (b"x.each { ", b" }")),
     *((b"stage('a') {\n", b"}\n"), (b"- ", b""), (b"a: {", b"}"), (b"&a [*a, ", b"]"), (b"sh '", b"'"), (b"a:\n  ", b"")),
 )  # fmt: skip
 
@@ -55,8 +69,9 @@ def load() -> fuzzing.Target:
     folder = fuzzing.scratch("ci")
     (folder / ".git").mkdir(exist_ok=True)
     (folder / "Dockerfile").write_text(
-        "FROM eclipse-temurin:21-jre\nCOPY app.jar /app.jar\nCMD java -jar /app.jar\n"
+        "FROM eclipse-temurin:21-jdk\nCOPY app.jar /app.jar\nCMD java -jar /app.jar\n"
     )
+    (folder / "compose.yaml").write_text("services: {a: {build: ., image: r/a}}\n")
 
     def check(data: bytes) -> None:
         first, _, content = data.partition(b"\n")

@@ -31,6 +31,7 @@ from imgopt.engines.leftovers import sweep
 from imgopt.engines.network import address_answers, in_network_of
 from imgopt.engines.owners import LABEL, this_process
 from imgopt.engines.processes import descendants, resident_bytes
+from imgopt.files.docker_settings import check_docker_settings
 from imgopt.images.model import OpenImage
 
 #: A question to the daemon that takes longer will not be answered.
@@ -48,6 +49,7 @@ def podman_runner(socket_path: Path) -> ContainerRunner:
     """For Podman's Docker-compatible socket. Raises EngineError when nothing answers there."""
     import docker
 
+    check_docker_settings()
     try:
         client = docker.DockerClient(base_url=f"unix://{socket_path}", timeout=ANSWER_SECONDS)
     except docker.errors.DockerException as error:

@@ -26,6 +26,7 @@ from imgopt.engines.leftovers import Diary, Made, sweep
 from imgopt.engines.needs import needs_buildkit
 from imgopt.engines.output import build_error, timed_out
 from imgopt.engines.owners import this_process
+from imgopt.files.docker_settings import check_docker_settings
 
 if TYPE_CHECKING:
     from imgopt.engines.containers import ContainerRunner
@@ -300,6 +301,7 @@ def client_for(endpoint: Endpoint, product: str = "Docker") -> Any:
     from docker.errors import DockerException
     from docker.tls import TLSConfig
 
+    check_docker_settings()
     try:
         tls: Any = None
         if endpoint.tls:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from imgopt.engines.engine import EngineError
 from imgopt.files.documents import parsed_json
+from imgopt.files.opening import read_file
 from imgopt.text.quoting import typed
 from imgopt.user_directories import home
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
+_MOST_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def find() -> Endpoint:
 
 def _current_context() -> str:
     try:
-        config = parsed_json((config_directory() / "config.json").read_text("utf-8"))
+        config = parsed_json(read_file(config_directory() / "config.json", _MOST_BYTES))
     except (OSError, ValueError):
         return ""
     name = config.get("currentContext") if isinstance(config, dict) else None
@@ -66,7 +68,7 @@ def _from_context(name: str, source: str) -> Endpoint:
     folder = hashlib.sha256(name.encode()).hexdigest()
     meta = store / "meta" / folder / "meta.json"
     try:
-        endpoint = parsed_json(meta.read_text("utf-8"))["Endpoints"]["docker"]
+        endpoint = parsed_json(read_file(meta, _MOST_BYTES))["Endpoints"]["docker"]
         host = str(endpoint["Host"])
         skip = bool(endpoint.get("SkipTLSVerify"))
     except FileNotFoundError as error:

@@ -64,9 +64,7 @@ def read_bounded(path: Path, root: Path, limit: int = FILE_LIMIT) -> bytes | Non
             f"cannot be read: {error.strerror}", "change its permissions", path=str(path)
         ) from error
     if len(data) > limit:
-        raise ContextError(
-            f"larger than {limit // 1024**2} MiB", "no build file is that large", path=str(path)
-        )
+        raise ContextError(f"larger than {limit:,} bytes", "no build file is that large", path=str(path))
     return data
 
 

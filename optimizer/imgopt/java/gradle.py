@@ -17,6 +17,7 @@ from posixpath import normpath
 from typing import Any, Literal
 
 from imgopt.errors import ContextError
+from imgopt.files.documents import parsed_toml
 from imgopt.java.build_facts import (
     LINE_LIMIT,
     BuildFacts,
@@ -32,10 +33,11 @@ BUILD_FILES = ("build.gradle", "build.gradle.kts")
 _SETTINGS = ("settings.gradle", "settings.gradle.kts")
 _BOOT = "org.springframework.boot"
 _FOLDERS_LIMIT = 32  # between a module and its root project
-_FILE_LIMIT = 1024 * 1024  # bytes; scripts are looked through many times
+_FILE_LIMIT = 256 * 1024  # bytes; scripts are looked through many times, a root project's for each module
 _BLOCKS_DEPTH = 12
 _PASSES = 8
 _VALUE_LIMIT = 4096  # characters
+_BRACES_LIMIT = 1_000  # blocks are looked for one by one; large scripts have some hundred
 
 # configurations whose dependencies are packed into the archive
 _PACKED = "implementation|api|runtimeOnly|compile|runtime|providedRuntime|providedCompile|kapt(?!\\w)|developmentOnly(?!\\w)"
@@ -68,6 +70,14 @@ def read_script(path: Path, root: Path, strict: bool = False) -> str | None:
             raise
         return None
     if data is None:
+        return None
+    if data.count(b"{") > _BRACES_LIMIT:
+        if strict:
+            raise ContextError(
+                f"has more than {_BRACES_LIMIT:,} braces, as no build script has",
+                "build the jar and name it with --jar",
+                path=str(path),
+            )
         return None
     if strict and b"\0" in data:
         raise ContextError(
@@ -125,6 +135,7 @@ def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
             yield sign[:2], start, at
 
 
+@lru_cache(maxsize=8)  # each module of a build has the settings of all
 def without_comments(text: str) -> str:
     """The script with every comment turned into a space, strings left alone."""
     parts: list[str] = []
@@ -323,7 +334,7 @@ class _Module:
 
             def replace(match: re.Match[str]) -> str:
                 nonlocal missing
-                value = self._known(match[1] or match[2])
+                value = self._known(match[1] or match[2] or "")
                 missing = missing or value is None
                 return value or ""
 
@@ -356,15 +367,9 @@ class _Module:
         text = _read_raw(self.home / "gradle" / "libs.versions.toml", self.root)
         if text is None:
             return {}
-        import sys
-
-        if sys.version_info >= (3, 11):
-            import tomllib
-        else:
-            import tomli as tomllib
         try:
-            return tomllib.loads(text)
-        except (ValueError, RecursionError):  # also of a number that Python does not read
+            return parsed_toml(text)
+        except ValueError:
             return {}
 
     def _catalogue_version(self, entry: Any) -> str | None:

@@ -34,6 +34,8 @@ _POMS_LIMIT = 500  # files looked at for one among the modules
 _BYTES_LIMIT = 16 * 1024 * 1024  # of all poms together
 _EXPANSIONS_LIMIT = 200
 _VALUE_LIMIT = 4096  # characters
+_FILLED_LIMIT = 100_000  # references of a model, those with long values counted more
+_TAGS_LIMIT = 100_000  # of a file; large ones have some thousand
 _REFERENCE = re.compile(r"\$\{([^${}]*)\}")
 _DECLARED_ENCODING = re.compile(rb"""^\s*<\?xml[^>]*encoding\s*=\s*["']([\w.-]+)["'][^>]*\?>""")
 # java.version of spring-boot-starter-parent, by the first number of its version
@@ -117,6 +119,10 @@ def parse_xml(data: bytes, path: Path, kind: str = "project") -> Element:
     from defusedxml.ElementTree import ParseError, fromstring
 
     hint = "mend the file, or build the jar and name it with --jar"
+    if data.count(b"<") + data.count(b"=") > _TAGS_LIMIT:
+        raise ContextError(
+            f"has more than {_TAGS_LIMIT:,} tags, as no file of Maven's has", hint, path=str(path)
+        )
     try:
         try:
             root: Element = fromstring(data, forbid_dtd=True)
@@ -313,6 +319,8 @@ class Model:
         self.own = lineage[0]
         self.parts = [part for project in lineage for part in project.parts(asked)]
         self._expansions = 0
+        self._filled = 0
+        self._values: dict[str, str | None] = {}
 
     # values
 
@@ -320,13 +328,20 @@ class Model:
         """A text with its ``${…}`` filled in; None when one has no value here."""
         if text is None:
             return None
+        if text not in self._values:
+            self._values[text] = self._value(text) if "${" in text else text
+        return self._values[text]
+
+    def _value(self, text: str) -> str | None:
         for _ in range(_PARENTS_LIMIT):
             missing = False
 
             def replace(match: re.Match[str]) -> str:
                 nonlocal missing
                 self._expansions += 1
-                value = self.property(match[1].strip()) if self._expansions <= _EXPANSIONS_LIMIT else None
+                some = self._expansions <= _EXPANSIONS_LIMIT and self._filled <= _FILLED_LIMIT
+                value = self.property(match[1].strip()) if some else None
+                self._filled += 1 + len(value or "") // 100
                 if value is None or len(value) > _VALUE_LIMIT:
                     missing = True
                     return ""

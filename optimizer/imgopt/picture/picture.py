@@ -381,6 +381,7 @@ class Picture:
             directory=final.content.workdir,
             base_entrypoint=self.base.entrypoint,
             containers=containers,
+            unread=self.options.built_for.unread,
         )
 
     @cached_property

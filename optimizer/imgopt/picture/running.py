@@ -10,12 +10,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from imgopt.java.command import is_java
+from imgopt.options import Told
 from imgopt.picture.paths import join, normal
 from imgopt.picture.scripts import SH, command_text, shell_text
 
 if TYPE_CHECKING:
     from imgopt.dockerfile import Instruction
-    from imgopt.options import Container, Told
+    from imgopt.options import Container
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Running:
     directory: str
     base_entrypoint: tuple[str, ...] | None
     containers: tuple[Container, ...]
+    unread: str | None = None  # where more is said of containers than was looked at
 
     @cached_property
     def starts(self) -> tuple[Process, ...]:
@@ -93,7 +95,9 @@ class Running:
         )
 
     def mount_over(self, path: str) -> Told | None:
-        """What is laid over a path, or over a directory above it."""
+        """What is laid over a path, or over a directory above it; or may be, where not all was read."""
+        if self.unread is not None:
+            return Told(self.unread, ("what is not read there",))
         return next(
             (
                 told

@@ -14,8 +14,9 @@ from imgopt.errors import ImgoptError
 from imgopt.files.documents import parsed_json
 from imgopt.pipelines.yaml_tree import Node, documents
 
+#: What does not end takes the rest of the file, or each of its beginnings would be looked through to there.
 _TOKEN = re.compile(
-    r"""(?P<space>\s+|\#[^\n]*|//[^\n]*|/\*.*?\*/)|(?P<string>"(?:[^"\\]|\\.)*")|(?P<name>[\w.-]+)|(?P<sign>.)""",
+    r"""(?P<space>\s+|\#[^\n]*|//[^\n]*|/\*.*?(?:\*/|\Z))|(?P<string>"(?:[^"\\]|\\.)*(?:"|\\?\Z))|(?P<name>[\w.-]+)|(?P<sign>.)""",
     re.DOTALL,
 )
 _VARIABLE = re.compile(r"\$\{(\w+)(?:(:?-)([^{}]*))?\}")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from imgopt.errors import ImgoptError
 from imgopt.options import Container, Told, Variable
@@ -17,6 +17,12 @@ from imgopt.pipelines.tools import image_name, repository
 from imgopt.pipelines.yaml_tree import Node, documents
 
 _MOST_EXTENDED = 5
+#: Words, variables and mounts of all containers of a repository. An alias repeats what it names in each service.
+MOST_VALUES = 100_000
+#: What a service counts beside them.
+OF_A_SERVICE = 20
+_CHARACTERS = 200  # of a text count as much as a word
+_LONGEST_NAME = 500  # of an image, with its registry
 _INTERPOLATED = re.compile(r"\$(?:(\$)|\{(\w+)(?::?([-+?])([^{}]*))?\}|(\w+))")
 #: Where kinds of manifests have their pod, from the root.
 _POD = {
@@ -33,6 +39,26 @@ _POD = {
 Beside = Callable[[str], str | None]
 
 
+@dataclass
+class Reading:
+    """What is left to look at of a repository's files; ``cut``: where it ended, None as long as it has not."""
+
+    values: int = MOST_VALUES
+    cut: str | None = None
+    #: Services of files that services of others extend.
+    extended: dict[str, Node | None] = field(default_factory=dict)
+
+    def spend(self, count: int, where: str) -> bool:
+        """Whether there is as much left."""
+        self.values -= count
+        if self.values < 0:
+            self.end(where)
+        return self.values >= 0
+
+    def end(self, where: str) -> None:
+        self.cut = self.cut or where
+
+
 @dataclass(frozen=True)
 class Service:
     """A container as one file says it. ``build`` is what a Compose service builds; ``image`` as it is written there.
@@ -44,40 +70,67 @@ class Service:
     container: Container
 
 
-def compose_services(text: str, shown: str, beside: Beside) -> list[Service]:
+def compose_services(text: str, shown: str, beside: Beside, reading: Reading) -> list[Service]:
     """The services of a Compose file. ``shown``: what the file is called in places."""
-    return list(_Compose(shown, beside).services(text))
+    return list(_Compose(shown, beside, reading).services(text))
 
 
 def is_manifest(text: str) -> bool:
     return "{{" not in text and bool(re.search(r"(?m)^kind:", text)) and "containers:" in text
 
 
-def manifest_services(text: str, shown: str) -> list[Service]:
+def manifest_services(text: str, shown: str, reading: Reading) -> list[Service]:
     """The containers of the pods that a manifest describes."""
     found: list[Service] = []
     for root in _roots(text, shown):
         items = root.get("items") if root.text("kind") == "List" else None
         for each in items.items if items is not None else [root]:
+            if not reading.spend(1, f"{shown}:{each.line}"):
+                return found
             way = _POD.get(each.text("kind") or "")
             pod = _mapping(each) if way is not None else None
             for key in way or ():
                 pod = _mapping(pod.get(key)) if pod is not None else None
             if pod is not None:
-                found += _containers(pod, shown)
+                found += _containers(pod, shown, reading)
     return found
 
 
-def is_same_image(one: str, other: str) -> bool:
-    """Whether two names mean one repository; where a variable stands, what is behind it decides."""
-    mine, its = (repository(image_name(name)).removeprefix("docker.io/") for name in (one, other))
-    if "$" not in mine + its:
-        return mine == its
-    ends = [re.split(r"\$\w+|\$\{[^}]*\}", name)[-1] for name in (mine, its)]
-    if all("$" in name for name in (mine, its)):
-        return ends[0] == ends[1] and ends[0].startswith("/")
-    variable, plain = (ends[0], its) if "$" in mine else (ends[1], mine)
-    return variable.startswith("/") and f"/{plain}".endswith(variable)
+class Names:
+    """Names of an image. Where a variable stands, what is behind it decides."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._plain: set[str] = set()
+        self._behind: set[str] = set()  # variables
+        self._ends: set[str] = set()  # of the plain ones
+        for name in map(_repository, names):
+            if "$" in name:
+                self._behind.add(_behind_variables(name))
+            else:
+                self._plain.add(name)
+                self._ends.update(_ends(name))
+
+    def has(self, image: str) -> bool:
+        """Whether a name means the repository of one of them."""
+        name = _repository(image)
+        if "$" not in name:
+            return name in self._plain or not self._behind.isdisjoint(_ends(name))
+        behind = _behind_variables(name)
+        return behind.startswith("/") and (behind in self._behind or behind in self._ends)
+
+
+def _repository(name: str) -> str:
+    return repository(image_name(name[:_LONGEST_NAME])).removeprefix("docker.io/")
+
+
+def _behind_variables(name: str) -> str:
+    return re.split(r"\$\w+|\$\{[^}]*\}", name)[-1]
+
+
+def _ends(name: str) -> list[str]:
+    """All of it, and what is behind each slash, with the slash."""
+    whole = f"/{name}"
+    return [whole[at:] for at, sign in enumerate(whole) if sign == "/"]
 
 
 def _roots(text: str, shown: str) -> list[Node]:
@@ -102,11 +155,14 @@ def _listed(node: Node | None) -> list[Node]:
 class _Compose:
     shown: str
     beside: Beside
+    reading: Reading
 
     def services(self, text: str) -> Iterator[Service]:
         for root in _roots(text, self.shown):
             services = _mapping(root.get("services"))
             for name, key, service in services.entries() if services is not None else ():
+                if not self._spend(OF_A_SERVICE, key):
+                    return
                 if service.kind == "mapping" and services is not None:
                     yield self._service(name, key, service, services, _MOST_EXTENDED)
 
@@ -125,17 +181,23 @@ class _Compose:
         if not name:
             return None
         if file is not None:
-            text = self.beside(file)
             other = replace(self, shown=_beside(self.shown, file))
-            roots = _roots(text, other.shown) if text is not None else []
-            services = [_mapping(root.get("services")) for root in roots]
-            found = next((each for each in services if each is not None), None)
+            found = self._extended_from(file, other.shown)
         else:
             other, found = self, all_
         service = _mapping(found.get(name)) if found is not None else None
         if service is None or found is None:
             return None
         return other._service(name, service, service, found, left - 1)
+
+    def _extended_from(self, file: str, shown: str) -> Node | None:
+        """The services of a file, which is read once for all that extend one of them."""
+        if shown not in self.reading.extended:
+            text = self.beside(file)
+            roots = _roots(text, shown) if text is not None else []
+            services = [_mapping(root.get("services")) for root in roots]
+            self.reading.extended[shown] = next((each for each in services if each is not None), None)
+        return self.reading.extended[shown]
 
     def _container(self, service: Node) -> Container:
         build = _mapping(service.get("build"))
@@ -154,6 +216,9 @@ class _Compose:
             target=filled(build.text("target")) if build is not None else None,
         )
 
+    def _spend(self, count: int, node: Node) -> bool:
+        return self.reading.spend(count, f"{self.shown}:{node.line}")
+
     def _told(self, node: Node, words: list[str]) -> Told:
         return Told(f"{self.shown}:{node.line}", tuple(words))
 
@@ -166,6 +231,8 @@ class _Compose:
         """A list is taken as it is; a text is split as a shell splits it, and no shell reads it."""
         if node is None or node.kind == "mapping" or _is_null(node):
             return None
+        if not self._spend(len(node.items) + len(node.value) // _CHARACTERS, node):
+            return None
         if node.kind == "sequence":
             return self._told(node, [filled(item.value) or "" for item in node.items])
         text = filled(node.value) or ""
@@ -175,7 +242,7 @@ class _Compose:
             return self._told(node, ["/bin/sh", "-c", text])  # quotes that do not close: not known
 
     def _check(self, node: Node | None) -> Told | None:
-        if node is None or node.kind == "mapping":
+        if node is None or node.kind == "mapping" or not self._spend(len(node.items), node):
             return None
         if node.kind == "scalar":
             return self._told(node, ["/bin/sh", "-c", filled(node.value) or ""])
@@ -185,7 +252,7 @@ class _Compose:
         return self._told(node, words[1:]) if words[:1] == ["CMD"] else None
 
     def _environment(self, node: Node | None) -> Iterator[Variable]:
-        if node is None:
+        if node is None or not self._spend(len(node.items) + len(node.pairs), node):
             return
         if node.kind == "mapping":
             for name, key, value in node.entries():
@@ -201,8 +268,12 @@ class _Compose:
         """`.env` and its like are each developer's own, and in no checkout."""
         node = service.get("env_file")
         for each in [node] if node is not None and node.kind == "scalar" else _listed(node):
+            if not self._spend(1, each):
+                return
             path = filled(each.value if each.kind == "scalar" else each.text("path")) or ""
             text = None if path.rpartition("/")[2].startswith(".env") else self.beside(path)
+            if not self._spend(len(text or "") // _CHARACTERS + (text or "").count("\n"), each):
+                return
             for number, line in enumerate((text or "").splitlines(), 1):
                 name, equals, value = line.strip().removeprefix("export ").partition("=")
                 if equals and re.fullmatch(r"\w+", name):
@@ -210,11 +281,15 @@ class _Compose:
 
     def _mounts(self, service: Node) -> Iterator[Told]:
         for each in _listed(service.get("volumes")):
+            if not self._spend(1, each):
+                return
             path = filled(each.text("target")) if each.kind == "mapping" else _mounted_at(each.value)
             if path and path.startswith("/"):
                 yield self._told(each, [path])
         tmpfs = service.get("tmpfs")
         for each in [tmpfs] if tmpfs is not None and tmpfs.kind == "scalar" else _listed(tmpfs):
+            if not self._spend(1, each):
+                return
             path = _mounted_at(each.value.partition(":")[0])
             if path.startswith("/"):
                 yield self._told(each, [path])
@@ -274,9 +349,16 @@ def extended(parent: Service, own: Service) -> Service:
 # Kubernetes
 
 
-def _containers(pod: Node, shown: str) -> Iterator[Service]:
+def _containers(pod: Node, shown: str, reading: Reading) -> Iterator[Service]:
     for key in ("containers", "initContainers"):
         for each in _listed(pod.get(key)):
+            listed = [
+                node for node in map(each.get, ("command", "args", "env", "volumeMounts")) if node is not None
+            ]
+            if not reading.spend(
+                OF_A_SERVICE + sum(len(node.items) for node in listed), f"{shown}:{each.line}"
+            ):
+                return
             if each.kind == "mapping" and each.text("image"):
                 yield Service(None, None, each.text("image"), _container(each, pod, shown))
 

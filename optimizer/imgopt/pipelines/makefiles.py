@@ -253,7 +253,7 @@ class Makefile:
         return "".join(found)[:_MAX_VALUE]
 
     def _value(self, inside: str, own: Mapping[str, str], depth: int) -> str:
-        self.expansions += 1
+        self.expansions += 1 + len(inside) // 50  # the text is looked through for where it ends
         if depth > _MAX_DEPTH or self.expansions > _MAX_EXPANSIONS:
             return ""
         function = _FUNCTION.match(inside)
@@ -310,9 +310,9 @@ class Makefile:
             return ""
         if name in ("info", "warning", "error"):
             return ""
-        values = [expand(part) for part in parts]
         if name == "shell":
             return self._shell(expand(rest))
+        values = [expand(part) for part in parts]
         return _text_function(name, values, self.printer)
 
     def _chosen(self, name: str, parts: list[str], expand: Callable[[str], str]) -> str:

@@ -23,11 +23,14 @@ from imgopt.pipelines.bake import Target, compose_targets, hcl_targets, json_tar
 from imgopt.pipelines.checkout import Checkout, content, inside
 from imgopt.pipelines.commands import Request
 from imgopt.pipelines.containers import (
+    MOST_VALUES,
+    OF_A_SERVICE,
+    Names,
+    Reading,
     Service,
     compose_services,
     extended,
     is_manifest,
-    is_same_image,
     manifest_services,
 )
 from imgopt.pipelines.kinds import kind_of, worth_a_look
@@ -41,7 +44,11 @@ if TYPE_CHECKING:
 
 #: Larger files are no build files of people.
 _MAX_BYTES = 400_000
-_MOST_FILES = 300
+#: Of all of them together.
+MOST_CHARACTERS = 4_000_000
+_MOST_FILES = 1_000
+#: That run one image.
+MOST_CONTAINERS = 200
 #: How far above a Dockerfile its repository is looked for where no checkout says where it begins.
 _MOST_UP = 6
 #: Without one of these words a file says nothing of platforms.
@@ -104,6 +111,7 @@ class Commands:
     given: Sequence[Path] = ()
     _files: dict[tuple[Path, Path], _File | None] = field(default_factory=dict)  # by root and file
     _run: dict[Path, list[Path]] = field(default_factory=dict)  # files that say how images are run, by root
+    _readings: dict[Path, _Reading] = field(default_factory=dict)
 
     def built_for(self, dockerfile: Path, context: Path | None = None) -> BuiltFor:
         """What the commands at hand say. Never raises: a file that cannot be read says nothing."""
@@ -117,18 +125,23 @@ class Commands:
             paths = list(dict.fromkeys([*paths, *filter(_is_compose, self._run_by(root))]))
             files = [each for path in paths if (each := self._file(root, path)) is not None]
             said = [each for found in files for each in found.said]
-            containers = self._containers(root, file, files)
+            containers, more = self._containers(root, file, files)
+            reading = self._readings.get(root, _Reading())
         except (OSError, RuntimeError, ValueError):  # circles of links, names that no file can have
             return NOBODY
         own = [each for each in said if each.file == file] or [each for each in said if each.file is None]
         platforms = dict.fromkeys(name for each in own for name in each.platforms)
         sources = dict.fromkeys(each.source for each in own if each.platforms)
         unknown = dict.fromkeys(each.source for each in own if each.unknown)
-        return BuiltFor(tuple(platforms), tuple(sources), tuple(unknown), containers)
+        if reading.characters < 0:
+            unknown[f"{reading.cut}, which is more than is read,"] = None
+        return BuiltFor(tuple(platforms), tuple(sources), tuple(unknown), containers, reading.cut or more)
 
-    def _containers(self, root: Path, file: Path, files: Sequence[_File]) -> tuple[Container, ...]:
+    def _containers(
+        self, root: Path, file: Path, files: Sequence[_File]
+    ) -> tuple[tuple[Container, ...], str | None]:
         """How the image of a Dockerfile is run: by services that build it, by others of the same name beside them, and
-        by whatever names the image that is built."""
+        by whatever names the image that is built; and where more of them begin than are looked at."""
         composed = [(each, service) for each in _main_first(files) for service in each.services]
         built: dict[tuple[Path, str | None], Service] = {}
         for by, each in composed:
@@ -136,13 +149,15 @@ class Commands:
                 built.setdefault((by.path.parent, each.name), each)
         found: list[Service] = []
         others: list[Service] = []
+        merged = 0
         for by, each in composed:
             first = built.get((by.path.parent, each.name))
             own = each.build is not None and file in by.built(each.build)
             if own:
                 found.append(each)
             if first is not None and each is not first and (own or each.build is None):
-                found.append(extended(first, each))
+                merged += len(first.container.environment) + len(first.container.mounts)
+                found.append(extended(first, each) if merged < MOST_VALUES else each)
             elif first is None and each.build is None:
                 others.append(each)
         names = [each.image for each in built.values() if each.image]
@@ -153,12 +168,11 @@ class Commands:
             others = []  # the image has no name that is known here
         if any(each.image for each in others):
             names += [name for each in files for to, name in each.named if to == file]
-            found += [
-                each
-                for each in others
-                if each.image and any(is_same_image(each.image, name) for name in names)
-            ]
-        return tuple(dict.fromkeys(each.container for each in found))
+            called = Names(names)
+            found += [each for each in others if each.image and called.has(each.image)]
+        kept = tuple(dict.fromkeys(each.container for each in found))
+        more = kept[MOST_CONTAINERS:]
+        return kept[:MOST_CONTAINERS], next(iter(more[0].places), "a Compose file") if more else None
 
     def _run_by(self, root: Path) -> list[Path]:
         if root not in self._run:
@@ -168,9 +182,10 @@ class Commands:
     def _file(self, root: Path, path: Path) -> _File | None:
         """None for one that cannot be read."""
         if (root, path) not in self._files:
-            text = _text_of(path)
+            reading = self._readings.setdefault(root, _Reading())
+            text = reading.text(path, _shown(root, path))
             self._files[root, path] = (
-                _File(root, path, _shown(root, path), text) if text is not None else None
+                _File(root, path, _shown(root, path), text, reading) if text is not None else None
             )
         return self._files[root, path]
 
@@ -322,11 +337,32 @@ _READ = ("jenkins", "gitlab", "github")
 
 
 @dataclass
+class _Reading(Reading):
+    """With the texts of the files, each read once."""
+
+    characters: int = MOST_CHARACTERS
+    texts: dict[Path, str | None] = field(default_factory=dict)
+
+    def text(self, path: Path, shown: str) -> str | None:
+        """None for a file that cannot be read, or that there is no room for."""
+        if path not in self.texts:
+            text = _text_of(path)
+            self.characters -= len(text or "")
+            if self.characters < 0:
+                self.end(shown)
+                text = None
+            self.texts[path] = text
+        return self.texts[path]
+
+
+@dataclass
 class _File:
     root: Path
     path: Path
     shown: str
     text: str
+    reading: _Reading
+    _found: dict[tuple[str, str], list[Path | None]] = field(default_factory=dict)
 
     @cached_property
     def said(self) -> Sequence[_Said]:
@@ -345,14 +381,21 @@ class _File:
     @cached_property
     def services(self) -> Sequence[Service]:
         if is_manifest(self.text):
-            return manifest_services(self.text, self.shown)
-        return compose_services(self.text, self.shown, self._beside) if _is_compose(self.path) else ()
+            return manifest_services(self.text, self.shown, self.reading)
+        if not _is_compose(self.path):
+            return ()
+        return compose_services(self.text, self.shown, self._beside, self.reading)
 
     def built(self, target: Target) -> list[Path | None]:
         """The Dockerfile of a target, as bake (from where it is called) and compose (beside the file) find it."""
         context, dockerfile = target.context or ".", target.dockerfile or "Dockerfile"
         if "$" in context + dockerfile:
             return [None]
+        if (context, dockerfile) not in self._found:
+            self._found[context, dockerfile] = self._looked_for(context, dockerfile)
+        return self._found[context, dockerfile]
+
+    def _looked_for(self, context: str, dockerfile: str) -> list[Path | None]:
         for start in (self._folder, ""):
             for folder in (f"{start}/{context}", start):
                 found = inside(self.root, _plain(f"{folder}/{dockerfile}"))
@@ -362,7 +405,7 @@ class _File:
 
     def _beside(self, name: str) -> str | None:
         found = inside(self.root, _plain(f"{self._folder}/{name}"))
-        return _text_of(found) if found is not None else None
+        return self.reading.text(found, _shown(self.root, found)) if found is not None else None
 
     def _unless_broken(self, read: Callable[[], Iterator[T]]) -> list[T]:
         try:
@@ -431,6 +474,8 @@ class _File:
 
     def _targets(self, targets: Sequence[Target]) -> Iterator[_Said]:
         for target in targets:
+            if not self.reading.spend(OF_A_SERVICE, f"{self.shown}:{target.line}"):
+                return
             platforms, unknown = named_platforms(",".join(target.platforms))
             file = self.built(target)
             if platforms or unknown:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from imgopt.errors import InputError
+from imgopt.files.docker_settings import check_docker_settings
 from imgopt.files.documents import parsed_json
 from imgopt.files.opening import read_file
 from imgopt.registry.errors import RegistryError
@@ -63,6 +64,7 @@ def _from_docker(target: Target) -> Credentials | None:
 
     from imgopt.registry.credential_helpers import BoundedAuthConfig
 
+    check_docker_settings()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a helper that is not installed is an error of its own below

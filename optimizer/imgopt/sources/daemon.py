@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from imgopt.errors import MeasureError
+from imgopt.files.docker_settings import check_docker_settings
 
 _TIMEOUT_S = 600
 _BLOCK_BYTES = 2 << 20
@@ -21,6 +22,7 @@ def connect(timeout: float = _TIMEOUT_S) -> Any:
     import docker
     from docker.errors import DockerException
 
+    check_docker_settings()
     address = None
     try:
         settings = _settings()

@@ -60,20 +60,23 @@ def _unbuilt(picture: Picture) -> Iterator[tuple[str, str | None]]:
     the build puts them, when it puts none there."""
     if picture.context is None:
         return
+    stages = {name for stage in picture.stages for name in (stage.name.lower(), str(stage.index))}
+    seen: set[int] = set()  # a stage has the layers of the one below it as well
     for stage in picture.stages:
         for layer in stage.content.layers:
-            if layer.instruction.flag("from") is not None:
-                yield from _made_inside(picture, layer)
+            if id(layer.instruction) in seen:
+                continue
+            seen.add(id(layer.instruction))
+            from_ = layer.instruction.flag("from")
+            if from_ is not None:
+                if (from_.value or "").lower() in stages:
+                    yield from _made_inside(picture, layer)
             elif not layer.complete:
                 yield from _not_there(picture, layer.instruction)
 
 
 def _made_inside(picture: Picture, layer: Layer) -> Iterator[tuple[str, str | None]]:
     """Jars that a stage builds, of which none is there that was built outside before."""
-    flag = layer.instruction.flag("from")
-    stages = {name for stage in picture.stages for name in (stage.name.lower(), str(stage.index))}
-    if flag is None or (flag.value or "").lower() not in stages:
-        return
     if any(file.origin is not None or file.entry is not None for file in layer.files):
         return
     for word in layer.instruction.words[:-1]:

@@ -315,9 +315,20 @@ def _laid_over(picture: Picture) -> Iterator[Reason]:
             )
 
 
+def _unread_containers(picture: Picture) -> Iterator[Reason]:
+    if picture.running.unread is not None:
+        yield because(
+            "unseen",
+            "{} and what follows it say more about containers than is read",
+            picture.running.unread,
+        )
+
+
 def _unread_start(picture: Picture) -> Iterator[Reason]:
     """The start commands must be seen to run java, and nothing that could not be read."""
-    yield from _laid_over(picture)
+    yield from _unread_containers(picture)
+    if picture.running.unread is None:
+        yield from _laid_over(picture)
     direct = {call for process in picture.running.starts for call in picture.calls_of(process)}
     by_scripts = any(call not in direct for call in picture.calls)
     for process in picture.running.starts:
@@ -488,6 +499,7 @@ def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterat
     )
     if adaptation.why_not is not None and not same_system:
         yield adaptation.why_not
+    yield from _unread_containers(picture)
     yield from _start_needs(picture, base, target)
     yield from _path_needs(picture, base, target)
     yield from _flag_needs(picture, base, target)
