@@ -394,10 +394,13 @@ class _Parser:
 
         words: list[Word] = []
         if keyword == "ONBUILD":
-            draft.trigger = self._draft(joined, start, end)
-            if draft.trigger.keyword in _NO_TRIGGER:
+            trigger = cast("re.Match[str]", _NOT_BLANK.match(text, start, end))[0].lower().upper()
+            if (
+                trigger in _NO_TRIGGER
+            ):  # looked at before it is read: they may stand behind each other without end
                 hint = "put the instruction that the next build shall run behind ONBUILD"
-                raise self.refusal(f"ONBUILD {draft.trigger.keyword} is not allowed", hint)
+                raise self.refusal(f"ONBUILD {trigger} is not allowed", hint)
+            draft.trigger = self._draft(joined, start, end)
         elif keyword in _NAMES_AND_VALUES or keyword == "ARG":
             draft.words, draft.old_form = self._assignments(joined, start, end, keyword)
             return draft

@@ -214,7 +214,7 @@ def _programs(word: Word, assigned: Mapping[str, tuple[str, ...] | None]) -> tup
         return (ARGUMENTS,)
     substituted = _SUBSTITUTION.fullmatch(word.text)
     if substituted is not None:
-        commands = parse(substituted[1] or substituted[2]).commands
+        commands = parse(substituted[1] or substituted[2] or "").commands
         silent = bool(commands) and all(map(_prints_nothing, commands))
         return (commands[-1].program or "",) if silent else ()
     if "$(" not in word.text and "`" not in word.text:
