@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from imgopt.finding import Finding, Fix
 from imgopt.pipelines.model import Build, Pipeline, Push
 from imgopt.pipelines.rule import rule
-from imgopt.pipelines.sending import above, base_of, needed, pushed_by, waste
+from imgopt.pipelines.sending import above, base_of, needed, pushed_by, stays, waste
 from imgopt.pipelines.severity import severity
 from imgopt.pipelines.versions import PRESERVES_BASE, archived, maintained
 from imgopt.pipelines.wording import amount, instead, known
@@ -44,7 +44,7 @@ ID = "kaniko-timestamps"
 @rule(ID)
 def check(pipeline: Pipeline) -> Iterator[Finding]:
     for build in pipeline.builds:
-        if build.tool != "kaniko":
+        if build.tool != "kaniko" or stays(build):
             continue
         push = pushed_by(pipeline, build)
         if build.lacks("reproducible"):

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from imgopt.finding import Finding, Fix
 from imgopt.pipelines.model import Pipeline
 from imgopt.pipelines.rule import rule
-from imgopt.pipelines.sending import above, needed, pushed_by, waste
+from imgopt.pipelines.sending import above, needed, pushed_by, stays, waste
 from imgopt.pipelines.severity import severity
 from imgopt.pipelines.wording import amount, instead, known
 from imgopt.scales import Applicability
@@ -32,7 +32,7 @@ ID = "single-snapshot"
 @rule(ID)
 def check(pipeline: Pipeline) -> Iterator[Finding]:
     for build in pipeline.builds:
-        if build.tool != "kaniko" or not build.on("single-snapshot"):
+        if build.tool != "kaniko" or not build.on("single-snapshot") or stays(build):
             continue
         push = pushed_by(pipeline, build)
         size, lacking = above(push), needed(push)

@@ -41,6 +41,22 @@ NAMES = {
         "docker.withRegistry('https://registry.example') { docker.build('registry.example/team/a', 'a').push() }",
         ["a -> registry.example/team/a"],
     ),
+    "plugin: a variable for an image by its name": (
+        """
+        sh 'docker build -t team/a:1 a'
+        def app = docker.image('team/a:1')
+        docker.withRegistry('https://registry.example', 'login') { app.push() }
+        """,
+        ["a -> registry.example/team/a:1"],
+    ),
+    "plugin: a variable for an image that is built elsewhere": (
+        "def app = docker.image('team/z:1')\n  app.push('2')",
+        ["? -> team/z:1"],
+    ),
+    "plugin: a variable for what is not known": (
+        "def app = docker.image(env.IMAGE)\n  app.push()",
+        ["? -> $app"],
+    ),
     "plugin: Docker Hub": (
         "docker.withRegistry('https://registry.hub.docker.com', 'hub') { docker.build('team/a', 'a').push() }",
         ["a -> team/a"],
@@ -117,3 +133,24 @@ def test_a_list_from_outside_is_not_every_image(imgopt: Imgopt, tmp_path: Path) 
     run = imgopt("suggest", tmp_path / "Jenkinsfile")
     assert "every image" not in run.text
     assert "is pushed   each entry of that list" in run.text
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ("--no-push", False),
+        ("--no-push --tar-path image.tar", True),
+        ("--no-push=false -d registry.example/a:1", True),
+    ],
+)
+def test_what_is_built_to_be_thrown_away_sends_nothing(
+    flags: str, told: bool, imgopt: Imgopt, tmp_path: Path
+) -> None:
+    """A job of a merge request tries whether the image can be built."""
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE + "RUN java -version\n")
+    script = f"/kaniko/executor --context . --single-snapshot {flags}"
+    (tmp_path / ".gitlab-ci.yml").write_text(f"build:\n  script:\n    - {script}\n")
+    run = imgopt("suggest", "--format", "json", tmp_path / ".gitlab-ci.yml")
+    rules = {finding["rule"] for finding in run.json["files"][0]["findings"]}
+    assert ({"kaniko-timestamps", "single-snapshot"} <= rules) is told
+    assert "uncached-build" in rules

@@ -386,6 +386,12 @@ TOOLS = [
     ),
     Form("podman", "podman build -t r/api:1 api\npodman push r/api:1", of("api")),
     Form("buildah", "buildah bud -t r/api:1 api\nbuildah push r/api:1 docker://r/api:1", of("api")),
+    Form(
+        "buildah-without-a-dockerfile",
+        "c=$(buildah from scratch)\nbuildah copy $c api/app.jar /\nbuildah commit $c r/api:1",
+        (),
+        unjudged="buildah commit is not followed",
+    ),
     Form("nerdctl", "nerdctl -n k8s.io build -t r/api:1 api\nnerdctl -n k8s.io push r/api:1", of("api")),
     Form("img", "img build -t r/api:1 api\nimg push r/api:1", of("api")),
     Form("skopeo", "docker build -t r/api:1 api\nskopeo --policy p copy docker-daemon:r/api:1 docker://r/api:1", of("api")),

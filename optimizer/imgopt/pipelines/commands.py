@@ -105,6 +105,7 @@ _NOT_FOLLOWED = {
     "tilt": ("ci", "up"),
     "regctl": ("image",),
     "oras": ("push", "copy", "cp"),
+    "buildah": ("commit",),
 }
 NOT_SAID = "nothing here says which Dockerfile it is"
 #: Those of docker, podman and buildah, and kaniko's in the spellings that its versions take.
@@ -383,6 +384,8 @@ class _At:
     def tag(self, words: Sequence[Arg]) -> None:
         source, *names = [image_name(word.known) for word in words[:20]] or [""]
         built = self._named(source) if names else None
+        if len(self.reading.tagged) < _MAX_FOUND:
+            self.reading.tagged.update({each: source for each in names if each.startswith(PLUGIN)})
         if built is not None:
             self._call(built, tuple(names))
         elif len(self.reading.tagged) < _MAX_FOUND:
@@ -581,7 +584,8 @@ class _At:
         target = image_name(rest[1].known) if len(rest) > 1 and tool in ("buildah", "podman") else name
         build = self._named(name) if name else None
         if target is not None and target.startswith(PLUGIN):
-            own = build.names[0] if build is not None else f"${target.removeprefix(PLUGIN)}"
+            usual = build.names[0] if build is not None else f"${target.removeprefix(PLUGIN)}"
+            own = self.reading.tagged.get(target, usual)
             host = rest[1].known if len(rest) > 1 else ""
             target = f"{host}/{own}" if host and not own.startswith(f"{host}/") else own
         asks = tool in ("nerdctl", "img")  # containerd asks for each blob

@@ -88,23 +88,26 @@ class Steps(Values):
                 words = [self._argument_text(part, span, place) for part in positional[:2]]
                 name = (words[0] if words else None) or "image"
                 rest = words[1].split() if len(words) > 1 and words[1] is not None else ["."]
-                target = statement[at - 2] if at > 1 and is_punct(statement[at - 1], "=") else None
                 full = _qualified(name, place)
-                names = (full, f"{PLUGIN}{target.text}") if isinstance(target, Token) else (full,)
+                names = (full, *_set_to(statement, at))
                 tags = [word for each in dict.fromkeys((name, *names)) for word in ("-t", each)]
                 self._add(Action(("docker", "build", *tags, *rest), (span,), place))
                 if any(is_name(item, "push") for item in statement[at + 3 : at + 60]):
                     self._add(Action(("docker", "push", full), (span,), place))
             elif one.text == "docker" and two.text == "image" and len(positional) == 1:
                 image = self._argument_text(positional[0], span, place)
-                if image is not None and any(is_name(item, "push") for item in statement[at + 3 : at + 60]):
-                    full = _qualified(image, place)
+                if image is None:
+                    continue
+                full = _qualified(image, place)
+                for called in _set_to(statement, at):
+                    self._add(Action(("docker", "tag", full, called), (span,), place))
+                if any(is_name(item, "push") for item in statement[at + 3 : at + 60]):
                     if full != image:
                         self._add(Action(("docker", "tag", image, full), (span,), place))
                     self._add(Action(("docker", "push", full), (span,), place))
             elif two.text == "push" and one.text != "docker" and len(positional) <= 1:
-                called = at + 3 < len(statement) and is_punct(statement[at + 3], "(")
-                if called and not (at and isinstance(statement[at - 1], Block)):
+                runs = at + 3 < len(statement) and is_punct(statement[at + 3], "(")
+                if runs and not (at and isinstance(statement[at - 1], Block)):
                     host = (place.registry,) if place.registry else ()
                     self._add(Action(("docker", "push", f"{PLUGIN}{one.text}", *host), (span,), place))
 
@@ -119,3 +122,9 @@ class Steps(Values):
 def _qualified(name: str, place: Here) -> str:
     """An image's name as the Docker plugin pushes it inside of `withRegistry`."""
     return name if not place.registry or name.startswith(f"{place.registry}/") else f"{place.registry}/{name}"
+
+
+def _set_to(statement: list[Item], at: int) -> tuple[str, ...]:
+    """What stands for the variable that is set to what begins there, if one is."""
+    target = statement[at - 2] if at > 1 and is_punct(statement[at - 1], "=") else None
+    return (f"{PLUGIN}{target.text}",) if isinstance(target, Token) else ()

@@ -112,6 +112,11 @@ def pushed_by(pipeline: Pipeline, build: Build) -> Push:
     return found or Push(build.tool, build.line, build.end_line, build.place, build, build.recipe, True)
 
 
+def stays(build: Build) -> bool:
+    """Whether kaniko makes an image that goes nowhere, as where only is tried whether it can be built."""
+    return build.on("no-push") and all(map(build.lacks, ("tar-path", "tarPath", "oci-layout-path")))
+
+
 def waste(sent: Sum, lacking: Sum) -> Waste | None:
     """What each release sends more than it would have to; None where that cannot be told."""
     if sent.value is None or lacking.value is None or not (sent.complete and lacking.complete):
