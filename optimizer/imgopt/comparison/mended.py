@@ -3,6 +3,7 @@ started by itself."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from imgopt.suggest.result import FileReport
 from imgopt.suggest.sentence import sentence
 
 if TYPE_CHECKING:
+    from imgopt.comparison.behaviour import Behaviour
     from imgopt.comparison.measure import MeasuredImage
     from imgopt.comparison.observing import Observed
     from imgopt.picture import Picture
@@ -97,3 +99,20 @@ def otherwise(picture: Picture) -> str | None:
 
     failure = next(iter(build_failures(picture)), None)
     return f"line {failure.instruction.line}: {sentence(failure.message)}" if failure is not None else None
+
+
+def on_predictions(picture: Picture, behaviour: Behaviour) -> Iterator[str]:
+    """What came of what was predicted of an original that was built: sentences for the reader."""
+    from imgopt.plans.layers.failing import start_failure
+
+    build = otherwise(picture)
+    if build is not None:
+        yield f"the original builds, though it was predicted not to ({build}); please report this"
+    start = start_failure(picture)
+    if start is None or not behaviour.ran:
+        return
+    said = f"line {start[0].line}: {sentence(start[1])}"
+    if behaviour.before.start_seconds:
+        yield f"the original starts, though it was predicted not to ({said}); please report this"
+    elif behaviour.after.start_seconds:
+        yield f"the original does not start, as predicted ({said}); the rewrite does"
