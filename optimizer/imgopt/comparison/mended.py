@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from imgopt.plans.layers.failing import BuildFailure
 
 
+#: Of what a builder gave as its reason.
+_MOST_CHARACTERS = 600
+
+
 @dataclass(frozen=True, slots=True)
 class Foretold:
     """Why the original was said not to build, and ``line``; ``step`` and ``seen``: at what it failed, and what the builder
@@ -88,9 +92,8 @@ def foretold(picture: Picture, error: BuildError) -> Foretold | None:
 
 
 def _as_foretold(failure: BuildFailure, error: BuildError) -> Foretold:
-    return Foretold(
-        failure.instruction.line, sentence(failure.message), error.step, error.reason or error.message
-    )
+    seen = " ".join((error.reason or error.message).split())[:_MOST_CHARACTERS]
+    return Foretold(failure.instruction.line, sentence(failure.message), error.step, seen)
 
 
 def otherwise(picture: Picture) -> str | None:
