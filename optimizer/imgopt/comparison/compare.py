@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.comparison.measure import COMPRESSED_HERE, MeasuredImage, measure, weight
-from imgopt.comparison.mended import Foretold, Mended, foretold, otherwise
+from imgopt.comparison.mended import Foretold, Mended, foretold, on_predictions, otherwise
 from imgopt.dockerfile import MAX_BYTES, writing
 from imgopt.engines.engine import BuildError, BuildRequest, BuiltImage, Engine, Runner
 from imgopt.errors import ImgoptError, InputError, MeasureError
@@ -347,7 +347,7 @@ def compare(
         release,
         pushed,
         push_times(weight(measured[BEFORE]), weight(measured[AFTER]), options.bandwidths, options.rtt_s),
-        (*notes(engine, measured), *wrongly_predicted(picture)),
+        (*notes(engine, measured), *on_predictions(picture, behaviour)),
         push_error,
     )
 
@@ -542,13 +542,6 @@ def push_both(
         results.get(f"next-{AFTER}"),
         removed,
     )
-
-
-def wrongly_predicted(picture: Picture) -> Iterator[str]:
-    """Of an original that was said not to build, and does."""
-    said = otherwise(picture)
-    if said is not None:
-        yield f"the original builds, though it was predicted not to ({said}); please report this"
 
 
 def notes(engine: Engine, measured: Mapping[str, MeasuredImage]) -> Iterator[str]:

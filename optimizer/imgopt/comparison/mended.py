@@ -3,6 +3,7 @@ started by itself."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,15 @@ from imgopt.suggest.result import FileReport
 from imgopt.suggest.sentence import sentence
 
 if TYPE_CHECKING:
+    from imgopt.comparison.behaviour import Behaviour
     from imgopt.comparison.measure import MeasuredImage
     from imgopt.comparison.observing import Observed
     from imgopt.picture import Picture
     from imgopt.plans.layers.failing import BuildFailure
+
+
+#: Of what a builder gave as its reason.
+_MOST_CHARACTERS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +92,8 @@ def foretold(picture: Picture, error: BuildError) -> Foretold | None:
 
 
 def _as_foretold(failure: BuildFailure, error: BuildError) -> Foretold:
-    return Foretold(
-        failure.instruction.line, sentence(failure.message), error.step, error.reason or error.message
-    )
+    seen = " ".join((error.reason or error.message).split())[:_MOST_CHARACTERS]
+    return Foretold(failure.instruction.line, sentence(failure.message), error.step, seen)
 
 
 def otherwise(picture: Picture) -> str | None:
@@ -97,3 +102,20 @@ def otherwise(picture: Picture) -> str | None:
 
     failure = next(iter(build_failures(picture)), None)
     return f"line {failure.instruction.line}: {sentence(failure.message)}" if failure is not None else None
+
+
+def on_predictions(picture: Picture, behaviour: Behaviour) -> Iterator[str]:
+    """What came of what was predicted of an original that was built: sentences for the reader."""
+    from imgopt.plans.layers.failing import start_failure
+
+    build = otherwise(picture)
+    if build is not None:
+        yield f"the original builds, though it was predicted not to ({build}); please report this"
+    start = start_failure(picture)
+    if start is None or not behaviour.ran:
+        return
+    said = f"line {start[0].line}: {sentence(start[1])}"
+    if behaviour.before.start_seconds:
+        yield f"the original starts, though it was predicted not to ({said}); please report this"
+    elif behaviour.after.start_seconds:
+        yield f"the original does not start, as predicted ({said}); the rewrite does"

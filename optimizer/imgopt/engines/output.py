@@ -142,6 +142,10 @@ def _base(step: str | None, text: str, reason: str) -> str | None:
         return found[1]
     if (source := _source_of(step)) is not None and _REFUSED.search(reason):
         return source
+    if found := re.search(r"https?://([\w.:-]+)/v2/([\w./-]+)/manifests/([\w.:-]+)", reason):
+        host = "" if found[1].endswith("docker.io") else f"{found[1]}/"
+        joint = "@" if ":" in found[3] else ":"
+        return f"{host}{found[2].removeprefix('library/')}{joint}{found[3].rstrip(':')}"
     # BuildKit resolves all bases before the first step
     if found := re.search(
         r"(?:load metadata for |Retrieving image manifest |failed to resolve source metadata for |Resolving \"?|pull(?:ing)? (?:from )?image:? )\"?([\w./:@-]+)",

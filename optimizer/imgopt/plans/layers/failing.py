@@ -44,3 +44,9 @@ def build_failures(picture: Picture) -> tuple[BuildFailure, ...]:
         if each.fault.fails == "build":
             found.append(BuildFailure(each.fault.instruction, each.fault.message, shows=each.fault.shows))
     return tuple(found)
+
+
+def start_failure(picture: Picture) -> tuple[Instruction, Sentence] | None:
+    """The first of what `broken-layering` says of the start."""
+    faults = (each.fault for each in broken(picture) if each.fault.fails == "start")
+    return next(((fault.instruction, fault.message) for fault in faults), None)
