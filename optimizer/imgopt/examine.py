@@ -27,9 +27,11 @@ def report_on(
     *,
     rules: Sequence[Rule],
     pipeline_rules: Sequence[PipelineRule] = (),
+    as_found: bool = False,
 ) -> Report:
     """Looks at every Dockerfile that the paths name (files, directories, ``-``), and with `pipeline_rules` at CI
-    files too: those that are named, and those of a directory that build or push an image.
+    files too: those that are named, and those of a directory that build or push an image. ``as_found``: files that are named
+    are looked at like those of a directory, and what is neither is passed over.
 
     An input that cannot be used becomes an error of the report; the others are still processed.
     """
@@ -51,12 +53,12 @@ def report_on(
             continue
         try:
             found = discover([Path(path)], pipelines=bool(pipeline_rules))
-            named = found == (Path(path),) and not Path(path).is_dir()
+            named = found == (Path(path),) and not Path(path).is_dir() and not as_found
             dockerfiles, ci = _divided(found, named=named)
             names += map(str, dockerfiles)
             for each in ci:
                 pipelines[str(each)] = named or pipelines.get(str(each), False)
-            if not named and not dockerfiles:
+            if not named and not dockerfiles and not as_found:
                 empty.append((path, ci))
         except ImgoptError as error:
             errors.append(error)

@@ -106,12 +106,55 @@ def test_the_hook_asks_for_the_same_files(world: Path) -> None:
         for name in (*JENKINS, *OTHERS)
         if re.search(hook["files"], name) and not re.search(hook["exclude"], name)
     }
-    assert asked == {
-        "Jenkinsfile",
-        "Jenkinsfile-shop-final",
-        "shop-Jenkinsfile",
-        "Jenkinsfile_prod",
-        "Jenkinsfile.release",
-        "vars/pushImage.groovy",
-        "deploy.jenkins",
-    }
+    silent = {"src/Sorter.groovy", "jenkins.env", "jenkins-agent"}  # what stands in them tells
+    assert asked == {*JENKINS, *silent}
+
+
+SCRIPTS = {
+    "push.sh": "docker build -t r/a:1 .\ndocker push r/a:1\n",
+    "ci/image.yml": "push-image:\n  stage: build\n  script:\n    - docker build -t r/a:1 .\n    - docker push r/a:1\n",
+    "Makefile": "push:\n\tdocker build -t r/a:1 .\n\tdocker push r/a:1\n",
+}
+NOTHING = {
+    "start.sh": "#!/bin/sh\nexec java -jar app.jar\n",
+    "empty.sh": "",
+    "deploy/Makefile": "all:\n\tgo build ./...\n",
+    "ci/values.yml": "replicas: 2\n",
+    "ci/broken.yml": "a: [b\n",
+    "src/Sorter.groovy": OTHERS["src/Sorter.groovy"],
+    "Jenkinsfile-tests": "pipeline {\n  agent any\n  stages { stage('t') { steps { sh 'mvn test' } } }\n}\n",
+}
+
+
+def the_hook(name: str) -> list[str]:
+    """Its command line for a file; [] where it does not ask for it."""
+    hooks = {each["id"]: each for each in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())}
+    hook = hooks["imgopt-suggest"]
+    wanted = re.search(hook["files"], name) and not re.search(hook["exclude"], name)
+    return [*hook["entry"].split()[1:], *hook["args"], name] if wanted else []
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_hook_looks_at_what_pushes(name: str, world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (world / name).parent.mkdir(exist_ok=True)
+    (world / name).write_text(SCRIPTS[name])
+    assert main(the_hook(name)) == 0
+    assert "1 push with docker" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_the_hook_is_silent_where_nothing_pushes(
+    name: str, world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (world / name).parent.mkdir(exist_ok=True)
+    (world / name).write_text(NOTHING[name])
+    assert main(the_hook(name)) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["app/src/main.py", "docker-compose.yml", "k8s/app.yaml", "README.md", "Dockerfile.sh", "jenkins.yaml"],
+)
+def test_the_hook_does_not_ask_for_others(name: str) -> None:
+    assert the_hook(name) == []

@@ -31,6 +31,13 @@ RootOption = Annotated[
         help="Where the Dockerfiles and contexts are that a CI file names.  [default: the checkout that the CI file is in]",
     ),
 ]
+AsFound = Annotated[
+    bool,
+    typer.Option(
+        "--as-found",
+        help="Look at files as a search of their directory would: pass over what neither builds nor pushes an image.",
+    ),
+]
 EngineOption = Annotated[
     Literal["docker", "buildkit", "podman", "kaniko"] | None,
     typer.Option(
@@ -52,6 +59,7 @@ def suggest(
     fail_on: FailOn = None,
     context: a.Context = None,
     root: RootOption = None,
+    as_found: AsFound = False,
     build_arg: a.BuildArgs = None,
     target: a.Target = None,
     platform: a.Platform = None,
@@ -105,7 +113,9 @@ def suggest(
     if rtt is not None:
         source = f"{options.bandwidth_source}, round trip {rtt.strip()}"
         options = replace(options, rtt_s=parse_delay(rtt), bandwidth_source=source)
-    report = examine(paths, options, quiet=quiet, pipelines=True)
+    report = examine(paths, options, quiet=quiet, pipelines=True, as_found=as_found)
+    if as_found and format == "text" and not report.files and not report.errors:
+        return 0
     view_again = replace(given, unsafe=None) if options.unsafe and not given.unsafe else given
     _print(
         report,
@@ -124,7 +134,9 @@ def suggest(
     return max(exit_code(report), _verdict(report, options.fail_on))
 
 
-def examine(paths: Sequence[str], options: Options, *, quiet: bool, pipelines: bool = False) -> Report:
+def examine(
+    paths: Sequence[str], options: Options, *, quiet: bool, pipelines: bool = False, as_found: bool = False
+) -> Report:
     """The engine's report on every Dockerfile that the paths stand for, and with `pipelines` on CI files."""
     from dataclasses import replace
 
@@ -141,6 +153,7 @@ def examine(paths: Sequence[str], options: Options, *, quiet: bool, pipelines: b
             stdin,
             rules=ALL_RULES,
             pipeline_rules=PIPELINE_RULES if pipelines else (),
+            as_found=as_found,
         )
 
 

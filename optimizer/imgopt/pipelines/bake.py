@@ -30,7 +30,7 @@ _MOST_CHARACTERS = 1_000
 class Target:
     """What one target builds. ``context`` and ``dockerfile`` as written, None where nothing is said; ``platforms`` as
     written, a ``$`` in those that are not known; ``tags``: what the image is called; ``stage``: its target in the Dockerfile;
-    ``pushes``: its output is the registry."""
+    ``pushes``: its output is the registry; ``profiles``: of a service, one of which has to be on where it has any."""
 
     name: str
     context: str | None
@@ -40,6 +40,7 @@ class Target:
     tags: tuple[str, ...] = ()
     stage: str | None = None
     pushes: bool = False
+    profiles: tuple[str, ...] = ()
 
 
 @dataclass
@@ -136,6 +137,7 @@ def compose_target(name: str, key: Node, service: Node) -> Target | None:
     platforms = [item.value for item in listed.items] if listed is not None else [own] if own else []
     context = build.value if build.kind == "scalar" else build.text("context")
     image = _defaulted(service.text("image"))
+    profiles = service.get("profiles")
     return Target(
         name,
         _defaulted(context),
@@ -144,6 +146,7 @@ def compose_target(name: str, key: Node, service: Node) -> Target | None:
         (listed or service.get("platform") or key).line,
         (image,) if image else (),
         _defaulted(build.text("target")) if build.kind == "mapping" else None,
+        profiles=tuple(each.value for each in profiles.items) if profiles is not None else (),
     )
 
 
@@ -185,7 +188,11 @@ def _target(block: _Block, targets: dict[str, _Block]) -> Target:
 
 def _strings(value: object) -> tuple[str, ...]:
     if isinstance(value, list):
-        return tuple(each for each in value if isinstance(each, str))
+        objects = (
+            ",".join(f"{key}={of}" for key, of in each.items()) if isinstance(each, dict) else each
+            for each in value
+        )
+        return tuple(each for each in objects if isinstance(each, str))
     return (value,) if isinstance(value, str) else ()
 
 
@@ -246,6 +253,8 @@ def _value(tokens: list[tuple[str, str, int]], at: int) -> tuple[tuple[str, ...]
         end = at + 1
         while end < len(tokens) and tokens[end][1] != "]":
             end += 1
+        if any(text == "{" for _, text, _ in tokens[at + 1 : end]):
+            return _objects(tokens[at + 1 : end]), end + 1
         values = tuple(_word(*token[:2]) for token in tokens[at + 1 : end] if token[0] in ("string", "name"))
         plain = all(token[0] != "sign" or token[1] == "," for token in tokens[at + 1 : end])
         return (values if plain else ("${unknown}",)), end + 1
@@ -255,6 +264,19 @@ def _value(tokens: list[tuple[str, str, int]], at: int) -> tuple[tuple[str, ...]
     if after in ("(", "?", "[", "+", "=="):
         return ("${unknown}",), at + 1
     return (_word(*tokens[at][:2]),), at + 1
+
+
+def _objects(tokens: Sequence[tuple[str, str, int]]) -> tuple[str, ...]:
+    """``{ type = "registry" }`` as the ``type=registry`` that means the same."""
+    found: list[str] = []
+    parts: list[str] = []
+    for at, (kind, text, _) in enumerate(tokens):
+        if text == "}" and kind == "sign":
+            found.append(",".join(parts))
+            parts = []
+        elif text == "=" and kind == "sign" and 0 < at < len(tokens) - 1:
+            parts.append(f"{tokens[at - 1][1]}={_word(*tokens[at + 1][:2])}".replace('"', ""))
+    return tuple(found)
 
 
 def _word(kind: str, text: str) -> str:

@@ -468,6 +468,10 @@ class _At:
         folder = next(iter(options.get("--project-directory", [])), None)
         wanted = [word.known for word in parsed.rest]
         targets = self._targets(files, _COMPOSE_FILES, folder, wanted)
+        on = options.get("--profile", [])
+        if "COMPOSE_PROFILES" in self.variables:  # "$" where its value is not known
+            on = [*on, *(self.variables["COMPOSE_PROFILES"] or "$").split(",")]
+        targets = [each for each in targets if _is_on(each[0], on, wanted)]
         if not targets:
             if pushes:
                 self._pushed(
@@ -544,8 +548,8 @@ class _At:
         names = tuple(map(image_name, parsed.flags.get("tag", ())))
         made_of = self._made_of(parsed, recipe)
         build = self._built(tool, parsed, recipe, self.place.agent.image, names, made_of=made_of)
-        output = parsed.last("output") or ""
-        pushes = "push=true" in output.replace(" ", "") or "type=registry" in output
+        output = _sent_to(parsed)
+        pushes = bool(output)
         if build.on("push") or pushes:
             for name in _of_registries(names or _named_in(output)) or (None,):
                 self._pushed("buildx", build, name, asks=True, fresh=None)
@@ -571,9 +575,9 @@ class _At:
             else ""
         )
         recipe = self._recipe(parsed, file, locals_.get("context", ""))
-        output = parsed.last("output") or ""
+        output = _sent_to(parsed)
         build = self._built("buildctl", parsed, recipe, self.place.agent.image, ())
-        if "push=true" in output.replace(" ", ""):
+        if output:
             for name in _of_registries(_named_in(output)) or (None,):
                 self._pushed("buildctl", build, name, asks=True, fresh=None)
 
@@ -751,12 +755,25 @@ _NO_TARGETS = "the bake file is not in this repository, or has no such target"
 _MOST_TARGETS = 64
 
 
+def _is_on(service: Target, profiles: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether a service takes part: one with profiles does where one of them is on, or may be, or where it is named."""
+    if not service.profiles or service.name in wanted:
+        return True
+    return any(each in service.profiles or each == "*" or "$" in each for each in profiles)
+
+
 def _of_registries(names: Sequence[str]) -> tuple[str, ...]:
     """One name of each registry: further tags of an image in one registry send nothing again."""
     first: dict[str, str] = {}
     for name in names:
         first.setdefault(registry_of(name), name)
     return tuple(first.values())
+
+
+def _sent_to(parsed: Parsed) -> str:
+    """The one of several ``--output`` that goes to a registry; "" where none does."""
+    outputs = (each.replace(" ", "") for each in parsed.flags.get("output", ()))
+    return next((each for each in outputs if "push=true" in each or "type=registry" in each), "")
 
 
 def _named_in(output: str) -> tuple[str, ...]:
