@@ -36,7 +36,7 @@ def place(text: str) -> str:
     found = re.search(r"^WORKDIR (/extract\S*)$", text, re.MULTILINE)
     assert found is not None, text
     copies = re.findall(r"^COPY --from=extract (\S+)", text, re.MULTILINE)
-    assert len(copies) == 5
+    assert len(copies) in (3, 4)  # of the thin layout, or of the launcher's
     assert all(copy.startswith(found[1] + "/") for copy in copies), copies
     return found[1]
 

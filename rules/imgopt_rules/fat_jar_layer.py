@@ -9,10 +9,17 @@ Adds a stage that unpacks the jar into one tree per layer, as its own layers.idx
 one. The form matters: the four COPY lines of the Spring Boot manual push everything again on a fresh build agent,
 because the times of directories differ. Here each tree is copied whole to `/`, and the times of what does not
 belong to a release are fixed. The jars of the project's own modules, which layers.idx keeps beside the classes, get
-a tree of their own from 0.2 MB on: a release that changes none of them does not send them, as long as the build
+a tree of their own: a release that changes none of them does not send them, as long as the build
 makes the same bytes of the same sources (Maven: project.build.outputTimestamp; Gradle 9, or preserveFileTimestamps
-= false). Where the jar stood, a jar of a few hundred bytes stands that points at the unpacked
-tree, so the start command, scripts, health checks and `command:` overrides stay as they are.
+= false).
+
+From Spring Boot 3.3 on the jar's own tools write the thin layout: where the fat jar stood stands the application's jar,
+which lists its libraries. Any Java does that, so the final base itself unpacks. Where the application could tell the
+difference the archive's own layout stays, with its launcher: a jar of a few hundred bytes takes the fat jar's place and
+points at the unpacked tree. That is so before 3.3, for wars, for PropertiesLauncher and its options, with a Java agent,
+with files at the root of the archive, where classes or settings speak of BOOT-INF, of nested URLs, of the loader or ask
+for their own place, and where the jar is not there to be read. In both, the start command, scripts, health checks and
+`command:` overrides stay as they are.
 
 The trees lie below a path that is the module's own (where its Dockerfile lies in the repository, with the argument
 that chooses the module where several share the file). kaniko keeps what a stage hands on when it builds the next
@@ -20,9 +27,9 @@ image in the same container: measured, with one path for all, the second of two 
 the first. Two versions of one module built in the same container still mix; `imgopt explain reused-kaniko` tells
 what helps there.
 
-What unpacks the jar is an image that the build pulls anyway, where one of them has a JDK and is still maintained:
-the base itself, or that of another stage. Otherwise it is a JDK from where the base comes from, and the fix says what
-a fresh agent pulls for it.
+What unpacks the jar is an image that the build pulls anyway, where one of them can and is still maintained: the final
+base itself, or that of another stage. The launcher's layout needs a JDK. Otherwise it is an image from where the base
+comes from, and the fix says what a fresh agent pulls for it.
 
 ## Fix safety
 Safe for executable Spring Boot archives that `java -jar` starts, unpacked by their own jarmode where it works and
@@ -39,9 +46,7 @@ jar nor a build file tells the Spring Boot version.
     COPY target/app.jar app.jar
 becomes
     COPY --from=extract /extract/orders/out/dependencies/ /
-    COPY --from=extract /extract/orders/out/spring-boot-loader/ /
-    COPY --from=extract /extract/orders/out/snapshot-dependencies/ /
-    COPY --from=extract /extract/orders/out/application/ /
+    COPY --from=extract /extract/orders/out/snapshot-dependencies/ /extract/orders/out/application/ /
     COPY --from=extract /extract/orders/app.jar app.jar
 """
 

@@ -70,6 +70,10 @@ def read_jar(
             raise JarError(f"cannot be read: {error.strerror or error}", path=str(path)) from error
 
 
+#: Files in which an application is told paths.
+_SETTINGS = (".properties", ".yml", ".yaml", ".xml")
+
+
 @dataclass(slots=True)
 class _Suspect:
     """An entry that may be a native library, and the nested archive it lies in."""
@@ -146,7 +150,8 @@ class _Xray:
             )
         layers_index, classpath_index = self.indexes(attribute, by_name) if boot else (None, None)
         own = _own_classes(kind, classes_prefix, main_class, entries) if self.wants_classes else []
-        java_major, references = self.classes(own)
+        java_major, references, names_layout = self.classes(own)
+        names_layout = names_layout or self.settings_name_layout(entries, classes_prefix)
         launcher = by_name.get(f"{(main_class or '').replace('.', '/')}.class") if boot else None
         launcher_java = self.level_of(launcher) if launcher is not None and self.wants_classes else None
         found = self.natives(suspects)
@@ -176,6 +181,7 @@ class _Xray:
             natives_complete=self.complete,
             references=references,
             class_path=class_path,
+            names_layout=names_layout,
             problems=tuple(self.problems),
             unsafe_names=tuple(self.unsafe),
         )
@@ -390,12 +396,14 @@ class _Xray:
             )
         return tuple(found)
 
-    def classes(self, own: list[Entry]) -> tuple[int | None, frozenset[str]]:
-        """Highest class level and watched references of the application's own classes."""
+    def classes(self, own: list[Entry]) -> tuple[int | None, frozenset[str], bool]:
+        """Highest class level and watched references of the application's own classes, and whether they speak of the
+        archive's layout."""
         if len(own) > MAX_CLASSES:
             self.problem(f"{len(own)} classes of its own; only the first {MAX_CLASSES} were looked at")
         highest: int | None = None
         references: set[str] = set()
+        names_layout = len(own) > MAX_CLASSES
         damaged = 0
         for entry in own[:MAX_CLASSES]:
             if entry.bytes > self.budget:
@@ -413,9 +421,25 @@ class _Xray:
             if level is not None and (highest is None or level > highest):
                 highest = level
             references |= classfile.references(data)
+            names_layout = names_layout or _names_layout(data)
         if damaged > 1:
             self.problem(f"{damaged} classes of the application are damaged")
-        return highest, frozenset(references)
+        return highest, frozenset(references), names_layout
+
+    def settings_name_layout(self, entries: list[Entry], classes_prefix: str | None) -> bool:
+        if not classes_prefix or not self.wants_classes:
+            return False
+        for entry in entries:
+            if entry.name.startswith(classes_prefix) and entry.name.endswith(_SETTINGS):
+                if entry.bytes > self.budget:
+                    return True  # not looked at
+                self.budget -= entry.bytes
+                try:
+                    if _names_layout(archive.content(self.source, entry, _MAX_CLASS_BYTES, self.name)):
+                        return True
+                except JarError:
+                    return True
+        return False
 
     def level_of(self, entry: Entry) -> int | None:
         """The Java version that a class needs; None where it is damaged."""
@@ -783,6 +807,40 @@ def references_of_library(jar: Jar, library: Library) -> frozenset[str]:
         except ValueError as error:
             raise JarError("damaged: its zip directory breaks off", path=library.path) from error
     return frozenset(found)
+
+
+def _names_layout(data: bytes) -> bool:
+    return any(word in data for word in spring_boot.LAYOUT_WORDS)
+
+
+#: What a library of the project's own asks, beside the words of the layout, when it looks for itself.
+_ASKS_FOR_ITSELF = (b"java/security/CodeSource", b"springframework/boot/system/ApplicationHome")
+
+
+def library_names_layout(jar: Jar, library: Library) -> bool:
+    """Whether a library's files speak of the layout of the archive that it lies in, or ask where they lie. JarError when
+    it cannot be read."""
+    entry = next((entry for entry in jar.entries if entry.name == library.path), None)
+    if entry is None or entry.is_directory:
+        return False
+    budget = inflatable(jar.bytes)
+    with OpenJar(jar) as opened:
+        source = opened._nested(entry)
+        where = archive.find_directory(source, library.path)
+        directory = source.read_at(where.start, where.size)
+        try:
+            for name, at in archive.records(directory):
+                if name.endswith((b".class", *(suffix.encode() for suffix in _SETTINGS))):
+                    inner = archive.entry_at(directory, at, where, library.path)
+                    budget -= inner.bytes
+                    if budget < 0:
+                        raise JarError("its classes inflate to many times its size", path=library.path)
+                    data = archive.content(source, inner, _MAX_CLASS_BYTES, library.path)
+                    if _names_layout(data) or any(word in data for word in _ASKS_FOR_ITSELF):
+                        return True
+        except ValueError as error:
+            raise JarError("damaged: its zip directory breaks off", path=library.path) from error
+    return False
 
 
 def companions(jar: Jar) -> tuple[Path, ...]:

@@ -81,5 +81,7 @@ class Jar:
     """Manifest Class-Path, relative to the jar's own directory."""
     problems: tuple[str, ...] = ()
     """What is odd but does not stop a JVM: one sentence each."""
+    names_layout: bool = False
+    """Its own classes or settings speak of `BOOT-INF`, of nested URLs or of Spring Boot's loader, or ask where they lie."""
     unsafe_names: tuple[str, ...] = ()
     """Entry names with ``..`` or an absolute path. Whoever extracts such a jar must refuse it."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LOADER_PACKAGE = "org.springframework.boot.loader."
 LOADER_PATH = "org/springframework/boot/loader/"
+#: What code has in it that looks for itself in the archive, or for the launcher that comes with it.
+LAYOUT_WORDS = (b"BOOT-INF", b"nested:", b"springframework/boot/loader/", b"springframework.boot.loader.")
 DEFAULT_LAYERS = ("dependencies", "spring-boot-loader", "snapshot-dependencies", "application")
 
 _LAUNCHERS = frozenset(

@@ -590,7 +590,7 @@ class _Run:
                 for file in self._glob(path):
                     self._forget(file.path)
         elif name == "touch":
-            self._rewrite(plain)
+            self._rewrite(plain, steady=any(word.startswith(("-d", "-t", "--date")) for word in arguments))
         elif name in ("chmod", "chown", "chgrp"):
             self._reown(owner_command(arguments))
         elif name == "java" and any("jarmode" in word for word in arguments):
@@ -619,12 +619,12 @@ class _Run:
         self.content.files.pop(path, None)
         self.written.pop(path, None)
 
-    def _rewrite(self, paths: Sequence[str]) -> None:
+    def _rewrite(self, paths: Sequence[str], *, steady: bool) -> None:
         """A file whose time, mode or owner changes is stored again, whole, in this layer."""
         for path in paths:
             for match in self.content.matching(join(self._here, path.replace("[!", "[^"))):
                 if match in self.content.files:
-                    self._write(replace(self.content.files[match], steady=False))
+                    self._write(replace(self.content.files[match], steady=steady))
 
     def _reown(self, command: OwnerCommand) -> None:
         for path in command.paths:

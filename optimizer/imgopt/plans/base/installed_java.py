@@ -501,8 +501,8 @@ def java_image(picture: Picture, major: int | None, kind: JavaKind) -> Base | No
     return None
 
 
-def unpacking_image(picture: Picture) -> Base | None:
-    """A JDK image as new as any Java that the final stage brings itself, to unpack its application with."""
+def unpacking_image(picture: Picture, kind: JavaKind) -> Base | None:
+    """An image as new as any Java that the final stage brings itself, to unpack its application with."""
     majors = [java.major for java in find(picture)]
     known = [major for major in majors if major is not None]
-    return java_image(picture, max(known), "jdk") if known and len(known) == len(majors) else None
+    return java_image(picture, max(known), kind) if known and len(known) == len(majors) else None

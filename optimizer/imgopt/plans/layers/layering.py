@@ -1,7 +1,8 @@
 """Plans the layered form of a Spring Boot application: an extract stage and one COPY per layer.
 
-The application is unpacked into ``/application`` (the launcher's own layout, so every Spring Boot line, war and
-PropertiesLauncher archive keeps its launcher) and a jar of a few hundred bytes takes the fat jar's place: its
+From Spring Boot 3.3 on it is the thin layout of Spring Boot's own tools, where the application cannot tell it from its
+fat jar (`thin.fits`). Otherwise the archive is unpacked into ``/application`` (the launcher's own layout, so wars and
+PropertiesLauncher archives keep their launcher) and a jar of a few hundred bytes takes the fat jar's place: its
 manifest is the fat jar's own plus a ``Class-Path`` to the unpacked tree. Start command, scripts, health checks
 and orders from outside the image (``command:`` of a pod) go on working untouched.
 
@@ -26,7 +27,9 @@ from imgopt.picture.placing import names_archive
 from imgopt.plans.base import installed_java
 from imgopt.plans.base.java_version import too_old
 from imgopt.plans.base.starting import is_read
+from imgopt.plans.layers import thin
 from imgopt.plans.layers import unpacker as unpackers
+from imgopt.plans.layers.thin import STAMP
 from imgopt.plans.layers.unpacker import Unpacker
 from imgopt.plans.tied import class_path_stays
 from imgopt.plans.waste.ownership import stored_again_by
@@ -42,13 +45,16 @@ if TYPE_CHECKING:
 #: can mean "no such file".
 FIXED_TIME = 318211200
 
+COMMENT = "# Added by imgopt: libraries get layers of their own, which no release sends again (imgopt explain fat-jar-layer)"
+
 #: With fewer bytes of libraries there is nothing to keep out of the next push.
 SMALLEST_LIBRARIES = 1_000_000
 
 #: Below this a layer of their own for the project's modules costs more in round trips than it keeps from being sent.
 SMALLEST_MODULES = 200_000
 
-DEFAULT_LAYERS = ("dependencies", "spring-boot-loader", "snapshot-dependencies", "application")
+LOADER, SNAPSHOTS = "spring-boot-loader", "snapshot-dependencies"
+DEFAULT_LAYERS = ("dependencies", LOADER, SNAPSHOTS, "application")
 
 #: Commands that may name the jar's path after it was copied: they do to the small jar what they did to the fat one.
 _HARMLESS = frozenset(
@@ -118,7 +124,7 @@ class LayeringPlan:
 
 @dataclass(frozen=True)
 class _Facts:
-    """What has to be known of the archive. ``mode``: "tools", "layertools" or "path"."""
+    """What has to be known of the archive. ``mode``: "thin", "tools", "layertools" or "path"."""
 
     mode: str
     layers: tuple[str, ...]
@@ -169,7 +175,7 @@ def plan(picture: Picture) -> LayeringPlan:
             raise LayeringRefused("{}", old, kind=old.kind)
         risk = _risk(picture, artifact)
         _require_untouched(picture, artifact)
-        unpacker = unpackers.jdk(picture)
+        unpacker = unpackers.java(picture) if facts.mode == "thin" else unpackers.jdk(picture)
         risk = risk or unpacker.risk
         edits = _edits(picture, artifact, facts, unpacker)
     except (Refused, Unwritable) as error:
@@ -284,7 +290,17 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
     )
     if manifest is None and mode != "path":
         raise LayeringRefused("the archive has no META-INF/MANIFEST.MF in any layer")
+    if mode == "tools" and thin.fits(picture, jar):
+        found = _thin(jar, layers)
+        if found is not None:
+            return found
     explicit = not keeps_library_order(jar)
+    if explicit and _version(jar.spring_boot) < (2, 0):
+        raise LayeringRefused(
+            "Spring Boot {} would put the unpacked libraries in another order than the archive has them; "
+            "it keeps them from 2.3.8 on",
+            jar.spring_boot or "",
+        )
     if explicit and (jar.kind == "spring-boot-war" or not jar.launcher.endswith(".JarLauncher")):
         raise LayeringRefused(
             "Spring Boot {} would put the unpacked libraries in another order than the archive has them",
@@ -306,9 +322,40 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
         library_directories=tuple(prefix.rstrip("/") for prefix in libraries),
         classes=jar.classes_prefix or "",
         extension=".war" if jar.kind == "spring-boot-war" else ".jar",
-        modules=_modules(jar, layers, moving) if mode != "path" else None,
+        modules=_modules(jar, layers, moving) if mode not in ("path", "thin") else None,
         ascii=all(entry.name.isascii() for entry in jar.entries),
     )
+
+
+def _thin(jar: Jar, layers: tuple[tuple[str, tuple[Entry, ...]], ...]) -> _Facts | None:
+    """None where the application's own files lie in several layers: which of them gets its jar is not told."""
+    libraries = tuple(jar.lib_prefixes)
+    own = [
+        name
+        for name, entries in layers
+        if any(entry.name.startswith((jar.classes_prefix or "", "META-INF/MANIFEST.MF")) for entry in entries)
+    ]
+    if len(own) != 1:
+        return None
+    with_libraries = tuple(
+        name for name, entries in layers if name in own or (name != LOADER and not _holds_the_loader(entries))
+    )
+    return _Facts(
+        mode="thin",
+        layers=with_libraries,
+        moving=tuple(own),
+        manifest_layer=own[0],
+        explicit=False,
+        top=(),
+        library_directories=tuple(path.rstrip("/") for path in libraries),
+        classes=jar.classes_prefix or "",
+        extension=".jar",
+        modules=_modules(jar, layers, tuple(own)),
+    )
+
+
+def _holds_the_loader(entries: tuple[Entry, ...]) -> bool:
+    return any(entry.name.startswith("org/springframework/boot/loader/") for entry in entries)
 
 
 #: A layer, a directory: what every shell, builder and file system takes for a name and nothing else.
@@ -461,9 +508,11 @@ def _facts_of_build(picture: Picture, artifact: Artifact) -> _Facts | None:
             "a launch script" if facts.executable else "the classic loader",
             name,
         )
-    if _version(version) < (1, 4):
+    if _version(version) < (2, 0):
         raise LayeringRefused(
-            "Spring Boot {} is only layered from the jar's bytes; build {} first", version, name
+            "Spring Boot {} cannot unpack {} itself; its libraries get a layer of their own from 2.3 on",
+            version,
+            name,
         )
     mode = jarmode_for(version) or "path"
     if facts and facts.layered is False:
@@ -608,11 +657,11 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts, unpacker: Unpack
     place = f"/extract/{own.path}"
     pointer = _pointer_name(picture, artifact, facts)
     fat = ("fat" if pointer != "fat" + facts.extension else "full") + facts.extension
+    if facts.mode == "thin":
+        fat = pointer
     lower = document.text[picture.final.stage.from_.keyword_span.start].islower()
 
-    lines = [
-        "# Added by imgopt: unpacks the jar into one tree per layer; a tree with the same content keeps its digest"
-    ]
+    lines = [COMMENT]
     lines.append(
         word_in("FROM", lower)
         + (f" {unpacker.platform}" if unpacker.platform else "")
@@ -620,7 +669,8 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts, unpacker: Unpack
     )
     if not facts.ascii:
         _require_utf8(picture, unpacker.base)
-    if unpacker.base.user not in (None, "root", "0"):
+    unknown_user = unpacker.base.kind == "unknown" and unpacker.pulled is None
+    if unknown_user or unpacker.base.user not in (None, "root", "0"):
         lines.append(word_in("USER", lower) + " root")
     arguments = arguments_for(picture, instruction, lower)
     declared = {re.split(r"[= ]", line, maxsplit=2)[1] for line in arguments}
@@ -634,12 +684,7 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts, unpacker: Unpack
         document.text[flag.span.start : flag.span.end] for flag in instruction.flags if flag.name == "from"
     ]
     lines.append(writing.copy(word_in("COPY", lower), flags, (source, fat)))
-    steps = [
-        *_unpack(facts, fat),
-        *_arrange(facts, tree, has_find="find" in unpacker.base.has),
-        *_small_jar(facts, tree, fat, pointer),
-    ]
-    lines += writing.run(word_in("RUN", lower), steps, document.escape)
+    lines += writing.run(word_in("RUN", lower), _steps(facts, tree, fat, pointer, unpacker), document.escape)
     lines.append("")
 
     newline = document.newline
@@ -651,32 +696,57 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts, unpacker: Unpack
     if chown is not None:
         flags.append(document.text[chown.span.start : chown.span.end])
 
-    def copy_of(layer: str) -> str:
-        words = (f"{place}/out/{writing.word(layer)}/", "/")
-        return writing.copy(word_in("COPY", lower), flags, words)
+    def copy_of(*layers: str) -> str:
+        sources = (f"{place}/out/{writing.word(layer)}/" for layer in layers)
+        return writing.copy(word_in("COPY", lower), flags, (*sources, "/"))
 
-    copies, moving = (
-        [copy_of(layer) for layer in facts.layers if (layer in facts.moving) is moves]
-        for moves in (False, True)
-    )
+    groups = _groups(facts)
     named_owner = chown is not None and not re.fullmatch(r"[\d:]+", chown.value or "")
-    first = _layers_before(picture, instruction, named_owner=named_owner)
+    first = _libraries_before(picture, instruction, named_owner=named_owner)
     where = _before_comment(picture, first)
+    copies = [*argument_lines(own, picture.final.stage, first, lower)]
+    copies += [copy_of(*group) for group in groups if not set(group) & set(_beside(facts))]
     indent = _indent(document.text, where)
-    what = f"The layers of the jar, in /{tree}; {pointer} is a small jar that starts them"
-    copies.insert(0, writing.comment(what))
-    copies[:0] = argument_lines(own, picture.final.stage, first, lower)
     edits.append(Edit(at(where), "".join(indent + copy + newline for copy in copies)))
-    # a release changes these: above a RUN they would make every build run it again, cache or not
-    if facts.modules is not None:
-        start = _modules_start(picture, instruction, named_owner=named_owner)
-        added = _indent(document.text, start) + copy_of(facts.modules.name) + newline
-        edits.append(Edit(at(start), added))
     beside = _before_comment(picture, instruction)
     indent = _indent(document.text, beside)
+    moving = [copy_of(layer) for layer in _beside(facts)]
     edits.append(Edit(at(beside), "".join(indent + copy + newline for copy in moving)))
     edits += _pointer_edits(picture, instruction, stage, f"{place}/{writing.source(pointer)}")
     return tuple(edits)
+
+
+def _beside(facts: _Facts) -> tuple[str, ...]:
+    """The layers that every release changes, which stay beside the jar."""
+    return tuple(layer for layer in facts.layers if layer in facts.moving) if facts.mode != "thin" else ()
+
+
+def _groups(facts: _Facts) -> list[tuple[str, ...]]:
+    """The layers of libraries, those together that change together: the loader with the libraries of its release,
+    snapshots with the project's own modules."""
+    names = [layer for layer in facts.layers if layer not in _beside(facts)]
+    if facts.modules is not None and facts.mode != "thin":
+        names.append(facts.modules.name)
+    modules = facts.manifest_layer if facts.mode == "thin" else facts.modules and facts.modules.name
+    groups: list[tuple[str, ...]] = []
+    for name in names:
+        before = groups[-1][-1] if groups else None
+        if before is not None and (name == LOADER or (name == modules and before == SNAPSHOTS)):
+            groups[-1] += (name,)
+        else:
+            groups.append((name,))
+    return groups
+
+
+def _steps(facts: _Facts, tree: str, fat: str, pointer: str, unpacker: Unpacker) -> list[str]:
+    if facts.mode == "thin":
+        has_find = "find" in unpacker.base.has
+        return thin.unpacked(quoted_path(fat), tree, facts.manifest_layer, has_find=has_find)
+    return [
+        *_unpack(facts, fat),
+        *_arrange(facts, tree),
+        *_small_jar(facts, tree, fat, pointer),
+    ]
 
 
 def _pointer_name(picture: Picture, artifact: Artifact, facts: _Facts) -> str:
@@ -809,10 +879,10 @@ def snapshots_apart(libraries: str, snapshots: str) -> str:
     )
 
 
-def _arrange(facts: _Facts, tree: str, *, has_find: bool) -> list[str]:
+def _arrange(facts: _Facts, tree: str) -> list[str]:
     named = " ".join(map(quoted, facts.layers))
     steps = [
-        f"for layer in {named}; do \\\n      mkdir -p out/$layer && mv layers/$layer out/$layer/{tree} || exit 1; done"
+        f"for layer in {named}; do mkdir -p out/$layer && mv layers/$layer out/$layer/{tree} || exit 1; done"
     ]
     modules = facts.modules
     if modules is not None:
@@ -828,7 +898,7 @@ def _arrange(facts: _Facts, tree: str, *, has_find: bool) -> list[str]:
     if modules is not None:
         fixed.append(quoted(f"out/{modules.name}"))
     if fixed:
-        steps.append(stamp_command(fixed, has_find=has_find))
+        steps.append(f"find {' '.join(fixed)} -exec touch {STAMP} {{}} +")
     return steps
 
 
@@ -849,8 +919,7 @@ def _small_jar(facts: _Facts, tree: str, fat: str, pointer: str) -> list[str]:
     if not facts.explicit:
         manifest = quoted(f"out/{facts.manifest_layer}/{tree}/META-INF/MANIFEST.MF")
         return [
-            f'(echo "Class-Path: /{tree}/" && cat {manifest}) > start.mf',
-            f"jar cfm {quoted_path(pointer)} start.mf",
+            f'(echo "Class-Path: /{tree}/" && cat {manifest}) > start.mf && jar cfm {quoted_path(pointer)} start.mf',
         ]
     # the launcher of this version would sort the libraries: the jar keeps the application's own classes, starts
     # them without the launcher and lists the libraries as the archive has them
@@ -907,23 +976,13 @@ def _line_starts(text: str) -> list[int]:
     return [0, *(match.end() for match in re.finditer(r"\n", text))]
 
 
-def _layers_before(picture: Picture, copy: Instruction, *, named_owner: bool) -> Instruction:
-    """What the layers go before that a release does not change: before everything that makes a layer, because what
-    changes on every build must not lie below them. An owner given by name has to exist first, so those layers stay where the jar was copied."""
-    for instruction in picture.final.stage.instructions:
-        if instruction is copy or (
-            not named_owner and instruction.keyword in ("RUN", "COPY", "ADD", "WORKDIR")
-        ):
-            return instruction
-    return copy
-
-
-def _modules_start(picture: Picture, copy: Instruction, *, named_owner: bool) -> int:
-    """Where the modules' layer goes: below every RUN, because most builds write new times into those jars, but before
-    a WORKDIR that follows, because buildah makes its directory in the layer that comes next, with the build's time."""
-    if named_owner:
-        return _before_comment(picture, copy)
+def _libraries_before(picture: Picture, copy: Instruction, *, named_owner: bool) -> Instruction:
+    """What the libraries go before. Below every RUN, which would run again whenever one of them changes, but before a
+    WORKDIR that follows: its directory has the time of the build, and a node fetches all layers above a changed one
+    again. An owner given by name has to exist first, so those stay where the jar was copied."""
     start = copy
+    if named_owner:
+        return start
     for instruction in picture.final.stage.instructions:
         if instruction is copy:
             break
@@ -931,7 +990,7 @@ def _modules_start(picture: Picture, copy: Instruction, *, named_owner: bool) ->
             start = copy
         elif instruction.keyword == "WORKDIR" and start is copy:
             start = instruction
-    return _before_comment(picture, start)
+    return start
 
 
 def _indent(text: str, offset: int) -> str:
