@@ -45,10 +45,40 @@ def test_the_final_base_unpacks_it_and_starts_it_as_before(
         {"extra": {"META-INF/maven/a/b/pom.properties": b"version=1\n"}},
         {"extra": {"BOOT-INF/classes/logback.xml": b"<configuration/>"}},
         {"libraries": {"own-1.0.jar": library({"a/B.class": class_file("a/B")})}, "modules": ["own-1.0.jar"]},
+        # it answers with the jar's own place, as before
+        {"references": ["org/springframework/boot/system/ApplicationHome"]},
+        {"references": ["jakarta/servlet/ServletContext"]},
+        {"extra": {"BOOT-INF/classes/a.yml": b"mapper-locations: classpath*:mapper/**/*.xml\n"}},
+        {
+            "extra": {"BOOT-INF/classes/a.yml": b"mapper-locations: classpath*:**/mapper/*.xml\n"},
+            "libraries": {"spring-core-6.2.1.jar": library()},
+        },
+        {
+            "libraries": {
+                "driver-1.0.jar": library(
+                    {"META-INF/services/java.sql.Driver": b"a.B\n", "META-INF/services/org.a.B": b"a.C\n"}
+                )
+            }
+        },
+        {"extra": {"META-INF/services/java.nio.file.spi.FileSystemProvider": b"of the loader"}},
+        {"manifest": {"Multi-Release": "true"}},
+        {"libraries": {"thymeleaf-3.1.jar": library({"META-INF/resources/a.css": b""})}},
         # a released library that reads nested archives knows of all their layouts
         {"libraries": {"scanner-1.0.jar": library({"a/B.class": class_file("a/B", ["BOOT-INF/lib"])})}},
     ],
-    ids=["class", "description", "settings", "module", "library"],
+    ids=[
+        *(
+            "class",
+            "description",
+            "settings",
+            "module",
+            "home",
+            "servlet",
+            "pattern",
+            "root pattern since 6.2",
+        ),
+        *("driver", "service of the loader", "no versions", "pages by the class path", "library"),
+    ],
 )
 def test_what_an_application_has_beside_does_not_matter(
     jar: Mapping[str, Any], imgopt: Imgopt, tmp_path: Path
@@ -64,7 +94,8 @@ def test_what_an_application_has_beside_does_not_matter(
         {"references": ["jar:nested:/app"]},
         {"references": [f"{LOADER}launch/JarLauncher"]},
         {"references": ["java/security/CodeSource"]},
-        {"references": ["org/springframework/boot/system/ApplicationHome"]},
+        {"references": ["java/net/URLClassLoader"]},
+        {"references": ["jakarta/servlet/ServletContext", "getResourceAsStream"]},
         {"launcher": "org.springframework.boot.loader.launch.PropertiesLauncher"},
         {"extra": {"data/words.txt": b"at the root"}},
         {"extra": {"META-INF/x.txt": b"1", "BOOT-INF/classes/META-INF/x.txt": b"2"}},
@@ -75,8 +106,31 @@ def test_what_an_application_has_beside_does_not_matter(
         },
         {"libraries": {"own-1.0-SNAPSHOT.jar": library({"a/B.class": class_file("a/B", ["nested:"])})}},
         {"libraries": {"with blank-1.0.jar": library()}},
+        {"libraries": {"spring-boot-devtools-3.5.4.jar": library()}},
+        {"libraries": {"tomcat-embed-jasper-10.1.1.jar": library()}},
+        {"libraries": {"jakarta.faces-4.0.1.jar": library()}},
+        {
+            "libraries": {
+                "own-nio-1.jar": library({"META-INF/services/java.nio.file.spi.FileSystemProvider": b""})
+            }
+        },
+        {"extra": {"BOOT-INF/classes/META-INF/services/java.lang.System$LoggerFinder": b"a.B\n"}},
+        {
+            "extra": {"BOOT-INF/classes/a.yml": b"mapper-locations: classpath*:**/mapper/*.xml\n"},
+            "libraries": {"spring-core-6.1.21.jar": library()},
+        },
+        {"references": ["classpath*:/*/mapper/*.xml"]},
+        {"extra": {"META-INF/A.SF": b"Signature-Version: 1.0\n"}},
+        {
+            "manifest": {"Multi-Release": "true"},
+            "extra": {"BOOT-INF/classes/META-INF/versions/21/a/B.class": class_file("a/B")},
+        },
+        {"extra": {"BOOT-INF/classes/a.properties": b"server.servlet.register-default-servlet=true\n"}},
     ],
-    ids="version layout nested loader source home properties root twice setting module snapshot blank".split(),
+    ids=[
+        *"version layout nested loader source loaders servlet properties root twice setting module snapshot".split(),
+        *"blank devtools pages faces files logger search search-in-code signed versions default".split(),
+    ],
 )
 def test_an_application_that_could_tell_keeps_its_launcher(
     jar: Mapping[str, Any], imgopt: Imgopt, tmp_path: Path
@@ -93,13 +147,82 @@ def test_an_application_that_could_tell_keeps_its_launcher(
         "ENV JAVA_TOOL_OPTIONS=-javaagent:/agent.jar\n" + START,
         'ENTRYPOINT ["java", "-Dloader.path=/ext", "-jar", "/app/app.jar"]\n',
         "ENV LOADER_PATH=/ext\n" + START,
+        "HEALTHCHECK CMD java -cp /app/app.jar org.springframework.boot.loader.launch.JarLauncher --check\n"
+        + START,
+        'ENTRYPOINT ["java", "-Djava.util.logging.manager=a.B", "-jar", "/app/app.jar"]\n',
+        "ENV MYBATIS_MAPPERLOCATIONS=classpath*:**/mapper/*.xml\n" + START,
     ],
-    ids=["agent", "agent in the environment", "option", "environment"],
+    ids=["agent", "agent in the environment", "option", "environment", "check", "logging", "search"],
 )
 def test_what_is_said_to_the_launcher_keeps_it(start: str, imgopt: Imgopt, tmp_path: Path) -> None:
     text = rewritten(imgopt, tmp_path, {}, FAT.replace(START, start))
     assert THIN not in text
     assert text.endswith(start)
+
+
+def test_a_container_that_starts_another_launcher_keeps_it(imgopt: Imgopt, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n  a:\n    build: .\n    command: java -cp /app/app.jar org.springframework.boot.loader.launch.JarLauncher\n"
+    )
+    boot_jar(tmp_path / "target" / "app.jar")
+    (tmp_path / "Dockerfile").write_text(FAT.replace("ENTRYPOINT", "CMD"))
+    run = imgopt("rewrite", "--select", "fat-jar-layer", "--unsafe", tmp_path / "Dockerfile")
+    assert THIN not in run.text
+
+
+MODULE = {"libraries": {"ui-1.0.jar": library({"static/index.html": b"x"})}, "modules": ["ui-1.0.jar"]}
+
+
+@pytest.mark.parametrize(
+    ("jar", "served"),
+    [
+        (MODULE, "touch -c out/application/application/lib/*"),
+        (
+            {"libraries": {"ui-1.0-SNAPSHOT.jar": library({"META-INF/resources/x.js": b""})}},
+            "touch -c out/snapshot-dependencies/application/lib/*",
+        ),
+        ({**MODULE, "modules": []}, None),  # a release: another one has another name
+        ({"extra": {"BOOT-INF/classes/static/index.html": b"x"}}, None),  # in the application's jar
+        ({"version": "3.2.12", "jarmode": "layertools", **MODULE}, "find out/application -exec touch {} +"),
+        (
+            {
+                "version": "3.2.12",
+                "jarmode": "layertools",
+                "extra": {"BOOT-INF/classes/static/index.html": b"x"},
+            },
+            "find out/application -exec touch {} +",
+        ),
+        ({"version": "3.2.12", "jarmode": "layertools"}, None),
+        (
+            {
+                "version": "2.2.1",
+                "jarmode": None,
+                "layered": False,
+                "libraries": {"ui-1-SNAPSHOT.jar": library({"public/a": b""})},
+            },
+            "find out/snapshot-dependencies -exec touch {} +",
+        ),
+    ],
+    ids="module snapshot release classes unpacked unpacked-classes nothing without-index".split(),
+)
+def test_browsers_hear_of_the_next_release(
+    jar: Mapping[str, Any], served: str | None, imgopt: Imgopt, tmp_path: Path
+) -> None:
+    """Spring Boot serves files with the time of the jar that they lie in: with a fixed one a browser keeps its own."""
+    text = rewritten(imgopt, tmp_path, jar)
+    if served is None:
+        assert "touch -c" not in text and "-exec touch {} +" not in text
+        return
+    assert served in text
+    layer = "snapshot-dependencies" if "snapshot" in served else "application"
+    lines = text.splitlines()
+    copy = next(
+        at
+        for at, line in enumerate(lines)
+        if line.startswith(f"COPY --from=extract /extract/{tmp_path.name}/out/{layer}/")
+    )
+    assert lines[copy].endswith(f"/out/{layer}/ /")
+    assert lines.index("WORKDIR /app") < copy < len(lines) - 1  # beside the jar
 
 
 def test_a_base_of_ones_own_unpacks_it_unsafely(imgopt: Imgopt, tmp_path: Path) -> None:

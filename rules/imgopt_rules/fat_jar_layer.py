@@ -16,10 +16,17 @@ makes the same bytes of the same sources (Maven: project.build.outputTimestamp; 
 From Spring Boot 3.3 on the jar's own tools write the thin layout: where the fat jar stood stands the application's jar,
 which lists its libraries. Any Java does that, so the final base itself unpacks. Where the application could tell the
 difference the archive's own layout stays, with its launcher: a jar of a few hundred bytes takes the fat jar's place and
-points at the unpacked tree. That is so before 3.3, for wars, for PropertiesLauncher and its options, with a Java agent,
-with files at the root of the archive, where classes or settings speak of BOOT-INF, of nested URLs, of the loader or ask
-for their own place, and where the jar is not there to be read. In both, the start command, scripts, health checks and
-`command:` overrides stay as they are.
+points at the unpacked tree. That is so
+- before 3.3, and where the jar is not there to be read;
+- for wars, signed jars, versions of classes (Multi-Release) and files at the root of the archive;
+- for PropertiesLauncher and what is said to it, with a Java agent, spring-boot-devtools, JSP or JSF;
+- where classes or settings speak of BOOT-INF, of nested URLs or of the loader, ask for their CodeSource, for the URLs of
+  the class loader or for resources of the ServletContext, or search `classpath*:**/` with Spring Framework before 6.2;
+- where a library offers the JDK what it looks for on the system class path (a FileSystemProvider, a LoggerFinder).
+In both, the start command, scripts, health checks and `command:` overrides stay as they are.
+
+Spring Boot serves files to browsers with the time of the jar that they lie in. Layers with such files that another
+release has under the same name (classes, modules of the project, snapshots) keep the time of the build.
 
 The trees lie below a path that is the module's own (where its Dockerfile lies in the repository, with the argument
 that chooses the module where several share the file). kaniko keeps what a stage hands on when it builds the next
@@ -34,7 +41,7 @@ comes from, and the fix says what a fresh agent pulls for it.
 ## Fix safety
 Safe for executable Spring Boot archives that `java -jar` starts, unpacked by their own jarmode where it works and
 by path otherwise; the class path keeps its order. Unsafe when the application asks for its own location
-(ApplicationHome, CodeSource), when the image that unpacks it has to come from a registry that is not
+(CodeSource; ApplicationHome, unless it gets the thin layout), when the image that unpacks it has to come from a registry that is not
 known to have it (a base of your own says nothing of that; so does a mirror), or when other modules may share the Dockerfile and the path of the trees cannot tell
 them apart. Not done when anything looks into the jar (unzip, -javaagent), where a
 CDS archive or an AOT cache is made or given (it takes jars on its class path and no directories: the training run would

@@ -12,7 +12,7 @@ from types import TracebackType
 from imgopt.errors import JarError
 from imgopt.java import archive, classfile, natives, spring_boot
 from imgopt.java.archive import Entry
-from imgopt.java.model import Jar, Kind, LayerIndex, Library
+from imgopt.java.model import Jar, Kind, LayerIndex, Library, Tell
 from imgopt.java.natives import NativeLibrary
 
 __all__ = [
@@ -72,6 +72,7 @@ def read_jar(
 
 #: Files in which an application is told paths.
 _SETTINGS = (".properties", ".yml", ".yaml", ".xml")
+_SERVED = tuple(path.encode() for path in spring_boot.SERVED)
 
 
 @dataclass(slots=True)
@@ -98,6 +99,9 @@ class _Xray:
         self.wants_classes = classes
         self.problems: list[str] = []
         self.unsafe: list[str] = []
+        self.tells: set[Tell] = set()
+        self.system_services: list[str] = []
+        self.serves: set[str] = set()
         self.complete = True
         self.budget = inflatable(self.size)
         self.directory_budget = min(_MAX_NESTED_DIRECTORY_BYTES, _LEAST_DIRECTORY_BYTES + 2 * self.size)
@@ -150,8 +154,12 @@ class _Xray:
             )
         layers_index, classpath_index = self.indexes(attribute, by_name) if boot else (None, None)
         own = _own_classes(kind, classes_prefix, main_class, entries) if self.wants_classes else []
-        java_major, references, names_layout = self.classes(own)
-        names_layout = names_layout or self.settings_name_layout(entries, classes_prefix)
+        java_major, references = self.classes(own)
+        if self.wants_classes and classes_prefix:
+            self.settings(entries, classes_prefix)
+            served = tuple(classes_prefix + path for path in spring_boot.SERVED)
+            if any(entry.name.startswith(served) and not entry.is_directory for entry in entries):
+                self.serves.add(classes_prefix)
         launcher = by_name.get(f"{(main_class or '').replace('.', '/')}.class") if boot else None
         launcher_java = self.level_of(launcher) if launcher is not None and self.wants_classes else None
         found = self.natives(suspects)
@@ -181,7 +189,18 @@ class _Xray:
             natives_complete=self.complete,
             references=references,
             class_path=class_path,
-            names_layout=names_layout,
+            tells=frozenset(self.tells),
+            serves=frozenset(self.serves),
+            system_services=(
+                *(
+                    entry.name
+                    for entry in entries
+                    if classes_prefix
+                    and entry.name.startswith(classes_prefix)
+                    and spring_boot.is_system_service(entry.name.removeprefix(classes_prefix))
+                ),
+                *self.system_services,
+            ),
             problems=tuple(self.problems),
             unsafe_names=tuple(self.unsafe),
         )
@@ -347,7 +366,12 @@ class _Xray:
             for name, at in archive.records(directory):
                 if name.endswith((b".class", b"/")):
                     continue
-                if name.endswith(b"/pom.properties") and name.startswith(b"META-INF/maven/"):
+                if name.startswith(_SERVED):
+                    self.serves.add(holder.name)
+                if name.startswith(b"META-INF/services/"):
+                    if spring_boot.is_system_service(name.decode("utf-8", "replace")):
+                        self.system_services.append(f"{holder.name}!/{name.decode('utf-8', 'replace')}")
+                elif name.endswith(b"/pom.properties") and name.startswith(b"META-INF/maven/"):
                     parts = name.decode("utf-8", "replace").split("/")
                     if len(parts) == 5:
                         poms.append((parts[2], parts[3]))
@@ -396,24 +420,25 @@ class _Xray:
             )
         return tuple(found)
 
-    def classes(self, own: list[Entry]) -> tuple[int | None, frozenset[str], bool]:
-        """Highest class level and watched references of the application's own classes, and whether they speak of the
-        archive's layout."""
+    def classes(self, own: list[Entry]) -> tuple[int | None, frozenset[str]]:
+        """Highest class level and watched references of the application's own classes."""
         if len(own) > MAX_CLASSES:
             self.problem(f"{len(own)} classes of its own; only the first {MAX_CLASSES} were looked at")
+            self.tells.add("unseen")
         highest: int | None = None
         references: set[str] = set()
-        names_layout = len(own) > MAX_CLASSES
         damaged = 0
         for entry in own[:MAX_CLASSES]:
             if entry.bytes > self.budget:
                 self.problem("its classes inflate to more than was looked at")
+                self.tells.add("unseen")
                 break
             self.budget -= entry.bytes
             try:
                 data = archive.content(self.source, entry, _MAX_CLASS_BYTES, self.name)
             except JarError as error:
                 damaged += 1
+                self.tells.add("unseen")
                 if damaged == 1:
                     self.problem(error.message)
                 continue
@@ -421,25 +446,24 @@ class _Xray:
             if level is not None and (highest is None or level > highest):
                 highest = level
             references |= classfile.references(data)
-            names_layout = names_layout or _names_layout(data)
+            self.tells.update(spring_boot.tells(data))
         if damaged > 1:
             self.problem(f"{damaged} classes of the application are damaged")
-        return highest, frozenset(references), names_layout
+        return highest, frozenset(references)
 
-    def settings_name_layout(self, entries: list[Entry], classes_prefix: str | None) -> bool:
-        if not classes_prefix or not self.wants_classes:
-            return False
+    def settings(self, entries: list[Entry], classes_prefix: str) -> None:
         for entry in entries:
             if entry.name.startswith(classes_prefix) and entry.name.endswith(_SETTINGS):
                 if entry.bytes > self.budget:
-                    return True  # not looked at
+                    self.tells.add("unseen")
+                    return
                 self.budget -= entry.bytes
                 try:
-                    if _names_layout(archive.content(self.source, entry, _MAX_CLASS_BYTES, self.name)):
-                        return True
+                    data = archive.content(self.source, entry, _MAX_CLASS_BYTES, self.name)
                 except JarError:
-                    return True
-        return False
+                    self.tells.add("unseen")
+                else:
+                    self.tells.update(spring_boot.tells(data))
 
     def level_of(self, entry: Entry) -> int | None:
         """The Java version that a class needs; None where it is damaged."""
@@ -809,20 +833,13 @@ def references_of_library(jar: Jar, library: Library) -> frozenset[str]:
     return frozenset(found)
 
 
-def _names_layout(data: bytes) -> bool:
-    return any(word in data for word in spring_boot.LAYOUT_WORDS)
-
-
-#: What a library of the project's own asks, beside the words of the layout, when it looks for itself.
-_ASKS_FOR_ITSELF = (b"java/security/CodeSource", b"springframework/boot/system/ApplicationHome")
-
-
-def library_names_layout(jar: Jar, library: Library) -> bool:
-    """Whether a library's files speak of the layout of the archive that it lies in, or ask where they lie. JarError when
-    it cannot be read."""
+def library_tells(jar: Jar, library: Library) -> frozenset[Tell]:
+    """How a library's classes and settings can tell the archive that it lies in from a thin jar. JarError when it cannot
+    be read."""
     entry = next((entry for entry in jar.entries if entry.name == library.path), None)
+    found: set[Tell] = set()
     if entry is None or entry.is_directory:
-        return False
+        return frozenset()
     budget = inflatable(jar.bytes)
     with OpenJar(jar) as opened:
         source = opened._nested(entry)
@@ -835,12 +852,12 @@ def library_names_layout(jar: Jar, library: Library) -> bool:
                     budget -= inner.bytes
                     if budget < 0:
                         raise JarError("its classes inflate to many times its size", path=library.path)
-                    data = archive.content(source, inner, _MAX_CLASS_BYTES, library.path)
-                    if _names_layout(data) or any(word in data for word in _ASKS_FOR_ITSELF):
-                        return True
+                    found.update(
+                        spring_boot.tells(archive.content(source, inner, _MAX_CLASS_BYTES, library.path))
+                    )
         except ValueError as error:
             raise JarError("damaged: its zip directory breaks off", path=library.path) from error
-    return False
+    return frozenset(found)
 
 
 def companions(jar: Jar) -> tuple[Path, ...]:

@@ -12,6 +12,11 @@ from imgopt.java.natives import NativeLibrary
 LayerIndex = tuple[tuple[str, tuple[str, ...]], ...]
 """(layer name, paths) in order; a path that ends in ``/`` stands for everything below it."""
 
+Tell = Literal["layout", "place", "class loader", "web resources", "root pattern", "unseen"]
+"""How code and settings can tell a fat jar from a thin one with its libraries beside it: they name the archive's layout or
+its loader, ask where they lie or for the URLs of their class loader, use web resources of libraries, which Spring Boot
+takes from those URLs, or search with a pattern at the root, for which Spring Framework takes them before 6.2."""
+
 
 Kind = Literal[
     "spring-boot", "spring-boot-war", "shaded", "quarkus-fast", "quarkus-uber", "thin", "war", "library"
@@ -81,7 +86,11 @@ class Jar:
     """Manifest Class-Path, relative to the jar's own directory."""
     problems: tuple[str, ...] = ()
     """What is odd but does not stop a JVM: one sentence each."""
-    names_layout: bool = False
-    """Its own classes or settings speak of `BOOT-INF`, of nested URLs or of Spring Boot's loader, or ask where they lie."""
+    tells: frozenset[Tell] = frozenset()
+    """How its own classes and settings can tell a fat jar from a thin one; "unseen" where some were not looked at."""
+    serves: frozenset[str] = frozenset()
+    """What holds files that Spring Boot serves to browsers: libraries by their path, its own classes by their directory."""
+    system_services: tuple[str, ...] = ()
+    """Files of the classes below a directory and of libraries that offer the JDK what it looks for on the system class path alone."""
     unsafe_names: tuple[str, ...] = ()
     """Entry names with ``..`` or an absolute path. Whoever extracts such a jar must refuse it."""

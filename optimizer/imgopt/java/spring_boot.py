@@ -7,11 +7,11 @@ Version facts are from Spring Boot's own sources at its tags: ``Layouts``, ``Pac
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from imgopt.java.model import LayerIndex
+from imgopt.java.model import LayerIndex, Tell
 
 if TYPE_CHECKING:
     from imgopt.java.archive import Entry
@@ -20,8 +20,19 @@ if TYPE_CHECKING:
 
 LOADER_PACKAGE = "org.springframework.boot.loader."
 LOADER_PATH = "org/springframework/boot/loader/"
-#: What code has in it that looks for itself in the archive, or for the launcher that comes with it.
-LAYOUT_WORDS = (b"BOOT-INF", b"nested:", b"springframework/boot/loader/", b"springframework.boot.loader.")
+_TELLING: tuple[tuple[Tell, tuple[bytes, ...]], ...] = (
+    ("layout", (b"BOOT-INF", b"nested:", b"springframework/boot/loader/", b"springframework.boot.loader.")),
+    ("place", (b"java/security/CodeSource",)),
+    ("class loader", (b"java/net/URLClassLoader",)),
+    ("web resources", (b"register-default-servlet", b"registerDefaultServlet")),
+)
+_ROOT_PATTERN = re.compile(rb"classpath\*:/?(?:[\w.-]{0,200}[*?{$]|[\0-\x1f])")
+#: Where Spring Boot takes files from that it serves to browsers, with the time of the jar that they lie in.
+SERVED = ("META-INF/resources/", "static/", "public/", "resources/")
+#: Services that the JDK looks for on the system class path alone, where a fat jar's libraries are not.
+_SYSTEM_SERVICE = re.compile(
+    r"META-INF/services/(java\.(?!sql\.Driver$|security\.Provider$)|javax\.naming\.ldap\.|com\.sun\.net\.httpserver\.|sun\.|jdk\.)"
+)
 DEFAULT_LAYERS = ("dependencies", "spring-boot-loader", "snapshot-dependencies", "application")
 
 _LAUNCHERS = frozenset(
@@ -42,6 +53,22 @@ def version_tuple(version: str | None) -> tuple[int, int, int] | None:
     """``2.3.5.RELEASE`` -> (2, 3, 5); milestones and snapshots count as their release. None when it is none."""
     match = _VERSION.fullmatch((version or "").strip())
     return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
+
+
+def tells(data: bytes) -> Iterator[Tell]:
+    """How the bytes of a class or of a file of settings tell a fat jar from a thin one."""
+    for tell, words in _TELLING:
+        if any(word in data for word in words):
+            yield tell
+    if b"servlet/ServletContext" in data and b"getResource" in data:
+        yield "web resources"
+    if b"classpath*:" in data and _ROOT_PATTERN.search(data):
+        yield "root pattern"
+
+
+def is_system_service(name: str) -> bool:
+    """Whether an entry names providers of a service that the JDK looks for on the system class path alone."""
+    return _SYSTEM_SERVICE.match(name) is not None
 
 
 def is_known_launcher(name: str | None) -> bool:

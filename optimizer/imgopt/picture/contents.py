@@ -574,7 +574,7 @@ class _Run:
             self._stamp(plain)
         elif name == "find" and "touch" in arguments:
             roots = arguments[: next((n for n, word in enumerate(arguments) if word.startswith("-")), 0)]
-            self._stamp(roots)
+            self._stamp(roots, steady=_gives_a_time(arguments[arguments.index("touch") :]))
         elif name == "cd":
             to = words[-1] if len(words) > 1 else None  # without one it goes home
             self.cwd = None if to is None or to.startswith(("-", "~")) else seen_from(self.cwd, to)
@@ -590,7 +590,7 @@ class _Run:
                 for file in self._glob(path):
                     self._forget(file.path)
         elif name == "touch":
-            self._rewrite(plain, steady=any(word.startswith(("-d", "-t", "--date")) for word in arguments))
+            self._rewrite(plain, steady=_gives_a_time(arguments))
         elif name in ("chmod", "chown", "chgrp"):
             self._reown(owner_command(arguments))
         elif name == "java" and any("jarmode" in word for word in arguments):
@@ -642,10 +642,10 @@ class _Run:
             for file in self.content.below(match)
         ]
 
-    def _stamp(self, roots: Sequence[str]) -> None:
+    def _stamp(self, roots: Sequence[str], *, steady: bool = True) -> None:
         for root in roots:
             for file in self.content.below(join(self._here, root)):
-                self._write(replace(file, steady=True))
+                self._write(replace(file, steady=steady))
 
     def _move(self, sources: Sequence[str], target: str, *, keep: bool) -> None:
         destination = join(self._here, target)
@@ -806,6 +806,11 @@ class _Run:
 _LIBRARY_DIRECTORY = re.compile(
     r"(?:^|/)(?:libs?|dependency|dependencies|dependency-jars)(?:/[\w.-]+)*/[^/]+\.jar$"
 )
+
+
+def _gives_a_time(arguments: Sequence[str]) -> bool:
+    """Whether `touch` sets another time than that of the build."""
+    return any(word.startswith(("-d", "-t", "--date")) for word in arguments)
 
 
 def _is_library(path: str) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imgopt import shell
@@ -135,6 +135,8 @@ class _Facts:
     library_directories: tuple[str, ...]
     classes: str
     extension: str
+    #: layers whose files get the time of the build: browsers are told it for what Spring Boot serves from them
+    served: tuple[str, ...] = ()
     modules: Modules | None = None
     ascii: bool = True  # all names in the archive
 
@@ -173,7 +175,7 @@ def plan(picture: Picture) -> LayeringPlan:
         old = too_old(picture)
         if old is not None:
             raise LayeringRefused("{}", old, kind=old.kind)
-        risk = _risk(picture, artifact)
+        risk = _risk(picture, artifact, thin=facts.mode == "thin")
         _require_untouched(picture, artifact)
         unpacker = unpackers.java(picture) if facts.mode == "thin" else unpackers.jdk(picture)
         risk = risk or unpacker.risk
@@ -294,6 +296,10 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
         found = _thin(jar, layers)
         if found is not None:
             return found
+    by_path = layered(replace(jar, layers_index=None)) if mode == "path" else layers
+    served = tuple(name for name in _served(jar, by_path) if name in names)
+    moving = moving or ("application",)
+    modules = _modules(jar, layers, moving) if mode != "path" else None
     explicit = not keeps_library_order(jar)
     if explicit and _version(jar.spring_boot) < (2, 0):
         raise LayeringRefused(
@@ -311,19 +317,41 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
         # has its libraries in alphabetical order: a class that two of them hold may come from the other one.
         _require_plain_root(jar)
         _require_plain_libraries(jar)
-        mode, names, moving = "path", ("dependencies", "snapshot-dependencies"), ("none",)
+        mode, names, moving, modules = "path", ("dependencies", SNAPSHOTS), ("none",), None
+        served = tuple(name for name in served if name in names)
     return _Facts(
         mode=mode,
         layers=names,
-        moving=moving or ("application",),
+        moving=(*moving, *(name for name in served if name not in moving)),
         manifest_layer=manifest or "application",
         explicit=explicit,
         top=_top(jar) if mode == "path" else (),
         library_directories=tuple(prefix.rstrip("/") for prefix in libraries),
         classes=jar.classes_prefix or "",
         extension=".war" if jar.kind == "spring-boot-war" else ".jar",
-        modules=_modules(jar, layers, moving) if mode not in ("path", "thin") else None,
+        served=served,
+        modules=modules,
         ascii=all(entry.name.isascii() for entry in jar.entries),
+    )
+
+
+def _served(
+    jar: Jar, layers: tuple[tuple[str, tuple[Entry, ...]], ...], serving: frozenset[str] | None = None
+) -> tuple[str, ...]:
+    """The layers with files for browsers that another release has under the same name: in classes, in modules of the
+    project and in snapshots. With a fixed time a browser would keep the old ones."""
+    serving = jar.serves if serving is None else serving
+    snapshots = {library.path for library in jar.libraries if library.snapshot}
+    own = [
+        name
+        for name, entries in layers
+        if any(entry.name.startswith(jar.classes_prefix or "META-INF/") for entry in entries)
+    ]
+    return tuple(
+        name
+        for name, entries in layers
+        if (name in own and jar.classes_prefix in serving)
+        or any(entry.name in serving and (name in own or entry.name in snapshots) for entry in entries)
     )
 
 
@@ -350,6 +378,7 @@ def _thin(jar: Jar, layers: tuple[tuple[str, tuple[Entry, ...]], ...]) -> _Facts
         library_directories=tuple(path.rstrip("/") for path in libraries),
         classes=jar.classes_prefix or "",
         extension=".jar",
+        served=_served(jar, layers, jar.serves - {jar.classes_prefix}),
         modules=_modules(jar, layers, tuple(own)),
     )
 
@@ -427,7 +456,8 @@ def _modules(
     for name, entries in layers:
         libraries = [entry for entry in entries if entry.name.startswith(tuple(jar.lib_prefixes))]
         size = sum(entry.compressed_bytes for entry in libraries)
-        if name in moving and size >= SMALLEST_MODULES:
+        serves = any(entry.name in jar.serves for entry in libraries)
+        if name in moving and size >= SMALLEST_MODULES and not serves:
             directories = tuple(
                 prefix.rstrip("/")
                 for prefix in jar.lib_prefixes
@@ -536,9 +566,9 @@ def _facts_of_build(picture: Picture, artifact: Artifact) -> _Facts | None:
 # what could go wrong
 
 
-def _risk(picture: Picture, artifact: Artifact) -> Reason | None:
+def _risk(picture: Picture, artifact: Artifact, *, thin: bool) -> Reason | None:
     jar = artifact.jar
-    if jar is not None:
+    if jar is not None and not thin:
         if "org/springframework/boot/system/ApplicationHome" in jar.references:
             return because(
                 "certain",
@@ -718,7 +748,8 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts, unpacker: Unpack
 
 def _beside(facts: _Facts) -> tuple[str, ...]:
     """The layers that every release changes, which stay beside the jar."""
-    return tuple(layer for layer in facts.layers if layer in facts.moving) if facts.mode != "thin" else ()
+    changing = facts.served if facts.mode == "thin" else facts.moving
+    return tuple(layer for layer in facts.layers if layer in changing)
 
 
 def _groups(facts: _Facts) -> list[tuple[str, ...]]:
@@ -741,7 +772,9 @@ def _groups(facts: _Facts) -> list[tuple[str, ...]]:
 def _steps(facts: _Facts, tree: str, fat: str, pointer: str, unpacker: Unpacker) -> list[str]:
     if facts.mode == "thin":
         has_find = "find" in unpacker.base.has
-        return thin.unpacked(quoted_path(fat), tree, facts.manifest_layer, has_find=has_find)
+        return thin.unpacked(
+            quoted_path(fat), tree, facts.manifest_layer, served=facts.served, has_find=has_find
+        )
     return [
         *_unpack(facts, fat),
         *_arrange(facts, tree),
@@ -899,6 +932,8 @@ def _arrange(facts: _Facts, tree: str) -> list[str]:
         fixed.append(quoted(f"out/{modules.name}"))
     if fixed:
         steps.append(f"find {' '.join(fixed)} -exec touch {STAMP} {{}} +")
+    if facts.served:
+        steps.append(f"find {' '.join(quoted(f'out/{layer}') for layer in facts.served)} -exec touch {{}} +")
     return steps
 
 

@@ -15,21 +15,31 @@ from imgopt.picture.java_options import options_of
 from imgopt.text.quoting import quoted
 
 if TYPE_CHECKING:
-    from imgopt.java.model import Jar
+    from imgopt.java.model import Jar, Tell
 
 #: What `touch` is told: the time that Spring Boot's own reproducible builds give to entries, in the form of POSIX, since
 #: with `-d` a day alone is another time for each `touch`. Not 1970: to Java code a time of 0 can mean "no such file".
 STAMP = "-t 198002010000"
 
-_ITS_OWN_PLACE = {"java/security/CodeSource", "org/springframework/boot/system/ApplicationHome"}
+#: What a command, a variable or a script says to the launcher, which the thin layout has not; agents, whose classes come
+#: before the libraries of a fat jar and behind these; and classes that the JDK looks for on the system class path alone.
+_TO_THE_LAUNCHER = re.compile(
+    r"(?:\b|-D)loader\.[a-z]|\bLOADER_[A-Z]|-javaagent:"
+    r"|java\.util\.logging\.(?:manager|config\.class)|java\.system\.class\.loader"
+    r"|(?i:register_?default_?servlet)"
+)
 
-#: What a start command or a script says to the launcher, which the thin layout has not.
-_TO_THE_LAUNCHER = re.compile(r"BOOT-INF|boot\.loader\.|(?:\b|-D)loader\.[a-z]|\bLOADER_[A-Z]")
+_SEARCH: frozenset[Tell] = frozenset({"root pattern"})
+
+#: Server engines that look for pages, tags and views in the web resources of libraries.
+_PAGES = re.compile(
+    r"tomcat-embed-jasper|(?:.*-)?apache-jsp|.*(?:jakarta|javax|myfaces|prime|join)\W?faces.*"
+)
 
 
 def fits(picture: Picture, jar: Jar) -> bool:
     """Whether the application cannot tell the thin layout from its fat jar, as far as its classes, its start and its
-    archive show."""
+    archive show. Its libraries are on the system class path there, and no class loader lists their URLs."""
     from imgopt.java.spring_boot import extraction, keeps_library_order
 
     can = extraction(jar)
@@ -41,8 +51,10 @@ def fits(picture: Picture, jar: Jar) -> bool:
         and can.layers
         and keeps_library_order(jar)
         and _lists_all(jar)
-        and not _asks(jar)
-        and not _twice_in_meta_inf(jar)
+        and not jar.system_services
+        and not _knows_the_class_loader(jar)
+        and not _bound_to_the_archive(jar)
+        and not _tells(picture, jar) - (_SEARCH if _searches_thin(jar) else frozenset())
         and not _told_to_the_launcher(picture)
     )
 
@@ -56,32 +68,54 @@ def _lists_all(jar: Jar) -> bool:
     ) and all(re.fullmatch(r"[\w./+-]+", path, re.ASCII) for path in listed)
 
 
-def _asks(jar: Jar) -> bool:
-    """Whether the application's own code, that of its modules included, speaks of where it lies in the archive."""
-    from imgopt.java.jar import library_names_layout
-    from imgopt.java.spring_boot import layered
+def _tells(picture: Picture, jar: Jar) -> frozenset[Tell]:
+    """How the application's own code, that of its modules included, and what its container is told can tell the layouts."""
+    from imgopt.java.jar import library_tells
+    from imgopt.java.spring_boot import layered, tells
 
-    if jar.names_layout or jar.references & _ITS_OWN_PLACE:
-        return True
+    found = {*jar.tells, *(tell for text in _texts(picture) for tell in tells(text.encode(errors="replace")))}
     own = {
         entry.name
         for _, entries in layered(jar)
         if any(entry.name.startswith(jar.classes_prefix or "") for entry in entries)
         for entry in entries
     }
-    try:
-        return any(
-            library_names_layout(jar, library)
-            for library in jar.libraries
-            if library.path in own or library.snapshot
-        )
-    except JarError:
-        return True
+    for library in jar.libraries:
+        if library.path in own or library.snapshot:
+            try:
+                found |= library_tells(jar, library)
+            except JarError:
+                found.add("unseen")
+    return frozenset(found)
 
 
-def _twice_in_meta_inf(jar: Jar) -> bool:
-    """The archive's META-INF and that of the classes become one."""
+def _searches_thin(jar: Jar) -> bool:
+    """Whether its Spring Framework looks for `classpath*:**/x.xml` in what a manifest lists, too."""
+    from imgopt.java.spring_boot import version_tuple
+
+    versions = [
+        version_tuple(library.version) for library in jar.libraries if library.artifact == "spring-core"
+    ]
+    return bool(versions) and all(version is not None and version >= (6, 2, 0) for version in versions)
+
+
+def _knows_the_class_loader(jar: Jar) -> bool:
+    """spring-boot-devtools takes the thin layout for an application under development, and restarts it."""
+    return any(
+        library.artifact == "spring-boot-devtools" or _PAGES.fullmatch(library.artifact or "")
+        for library in jar.libraries
+    )
+
+
+def _bound_to_the_archive(jar: Jar) -> bool:
+    """A signature is one of the whole archive; versions of classes count in a jar alone; and the archive's META-INF and
+    that of the classes become one."""
     names = {entry.name for entry in jar.entries if not entry.is_directory}
+    if any(re.fullmatch(r"META-INF/[^/]+\.SF", name, re.IGNORECASE) for name in names):
+        return True
+    versions = ("META-INF/versions/", f"{jar.classes_prefix}META-INF/versions/")
+    if jar.multi_release and any(name.startswith(versions) for name in names):
+        return True
     return any(
         f"{jar.classes_prefix}{name}" in names
         for name in names
@@ -89,18 +123,22 @@ def _twice_in_meta_inf(jar: Jar) -> bool:
     )
 
 
-def _told_to_the_launcher(picture: Picture) -> bool:
-    """Options of the launcher; and agents, whose classes come before the libraries of a fat jar, and behind these."""
+def _texts(picture: Picture) -> list[str]:
     texts = [instruction.text for instruction in picture.final.instructions()]
-    texts += [text for _, text in picture.start_scripts]
-    return any(_TO_THE_LAUNCHER.search(text) for text in texts) or any(
+    return texts + [
+        text for _, text in (*picture.start_scripts, *picture.commands(), *picture.running.said_elsewhere)
+    ]
+
+
+def _told_to_the_launcher(picture: Picture) -> bool:
+    return any(_TO_THE_LAUNCHER.search(text) for text in _texts(picture)) or any(
         option.text.startswith("-javaagent:") for option in options_of(picture, picture.final)
     )
 
 
-def unpacked(jar: str, tree: str, layer: str, *, has_find: bool) -> list[str]:
+def unpacked(jar: str, tree: str, layer: str, *, served: tuple[str, ...], has_find: bool) -> list[str]:
     """Shell commands that leave the application's jar in place of the fat one, and in ``out`` one tree per layer of
-    libraries, at a time that no build changes. ``layer``: the application's own."""
+    libraries, at a time that no build changes, but for the layers ``served``. ``layer``: the application's own."""
     libraries = f"/{tree}/lib"
     below = f"out/*/{tree}"
     return [
@@ -110,5 +148,6 @@ def unpacked(jar: str, tree: str, layer: str, *, has_find: bool) -> list[str]:
             f"find out -exec touch {STAMP} {{}} +"
             if has_find
             else f"touch {STAMP} out/* {below} {below}/lib {below}/lib/*"
-        ),
+        )
+        + "".join(f" && touch -c {quoted(f'out/{name}')}/{tree}/lib/*" for name in served),
     ]
