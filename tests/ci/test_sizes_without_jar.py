@@ -351,6 +351,27 @@ def test_a_given_size_and_known_libraries_tell_the_applications_own_part(
     assert first["complete"] is True
 
 
+def test_one_time_for_all_trees_keeps_the_libraries(imgopt: Imgopt, store: Store, module: Path) -> None:
+    """A file in the thin layout already."""
+    copies = "".join(
+        f"COPY --from=extract /x/out/{name}/ /\n" for name in ("dependencies", "snapshot-dependencies")
+    )
+    (module / "Dockerfile").write_text(
+        "FROM eclipse-temurin:17-jre AS extract\nWORKDIR /x\nCOPY target/app.jar app.jar\n"
+        "RUN java -Djarmode=tools -jar app.jar extract --layers --destination out --libraries /application/lib/ \\\n"
+        " && mv out/application/app.jar app.jar && find out -exec touch -t 198002010000 {} +\n"
+        f"FROM eclipse-temurin:17-jre\n{copies}"
+        'COPY --from=extract /x/app.jar app.jar\nENTRYPOINT ["java", "-jar", "app.jar"]\n'
+    )
+    layers = looked_at(imgopt, "--jar-size", "3MB")["prediction"]["before"]["layers"]
+    changing = {
+        layer["instruction"].split("/")[3]: layer["changes_each_release"]
+        for layer in layers
+        if "/out/" in layer["instruction"]
+    }
+    assert changing == {"dependencies": False, "snapshot-dependencies": False}
+
+
 def test_a_size_decides_nothing(imgopt: Imgopt, store: Store, module: Path) -> None:
     shutil.rmtree(store.root)
     one, other = looked_at(imgopt), looked_at(imgopt, "--jar-size", "150MB")

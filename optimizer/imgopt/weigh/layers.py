@@ -29,7 +29,7 @@ from imgopt.picture import Jars, Picture
 from imgopt.picture.contents import SMALL_LAYER_BYTES, File, Layer
 from imgopt.scales import Basis
 from imgopt.weigh.bumps import moves, next_patch
-from imgopt.weigh.unbuilt import Unbuilt, keeps_digest, part_of
+from imgopt.weigh.unbuilt import Unbuilt, keeps_digest, parts_of
 from imgopt.weigh.weights import ImageWeight, LayerWeight
 
 if TYPE_CHECKING:
@@ -128,25 +128,22 @@ class Weigher:
                 note = "as the last release in the baseline had it"
                 yield replace(weight, compressed_bytes=last, basis="predicted", note=note, unseen=frozenset())
                 return
-        part = (
-            part_of(archive, picture, layer)
-            if archive is not None and weight.compressed_bytes is None
-            else None
-        )
-        if archive is None or part is None:
+        parts = parts_of(picture, layer) if archive is not None and weight.compressed_bytes is None else ()
+        if archive is None or not parts:
             yield weight
             return
-        steady = keeps_digest(picture, layer, part)
-        bumped = not steady or part in ("dependencies", "spring-boot-loader")
+        steady = all(keeps_digest(picture, layer, part) for part in parts)
+        bumped = not steady or any(part in ("dependencies", "spring-boot-loader") for part in parts)
         weight = replace(weight, changes_each_release=not steady, changes_each_bump=bumped)
-        libraries = archive.libraries_of(part)
         told = False
-        for size, note in archive.told(part, self.packed(libraries) if libraries else None):
-            if size is None:
-                yield replace(weight, rest=told)
-                continue
-            told = True
-            yield replace(weight, compressed_bytes=size, basis="predicted", note=note, unseen=frozenset())
+        for part in parts:
+            libraries = archive.libraries_of(part)
+            for size, note in archive.told(part, self.packed(libraries) if libraries else None):
+                if size is None:
+                    yield replace(weight, rest=told)
+                    continue
+                told = True
+                yield replace(weight, compressed_bytes=size, basis="predicted", note=note, unseen=frozenset())
 
     def _layer(self, picture: Picture, layer: Layer) -> LayerWeight:
         instruction = layer.instruction

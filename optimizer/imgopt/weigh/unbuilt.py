@@ -156,18 +156,22 @@ def _last_release(picture: Picture) -> Recorded | None:
     return named[0] if len(named) == 1 else None
 
 
-def part_of(archive: Unbuilt, picture: Picture, layer: Layer) -> Part | None:
-    """What a layer of the picture, or of a rewrite of it, holds of the archive; None for anything else."""
+def parts_of(picture: Picture, layer: Layer) -> tuple[Part, ...]:
+    """What a layer of the picture, or of a rewrite of it, holds of the archive; () for anything else."""
     instruction = layer.instruction
-    if layer.files or instruction.keyword not in ("COPY", "ADD") or len(instruction.words) != 2:
-        return None
-    if any(artifact.instruction is instruction for artifact in picture.artifacts):
-        return "whole"
+    if layer.files or instruction.keyword not in ("COPY", "ADD") or len(instruction.words) < 2:
+        return ()
+    if len(instruction.words) == 2 and any(each.instruction is instruction for each in picture.artifacts):
+        return ("whole",)
     if instruction.flag("from") is None:
-        return None
-    source = picture.expand(instruction, instruction.words[0].text) or ""
-    name = posixpath.basename(source.rstrip("/"))
-    return next((part for part in _PARTS if part == name), None)
+        return ()
+    names = [posixpath.basename(source.rstrip("/")) for source in _sources(picture, instruction)]
+    found = tuple(part for name in names for part in _PARTS if part == name)
+    return found if len(found) == len(names) else ()
+
+
+def _sources(picture: Picture, instruction: Instruction) -> list[str]:
+    return [picture.expand(instruction, word.text) or "" for word in instruction.words[:-1]]
 
 
 def keeps_digest(picture: Picture, layer: Layer, part: Part) -> bool:
@@ -189,7 +193,11 @@ def keeps_digest(picture: Picture, layer: Layer, part: Part) -> bool:
     )
     if stage is None:
         return False
-    touched = re.compile(rf"\bfind\b[^&|;]*[\s/]{re.escape(part)}\b[^&|;]*\btouch\b[^&|;]*\s-\w*d\b")
+    source = next(each for each in _sources(picture, instruction) if each.rstrip("/").endswith(part))
+    named = "|".join(
+        map(re.escape, (part, posixpath.basename(posixpath.dirname(source.rstrip("/"))) or part))
+    )
+    touched = re.compile(rf"\bfind\b[^&|;]*[\s/](?:{named})\s[^&|;]*\btouch\b[^&|;]*\s-\w*[dt]\b")
     return any(each.keyword == "RUN" and touched.search(each.text) for each in stage.stage.instructions)
 
 
