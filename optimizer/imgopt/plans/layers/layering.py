@@ -356,14 +356,16 @@ def _served(
 
 
 def _thin(jar: Jar, layers: tuple[tuple[str, tuple[Entry, ...]], ...]) -> _Facts | None:
-    """None where the application's own files lie in several layers: which of them gets its jar is not told."""
+    """None where the application's own files do not lie in the one layer that gets its jar."""
+    from imgopt.java.spring_boot import application_layer
+
     libraries = tuple(jar.lib_prefixes)
     own = [
         name
         for name, entries in layers
         if any(entry.name.startswith((jar.classes_prefix or "", "META-INF/MANIFEST.MF")) for entry in entries)
     ]
-    if len(own) != 1:
+    if own != [application_layer(jar)]:
         return None
     with_libraries = tuple(
         name for name, entries in layers if name in own or (name != LOADER and not _holds_the_loader(entries))
