@@ -43,6 +43,7 @@ UNDERSTOOD = {
     "memory-bash": (GLIBC, BASH),
     "memory-expr": (ALPINE, None),
     "one-array": (GLIBC, BASH),
+    "options-over-lines": (ALPINE, None),
     "run-java": (ALPINE, None),
     "secrets": (ALPINE, None),
     "step-down": (ALPINE, None),

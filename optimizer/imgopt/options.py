@@ -104,13 +104,17 @@ class Container:
 class BuiltFor:
     """What files beside a Dockerfile say of its image. The platforms that build commands name, and the commands as
     people find them (".github/workflows/image.yml:14"). ``unknown``: commands whose platforms are variables that nobody
-    knows here. ``containers``: how the image is run; ``unread``: where more is said of that than is looked at."""
+    knows here. ``containers``: how the image is run; ``unread``: where more is said of that than is looked at;
+    ``unlinked``: containers of images that nothing here builds, where they run what would count, and only this Dockerfile is
+    there to make one ("k8s/pod.yaml:7 runs corp.io/orders with `jcmd`").
+    """
 
     platforms: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     containers: tuple[Container, ...] = ()
     unread: str | None = None
+    unlinked: tuple[str, ...] = ()
 
 
 NOBODY = BuiltFor()

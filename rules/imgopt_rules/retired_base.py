@@ -14,7 +14,8 @@ Safe under the same conditions as `jdk-runtime` and `glibc-runtime`: same Java v
 image lacks. A tag that pins a release (`openjdk:11.0.16-jre-slim`) keeps it where Temurin has an image of it. Where the pin
 has to be left, the fix needs --unsafe if the newest update is known to behave otherwise: the heap follows the
 container's limit from 8u191 on, TLS 1.0 and 1.1 are off from 8u291 and 11.0.11 on, limits count with cgroup v2 from
-8u372 and 11.0.16 on. A tag that pins none takes updates, and the fix says what the last one frozen in it did not have.
+8u372 and 11.0.16 on. A tag that pins none takes updates, and the fix says what the last one frozen in it did not have;
+where that is the heap's limit (`java:8`, or a release that nobody knows), it needs --unsafe.
 
 ## Example
     FROM openjdk:11-jre-slim

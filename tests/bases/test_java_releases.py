@@ -87,6 +87,16 @@ def test_a_pin_is_kept_where_a_pinned_image_is_known(image: str, counterpart: st
         ("openjdk:8u151", "8u151"),
         ("openjdk:11", "11.0.16"),
         ("openjdk:17", None),
+        ("openjdk:8-jdk-stretch", "8u242"),
+        ("openjdk:11-jre-slim-stretch", "11.0.6"),
+        ("openjdk:8-jdk-jessie", None),
+        ("java:8-jre", "8u131"),
+        ("java:8u111", "8u111"),
+        ("adoptopenjdk/openjdk8", "8u292"),
+        ("adoptopenjdk:11-jre-hotspot", "11.0.11"),
+        ("adoptopenjdk/openjdk8:jdk8u252-b09", "8u252"),
+        ("frolvlad/alpine-oraclejdk8:slim", "8u202"),
+        ("livingobjects/jre8", None),
         ("eclipse-temurin:8-jre", None),  # moves
         ("harbor.corp/java:8", None),
     ],
@@ -101,6 +111,10 @@ def test_the_release_in_an_image_that_moves_no_more(image: str, release: str | N
         ("amazoncorretto:21.0.99-alpine3.19", "the pin 21.0.99 is gone"),
         ("amazoncorretto:17-alpine3.19", "the pin of Alpine 3.19 is gone"),
         ("openjdk:8-jdk", "its Java was 8u342: from 8u352 on a client offers TLS 1.3"),
+        ("openjdk:8-jdk-stretch", "its Java was 8u242 or older: from 8u291 on TLS 1.0 and 1.1 are off"),
+        ("adoptopenjdk/openjdk11", "its Java was 11.0.11 or older: from 11.0.16 on"),
+        ("frolvlad/alpine-oraclejdk8:slim", "its Java was 8u202: from 8u291 on TLS 1.0 and 1.1 are off"),
+        ("eclipse-temurin:8-jdk-focal", None),
         ("eclipse-temurin:17.0.11_9-jdk", None),
         ("eclipse-temurin:17-jdk-alpine-3.21", None),
         ("eclipse-temurin:17-jdk", None),
@@ -132,3 +146,23 @@ def test_a_pin_behind_a_mirror_is_said_beside_the_other_risk(imgopt: Imgopt, tmp
     fix = next(each for each in file["findings"] if each["rule"] == "jdk-runtime")["fix"]
     assert (fix["applicability"], "has to exist" in fix["risk"]) == ("unsafe", True)
     assert "the pin 8u181 is gone" in fix["description"] and "8u191" in fix["description"]
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        ("java:8-jre", "its Java was 8u131 or older: from 8u191 on the heap"),
+        ("openjdk:8-jre-jessie", "which update of Java 8 it has is not known: from 8u191 on the heap"),
+        ("livingobjects/jre8", "which update of Java 8 it has is not known: from 8u191 on the heap"),
+    ],
+)
+def test_a_heap_that_would_follow_the_container_is_no_safe_change(
+    image: str, said: str, tmp_path: Path, imgopt: Imgopt
+) -> None:
+    (tmp_path / "Dockerfile").write_text(
+        f'FROM {image}\nCOPY app.jar /app.jar\nCMD ["java", "-jar", "/app.jar"]\n'
+    )
+    boot_jar(tmp_path / "app.jar", version="2.7.18", major=52)
+    (file,) = imgopt("suggest", "--format", "json", tmp_path).json["files"]
+    fix = next(each for each in file["findings"] if each["rule"] == "retired-base")["fix"]
+    assert (fix["applicability"], said in fix["risk"]) == ("unsafe", True)

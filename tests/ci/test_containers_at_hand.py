@@ -96,6 +96,81 @@ LINKED: dict[str, dict[str, str]] = {
         "manifests/all.yaml": "kind: List\nitems:\n  - kind: CronJob\n    spec: {jobTemplate: {spec: {template: {spec: %s}}}}\n"
         % (CONTAINERS % "corp.io/orders@sha256:1"),
     },
+    "docker exec, by the name that docker run gives": {
+        "run.sh": "docker build -t orders orders\ndocker run -d -p8080:8080 -itv /data:/data --name web orders\n"
+        "docker exec -it web jcmd 1 VM.version\n"
+    },
+    "docker exec, by a name in a variable": {
+        "build.sh": "docker build -t corp.io/orders orders\n",
+        "scripts/threads.sh": "NAME=orders-$1\nWEB=web\ndocker create --name $WEB corp.io/orders:$TAG\n"
+        'docker exec "$WEB" jstack 1\n',
+    },
+    "docker exec, by the name that Compose gives": {
+        "compose.yaml": "services:\n  a:\n    build: orders\n    container_name: shop-orders\n",
+        "Makefile": "threads:\n\tdocker exec shop-orders jstack 1 > threads.txt\n",
+    },
+    "docker run with another entrypoint": {
+        "run.sh": "docker build -t corp.io/orders orders\ndocker run --rm --entrypoint jcmd corp.io/orders:2 -l\n"
+    },
+    "docker run with a health check": {
+        "run.sh": "docker build -t corp.io/orders orders\n"
+        "docker run -d --health-cmd='jcmd 1 VM.version || exit 1' corp.io/orders:2\n"
+    },
+    "docker exec in a workflow": {
+        ".github/workflows/a.yml": WORKFLOW
+        + "      - run: docker run -d --name it ghcr.io/acme/orders:1\n      - run: docker exec it jstack 1\n"
+    },
+    "docker compose exec": {
+        "compose.yaml": "services:\n  a:\n    build: orders\n",
+        "debug.sh": "docker compose -f compose.yaml exec -T a jstack 1\n",
+    },
+    "docker-compose run": {
+        "compose.yaml": "services:\n  a:\n    build: orders\n",
+        "debug.sh": "docker-compose run --rm --entrypoint jcmd a -l\n",
+    },
+    "kubectl exec": {
+        "build.sh": "docker build -t corp.io/orders orders\n",
+        "k8s/a.yaml": "kind: Deployment\nmetadata: {name: orders}\nspec: {template: {spec: {containers: [{name: a, image: corp.io/orders}]}}}\n",
+        "scripts/dump.sh": "kubectl -n shop exec -it deploy/orders -c a -- jcmd 1 Thread.print\n",
+    },
+    "a patch of Kustomize": {
+        "build.sh": "docker build -t corp.io/orders orders\n",
+        "k8s/base/a.yaml": "kind: Deployment\nmetadata: {name: orders}\nspec: {template: {spec: {containers: [{name: a, image: corp.io/orders}]}}}\n",
+        "k8s/prod/patch.yaml": "kind: Deployment\nmetadata:\n  name: orders\nspec:\n  template:\n    spec:\n      containers:\n"
+        "        - name: a\n          livenessProbe: {exec: {command: [jcmd, '1']}}\n",
+    },
+    "an image that Kustomize names anew": {
+        "build.sh": "docker build -t corp.io/orders orders\n",
+        "k8s/base/pod.yaml": POD % ("Pod", CONTAINERS % "orders-image"),
+        "k8s/prod/kustomization.yaml": "images:\n  - name: orders-image\n    newName: corp.io/orders\n    newTag: '7'\n",
+    },
+    "a template of its tag alone": {
+        ".github/workflows/a.yml": WORKFLOW,
+        "k8s/pod.yaml": POD % ("Pod", CONTAINERS % "ghcr.io/acme/orders:{{ .Values.tag }}"),
+    },
+    "the values of a chart": {
+        "build.sh": "docker build -t corp.io/shop/orders orders\n",
+        "charts/orders/Chart.yaml": "name: orders\n",
+        "charts/orders/values.yaml": "image:\n  registry: corp.io\n  repository: shop/orders\nreplicas: 2\n"
+        "livenessProbe:\n  exec: {command: [jcmd, '1']}\n",
+    },
+    "the values of one chart of several": {
+        "build.sh": "docker build -t corp.io/orders orders\n",
+        "helm/Chart.yaml": "name: shop\n",
+        "helm/values-prod.yaml": "global: {}\nservices:\n  bills:\n    image: {repository: corp.io/bills}\n"
+        "  orders:\n    image: {repository: corp.io/orders}\n    lifecycle: {preStop: {exec: {command: [jstack, '1']}}}\n",
+    },
+    "a template of a chart": {
+        "build.sh": "docker build -t corp.io/orders orders\n",
+        "helm/Chart.yaml": "name: shop\n",
+        "helm/values.yaml": "image:\n  repository: corp.io/orders\n",
+        "helm/templates/deployment.yaml": "{{- if .Values.enabled }}\nkind: Deployment\nmetadata:\n  name: {{ .Release.Name }}\n"
+        '  labels:\n    {{- include "labels" . | nindent 4 }}\nspec:\n  template:\n    spec:\n      containers:\n'
+        "        - name: {{ .Chart.Name }}\n"
+        '          image: "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"\n'
+        "          {{- with .Values.env }}\n          env:\n            {{- toYaml . | nindent 12 }}\n          {{- end }}\n"
+        "          livenessProbe:\n            exec:\n              command: [jcmd, '1']\n{{- end }}\n",
+    },
 }
 
 
@@ -126,9 +201,34 @@ NOT_LINKED: dict[str, dict[str, str]] = {
     "a pod of an image that nothing here builds": {
         "k8s/pod.yaml": POD % ("Pod", CONTAINERS % "ghcr.io/acme/orders:7")
     },
-    "a template": {
-        ".github/workflows/a.yml": WORKFLOW,
-        "k8s/pod.yaml": POD % ("Pod", CONTAINERS % "ghcr.io/acme/orders:{{ .Values.tag }}"),
+    "docker exec in another container": {
+        "run.sh": "docker build -t orders orders\ndocker run -d --name web orders\ndocker run -d --name db postgres\n"
+        "docker exec db jcmd 1 VM.version\n"
+    },
+    "docker exec in a container that nobody knows": {
+        "run.sh": "docker build -t orders orders\ndocker run -d --name web orders\ndocker exec $1 jcmd 1 VM.version\n"
+    },
+    "docker run of another image": {
+        "run.sh": "docker build -t orders orders\ndocker run --rm -v $PWD:/src -w /src eclipse-temurin:17-jdk jar tf a.jar\n"
+    },
+    "kubectl exec in another deployment": {
+        "build.sh": "docker build -t corp.io/orders orders\n",
+        "k8s/a.yaml": "kind: Deployment\nmetadata: {name: orders}\nspec: {template: {spec: {containers: [{name: a, image: corp.io/orders}]}}}\n",
+        "scripts/dump.sh": "kubectl exec deploy/bills -- jcmd 1 Thread.print\n",
+    },
+    "a patch of another container": {
+        "build.sh": "docker build -t corp.io/orders orders\n",
+        "k8s/base/a.yaml": "kind: Deployment\nmetadata: {name: orders}\nspec: {template: {spec: {containers: [{name: a, image: corp.io/orders}]}}}\n",
+        "k8s/prod/patch.yaml": "kind: Deployment\nmetadata: {name: orders}\nspec: {template: {spec: {containers: [{name: b, livenessProbe: {exec: {command: [jcmd]}}}]}}}\n",
+    },
+    "the values of a chart of another image": {
+        "build.sh": "docker build -t corp.io/orders orders\n",
+        "helm/Chart.yaml": "name: shop\n",
+        "helm/values.yaml": "image: {repository: corp.io/other}\nlivenessProbe: {exec: {command: [jcmd]}}\n",
+    },
+    "values that belong to no chart": {
+        "build.sh": "docker build -t corp.io/orders orders\n",
+        "deploy/values.yaml": "image: {repository: corp.io/orders}\nlivenessProbe: {exec: {command: [jcmd]}}\n",
     },
     "no YAML": {"compose.yaml": "services:\n  a:\n   build: orders\n  \t" + CHECK},
     "a disabled check": {
@@ -143,6 +243,29 @@ def test_what_cannot_be_told_to_run_in_the_image_does_not(
 ) -> None:
     written(repository, **files)
     assert why(imgopt) is None
+
+
+@pytest.mark.parametrize("others", ["", "bills"])
+def test_what_may_run_in_the_only_image_is_said(others: str, repository: Path, imgopt: Imgopt) -> None:
+    """No command names the image. With two Dockerfiles it may be of either, and mostly is of neither."""
+    if not others:
+        (repository / "bills/Dockerfile").unlink()
+    written(
+        repository,
+        **{
+            "k8s/pod.yaml": POD % ("Pod", CONTAINERS % "ghcr.io/acme/orders:7"),
+            "k8s/db.yaml": POD
+            % ("Pod", CONTAINERS.replace("[jcmd, '1', VM.version]", "[pg_isready]") % "postgres:17"),
+        },
+    )
+    (file,) = imgopt("suggest", "--format", "json", "orders").json["files"]
+    said = [each for each in file["warnings"] if "nothing here says whether it is this image" in each]
+    if others:
+        assert said == []
+    else:
+        assert [each.partition(",")[0] for each in said] == [
+            "k8s/pod.yaml:4 runs ghcr.io/acme/orders:7 with `jcmd`"
+        ]
 
 
 def test_a_rewrite_says_that_it_rests_on_them(repository: Path, imgopt: Imgopt) -> None:

@@ -18,6 +18,7 @@ from command_line import Imgopt
 from command_line import imgopt as imgopt
 from private_docker import Engine, EngineError
 from stand_ins import stand_in
+from start_forms import provide_bases
 from test_rewrites_run import rewrite
 
 JDK, JRE, MUSL = "eclipse-temurin:17-jdk", "eclipse-temurin:17-jre", "eclipse-temurin:17-jre-alpine"
@@ -188,15 +189,17 @@ def _plugin(application: Path, directory: Path) -> tuple[Path, Path]:
     return jar, next(Path("/usr/lib").glob("*-linux-gnu/libstdc++.so.6"))
 
 
+@pytest.mark.parametrize("builder", ["classic", "buildkit"])
 def test_a_launcher_of_java_17_does_not_start_on_java_8(
-    app: Callable[..., Path], engine: Engine, imgopt: Imgopt, tmp_path: Path
+    builder: str, app: Callable[..., Path], engine: Engine, imgopt: Imgopt, tmp_path: Path
 ) -> None:
-    """Compiled for Java 8, with a launcher of Java 17: what the report says of it is what Java 8 says."""
+    """Compiled for Java 8, with a launcher of Java 17: what the report says of it is what Java 8 says, and on the Java that it
+    names the rewrite starts."""
     text = (
         'FROM eclipse-temurin:8-jdk\nCOPY target/app.jar /app.jar\nENTRYPOINT ["java", "-jar", "/app.jar"]\n'
     )
     jar = tmp_path / "app.jar"
-    with zipfile.ZipFile(app("2.7.18")) as old, zipfile.ZipFile(jar, "w") as new:
+    with zipfile.ZipFile(app("2.4.13")) as old, zipfile.ZipFile(jar, "w") as new:
         for entry in old.infolist():
             data = old.read(entry)
             if entry.filename == "org/springframework/boot/loader/JarLauncher.class":
@@ -204,9 +207,15 @@ def test_a_launcher_of_java_17_does_not_start_on_java_8(
             new.writestr(entry, data)
     context = project(tmp_path / "project", jar, text)
     stand_in(engine, "eclipse-temurin:8-jdk")
-    engine.build(context, "java-8")
+    engine.build(context, "java-8", buildkit=builder == "buildkit")
     with pytest.raises(EngineError, match="UnsupportedClassVersionError"):
         answers(engine, "java-8")
     said = " ".join(imgopt("suggest", context).text.split())
     assert "the application needs Java 17 (its launcher) and does not start on eclipse-temurin:8-jdk" in said
     assert imgopt("rewrite", context / "Dockerfile").text == text
+
+    (context / "Dockerfile").write_text(text.replace("8-jdk", "17-jdk"))
+    rewrite(context, "--runtime", "glibc")
+    provide_bases(engine, context / "Dockerfile.imgopt")
+    engine.build(context, "java-17", dockerfile="Dockerfile.imgopt", buildkit=builder == "buildkit")
+    answers(engine, "java-17")

@@ -7,7 +7,13 @@ from imgopt.bases.counterparts import counterparts
 from imgopt.bases.declared import check_declared
 from imgopt.bases.identify import identify, mirror_has, on_mirror
 from imgopt.bases.reference import Reference, parse_reference
-from imgopt.bases.releases import changes_since, release_of
+from imgopt.bases.releases import (
+    changes_since,
+    is_of_unknown_release,
+    may_be_older,
+    release_of,
+    takes_the_hosts_memory,
+)
 from imgopt.bases.sizes import ALIASES, Size, catalogue, catalogue_date, size_of
 
 __all__ = [
@@ -26,9 +32,12 @@ __all__ = [
     "check_declared",
     "counterparts",
     "identify",
+    "is_of_unknown_release",
+    "may_be_older",
     "mirror_has",
     "on_mirror",
     "parse_reference",
     "release_of",
     "size_of",
+    "takes_the_hosts_memory",
 ]

@@ -57,8 +57,20 @@ _CHANGES = (
     ((11, 0, 11), "11.0.11", "TLS 1.0 and 1.1 are off"),
     ((11, 0, 16), "11.0.16", "the limits of a container count on a machine with cgroup v2, too"),
 )
-#: What the frozen tags of openjdk hold that name no release: the last one that was built.
-_FROZEN = {8: "8u342", 11: "11.0.16"}
+#: The last release that went into tags which name none and move no more, by family and Java version. Sources: what docker-library
+#: and AdoptOpenJDK last built; library/java ended with the release of April 2017, Debian 9 left openjdk's tags in February 2020
+#: (official-images, pull request 7428). Temurin's own tags are as old as Temurin at most.
+_FROZEN = {
+    ("openjdk", 8): "8u342",
+    ("openjdk", 11): "11.0.16",
+    ("java", 8): "8u131",
+    ("adoptopenjdk", 8): "8u292",
+    ("adoptopenjdk", 11): "11.0.11",
+    ("frolvlad", 8): "8u202",
+    ("anapsix", 8): "8u202",
+}
+_ON_DEBIAN_9 = {8: "8u242", 11: "11.0.6"}
+_CONTAINER_HEAP = (8, 191)
 
 
 def changes_since(version: str) -> tuple[str, ...]:
@@ -70,11 +82,33 @@ def changes_since(version: str) -> tuple[str, ...]:
 
 
 def release_of(base: Base) -> str | None:
-    """The release in an image that no longer moves; None where the next build may have another, or it is not known."""
+    """The release in an image that no longer moves, at most, see `may_be_older`; None where the next build may have another,
+    or it is not known."""
     if base.java_version is not None:
         return base.java_version
-    if base.family != "openjdk" or base.java_major is None or base.pinned:
+    if base.java_major is None or (base.pinned and base.family != "frolvlad"):
         return None
-    if base.os == "alpine":
+    if base.family == "openjdk" and base.os == "alpine":
         return "8u212" if base.java_major == 8 else None
-    return _FROZEN.get(base.java_major)
+    if base.family == "openjdk" and base.os == "debian" and base.os_version in ("7", "8", "9"):
+        return _ON_DEBIAN_9.get(base.java_major) if base.os_version == "9" else None
+    return _FROZEN.get((base.family, base.java_major))
+
+
+def may_be_older(base: Base) -> bool:
+    """Whether `release_of` is only the last one that could have gone into the image."""
+    if base.java_version is not None:
+        return False
+    return base.family in ("adoptopenjdk", "anapsix", "java") or base.os_version == "9"
+
+
+def is_of_unknown_release(base: Base) -> bool:
+    """Whether an image moves no more, and nothing tells which release is in it. Temurin's began when most had changed."""
+    frozen = base.retired is not None and not base.pinned and release_of(base) is None
+    return frozen and base.java_major is not None and base.family != "eclipse-temurin"
+
+
+def takes_the_hosts_memory(release: str) -> bool:
+    """Whether the heap of this release follows the machine's memory also where a container has less."""
+    have = numbers(release)
+    return have[0] == _CONTAINER_HEAP[0] and have < _CONTAINER_HEAP

@@ -87,6 +87,8 @@ _OWN_DIRECTORY = re.compile(
 _WENT_THERE = re.compile(
     r"\$\(\s*cd\s+(?:--\s+)?\"?([^\s\"$`;&|()]+)\"?\s*(?:>\s*/dev/null\s*)?(?:&&|;)\s*pwd(?:\s+-P)?\s*\)"
 )
+#: The words of a value: what stands in a substitution is no end of one.
+_SPLIT = re.compile(r"(?:\$\([^()]*\)|`[^`]*`|\$\{[^{}]*\}|\S)+")
 _ARRAY = re.compile(r"\"?\$\{(\w+)\[[@*]\]\}\"?")
 
 
@@ -284,7 +286,7 @@ def _expanded(word: shell.Word, reading: _Reading, nested: int = 0) -> list[str]
             return [word.text]
         return [
             part
-            for each in written.split()
+            for each in _SPLIT.findall(written)
             for part in _expanded(shell.Word(each, 0, 0), reading, nested + 1)
         ]
     if not quoted and re.search(r"[*?]", value):

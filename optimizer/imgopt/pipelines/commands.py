@@ -40,6 +40,7 @@ from imgopt.pipelines.tools import (
     Arg,
     Line,
     Parsed,
+    Ran,
     behind_options,
     flags,
     image_name,
@@ -93,6 +94,9 @@ _OWN_OPTIONS = {
 _COMPOSE_OPTIONS = frozenset(
     "-f --file -p --project-name --profile --env-file --project-directory --ansi --parallel --progress -c --context -H "
     "--host --log-level".split()
+)
+_KUBECTL_OPTIONS = frozenset(
+    "-n --namespace --context --kubeconfig --cluster --user -s --server --as --token".split()
 )
 #: Where compose and bake look for their file, in their order.
 _COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
@@ -168,6 +172,7 @@ class Reading:
     cut: bool = False  # something was too long
     unfollowed: list[Unfollowed] = field(default_factory=list)
     perhaps: list[Unfollowed] = field(default_factory=list)  # of a build tool: said where nothing pushes
+    ran: list[Ran] = field(default_factory=list)  # what is run in containers
 
     def not_followed(self, what: str, line: int, why: str) -> None:
         """Keeps in mind what may build or push and cannot be followed."""
@@ -207,6 +212,8 @@ def read_command(
     if is_kaniko(words):
         at.kaniko(flags(words[1:], kaniko=True), place.agent.image)
         return
+    if name in ("kubectl", "oc"):
+        at.kubectl(words[1:])
     if name in ("kubectl", "oc") and (started := at.pods(words[1:], fed)):
         for pod in started:
             at.pod(pod)
@@ -347,7 +354,7 @@ class _At:
         if command == "compose":
             self.compose(behind)
             return
-        if command in ("image", "buildx", "builder") and behind:
+        if command in ("image", "buildx", "builder", "container") and behind:
             group = command
             _, rest = behind_options(behind, frozenset({"--builder"}))
             command, behind = (rest[0].value if rest else None), rest[1:]
@@ -368,7 +375,8 @@ class _At:
             self.reading.loaded.add(self.place.job)
         elif command == "tag":
             self.tag(behind)
-        elif command == "run":
+        elif command in ("run", "create"):
+            self.ran("docker", "run", behind)
             run = run_image(behind)
             if run is not None and "kaniko" in run.image:
                 directory = self.directory
@@ -377,9 +385,19 @@ class _At:
                 inside = replace(self, variables={**self.variables, **run.variables}, directory=directory)
                 inside.kaniko(flags(run.words, kaniko=True), run.image, own=True)
         elif command == "exec":
+            self.ran("docker", "exec", behind)
             rest = behind_options(behind, frozenset("-e --env -u --user -w --workdir --env-file".split()))[1]
             line = Line(tuple(rest[1:]), (), self.variables)
             read_command(self.reading, line, self.lines, self.place, self.directory)
+
+    def ran(self, by: str, does: str, words: Sequence[Arg]) -> None:
+        if len(self.reading.ran) < _MAX_FOUND:
+            self.reading.ran.append(Ran(by, does, tuple(words), self.lines[0]))
+
+    def kubectl(self, words: Sequence[Arg]) -> None:
+        _, rest = behind_options(words, _KUBECTL_OPTIONS)
+        if rest and rest[0].value == "exec":
+            self.ran("kubectl", "exec", rest[1:])
 
     def tag(self, words: Sequence[Arg]) -> None:
         source, *names = [image_name(word.known) for word in words[:20]] or [""]
@@ -460,6 +478,9 @@ class _At:
         """``docker compose build``, ``push`` and ``build --push``: the services of its files."""
         options, rest = behind_options(words, _COMPOSE_OPTIONS)
         command, parsed = (rest[0].value if rest else None), flags(rest[1:])
+        if command in ("run", "exec"):
+            self.ran("compose", command, rest[1:])
+            return
         builds = command == "build" or (command == "up" and "build" in parsed.flags)
         pushes = command == "push" or (command == "build" and parsed.last("push") is not None)
         if not builds and not pushes:

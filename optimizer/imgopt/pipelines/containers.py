@@ -1,6 +1,7 @@
-"""How containers are run: services of Compose files, containers of Kubernetes manifests.
+"""How containers are run: services of Compose files, containers of Kubernetes manifests and of Helm's charts.
 
-Only what stands there. Of Compose's variables those with a default are filled in; templates (Helm, Go) are no manifests.
+Only what stands there. Of Compose's variables those with a default are filled in. In a template of Helm what stands
+between braces is a variable that nobody knows here, and a line of them alone is left out.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ MOST_VALUES = 100_000
 OF_A_SERVICE = 20
 _CHARACTERS = 200  # of a text count as much as a word
 _LONGEST_NAME = 500  # of an image, with its registry
+_MOST_IMAGES = 50  # of a chart's values
+_MOST_DEEP = 4
+#: Stands for what a template fills in.
+_OF_TEMPLATE = "${TEMPLATE}"
 _INTERPOLATED = re.compile(r"\$(?:(\$)|\{(\w+)(?::?([-+?])([^{}]*))?\}|(\w+))")
 #: Where kinds of manifests have their pod, from the root.
 _POD = {
@@ -62,12 +67,15 @@ class Reading:
 @dataclass(frozen=True)
 class Service:
     """A container as one file says it. ``build`` is what a Compose service builds; ``image`` as it is written there.
-    ``name``: of a Compose service, which other files beside it may add to; None in a manifest."""
+    ``name``: of a Compose service, which other files beside it may add to, or of a container in a manifest, with its kind and
+    name, which a patch may add to. ``called``: by what commands find it: "service NAME", "container NAME", "deployment/NAME".
+    """
 
     name: str | None
     build: Target | None
     image: str | None
     container: Container
+    called: frozenset[str] = frozenset()
 
 
 def compose_services(text: str, shown: str, beside: Beside, reading: Reading) -> list[Service]:
@@ -76,13 +84,56 @@ def compose_services(text: str, shown: str, beside: Beside, reading: Reading) ->
 
 
 def is_manifest(text: str) -> bool:
-    return "{{" not in text and bool(re.search(r"(?m)^kind:", text)) and "containers:" in text
+    return bool(re.search(r"(?m)^kind:", text)) and "ontainers:" in text
+
+
+def image_aliases(text: str, shown: str) -> Iterator[tuple[str, str]]:
+    """The names of images that a ``kustomization.yaml`` replaces, each with the new one."""
+    for root in _roots(text, shown):
+        for each in _listed(root.get("images")):
+            name, new = (each.text("name"), each.text("newName")) if each.kind == "mapping" else (None, None)
+            if name and new:
+                yield name, new
+
+
+def chart_values(text: str, shown: str, reading: Reading) -> list[Service]:
+    """The images that a chart's values name, each with what beside it the templates put into its container."""
+    found: list[Service] = []
+    todo = [(root, 0) for root in _roots(text, shown)]
+    while todo and len(found) < _MOST_IMAGES:
+        node, depth = todo.pop(0)
+        if not reading.spend(1 + _listed_in(node), f"{shown}:{node.line}"):
+            return found
+        image = _mapping(node.get("image"))
+        name = image.text("repository") or image.text("name") if image is not None else None
+        if image is not None and name:
+            registry = image.text("registry")
+            whole = f"{registry}/{name}" if registry else name
+            found.append(Service(None, None, whole, _container(node, node, shown)))
+        if depth < _MOST_DEEP:
+            todo += [(value, depth + 1) for _, value in node.pairs if value.kind == "mapping"]
+    return found
+
+
+_BRACES = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+
+
+def _plain(text: str) -> str:
+    """A template as YAML, line for line."""
+    if "{{" not in text:
+        return text
+    text = _BRACES.sub(lambda match: "\0" + "\n" * match[0].count("\n"), text)
+    lines = []
+    for line in text.split("\n"):
+        alone = "\0" in line and not line.replace("\0", "").strip("- \t")
+        lines.append("" if alone else line.replace("\0", _OF_TEMPLATE))
+    return "\n".join(lines)
 
 
 def manifest_services(text: str, shown: str, reading: Reading) -> list[Service]:
     """The containers of the pods that a manifest describes."""
     found: list[Service] = []
-    for root in _roots(text, shown):
+    for root in _roots(_plain(text), shown):
         items = root.get("items") if root.text("kind") == "List" else None
         for each in items.items if items is not None else [root]:
             if not reading.spend(1, f"{shown}:{each.line}"):
@@ -92,7 +143,9 @@ def manifest_services(text: str, shown: str, reading: Reading) -> list[Service]:
             for key in way or ():
                 pod = _mapping(pod.get(key)) if pod is not None else None
             if pod is not None:
-                found += _containers(pod, shown, reading)
+                metadata = _mapping(each.get("metadata"))
+                name = metadata.text("name") if metadata is not None else None
+                found += _containers(pod, shown, reading, f"{(each.text('kind') or '').lower()}/{name}")
     return found
 
 
@@ -167,8 +220,13 @@ class _Compose:
                     yield self._service(name, key, service, services, _MOST_EXTENDED)
 
     def _service(self, name: str, key: Node, service: Node, all_: Node, left: int) -> Service:
+        called = filled(service.text("container_name"))
         own = Service(
-            name, compose_target(name, key, service), filled(service.text("image")), self._container(service)
+            name,
+            compose_target(name, key, service),
+            filled(service.text("image")),
+            self._container(service),
+            frozenset({f"service {name}", *([f"container {called}"] if called else ())}),
         )
         parent = self._extended(service.get("extends"), all_, left) if left else None
         return extended(parent, own) if parent is not None else own
@@ -343,24 +401,27 @@ def extended(parent: Service, own: Service) -> Service:
             directory=second.directory or first.directory,
             target=second.target or first.target,
         ),
+        own.called | parent.called,
     )
 
 
 # Kubernetes
 
 
-def _containers(pod: Node, shown: str, reading: Reading) -> Iterator[Service]:
+def _containers(pod: Node, shown: str, reading: Reading, owner: str) -> Iterator[Service]:
     for key in ("containers", "initContainers"):
         for each in _listed(pod.get(key)):
-            listed = [
-                node for node in map(each.get, ("command", "args", "env", "volumeMounts")) if node is not None
-            ]
-            if not reading.spend(
-                OF_A_SERVICE + sum(len(node.items) for node in listed), f"{shown}:{each.line}"
-            ):
+            if not reading.spend(OF_A_SERVICE + _listed_in(each), f"{shown}:{each.line}"):
                 return
-            if each.kind == "mapping" and each.text("image"):
-                yield Service(None, None, each.text("image"), _container(each, pod, shown))
+            if each.kind == "mapping" and (each.text("image") or each.text("name")):
+                name, called = f"{owner} {each.text('name')}", frozenset({owner})
+                yield Service(name, None, each.text("image"), _container(each, pod, shown), called)
+
+
+def _listed_in(container: Node) -> int:
+    """How many words, variables and mounts a container has."""
+    listed = map(container.get, ("command", "args", "env", "volumeMounts"))
+    return sum(len(node.items) for node in listed if node is not None)
 
 
 def _container(node: Node, pod: Node, shown: str) -> Container:

@@ -22,21 +22,25 @@ from imgopt.pipelines.around import Around
 from imgopt.pipelines.bake import Target, compose_targets, hcl_targets, json_targets
 from imgopt.pipelines.checkout import Checkout, content, inside
 from imgopt.pipelines.commands import Request
+from imgopt.pipelines.container_commands import RunInside, Started, containers_of
 from imgopt.pipelines.containers import (
     MOST_VALUES,
     OF_A_SERVICE,
     Names,
     Reading,
     Service,
+    chart_values,
     compose_services,
     extended,
+    image_aliases,
     is_manifest,
     manifest_services,
 )
 from imgopt.pipelines.kinds import kind_of, worth_a_look
 from imgopt.pipelines.model import Place, Recipe, Step, Text
 from imgopt.pipelines.recipes import paths_of
-from imgopt.pipelines.scripts import find
+from imgopt.pipelines.scripts import Found, find
+from imgopt.pipelines.tools import image_name, repository
 
 if TYPE_CHECKING:
     from imgopt.java.image_goals import MavenCall
@@ -55,9 +59,14 @@ _MOST_UP = 6
 _SPEAKS = re.compile(r"platform|--arch|\barm|aarch64", re.IGNORECASE)
 #: Without one of these nothing of the name of an image.
 _BUILDS = re.compile(r"docker|buildx|build-push|kaniko|podman|buildah|executor", re.IGNORECASE)
+#: Without it nothing is run in a container.
+_RUNS = re.compile(
+    r"\b(?:docker|podman|nerdctl|compose|docker-compose|kubectl|oc)\b[^\n]{0,300}\b(?:run|exec|create)\b"
+)
 #: Directories in which manifests lie, and what they are called elsewhere.
 _MANIFESTS = re.compile(
-    r"\.?(k8s?|kube|kubernetes|openshift|ocp|manifests?|deploy(ments?)?|infra(structure)?|ops|argocd?|gitops)",
+    r"\.?(k8s?|kube|kubernetes|openshift|ocp|manifests?|deploy(ments?)?|infra(structure)?|ops|argocd?|gitops|helm|charts?|"
+    r"kustomize)",
     re.IGNORECASE,
 )
 _MANIFEST = re.compile(
@@ -125,7 +134,7 @@ class Commands:
             paths = list(dict.fromkeys([*paths, *filter(_is_compose, self._run_by(root))]))
             files = [each for path in paths if (each := self._file(root, path)) is not None]
             said = [each for found in files for each in found.said]
-            containers, more = self._containers(root, file, files)
+            containers, more, unlinked = self._containers(root, file, files)
             reading = self._readings.get(root, _Reading())
         except (OSError, RuntimeError, ValueError):  # circles of links, names that no file can have
             return NOBODY
@@ -135,13 +144,16 @@ class Commands:
         unknown = dict.fromkeys(each.source for each in own if each.unknown)
         if reading.characters < 0:
             unknown[f"{reading.cut}, which is more than is read,"] = None
-        return BuiltFor(tuple(platforms), tuple(sources), tuple(unknown), containers, reading.cut or more)
+        return BuiltFor(
+            tuple(platforms), tuple(sources), tuple(unknown), containers, reading.cut or more, unlinked
+        )
 
     def _containers(
         self, root: Path, file: Path, files: Sequence[_File]
-    ) -> tuple[tuple[Container, ...], str | None]:
+    ) -> tuple[tuple[Container, ...], str | None, tuple[str, ...]]:
         """How the image of a Dockerfile is run: by services that build it, by others of the same name beside them, and
-        by whatever names the image that is built; and where more of them begin than are looked at."""
+        by whatever names the image that is built; where more of them begin than are looked at; and those that may be it,
+        see `BuiltFor`."""
         composed = [(each, service) for each in _main_first(files) for service in each.services]
         built: dict[tuple[Path, str | None], Service] = {}
         for by, each in composed:
@@ -161,18 +173,31 @@ class Commands:
             elif first is None and each.build is None:
                 others.append(each)
         names = [each.image for each in built.values() if each.image]
-        if names or any(each.may_name for each in files):
-            manifests = [self._file(root, path) for path in self._run_by(root) if not _is_compose(path)]
-            others += [service for each in manifests if each is not None for service in each.services]
-        else:
-            others = []  # the image has no name that is known here
+        started = [each for by in files for each in by.started if isinstance(each, Started)]
+        others += [
+            Service(None, None, each.image, each.container, each.called) for each in started if each.image
+        ]
+        manifests = [self._file(root, path) for path in self._run_by(root) if not _is_compose(path)]
+        others += _described([each for each in manifests if each is not None])
         if any(each.image for each in others):
-            names += [name for each in files for to, name in each.named if to == file]
-            called = Names(names)
-            found += [each for each in others if each.image and called.has(each.image)]
-        kept = tuple(dict.fromkeys(each.container for each in found))
+            built_here = [each for by in files for each in by.named]
+            called, all_called = (
+                Names([*names, *(name for to, name in built_here if to == file)]),
+                Names(name for _, name in built_here),
+            )
+            mine = [each for each in others if each.image and called.has(each.image)]
+            others = [each for each in others if each.image and not called.has(each.image)]
+            others = [each for each in others if not all_called.has(each.image or "")]
+            found += mine
+        found += _run_as(started, found)
+        kept = tuple(dict.fromkeys([*(each.container for each in found), *_inside(found, files)]))
         more = kept[MOST_CONTAINERS:]
-        return kept[:MOST_CONTAINERS], next(iter(more[0].places), "a Compose file") if more else None
+        may_be = tuple(dict.fromkeys(_may_be(others)))
+        return (
+            kept[:MOST_CONTAINERS],
+            next(iter(more[0].places), "a Compose file") if more else None,
+            may_be if may_be and _is_alone(root, file) else (),
+        )
 
     def _run_by(self, root: Path) -> list[Path]:
         if root not in self._run:
@@ -188,6 +213,70 @@ class Commands:
                 _File(root, path, _shown(root, path), text, reading) if text is not None else None
             )
         return self._files[root, path]
+
+
+def _described(files: Sequence[_File]) -> Iterator[Service]:
+    """The containers of manifests and charts. A container that names no image is a patch to one of that name, and a
+    kustomization may give its image another name."""
+    services = [each for file in files for each in file.services]
+    images = {each.name: each.image for each in services if each.name and each.image}
+    aliases = {name: new for file in files for name, new in file.aliases}
+    for each in services:
+        image = each.image or images.get(each.name or "")
+        if image is not None:
+            yield replace(each, image=image)
+            new = aliases.get(repository(image_name(image)))
+            if new is not None:
+                yield replace(each, image=new)
+
+
+def _run_as(started: Sequence[Started], found: Sequence[Service]) -> list[Service]:
+    """Services that Compose runs with another command."""
+    parents = {name: each for each in reversed(found) for name in each.called}
+    return [
+        extended(parents[f"service {each.service}"], Service(None, None, None, each.container, each.called))
+        for each in started
+        if f"service {each.service}" in parents
+    ]
+
+
+#: What tells of a Java application in what a container runs.
+_OF_JAVA = re.compile(
+    r"(?:^|[\s/;&|'\"`(])(java|jcmd|jstack|jmap|jstat|jps|jinfo|jfr)(?:$|[\s;&|'\"`)])|(-javaagent|-agentpath)\b"
+)
+
+
+def _may_be(services: Sequence[Service]) -> Iterator[str]:
+    """What is run in images that nothing here builds, where it would count for one that runs Java."""
+    for each in services:
+        told = (each.container.entrypoint, each.container.command, *each.container.checks)
+        said = [(one.where, " ".join(one.words)) for one in told if one is not None]
+        said += [(one.where, one.value or "") for one in each.container.environment]
+        for where, text in said:
+            match = _OF_JAVA.search(text)
+            if match is not None and each.image and "${" not in each.image:
+                yield f"{where} runs {each.image} with `{match[1] or match[2]}`"
+                break
+
+
+def _is_alone(root: Path, file: Path) -> bool:
+    """Whether no other Dockerfile is there to make an image."""
+    for number, (directory, folders, names) in enumerate(os.walk(root)):
+        if number > _MOST_FOLDERS:
+            return False
+        folders[:] = [name for name in folders if name not in _NOT_LOOKED_INTO]
+        others = (name for name in names if re.fullmatch(r"(?i)(.*\.)?dockerfile(\..*)?", name))
+        if any(Path(directory, name) != file and not name.endswith(".dockerignore") for name in others):
+            return False
+    return True
+
+
+def _inside(found: Sequence[Service], files: Sequence[_File]) -> Iterator[Container]:
+    """What commands run in containers that are there."""
+    called = {name for each in found for name in each.called}
+    for each in (each for file in files for each in file.started):
+        if isinstance(each, RunInside) and each.called in called:
+            yield Container(checks=(each.check,))
 
 
 def _root_of(file: Path) -> Path:
@@ -246,6 +335,14 @@ def _shown(root: Path, file: Path) -> str:
 def _is_compose(file: Path) -> bool:
     name = file.name.lower()
     return "compose" in name and name.endswith((".yml", ".yaml"))
+
+
+def _is_values(file: Path) -> bool:
+    """Whether it holds the values of a chart of Helm: beside the chart, or in a folder of environments in it."""
+    name = file.name.lower()
+    if not (name.startswith("values") and name.endswith((".yml", ".yaml"))):
+        return False
+    return any((folder / "Chart.yaml").is_file() for folder in (file.parent, file.parent.parent))
 
 
 def _main_first(files: Sequence[_File]) -> list[_File]:
@@ -381,10 +478,33 @@ class _File:
     @cached_property
     def services(self) -> Sequence[Service]:
         if is_manifest(self.text):
-            return manifest_services(self.text, self.shown, self.reading)
+            return self._of_chart(manifest_services(self.text, self.shown, self.reading))
+        if _is_values(self.path):
+            return chart_values(self.text, self.shown, self.reading)
         if not _is_compose(self.path):
             return ()
         return compose_services(self.text, self.shown, self._beside, self.reading)
+
+    @cached_property
+    def started(self) -> Sequence[Started | RunInside]:
+        """What its commands start, and run in containers."""
+        return self._unless_broken(self._started) if _RUNS.search(self.text) else ()
+
+    @property
+    def aliases(self) -> Sequence[tuple[str, str]]:
+        lower = self.path.name.lower()
+        return list(image_aliases(self.text, self.shown)) if lower.startswith("kustomization.") else ()
+
+    def _of_chart(self, services: Sequence[Service]) -> Sequence[Service]:
+        """An image that a template takes from the chart's values is the one that these name, where they name one."""
+        if self.path.parent.name != "templates" or not any("{" in (each.image or "") for each in services):
+            return services
+        path = self.path.parent.parent / "values.yaml"
+        text = self.reading.text(path, _shown(self.root, path))
+        values = chart_values(text, self.shown, self.reading) if text is not None else []
+        named = {each.image for each in values}
+        image = named.pop() if len(named) == 1 else None
+        return [replace(each, image=image) if "{" in (each.image or "") else each for each in services]
 
     def built(self, target: Target) -> list[Path | None]:
         """The Dockerfile of a target, as bake (from where it is called) and compose (beside the file) find it."""
@@ -425,6 +545,9 @@ class _File:
             yield from self._commands()
         yield from self._set()
 
+    def _started(self) -> Iterator[Started | RunInside]:
+        return containers_of(self._read[0].ran, self.shown)
+
     def _named(self) -> Iterator[tuple[Path, str]]:
         for build, _, file, _ in self._builds:
             if file is not None:
@@ -458,12 +581,16 @@ class _File:
         return read(text, self.shown, around)[0]
 
     @cached_property
-    def _builds(self) -> Sequence[tuple[Build, Request, Path | None, bool]]:
+    def _read(self) -> tuple[Found, _Located]:
         repository = _Located(self.root, ("", self._folder))
-        builds = find(self._steps(), repository).builds
+        return find(self._steps(), repository), repository
+
+    @property
+    def _builds(self) -> Sequence[tuple[Build, Request, Path | None, bool]]:
+        found, repository = self._read
         return [
             (build, request, file, anywhere)
-            for build, (request, file, anywhere) in zip(builds, repository.requests, strict=False)
+            for build, (request, file, anywhere) in zip(found.builds, repository.requests, strict=False)
         ]
 
     def _commands(self) -> Iterator[_Said]:

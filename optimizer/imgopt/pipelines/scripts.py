@@ -13,7 +13,7 @@ from imgopt.pipelines.commands import NOT_SAID, Reading, Repository, emptied, re
 from imgopt.pipelines.model import Action, Branch, Build, Place, Push, Rules, Step, Text, Unfollowed
 from imgopt.pipelines.script_flow import Flow
 from imgopt.pipelines.script_state import MATTERS, MAX_LOOP, Choice, entered, matters
-from imgopt.pipelines.tools import ROOT, ROOTS, Arg, Line, Repeated, make_call, repeated_for, unwrapped
+from imgopt.pipelines.tools import ROOT, ROOTS, Arg, Line, Ran, Repeated, make_call, repeated_for, unwrapped
 from imgopt.pipelines.words import Scope
 
 _MAX_SCRIPT = 200_000  # characters
@@ -28,13 +28,15 @@ _ABOUT_IMAGES = re.compile(
 @dataclass(frozen=True)
 class Found:
     """All builds and pushes of steps, in order. ``emptied``: the builds in loops whose container is emptied for each round;
-    ``cut``: there was more than could be looked at; ``unfollowed``: what else may build or push, and why it is not known."""
+    ``cut``: there was more than could be looked at; ``unfollowed``: what else may build or push, and why it is not known;
+    ``ran``: what is run in containers."""
 
     builds: tuple[Build, ...]
     pushes: tuple[Push, ...]
     emptied: frozenset[Build]
     cut: bool
     unfollowed: tuple[Unfollowed, ...]
+    ran: tuple[Ran, ...] = ()
 
 
 def find(
@@ -62,7 +64,9 @@ def find(
     cut = reading.cut or reading.left <= 0
     perhaps = () if reading.pushes else reading.perhaps
     unfollowed = tuple(dict.fromkeys((*reading.unfollowed, *perhaps)))
-    return Found(tuple(reading.builds), _matched(reading), emptied(reading), cut, unfollowed)
+    return Found(
+        tuple(reading.builds), _matched(reading), emptied(reading), cut, unfollowed, tuple(reading.ran)
+    )
 
 
 def _matched(reading: Reading) -> tuple[Push, ...]:

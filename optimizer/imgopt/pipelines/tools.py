@@ -355,46 +355,78 @@ def is_kaniko(words: Sequence[Arg]) -> bool:
     return program.endswith("kaniko/executor") or program.rsplit("/", 1)[-1] == "kaniko-executor"
 
 
-_RUN_BOOLS = frozenset("rm i t it ti d privileged init interactive tty detach read-only P q quiet".split())
+_RUN_BOOLS = frozenset(
+    "rm privileged init interactive tty detach read-only publish-all quiet no-healthcheck oom-kill-disable help build "
+    "sig-proxy no-deps service-ports use-aliases no-TTY remove-orphans quiet-pull quiet-build".split()
+)
+_RUN_SHORT_BOOLS = "itdPqT"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that starts a container (``run``) or runs something in one (``exec``): its words behind that one."""
+
+    by: str  # docker, compose, kubectl
+    does: str
+    words: tuple[Arg, ...]
+    line: int
 
 
 @dataclass(frozen=True)
 class Container:
-    """What ``docker run`` starts: the image, the words behind it, its variables, what it has as ``/workspace``."""
+    """What ``docker run`` starts: the image, the words behind it, its variables, what it has as ``/workspace``, and all of its
+    options that have a value, by their names without dashes."""
 
     image: str
     words: list[Arg]
     variables: dict[str, str]
     workspace: str | None
+    options: dict[str, list[str]]
 
 
 def run_image(words: Sequence[Arg]) -> Container | None:
     """``docker run``'s words, that begin behind ``run``."""
     at = 0
-    variables: dict[str, str] = {}
-    workspace: str | None = None
+    options: dict[str, list[str]] = {}
     while at < len(words):
         match = _FLAG.match(words[at].text)
         if match is None:
-            return Container(words[at].known, list(words[at + 1 :]), variables, workspace)
-        name = match[1].lstrip("-")
-        value = words[at].known.partition("=")[2] if match[2] else ""
-        if not match[2] and name not in _RUN_BOOLS and at + 1 < len(words):
+            return Container(
+                words[at].known, list(words[at + 1 :]), _variables(options), _workspace(options), options
+            )
+        name, value = match[1].lstrip("-"), words[at].known.partition("=")[2] if match[2] else ""
+        given = bool(match[2]) or name in _RUN_BOOLS
+        if not match[1].startswith("--"):
+            cluster = words[at].known.strip("\"'")[1:].lstrip(_RUN_SHORT_BOOLS)  # -it, -itp 80:80, -p80:80
+            name, value = cluster[:1], cluster[1:].removeprefix("=")
+            given = not name or bool(value)
+        if not given and at + 1 < len(words):
             at += 1
             value = words[at].known
-        if name in ("e", "env") and "=" in value:
-            key, _, of = value.partition("=")
-            variables[key] = of
-        if name in ("v", "volume") and "$" not in value:
-            source, _, there = value.partition(":")
-            workspace = source if there.partition(":")[0].rstrip("/") == "/workspace" else workspace
-        if name == "mount" and "$" not in value:
-            given = dict(part.partition("=")[::2] for part in value.split(","))
-            there = given.get("target") or given.get("dst") or given.get("destination") or ""
-            here = given.get("source") or given.get("src")
-            workspace = here if there.rstrip("/") == "/workspace" else workspace
+        if name:
+            options.setdefault(name, []).append(value)
         at += 1
     return None
+
+
+def _variables(options: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    given = (*options.get("e", ()), *options.get("env", ()))
+    return dict(text.partition("=")[::2] for text in given if "=" in text)
+
+
+def _workspace(options: Mapping[str, Sequence[str]]) -> str | None:
+    """What lies at ``/workspace``, where kaniko's context is."""
+    workspace = None
+    for text in (*options.get("v", ()), *options.get("volume", ())):
+        source, _, there = text.partition(":")
+        if "$" not in text and there.partition(":")[0].rstrip("/") == "/workspace":
+            workspace = source
+    for text in options.get("mount", ()):
+        given = dict(part.partition("=")[::2] for part in text.split(","))
+        there = given.get("target") or given.get("dst") or given.get("destination") or ""
+        if "$" not in text and there.rstrip("/") == "/workspace":
+            workspace = given.get("source") or given.get("src")
+    return workspace
 
 
 def image_name(text: str) -> str:

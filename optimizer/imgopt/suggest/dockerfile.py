@@ -537,6 +537,8 @@ def _warnings(picture: Picture) -> Iterable[str]:
     for source in picture.options.built_for.unknown:
         taken = " and ".join(picture.platforms)
         yield f"{source} builds it for platforms that are not known here, so {taken} are taken; --platform says which"
+    for each in picture.options.built_for.unlinked:
+        yield f"{each}, and nothing here says whether it is this image, so that does not count; a build command or a Compose file that names the image would tell"
     yield from _start_warnings(picture)
     old = too_old(picture)
     if old is not None:

@@ -32,6 +32,7 @@ from imgopt.plans.base.adapting import first_number
 from imgopt.plans.base.starting import (
     BASH_WORDS,
     Text,
+    called_by_java,
     copied_program,
     is_bash,
     is_understood,
@@ -138,8 +139,9 @@ _ALPINE_PATHS = frozenset(
 
 USER_TOOLS = frozenset({"useradd", "groupadd", "usermod", "groupmod", "adduser", "addgroup"})
 
+#: What bash reads and other shells take for something else, beside its own words (`BASH_WORDS`).
 _BASHISMS = re.compile(
-    r"\[\[|<<<|<\(|\$\{!|\$\{\w+(?:\^\^?|,,?)|\bdeclare\b|\bshopt\b|\bfunction\s+\w+|\w=\(|\$\{\w+\[|\bsource\b|BASH_SOURCE|\{\d+\.\.\d+\}|\$\{\w+:\d|\$\{\w+/|&>"
+    r"<<<|<\(|\$\{!|\$\{\w+(?:\^\^?|,,?)|\w=\(|\$\{\w+\[|BASH_SOURCE|\{\d+\.\.\d+\}|\$\{\w+:\d|\$\{\w+/|&>|/dev/(?:tcp|udp)/"
 )
 #: Looked for one after the other: one expression for both takes the square of the text's length.
 _LOCALE_VARIABLE = re.compile(r"(?:LANG|LC_ALL|LC_CTYPE)[= ]", re.IGNORECASE)
@@ -236,6 +238,7 @@ def jdk_needs(
         for where, text in (
             *picture.start_texts,
             *((check.where, check.text) for check in picture.running.checks),
+            *((each.where, each.text) for each in called_by_java(picture)),
         ):
             yield from _unread_programs(picture, where, text)
         yield from _unread_agents(picture)
@@ -261,7 +264,7 @@ _JDK_WORDS = (
     (r"arthas", "Arthas, which attaches with the JDK's tools"),
     (r"jmods", "the JDK's jmods"),
     (
-        r"(?<![\w./-])(?:jcmd|jstack|jmap|jps|jstat|jinfo|jhsdb|jconsole|javac|jshell)(?![\w.-])",
+        r"(?:(?<![\w./-])|/bin/)(?:jcmd|jstack|jmap|jps|jstat|jinfo|jhsdb|jconsole|javac|jshell)(?![\w.-])",
         "a tool that only a JDK has",
     ),
 )
@@ -516,6 +519,8 @@ def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterat
             yield from _unread_programs(picture, instruction, text)
         for each in script_texts(picture):
             yield from check.script_needs(each)
+        for each in called_by_java(picture):
+            yield from check.needs(each)
         for file, reader in other_scripts(picture):
             if not check.has(reader):
                 yield check.lack(
@@ -664,6 +669,9 @@ class _Commands:
         if script.broken:
             yield because("certain", "{} holds shell text that could not be read", where)
             return
+        had_bash = not source.bash and kind_of_sh(base) == "bash" != kind_of_sh(target)
+        if had_bash and _BASHISMS.search(text):
+            yield because("certain", "{} uses bash syntax, and `sh` is no bash on {}", where, target.name)
         runs = instruction is not None and instruction.keyword == "RUN"
         for each in shell.started(text, source.functions):
             command = each.command
@@ -875,8 +883,6 @@ class _Commands:
         bash = first.startswith("#!") and "bash" in first
         if bash and not self.has("bash"):
             yield self.lack(say("{} runs in bash, which {} has not", where, target.name), "bash")
-        if not source.bash and self.base.os not in ("debian", "ubuntu", "alpine") and _BASHISMS.search(text):
-            yield because("certain", "{} uses bash syntax, and `sh` is no bash on {}", where, target.name)
         if "\r\n" in text[:200] and first.startswith("#!"):
             return
         yield from self.needs(source)

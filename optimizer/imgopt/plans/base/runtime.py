@@ -180,20 +180,36 @@ def _chosen(
 
 
 def _left(base: Base, target: Base) -> tuple[Reason | None, str]:
-    """What may be otherwise because a pin is left, and what is said of it where it is not the reason itself."""
-    from imgopt.bases import changes_since, release_of
+    """What may be otherwise because a release is left, and what is said of it where it is not the reason itself."""
+    from imgopt.bases import changes_since, is_of_unknown_release, release_of, takes_the_hosts_memory
 
-    release = release_of(base)
-    if release is None or target.pinned or target.name == base.declared_counterpart:
+    if target.pinned or target.name == base.declared_counterpart:
         return None, _alpine_left(base, target)
-    changes = changes_since(release)
-    if not base.pinned:
-        return None, f"; its Java was {release}: {', '.join(changes)}" if changes else ""
+    release = release_of(base)
+    unknown = is_of_unknown_release(base)
+    if release is None and not unknown:
+        return None, _alpine_left(base, target)
+    changes = changes_since(release or str(base.java_major))
+    if not base.pinned or base.java_version is None:
+        if not changes:
+            return None, ""
+        text = f"{_frozen(base)}: {', '.join(changes)}"
+        reason = takes_the_hosts_memory(release or str(base.java_major))
+        return because("certain", "{}", text) if reason else None, f"; {text}"
     gone = f"the pin {release} is gone: no image of that release is known to take its place, and the new tag moves with each build"
     if not changes:
         return None, f"; {gone}"
     text = f"{gone}; {', '.join(changes)}"
     return because("certain", "{}", text), f"; {text}"
+
+
+def _frozen(base: Base) -> str:
+    from imgopt.bases import may_be_older, release_of
+
+    release = release_of(base)
+    if release is None:
+        return f"which update of Java {base.java_major} it has is not known"
+    return f"its Java was {release}{' or older' if may_be_older(base) else ''}"
 
 
 def _alpine_left(base: Base, target: Base) -> str:

@@ -14,6 +14,7 @@ from imgopt.dockerfile import assignments
 from imgopt.files.opening import open_file
 from imgopt.finding import Reason, because
 from imgopt.java.building import WRAPPERS
+from imgopt.picture.class_paths import running_options
 from imgopt.picture.picture import once
 from imgopt.picture.scripts import reader_of
 
@@ -34,6 +35,7 @@ _SETTINGS = re.compile(
     r"(?:/var)?/run/secrets/|/vault/secrets/|(?:^|[/.])env$|\.env$|/etc/(?:profile|environment)\b"
 )
 _MAX_SOURCED = 20
+_ON_ERROR = ("-XX:OnOutOfMemoryError", "-XX:OnError")
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,17 @@ def programs_of(picture: Picture, each: shell.Started) -> tuple[str, ...]:
     ]
     known = tuple(word for word in first if word is not None)
     return known if len(known) == len(first) else ()
+
+
+def called_by_java(picture: Picture) -> Iterator[Text]:
+    """The commands that the virtual machine itself runs, in `sh`, when it ends with an error."""
+    for option in running_options(picture):
+        name, _, value = option.text.partition("=")
+        value = value.strip()
+        if value[:1] in ("'", '"') and value[-1:] == value[:1]:
+            value = value[1:-1]
+        if name in _ON_ERROR and value and not shell.parse(value).broken:
+            yield Text(option.where, value, False)
 
 
 def unknown_runs(picture: Picture) -> Iterator[Reason]:
