@@ -26,9 +26,10 @@ class BuildFailure:
         had, or with ``said`` as the builder's reason behind ``output``."""
         if image is not None:
             return re.sub(r"^(?:docker\.io/)?(?:library/)?|:latest$", "", image.lower()) in self.images
-        keyword = (step or "").split(None, 1)[0].upper() if step else None
+        keyword = step.split(None, 1)[0].upper() if step else None
+        unnamed = "/kaniko/" in said  # of a COPY that finds nothing it tells before it names it
         return any(
-            keyword in (None, shown.keyword)
+            (keyword in (None, shown.keyword) or unnamed)
             and re.search(shown.pattern, output if shown.keyword == "RUN" else said) is not None
             for shown in self.shows
         )
