@@ -84,6 +84,18 @@ COMMANDS = {
     "make": {
         "Makefile": "PLATFORMS ?= linux/amd64,linux/arm64\nimage:\n\t@docker buildx build \\\n\t  --platform $(PLATFORMS) -t x --push .\n"
     },
+    "make, functions": {
+        "Makefile": "comma := ,\nARCHES := amd64 arm64\nempty :=\nspace := $(empty) $(empty)\n"
+        "PLATFORMS := $(subst $(space),$(comma),$(ARCHES:%=linux/%))\n"
+        "all: image\nimage:\n\tdocker buildx build --platform $(PLATFORMS) -t x --push .\n"
+    },
+    "make, targets that others make": {
+        "Makefile": "all:\n\tfor a in amd64 arm64; do $(MAKE) one A=$$a; done\none:\n\tdocker build --platform linux/$(A) .\n"
+    },
+    "make, in another file": {
+        "Makefile": "include build.mk\nall:\n\t$(BUILD) .\n",
+        "build.mk": "BUILD = docker buildx build --platform linux/amd64,linux/arm64 --push\n",
+    },
     "environment": {
         "build.sh": "export DOCKER_DEFAULT_PLATFORM=linux/arm64\ndocker build .\nDOCKER_DEFAULT_PLATFORM=linux/amd64 docker build .\n"
     },

@@ -20,7 +20,7 @@ from imgopt.files.opening import read_file
 from imgopt.options import NOBODY, BuiltFor, Container, Options, named_platforms
 from imgopt.pipelines.around import Around
 from imgopt.pipelines.bake import Target, compose_targets, hcl_targets, json_targets
-from imgopt.pipelines.checkout import Checkout, content, inside
+from imgopt.pipelines.checkout import Checkout, content, inside, resolved
 from imgopt.pipelines.commands import Request
 from imgopt.pipelines.container_commands import RunInside, Started, containers_of
 from imgopt.pipelines.containers import (
@@ -37,7 +37,8 @@ from imgopt.pipelines.containers import (
     manifest_services,
 )
 from imgopt.pipelines.kinds import kind_of, worth_a_look
-from imgopt.pipelines.model import Place, Recipe, Step, Text
+from imgopt.pipelines.makefiles import is_makefile
+from imgopt.pipelines.model import Place, Recipe, Rules, Step, Text
 from imgopt.pipelines.recipes import paths_of
 from imgopt.pipelines.scripts import Found, find
 from imgopt.pipelines.tools import image_name, repository
@@ -57,6 +58,8 @@ MOST_CONTAINERS = 200
 _MOST_UP = 6
 #: Without one of these words a file says nothing of platforms.
 _SPEAKS = re.compile(r"platform|--arch|\barm|aarch64", re.IGNORECASE)
+#: Of a Makefile: what speaks stands in another file.
+_INCLUDES = re.compile(r"^[-s]?include\s", re.MULTILINE)
 #: Without one of these nothing of the name of an image.
 _BUILDS = re.compile(r"docker|buildx|build-push|kaniko|podman|buildah|executor", re.IGNORECASE)
 #: Without it nothing is run in a container.
@@ -396,7 +399,7 @@ def _listed(directory: Path, wanted: Callable[[str], bool]) -> list[Path]:
 
 def _is_build_file(name: str) -> bool:
     lower = name.lower()
-    if lower.endswith((".sh", ".bash", ".hcl", ".mk")) or lower in ("makefile", "gnumakefile"):
+    if lower.endswith((".sh", ".bash", ".hcl")) or is_makefile(lower):
         return True
     if lower.endswith((".yml", ".yaml")):
         return "compose" in lower or lower.startswith(".gitlab-ci")
@@ -408,7 +411,7 @@ class _Located(Checkout):
     """A `Repository` that only finds the Dockerfiles, and keeps each request with what was found."""
 
     tried: Sequence[str]  # directories below the root that a command without a known one may run in
-    requests: list[tuple[Request, Path | None, bool]] = field(default_factory=list)
+    requests: list[tuple[Recipe, Request, Path | None, bool]] = field(default_factory=list)
 
     def __call__(self, request: Request) -> Recipe:
         anywhere = request.dockerfile is None or (request.context is None and not request.dockerfile)
@@ -416,8 +419,9 @@ class _Located(Checkout):
         for directory in dict.fromkeys((request.directory, *self.tried)):
             there = [] if anywhere else paths_of(replace(request, directory=directory))
             found = found or next(filter(None, (inside(self.root, path) for path in there)), None)
-        self.requests.append((request, found.resolve() if found is not None else None, anywhere))
-        return Recipe(None, None, why="only looked for")
+        recipe = Recipe(None, None, why="only looked for")
+        self.requests.append((recipe, request, found.resolve() if found is not None else None, anywhere))
+        return recipe
 
     def maven(self, pom: str, directory: str | None, call: MavenCall) -> str:
         return "only looked for"
@@ -426,10 +430,13 @@ class _Located(Checkout):
         return "only looked for"
 
     def script(self, path: str, directory: str | None) -> str | None:
-        return None  # scripts of the repository are read by themselves
+        """A Makefile, for targets that others make; scripts of the repository are read by themselves."""
+        found = resolved(path, directory) if is_makefile(path.rpartition("/")[2]) else None
+        data = content(self.root, found) if found is not None else None
+        return None if data is None else data.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
-#: Whose files are steps; scripts and Makefiles are read line by line, whatever is called.
+#: Whose files are steps; scripts and Makefiles are read by themselves, whatever calls them.
 _READ = ("jenkins", "gitlab", "github")
 
 
@@ -463,7 +470,8 @@ class _File:
 
     @cached_property
     def said(self) -> Sequence[_Said]:
-        return self._unless_broken(self._said) if _SPEAKS.search(self.text) else ()
+        includes = is_makefile(self.path.name) and _INCLUDES.search(self.text) is not None
+        return self._unless_broken(self._said) if includes or _SPEAKS.search(self.text) else ()
 
     @cached_property
     def may_name(self) -> bool:
@@ -559,15 +567,15 @@ class _File:
         folder = self.path.parent
         return folder.relative_to(self.root).as_posix() if folder.is_relative_to(self.root) else ""
 
-    def _steps(self) -> Sequence[Step | Action]:
+    def _steps(self) -> Sequence[Step | Action | Rules]:
         lower = self.path.name.lower()
         kind = kind_of(self.path, self.text.encode("utf-8", "replace"))
         system = kind.system if kind is not None else None
         if system not in _READ:
             if lower.endswith((".sh", ".bash")):
                 return [Step(Text.whole(self.text), (), Place(directory=self._folder))]
-            if lower.endswith(".mk") or lower in ("makefile", "gnumakefile"):
-                return [Step(_recipe_lines(self.text), (), Place(directory=self._folder))]
+            if is_makefile(lower):
+                return [Rules(Text.whole(self.text), (), Place(directory=self._folder), self.path.name)]
             return []
         text = self.text.removeprefix("\ufeff").replace("\r\n", "\n")
         around = Around(partial(content, self.root))
@@ -585,13 +593,14 @@ class _File:
         repository = _Located(self.root, ("", self._folder))
         return find(self._steps(), repository), repository
 
-    @property
+    @cached_property
     def _builds(self) -> Sequence[tuple[Build, Request, Path | None, bool]]:
         found, repository = self._read
-        return [
-            (build, request, file, anywhere)
-            for build, (request, file, anywhere) in zip(found.builds, repository.requests, strict=False)
-        ]
+        asked = {
+            id(recipe): (request, file, anywhere) for recipe, request, file, anywhere in repository.requests
+        }
+        pairs = ((build, asked.get(id(build.recipe))) for build in found.builds)
+        return [(build, *of) for build, of in pairs if of is not None]
 
     def _commands(self) -> Iterator[_Said]:
         for build, request, file, anywhere in self._builds:
@@ -624,38 +633,3 @@ def _plain(path: str) -> str:
     import posixpath
 
     return posixpath.normpath(path.lstrip("/") or ".")
-
-
-_ASSIGNED = re.compile(r"^(?:export\s+|override\s+)?([\w.-]+)\s*(?:::?=|\?=|=)\s*(.*)$")
-_MADE = re.compile(r"\$[({]([\w.-]+)[)}]")
-
-
-def _recipe_lines(text: str) -> Text:
-    """The recipes of a Makefile as shell text, make's variables by their values in the file."""
-    variables: dict[str, str] = {}
-    recipes: list[tuple[int, str]] = []
-    joined = re.sub(r"\\\n", lambda _: "\x00", text)
-    number = 1
-    for line in joined.split("\n"):
-        plain = line.replace("\x00", " ")
-        if line.startswith("\t"):
-            recipes.append((number, plain.lstrip("\t@-+ ")))
-        elif match := _ASSIGNED.match(plain.split(" #")[0]):
-            variables.setdefault(match[1], match[2].strip()[:1_000])
-        number += 1 + line.count("\x00")
-
-    def value(match: re.Match[str]) -> str:
-        return variables.get(match[1], f"${{{match[1].replace('.', '_').replace('-', '_')}}}")
-
-    lines, breaks, size = [], [], 0
-    for number, line in recipes:
-        for _ in range(5):
-            filled = _MADE.sub(value, line)
-            if filled == line:
-                break
-            line = filled[:10_000]
-        line = line.replace("$$", "$")
-        breaks.append((size, number))
-        lines.append(line)
-        size += len(line) + 1
-    return Text("\n".join(lines), tuple(breaks) or ((0, 1),))
