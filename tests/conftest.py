@@ -18,12 +18,17 @@ import pytest
 import stand_ins
 import tools
 from builders import Archives, Bases, Builder
+from hypothesis import HealthCheck, settings
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 # what a shell runs in the background ignores Ctrl-C, and so would the programs that tests send it to
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# no test is decided by a clock: of a busy machine an example takes any time
+settings.register_profile("imgopt", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("imgopt")
 
 # whoever runs the tests has libraries at home: what is predicted from them would differ from one to the next
 os.environ.setdefault("MAVEN_OPTS", f"-Dmaven.repo.local={apps.ROOT / '.cache' / 'no-libraries'}")
