@@ -12,6 +12,7 @@ from imgopt.dockerfile import expand
 
 #: Written without quotes, they make a word that is no plain value: an array, a process substitution, `$'…'`.
 _OPAQUE = re.compile(r"\((?!\(\Z)|[<>]\(|[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=\(|[^\"']*\$[\"']")
+_CONTINUED = re.compile(r"\\\n|\\.|['\"]", re.DOTALL)
 
 
 Around = Literal["&", "while"]
@@ -28,12 +29,12 @@ class Word:
     @cached_property  # every rule looks at the same words
     def literal(self) -> str | None:
         """The word without its quotes, or None when its value depends on the environment."""
-        text = self.text
+        text = joined(self.text)
         return None if _dynamic(text) or _OPAQUE.match(text) else expand(text, {}).value
 
     def value(self, variables: Mapping[str, str | None]) -> str | None:
         """The word expanded with what is known, or None when something in it is not known."""
-        text = self.text
+        text = joined(self.text)
         if "$" not in text and "`" not in text:
             return self.literal
         if "$(" in text or "`" in text or _special(text) or _OPAQUE.match(text):
@@ -201,3 +202,19 @@ def _dynamic(text: str) -> bool:
 
 def _has_default(text: str, name: str) -> bool:
     return re.search(r"\$\{" + re.escape(name) + r":?[-+=]", text) is not None
+
+
+def joined(text: str) -> str:
+    """A word without the ends of lines that a backslash takes away, as every shell reads it but between apostrophes."""
+    if "\\\n" not in text:
+        return text
+    parts: list[str] = []
+    at, quote = 0, ""
+    for match in _CONTINUED.finditer(text):
+        sign = match[0]
+        if sign in ("'", '"'):
+            quote = "" if quote == sign else quote or sign
+        elif sign == "\\\n" and quote != "'":
+            parts.append(text[at : match.start()])
+            at = match.end()
+    return "".join((*parts, text[at:]))

@@ -51,9 +51,6 @@ _SEPARATING = frozenset({"then", "else", "elif", "do", "!"})
 _MAX_DEPTH = 60  # of blocks, quotes and substitutions inside each other
 
 
-_CONTINUED = re.compile(r"\\\n|\\.|['\"]", re.DOTALL)
-
-
 class _Broken(Exception):
     pass
 
@@ -444,7 +441,7 @@ class _Reader:
                 self._piece()
         if self.at == start:
             raise _Broken
-        return Word(_joined(self.text[start : self.at]), start, self.at)
+        return Word(self.text[start : self.at], start, self.at)
 
     def _piece(self) -> None:
         """Past one part of a word: plain characters, something quoted, a substitution."""
@@ -640,22 +637,6 @@ class _Reader:
         self.nested += 1
         if self.nested > _MAX_DEPTH:
             raise _Broken
-
-
-def _joined(text: str) -> str:
-    """A word without the ends of lines that a backslash takes away, as every shell reads it but between apostrophes."""
-    if "\\\n" not in text:
-        return text
-    parts: list[str] = []
-    at, quote = 0, ""
-    for match in _CONTINUED.finditer(text):
-        sign = match[0]
-        if sign in ("'", '"'):
-            quote = "" if quote == sign else quote or sign
-        elif sign == "\\\n" and quote != "'":
-            parts.append(text[at : match.start()])
-            at = match.end()
-    return "".join((*parts, text[at:]))
 
 
 def _inside(node: Node, what: Around, offset: int) -> Node:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
-from imgopt.shell.model import Command, Loop, Script, Word
+from imgopt.shell.model import Command, Loop, Script, Word, joined
 from imgopt.shell.reader import parse
 
 SHELLS = frozenset({"sh", "bash", "ash", "dash"})
@@ -309,7 +309,7 @@ def text_of(word: Word) -> str:
     """The shell text that a word holds, variables that are filled in before as they are written."""
     if word.literal is not None:
         return word.literal
-    text = word.text
+    text = joined(word.text)
     if len(text) > 1 and text[0] == text[-1] == '"':
         return re.sub(r"\\([\"\\$`])", r"\1", text[1:-1])
     return text
