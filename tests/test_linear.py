@@ -208,6 +208,22 @@ def test_a_jenkinsfile(kind: str, tmp_path: Path) -> None:
     assert bounded("suggest", tmp_path / "Jenkinsfile").returncode == 0
 
 
+def test_a_pipeline_that_calls_maven_again_and_again(tmp_path: Path) -> None:
+    """Calls that are alike read the poms once."""
+    pom = "<project><artifactId>a{}</artifactId><version>1</version>{}</project>"
+    modules = "<modules>" + "".join(f"<module>m{n}</module>" for n in range(30)) + "</modules>"
+    (tmp_path / "pom.xml").write_text(
+        pom.format("", modules + "<properties>" + "<b>1</b>" * 20_000 + "</properties>")
+    )
+    for number in range(30):
+        (tmp_path / f"m{number}").mkdir()
+        (tmp_path / f"m{number}" / "pom.xml").write_text(
+            pom.format(number, "<properties>" + "<b>1</b>" * 20_000 + "</properties>")
+        )
+    (tmp_path / "Jenkinsfile").write_text("node {\n" + "sh 'mvn deploy'\n" * 2000 + "}\n")
+    assert bounded("suggest", tmp_path / "Jenkinsfile").returncode == 0
+
+
 LONG_LINES = (
     "(",
     "Mon Jan 01 ",

@@ -524,7 +524,7 @@ class _Expression:
         """What a step reads from a file of the repository, or from a text."""
         if "text" in named:
             return _mapped(
-                lambda text: value_of(name, text) if isinstance(text, str) else _UNREAD, named["text"]
+                lambda text: self._read(name, text) if isinstance(text, str) else _UNREAD, named["text"]
             )
         path = named.get("file", values[0] if values else None)
         if not isinstance(path, str):
@@ -534,10 +534,14 @@ class _Expression:
         text = self.machine.caller.file(path)
         if name == "fileExists":
             return True if text is not None else Unknown("is a condition that is not known")
-        self.machine.spend(1 + len(text or "") // 100)
         if text is None:
             return Unknown(f"is read by {name} from {path[:100]}, which is not in this repository")
-        return value_of(name, text)
+        return self._read(name, text)
+
+    def _read(self, reader: str, text: str) -> Value:
+        if not self.machine.spend(1 + len(text) // (10 if reader == "readYaml" else 100)):
+            return _UNREAD
+        return value_of(reader, text)
 
     def _closure_follows(self) -> bool:
         return self.at < len(self.items) and isinstance(self.items[self.at], Block)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from imgopt.dockerfile import Dockerfile, expand, parse, scopes
 from imgopt.errors import ContextError, ImgoptError
@@ -21,10 +22,12 @@ from imgopt.pipelines.tools import HERE, ROOT
 from imgopt.suggest.result import FileReport
 from imgopt.suggest.sentence import sentence
 
+_MOST_CALLS = 50  # of Maven and Gradle that are not alike
 _MAX_RECIPES = 64
 _MAX_SCRIPT_BYTES = 100_000
 _UNLIKELY = re.compile(r"^(?:git|https?|s3|gs|tar|[a-z]+)://|^git@", re.IGNORECASE)
 
+T = TypeVar("T")
 Weigh = Callable[[str, bytes, Options], FileReport]
 
 
@@ -50,6 +53,15 @@ def _up(start: Path, ups: int, found: Path) -> Path:
     return Path(*parts[:-ups]) if len(parts) >= ups and ".." not in parts else found
 
 
+def _once(known: dict[str, T | str], call: str, read: Callable[[], T | str]) -> T | str:
+    """What a call leads to by the build files, which are read once for calls that are alike."""
+    if call not in known:
+        if len(known) >= _MOST_CALLS:
+            return "there are more calls of Maven and Gradle than are looked at"
+        known[call] = read()
+    return known[call]
+
+
 @dataclass
 class Recipes(Checkout):
     """Answers `Request`s. A Dockerfile is looked for below the repository and nowhere else."""
@@ -59,6 +71,8 @@ class Recipes(Checkout):
     weigh: Weigh
     built_for: Callable[[Path], BuiltFor] | None = None  # what all build commands at hand say of a Dockerfile
     known: dict[object, Recipe] = field(default_factory=dict)
+    _maven_calls: dict[str, Bound | str] = field(default_factory=dict)
+    _gradle_calls: dict[str, Reached | str] = field(default_factory=dict)
 
     def __call__(self, request: Request) -> Recipe:
         if request not in self.known:
@@ -82,6 +96,9 @@ class Recipes(Checkout):
         found = resolved(pom, directory) if "$" not in pom else None
         if found is None:
             return "the directory that it runs in is not known here"
+        return _once(self._maven_calls, repr((found, call)), lambda: self._maven(found, call))
+
+    def _maven(self, found: str, call: MavenCall) -> Bound | str:
         file = inside(self.root, found)
         if file is None:
             return f"there is no {found} in this repository, which says what is bound to its phases"
@@ -91,6 +108,10 @@ class Recipes(Checkout):
             return f"{found} cannot be read: {error.message}"
 
     def gradle(self, directory: str | None, names: Sequence[str], without: Sequence[str]) -> Reached | str:
+        key = repr((directory, names, without))
+        return _once(self._gradle_calls, key, lambda: self._gradle(directory, names, without))
+
+    def _gradle(self, directory: str | None, names: Sequence[str], without: Sequence[str]) -> Reached | str:
         for name in BUILD_FILES:
             found = resolved(name, directory)
             if found is None:

@@ -396,6 +396,7 @@ class _Reader:
 
     def _inside(self, start: int, end: int) -> None:
         """The substitutions in a text that is no command: arithmetic, a here-document."""
+        self._deeper()
         outer, self.at = self.at, start
         while self.at < end:
             plain = _NO_SUBSTITUTION.match(self.text, self.at, end)
@@ -411,6 +412,7 @@ class _Reader:
                 self.at += 1
         if self.at > end:
             raise _Broken
+        self.nested -= 1
         self.at = outer
 
     # words
