@@ -2,7 +2,8 @@
 
 ## Why it costs
 A Spring Boot jar is 1 % application and 99 % libraries, in one file and so in one layer. Measured with a 72 MB
-jar on a builder without a cache: 65.6 MB travel for a one-class change; in the form this fix makes, 6 kB.
+jar on a builder without a cache: 65.6 MB travel for a one-class change; in the form this fix makes, its own classes (10 kB
+of that application with the thin layout, 6 kB with the launcher's).
 
 ## What it does
 Adds a stage that unpacks the jar into one tree per layer, as its own layers.idx says, and copies the trees one by
