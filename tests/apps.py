@@ -7,12 +7,15 @@ downloads stay in `.cache/m2`, so that a second build needs no network and nothi
 from __future__ import annotations
 
 import hashlib
+import io
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from alone import one_at_a_time
@@ -122,6 +125,46 @@ def next_release(jar: Path, target: Path) -> Path:
                 entry.date_time = (year + 1, *rest, second)  # type: ignore[assignment]
             new.writestr(entry, data)
     return target
+
+
+def changed(
+    jar: Path,
+    target: Path,
+    *,
+    added: Mapping[str, bytes] | None = None,
+    moved: tuple[str, ...] = (),
+    spring_boot: str | None = None,
+) -> Path:
+    """A copy of the jar with libraries more (file name -> bytes), with other bytes in those libraries whose names begin with
+    one of ``moved``, and with another version of Spring Boot in its manifest."""
+    new = {f"BOOT-INF/lib/{name}": data for name, data in (added or {}).items()}
+    with zipfile.ZipFile(jar) as old, zipfile.ZipFile(target, "w") as written:
+        for entry in old.infolist():
+            data = old.read(entry)
+            name = entry.filename.rpartition("/")[2]
+            if entry.filename == "BOOT-INF/classpath.idx":
+                data += "".join(f'- "{path}"\n' for path in new).encode()
+            elif entry.filename == "BOOT-INF/layers.idx":
+                first = b'- "dependencies":\n'
+                assert data.startswith(first)
+                data = data.replace(first, first + "".join(f'  - "{path}"\n' for path in new).encode())
+            elif entry.filename == "META-INF/MANIFEST.MF" and spring_boot is not None:
+                data = re.sub(
+                    rb"Spring-Boot-Version: [\d.]+", f"Spring-Boot-Version: {spring_boot}".encode(), data
+                )
+            elif moved and name.endswith(".jar") and name.startswith(moved):
+                data = _with_comment(data)
+            written.writestr(entry, data)
+        for path, data in new.items():
+            written.writestr(zipfile.ZipInfo(path, (2024, 2, 1, 0, 0, 0)), data)
+    return target
+
+
+def _with_comment(data: bytes) -> bytes:
+    buffer = io.BytesIO(data)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.comment = b"another patch"
+    return buffer.getvalue()
 
 
 if __name__ == "__main__":

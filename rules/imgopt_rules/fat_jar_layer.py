@@ -14,6 +14,12 @@ a tree of their own: a release that changes none of them does not send them, as 
 makes the same bytes of the same sources (Maven: project.build.outputTimestamp; Gradle 9, or preserveFileTimestamps
 = false).
 
+A patch of Spring Boot comes every month and moves a part of the libraries. Those that it does not manage get a tree of their
+own, from 4 MB on, below the others; where those that few patches move come to 4 MB as well, what most of them move (spring-*,
+tomcat-*, netty-*, …) gets one above. The file names them by what their names begin with, without versions; a library that it
+does not name lies with those that may move. Measured with ten applications and their last three patches: 1.44 times the
+bytes of the new files in the median, 2.06 times with one layer.
+
 From Spring Boot 3.3 on the jar's own tools write the thin layout: where the fat jar stood stands the application's jar,
 which lists its libraries. Any Java does that, so the final base itself unpacks. Where the application could tell the
 difference the archive's own layout stays, with its launcher: a jar of a few hundred bytes takes the fat jar's place and
@@ -94,7 +100,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             end_line=plan.end_line,
             message=f"the application is one layer{share}; every release pushes all of it",
             fix=Fix(
-                f"unpack it into layers that keep their digest{_about_modules(plan)}{_about_pulls(plan)}",
+                f"unpack it into layers that keep their digest{_about_modules(plan)}{_about_patches(plan)}{_about_pulls(plan)}",
                 plan.applicability,
                 plan.edits,
                 plan.risk,
@@ -117,6 +123,17 @@ def _about_modules(plan: LayeringPlan) -> str:
     if plan.modules is None:
         return ""
     return f"; {about(plan.modules)} get one that stays {WHEN}"
+
+
+def _about_patches(plan: LayeringPlan) -> str:
+    split = plan.apart
+    if split is None:
+        return ""
+    count, size = "two layers" if split.often else "one layer", split.bytes / 1e6
+    return (
+        f"; {split.count} libraries that Spring Boot does not manage ({size:.1f} MB) stay in the registry when a patch of it "
+        f"comes, which costs {count} more"
+    )
 
 
 def _about_pulls(plan: LayeringPlan) -> str:

@@ -74,6 +74,25 @@ def imgopt(
     """
 
 
+#: Options that stand for their first value where they have none.
+_VALUES = {"--next-release": ("classes", "boot-patch")}
+
+
+def _with_values(arguments: Sequence[str]) -> list[str]:
+    """The arguments, such an option joined with the value that follows, or with its first: typer knows no optional values."""
+    found: list[str] = []
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    for at, word in enumerate(arguments):
+        before = arguments[at - 1] if at else ""
+        if at < end and word in _VALUES.get(before, ()):
+            found[-1] = f"{before}={word}"
+        elif at < end and word in _VALUES:
+            found.append(f"{word}={_VALUES[word][0]}")
+        else:
+            found.append(word)
+    return found
+
+
 def run(arguments: Sequence[str]) -> int:
     """Parses the arguments and runs the command; its exit code."""
     forget_opened()
@@ -81,7 +100,7 @@ def run(arguments: Sequence[str]) -> int:
     application.callback()(imgopt)
     command = typer.main.get_command(application)
     try:
-        code = command.main(list(arguments) or ["--help"], prog_name="imgopt", standalone_mode=False)
+        code = command.main(_with_values(arguments) or ["--help"], prog_name="imgopt", standalone_mode=False)
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):  # the reader of --help has gone away
         from imgopt.cli.output import forget_stdout

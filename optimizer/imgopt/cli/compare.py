@@ -94,10 +94,19 @@ NewPrivileges = Annotated[
     ),
 ]
 NextReleaseOption = Annotated[
-    bool,
+    Literal["classes", "boot-patch"] | None,
     typer.Option(
         "--next-release",
-        help="Change one class, build both again without a cache, count what a registry still needs.",
+        help="Change one class, or take --patched-jar, build both again without a cache, count what a registry still needs. "
+        "[without a value: classes]",
+    ),
+]
+PatchedJar = Annotated[
+    Path | None,
+    typer.Option(
+        "--patched-jar",
+        metavar="JAR",
+        help="The same application, built with another patch of Spring Boot: for boot-patch.",
     ),
 ]
 PushTo = Annotated[
@@ -149,7 +158,8 @@ def compare(
     memory: Memory = "4GB",
     pids_limit: PidsLimit = 4096,
     allow_new_privileges: NewPrivileges = False,
-    next_release: NextReleaseOption = False,
+    next_release: NextReleaseOption = None,
+    patched_jar: PatchedJar = None,
     push_to: PushTo = None,
     plain_http: PlainHttp = False,
     insecure: Insecure = False,
@@ -220,7 +230,8 @@ def compare(
             stop_timeout,
             (memory, pids_limit, allow_new_privileges),
         ),
-        next_release=next_release,
+        next_release=next_release is not None,
+        patched=_patched(next_release, patched_jar),
         push_to=_repository(push_to),
         access=_access(push_to, plain_http=plain_http, insecure=insecure),
         build_seconds=build_timeout,
@@ -256,6 +267,17 @@ def compare(
     if found.alike is None:
         return MeasureError.exit_code
     return 0 if found.alike else 1
+
+
+def _patched(next_release: str | None, jar: Path | None) -> Path | None:
+    if next_release == "boot-patch" and jar is None:
+        raise UsageError(
+            "--next-release boot-patch needs the jar of that release",
+            "build the application with the next patch of Spring Boot and give --patched-jar JAR",
+        )
+    if jar is not None and next_release != "boot-patch":
+        raise UsageError("--patched-jar is for --next-release boot-patch", "add that, or leave it out")
+    return jar
 
 
 def _tidy_up_on_sigterm() -> None:

@@ -53,6 +53,7 @@ class Settings:
 
     run: RunOptions | None
     next_release: bool = False
+    patched: Path | None = None  # the jar of the next release, where that has another patch of Spring Boot
     push_to: str | None = None
     access: Access | None = None
     build_seconds: float = 1800
@@ -69,6 +70,7 @@ class NextRelease:
     after: ReleaseDifference | None = None
     why: str | None = None
     unstable: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)  # by "before" and "after"
+    patch: bool = False  # it has another patch of Spring Boot, else one class more
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +142,22 @@ class Comparison:
                 result,
                 rate,
                 following=name in (NEXT_BEFORE, NEXT_AFTER),
+                patch=self.next_release is not None and self.next_release.patch,
             )
             for name, result in results.items()
         }
 
 
 def predicted_push(
-    image: ImageWeight, result: PushResult, rate: int | None, *, following: bool
+    image: ImageWeight, result: PushResult, rate: int | None, *, following: bool, patch: bool = False
 ) -> PredictedPush:
-    """``following``: of the next release, of which the registry has all but the layers that change."""
+    """``following``: of the next release, of which the registry has all but the layers that change; ``patch``: with another
+    patch of Spring Boot."""
     from imgopt.weigh.push import Link, seconds
 
-    whole = image.next_push if following else image.first_push
+    whole = image.first_push
+    if following:
+        whole = image.bump_push if patch else image.next_push
     if whole.value is None:
         return PredictedPush(whole, None, rate)
     there = sum(layer.size for layer in result.layers if layer.how != "sent")
@@ -283,7 +289,6 @@ def compare(
     from imgopt.pipelines.platforms import at_hand
     from imgopt.suggest.dockerfile import open_context_of, report_file
     from imgopt.weigh.layers import Weigher
-    from imgopt.weigh.push import push_times
 
     jars = Jars()
     data = read_dockerfile(path)
@@ -346,7 +351,7 @@ def compare(
         not_run,
         release,
         pushed,
-        push_times(weight(measured[BEFORE]), weight(measured[AFTER]), options.bandwidths, options.rtt_s),
+        _push_times(measured, options, release),
         (*notes(engine, measured), *on_predictions(picture, behaviour)),
         push_error,
     )
@@ -393,6 +398,17 @@ def mended(
         tuple(left_out),
         tuple(notes(shop.engine, {AFTER: measured})),
     )
+
+
+def _push_times(
+    measured: Mapping[str, MeasuredImage], options: Options, release: NextRelease | None
+) -> tuple[PushTime, ...]:
+    from imgopt.weigh.push import push_times
+
+    times = push_times(weight(measured[BEFORE]), weight(measured[AFTER]), options.bandwidths, options.rtt_s)
+    if release is None or not release.patch:
+        return times
+    return tuple(replace(each, next_push_s=(None, None), bump_push_s=each.next_push_s) for each in times)
 
 
 @contextlib.contextmanager
@@ -463,14 +479,16 @@ def next_release(
 ) -> NextRelease:
     """Builds both with one class changed, in a copy of the context, and compares each with its first release.
     The images of the second release are left open in ``later``, to be closed by ``stack``."""
-    from imgopt.comparison.next_release import make_context, plan_change
+    from imgopt.comparison.next_release import make_context, plan_change, plan_patch
     from imgopt.comparison.release_difference import release_difference, unstable_layers
     from imgopt.java.next_jar import Unchangeable
 
-    change = plan_change(pictures[BEFORE])
+    patched = shop.settings.patched
+    change = plan_change(pictures[BEFORE]) if patched is None else plan_patch(pictures[BEFORE], patched)
     if isinstance(change, Unchangeable):
-        return NextRelease(why=change.reason)
-    shop.tell("changing one class, in a copy of the build context")
+        return NextRelease(why=change.reason, patch=patched is not None)
+    what = "changing one class" if patched is None else f"putting {patched} in its place"
+    shop.tell(f"{what}, in a copy of the build context")
     directory = shop.directory / "next-release"
     directory.mkdir()
     changed = make_context(context, change, directory)
@@ -489,7 +507,13 @@ def next_release(
             found, layers=tuple(each for each in found.layers if each.compressed_bytes >= WORTH_A_WORD_BYTES)
         )
         unstable[which] = unstable_layers(told, _line_from(lines))
-    return NextRelease(change.description, differences[BEFORE], differences[AFTER], unstable=unstable)
+    return NextRelease(
+        change.description,
+        differences[BEFORE],
+        differences[AFTER],
+        unstable=unstable,
+        patch=patched is not None,
+    )
 
 
 def _line_from(lines: Mapping[int, int]) -> Callable[[NewLayer], int]:

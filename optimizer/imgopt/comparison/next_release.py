@@ -41,18 +41,22 @@ _MOST_LOOKED_AT = 2_000
 @dataclass(frozen=True, slots=True)
 class Change:
     """``path``: the context's file that differs in the next release, relative to its root. ``entry``: the class in
-    it, when it is a jar. ``jar``: where the Dockerfile builds it from sources, the change is in ``path`` itself."""
+    it, when it is a jar. ``jar``: where the Dockerfile builds it from sources, the change is in ``path`` itself. ``given``:
+    the jar that takes its place, built with another patch of Spring Boot."""
 
-    kind: Literal["jar", "class", "source"]
+    kind: Literal["jar", "class", "source", "patch"]
     path: str
     jar: Jar | None = None
     entry: Entry | None = None
+    given: Path | None = None
 
     @property
     def description(self) -> str:
         """For people, after "the next release: "."""
         if self.kind == "jar" and self.entry is not None:
             return f"{self.entry.name} in {self.path} differs"
+        if self.kind == "patch" and self.jar is not None:
+            return f"{self.given} with Spring Boot {self.jar.spring_boot} in place of {self.path}"
         if self.kind == "class":
             return f"{self.path} differs"
         return f"{self.path} has one more class"
@@ -90,6 +94,34 @@ def plan_change(picture: Picture) -> Change | Unchangeable:
     return Unchangeable(
         reason or "neither a jar nor classes nor sources of the application were found in the build context"
     )
+
+
+def plan_patch(picture: Picture, given: Path) -> Change | Unchangeable:
+    """The jar ``given`` in place of that of the context; Unchangeable where the two are not the same application with two
+    patches of one line of Spring Boot. JarError when it cannot be read."""
+    from imgopt.java.jar import read_jar
+    from imgopt.java.spring_boot import version_tuple
+
+    context = picture.context
+    if context is None:
+        return Unchangeable("there is no build context")
+    files = {each.name for each in sent(context) if stat.S_ISREG(each.stat.st_mode)}
+    jar = read_jar(given)
+    copied = _copied(picture, context)
+    for there in _jars(picture):
+        name = _relative(Path(there.path), context)
+        if name not in files or name not in copied:
+            continue
+        old, new = version_tuple(there.spring_boot), version_tuple(jar.spring_boot)
+        if there.start_class != jar.start_class or there.kind != jar.kind:
+            return Unchangeable(
+                f"{given} is not the application that {name} is: it starts {jar.start_class or 'nothing'}"
+            )
+        if old is None or new is None or old == new or old[:2] != new[:2]:
+            said = f"Spring Boot {there.spring_boot}, and {given} {jar.spring_boot}"
+            return Unchangeable(f"{name} has {said}: that is no other patch of one line")
+        return Change("patch", name, jar, given=given)
+    return Unchangeable("the jar that the Dockerfile ships is not in the build context")
 
 
 def make_context(context: Context, change: Change, target: Path) -> Context:
@@ -157,6 +189,8 @@ def _keep(place: Path, there: os.stat_result, *, follow: bool = True, times: boo
 def _write_changed(each: Sent, change: Change, place: Path) -> None:
     if change.kind == "jar" and change.jar is not None and change.entry is not None:
         write_next_jar(change.jar, change.entry, place)
+    elif change.kind == "patch" and change.given is not None:
+        shutil.copyfile(change.given, place)
     elif change.kind == "class":
         try:
             place.write_bytes(with_unused_constant(each.path.read_bytes(), CONSTANT))

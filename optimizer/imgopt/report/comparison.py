@@ -16,8 +16,9 @@ from imgopt.units import duration, megabytes, rate
 
 if TYPE_CHECKING:
     from imgopt.comparison.checks import Check
-    from imgopt.comparison.compare import Comparison
+    from imgopt.comparison.compare import Comparison, NextRelease
     from imgopt.suggest.result import FileReport
+    from imgopt.weigh.weights import PushTime
 
 Row = tuple[Line | str, Line | str, Line | str, Line | str, Line | str]
 
@@ -55,7 +56,7 @@ def _one_line(found: Comparison) -> Line:
     release = found.next_release
     if release is not None and release.before is not None and release.after is not None:
         said.append(
-            f"next release {megabytes(release.before.compressed_bytes)} → {megabytes(release.after.compressed_bytes)}"
+            f"{_called(release)} {megabytes(release.before.compressed_bytes)} → {megabytes(release.after.compressed_bytes)}"
         )
     said.append(found.behaviour.verdict.replace("not alike", "NOT alike"))
     return line((visible(found.file.path), "strong"), f": {', '.join(said)}")
@@ -88,9 +89,10 @@ def _figures(found: Comparison) -> list[Line]:
     release = found.next_release
     if release is not None and release.before is not None and release.after is not None:
         then, now = (Sum(side.compressed_bytes, "measured", True) for side in (release.before, release.after))
-        sizes("next release, sent", then, now)
+        sizes(f"{_called(release)}, sent", then, now)
         for each in found.push:
-            times("next push", each.bandwidth_bytes_per_s, each.next_push_s, (then, now))
+            label, seconds = _next_push(release, each)
+            times(label, each.bandwidth_bytes_per_s, seconds, (then, now))
     rows.append(_row("built in", duration(before.build_seconds), duration(after.build_seconds)))
     rows += [_row(*each) for each in _running(found)]
     return table(rows)
@@ -228,11 +230,19 @@ def layers(image: MeasuredImage, width: int) -> list[Line]:
     return table([[*label, *row] for label, row in zip(labels, figures, strict=True)], left=2)
 
 
+def _called(release: NextRelease) -> str:
+    return "Boot patch" if release.patch else "next release"
+
+
+def _next_push(release: NextRelease, push: PushTime) -> tuple[str, tuple[float | None, float | None]]:
+    return ("Boot patch", push.bump_push_s) if release.patch else ("next push", push.next_push_s)
+
+
 def _next_release(found: Comparison, width: int, verbose: bool) -> list[Line]:
     release = found.next_release
     if release is None:
         return []
-    lines: list[Line] = [(), line(("Next release", "strong"))]
+    lines: list[Line] = [(), line(("Boot patch" if release.patch else "Next release", "strong"))]
     if release.why is not None:
         return [
             *lines,
@@ -374,10 +384,11 @@ def markdown(found: Comparison) -> str:
     release = found.next_release
     if release is not None and release.before is not None and release.after is not None:
         then, now = release.before.compressed_bytes, release.after.compressed_bytes
-        rows.append(("**next release, sent**", f"**{megabytes(then)}**", f"**{megabytes(now)}**"))
+        rows.append((f"**{_called(release)}, sent**", f"**{megabytes(then)}**", f"**{megabytes(now)}**"))
         for each in found.push:
-            seconds = [duration(s) if s is not None else "unknown" for s in each.next_push_s]
-            rows.append((f"next push at {rate(each.bandwidth_bytes_per_s)}", seconds[0], seconds[1]))
+            label, took = _next_push(release, each)
+            seconds = [duration(s) if s is not None else "unknown" for s in took]
+            rows.append((f"{label} at {rate(each.bandwidth_bytes_per_s)}", seconds[0], seconds[1]))
     rows.append(("built in", duration(before.build_seconds), duration(after.build_seconds)))
     rows += _running(found)
     text = [f"### imgopt compare: {code(found.file.path)}", ""]
@@ -399,7 +410,7 @@ def markdown(found: Comparison) -> str:
         text += ["| " + " | ".join(row) + " |" for row in _push_rows(found)]
     notes = [text for each in of_comparison(found) for text in (each.text, *each.details)]
     if release is not None and release.why:
-        notes.append(f"next release not measured: {release.why}")
+        notes.append(f"{_called(release)} not measured: {release.why}")
     if found.pushed is not None:
         notes += [_PUSH_NOTE, *([] if found.pushed.removed else [_NOT_REMOVED])]
     if found.behaviour.limits_text is not None:

@@ -27,10 +27,11 @@ def comparison_object(found: Comparison) -> Object:
             "before": identity(found.before),
             "after": identity(found.after),
         },
-        "before": image(found.before),
-        "after": image(found.after),
+        "before": image(found.before, found.next_release),
+        "after": image(found.after, found.next_release),
         "first_push_bytes": _pair(found.before.compressed.value, found.after.compressed.value),
-        "next_push_bytes": _next_bytes(found.next_release),
+        "next_push_bytes": _next_bytes(found.next_release, patch=False),
+        "bump_push_bytes": _next_bytes(found.next_release, patch=True),
         "push": [_times(found, each) for each in found.push],
         "behaviour": {**found.behaviour.as_json(), "not_run": found.not_run},
         "next_release": None if found.next_release is None else _next_release(found.next_release),
@@ -56,7 +57,8 @@ def identity(image: MeasuredImage) -> Object:
     }
 
 
-def image(image: MeasuredImage) -> Object:
+def image(image: MeasuredImage, release: NextRelease | None = None) -> Object:
+    patch = release is not None and release.patch
     return {
         "compressed_bytes": image.compressed.value,
         "uncompressed_bytes": image.uncompressed.value,
@@ -68,7 +70,8 @@ def image(image: MeasuredImage) -> Object:
                 "line": layer.line,
                 "compressed_bytes": layer.compressed_bytes,
                 "uncompressed_bytes": layer.uncompressed_bytes,
-                "changes_each_release": layer.changes,
+                "changes_each_release": None if patch else layer.changes,
+                "changes_each_bump": layer.changes if patch else None,
                 "basis": layer.basis,
                 "from_base": layer.from_base,
                 "note": layer.note,
@@ -86,6 +89,7 @@ def _times(found: Comparison, push: PushTime) -> Object:
         "bandwidth_bytes_per_s": push.bandwidth_bytes_per_s,
         "first_push_s": _pair(*(_rounded(each) for each in push.first_push_s)),
         "next_push_s": _pair(*(_rounded(each) if measured else None for each in push.next_push_s)),
+        "bump_push_s": _pair(*(_rounded(each) if measured else None for each in push.bump_push_s)),
         "basis": "predicted",
     }
 
@@ -94,7 +98,8 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
 
 
-def _next_bytes(release: NextRelease | None) -> Object:
+def _next_bytes(release: NextRelease | None, *, patch: bool) -> Object:
+    release = release if release is not None and release.patch == patch else None
     before = release.before.compressed_bytes if release is not None and release.before is not None else None
     after = release.after.compressed_bytes if release is not None and release.after is not None else None
     return {**_pair(before, after), "basis": "unknown" if before is None else "measured"}
@@ -102,6 +107,7 @@ def _next_bytes(release: NextRelease | None) -> Object:
 
 def _next_release(release: NextRelease) -> Object:
     return {
+        "kind": "boot-patch" if release.patch else "classes",
         "changed": release.changed,
         "before": None if release.before is None else release.before.as_json(),
         "after": None if release.after is None else release.after.as_json(),

@@ -27,8 +27,9 @@ from imgopt.picture.placing import names_archive
 from imgopt.plans.base import installed_java
 from imgopt.plans.base.java_version import too_old
 from imgopt.plans.base.starting import is_read
-from imgopt.plans.layers import thin
+from imgopt.plans.layers import apart, thin
 from imgopt.plans.layers import unpacker as unpackers
+from imgopt.plans.layers.apart import Apart
 from imgopt.plans.layers.thin import STAMP
 from imgopt.plans.layers.unpacker import Unpacker
 from imgopt.plans.tied import class_path_stays
@@ -120,6 +121,7 @@ class LayeringPlan:
     layered: bool = False  # the file unpacks its jar already
     modules: Modules | None = None  # the project's own, when they get a layer of their own
     pulled: str | None = None  # the image that a fresh agent pulls only to unpack the jar, with its size
+    apart: Apart | None = None  # how the layer of libraries is split
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ class _Facts:
     served: tuple[str, ...] = ()
     modules: Modules | None = None
     ascii: bool = True  # all names in the archive
+    apart: Apart | None = None
 
 
 class LayeringRefused(Refused):
@@ -191,6 +194,7 @@ def plan(picture: Picture) -> LayeringPlan:
         risk=risk,
         modules=facts.modules,
         pulled=unpacker.pulled,
+        apart=facts.apart,
     )
 
 
@@ -332,6 +336,7 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
         served=served,
         modules=modules,
         ascii=all(entry.name.isascii() for entry in jar.entries),
+        apart=apart.apart(jar, by_path, moving, served) if not explicit else None,
     )
 
 
@@ -370,6 +375,7 @@ def _thin(jar: Jar, layers: tuple[tuple[str, tuple[Entry, ...]], ...]) -> _Facts
     with_libraries = tuple(
         name for name, entries in layers if name in own or (name != LOADER and not _holds_the_loader(entries))
     )
+    served = _served(jar, layers, jar.serves - {jar.classes_prefix})
     return _Facts(
         mode="thin",
         layers=with_libraries,
@@ -380,8 +386,9 @@ def _thin(jar: Jar, layers: tuple[tuple[str, tuple[Entry, ...]], ...]) -> _Facts
         library_directories=tuple(path.rstrip("/") for path in libraries),
         classes=jar.classes_prefix or "",
         extension=".jar",
-        served=_served(jar, layers, jar.serves - {jar.classes_prefix}),
+        served=served,
         modules=_modules(jar, layers, tuple(own)),
+        apart=apart.apart(jar, layers, own, served),
     )
 
 
@@ -768,14 +775,28 @@ def _groups(facts: _Facts) -> list[tuple[str, ...]]:
             groups[-1] += (name,)
         else:
             groups.append((name,))
-    return groups
+    return groups if facts.apart is None else _with_apart(groups, facts.apart)
+
+
+def _with_apart(groups: list[tuple[str, ...]], split: Apart) -> list[tuple[str, ...]]:
+    """The loader comes anew with every patch, as what most of them move."""
+    at = next(index for index, group in enumerate(groups) if split.layer in group)
+    group, often = groups[at], split.above
+    if often and LOADER in group:
+        group, often = tuple(name for name in group if name != LOADER), (*often, LOADER)
+    return [*groups[:at], split.below, group, *([often] if often else []), *groups[at + 1 :]]
 
 
 def _steps(facts: _Facts, tree: str, fat: str, pointer: str, unpacker: Unpacker) -> list[str]:
     if facts.mode == "thin":
         has_find = "find" in unpacker.base.has
         return thin.unpacked(
-            quoted_path(fat), tree, facts.manifest_layer, served=facts.served, has_find=has_find
+            quoted_path(fat),
+            tree,
+            facts.manifest_layer,
+            served=facts.served,
+            has_find=has_find,
+            split=apart.steps(facts.apart, f"{tree}/lib") if facts.apart is not None else [],
         )
     return [
         *_unpack(facts, fat),
@@ -930,6 +951,9 @@ def _arrange(facts: _Facts, tree: str) -> list[str]:
             f"      [ ! -e {there}/$path ] || mv {there}/$path {here}/$path || exit 1; done"
         )
     fixed = [quoted(f"out/{layer}") for layer in facts.layers if layer not in facts.moving]
+    if facts.apart is not None:
+        steps += apart.steps(facts.apart, f"{tree}/{facts.apart.directory}")
+        fixed += [f"out/{name}" for name in (*facts.apart.below, *facts.apart.above)]
     if modules is not None:
         fixed.append(quoted(f"out/{modules.name}"))
     if fixed:

@@ -7,6 +7,7 @@ one was. The launcher is gone from it, and with it what an application may know 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imgopt.errors import JarError
@@ -136,13 +137,17 @@ def _told_to_the_launcher(picture: Picture) -> bool:
     )
 
 
-def unpacked(jar: str, tree: str, layer: str, *, served: tuple[str, ...], has_find: bool) -> list[str]:
+def unpacked(
+    jar: str, tree: str, layer: str, *, served: tuple[str, ...], has_find: bool, split: Sequence[str] = ()
+) -> list[str]:
     """Shell commands that leave the application's jar in place of the fat one, and in ``out`` one tree per layer of
-    libraries, at a time that no build changes, but for the layers ``served``. ``layer``: the application's own."""
+    libraries, at a time that no build changes, but for the layers ``served``. ``layer``: the application's own.
+    ``split``: commands that make more trees of one."""
     libraries = f"/{tree}/lib"
     below = f"out/*/{tree}"
     return [
         f"java -Djarmode=tools -jar {jar} extract --layers --destination out --libraries {libraries}/",
+        *split,
         f"mv {quoted(f'out/{layer}')}/{jar} {jar} && "
         + (
             f"find out -exec touch {STAMP} {{}} +"
