@@ -24,6 +24,7 @@ from imgopt.pipelines.build_tools import (
 )
 from imgopt.pipelines.checkout import resolved
 from imgopt.pipelines.clusters import Pod, pods
+from imgopt.pipelines.elsewhere import given_away
 from imgopt.pipelines.model import (
     Build,
     Place,
@@ -110,6 +111,8 @@ _NOT_FOLLOWED = {
     "regctl": ("image",),
     "oras": ("push", "copy", "cp"),
     "buildah": ("commit",),
+    "oc": ("start-build", "new-build"),
+    "argo": ("submit",),
 }
 NOT_SAID = "nothing here says which Dockerfile it is"
 #: Those of docker, podman and buildah, and kaniko's in the spellings that its versions take.
@@ -217,6 +220,13 @@ def read_command(
     if name in ("kubectl", "oc") and (started := at.pods(words[1:], fed)):
         for pod in started:
             at.pod(pod)
+        return
+    if name in ("kubectl", "oc") and (missing := at.manifest_elsewhere(words[1:])):
+        reading.not_followed(f"{name} with {missing}", lines[0], "it is not in this repository")
+        return
+    away = given_away(name, words[1:], fed)
+    if away is not None:
+        reading.not_followed(away[0], lines[0], away[1])
         return
     if name in ("kubectl", "oc") and (at_ := _index(words, "--")):
         read_command(reading, replace(line, words=tuple(words[at_ + 1 :])), lines, place, directory)
@@ -341,6 +351,13 @@ class _At:
             return self.reading.repository.script(name, self.directory)
 
         return pods(words, read)
+
+    def manifest_elsewhere(self, words: Sequence[Arg]) -> str | None:
+        """A file that by its name starts kaniko, and cannot be read."""
+        named = [word.known for word in words if "kaniko" in word.text.rpartition("/")[2]]
+        starts = any(word.value in ("apply", "create", "replace") for word in words[:3])
+        unread = (name for name in named if self.reading.repository.script(name, self.directory) is None)
+        return next(unread, None) if starts else None
 
     def pod(self, pod: Pod) -> None:
         """kaniko in a pod of its own: what it makes of the repository here is what its context says."""

@@ -98,6 +98,7 @@ class Flow(Standing):
         fed = self.printer().output([*nodes[:-2], before], self.parsed)
         if fed is None:
             self._piped_on(nodes[:-1])
+            self._from_elsewhere(last, before)
         if isinstance(last, shell.Command):
             self.command(last, fed=fed)
         elif isinstance(last, shell.Block):
@@ -105,6 +106,14 @@ class Flow(Standing):
             self.scope = scope.copy()
             self._while(last, fed, read=True)
             self.scope = scope
+
+    def _from_elsewhere(self, last: shell.Node, before: shell.Node) -> None:
+        """``sed … kaniko.yaml | kubectl apply -f -``, of which nothing else is known."""
+        of_kaniko = isinstance(before, shell.Command) and any(
+            "kaniko" in word.text for word in before.words[1:]
+        )
+        if of_kaniko and isinstance(last, shell.Command) and last.program in ("kubectl", "oc"):
+            self._say(last, f"{last.program} with kaniko", "what it gets is not known")
 
     def _piped_on(self, nodes: Sequence[shell.Node]) -> None:
         """The parts of a pipe of which nothing is known but that they run, each in a shell of its own."""

@@ -10,6 +10,7 @@ from imgopt import shell
 from imgopt.pipelines import makefiles
 from imgopt.pipelines.checkout import resolved
 from imgopt.pipelines.commands import NOT_SAID, Reading, Repository, emptied, read_command, within
+from imgopt.pipelines.elsewhere import FED, SHELLS, given_away
 from imgopt.pipelines.model import Action, Branch, Build, Place, Push, Rules, Step, Text, Unfollowed
 from imgopt.pipelines.script_flow import Flow
 from imgopt.pipelines.script_state import MATTERS, MAX_LOOP, Choice, entered, matters
@@ -215,20 +216,23 @@ class _Run(Flow):
         if repeated is not None:
             self._limited(line, lambda: self._each(command, line, repeated))
             return
-        if name is not None and name.rsplit("/", 1)[-1] in ("make", "gmake"):
+        program = (name or "").rsplit("/", 1)[-1]
+        if program in ("make", "gmake"):
             self._made(line, here)
+            return
+        given = fed if fed is not None else self._fed(command.redirects) if program in FED else None
+        away = given_away(program, (), given) if given is not None and program in SHELLS else None
+        if away is not None:
+            self.reading.not_followed(away[0], self.line, away[1])
             return
         if self._script_called(line, here):
             return
         if name is None:
             self._unknown_program(command, line)
             return
-        program = name.rsplit("/", 1)[-1]
         if program == "find" and any(word.text.startswith("-exec") for word in line.words):
             self._say(command, "find -exec", "which files it finds is not followed")
-        if program in ("kubectl", "oc") and fed is None:
-            fed = self._fed(command.redirects)
-        read_command(self.reading, line, (self.line, end), here, self.directory, fed)
+        read_command(self.reading, line, (self.line, end), here, self.directory, given)
 
     def _unknown_program(self, command: shell.Command, line: Line) -> None:
         """``"$1"``, ``$cmd``: one of the functions where an argument says which, else something that is not known."""

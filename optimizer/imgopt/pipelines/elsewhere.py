@@ -1,0 +1,40 @@
+"""What a script gives to another shell, or writes down as a pipeline: it is not run here, and may build and push."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from imgopt.pipelines.tools import Arg
+
+#: Programs that run a shell elsewhere, or as somebody else.
+SHELLS = frozenset("ssh sshpass plink su sg runuser vagrant sh bash dash ksh zsh ash".split())
+#: Programs that write down what they read.
+WRITERS = frozenset(("cat", "tee", "envsubst"))
+#: Of these it matters what they read.
+FED = SHELLS | WRITERS | {"kubectl", "oc"}
+_ELSEWHERE = "what it runs there is not read"
+_WRITTEN = "who runs it is not in this file"
+_ACTS = re.compile(
+    r"\b(?:docker|podman|nerdctl|buildah)[ \t]+(?:image[ \t]+|buildx[ \t]+|compose[ \t]+(?:-\S+[ \t]+\S+[ \t]+)*)?"
+    r"(?:push|build|bud|bake)\b|\bdocker-compose[ \t]+(?:-\S+[ \t]+\S+[ \t]+)*(?:push|build)\b|kaniko(?:-project)?/executor\b|"
+    r"\bskopeo[ \t]+copy\b|\bcrane[ \t]+(?:push|copy|cp)\b|\bjib:build\b|\bbuild-image\b|\bbootBuildImage\b"
+)
+_PIPELINE = re.compile(r"(?m)^[ \t]*(?:-[ \t]+)?(?:script|steps|run|image|args|command)[ \t]*[:({]")
+
+
+def given_away(program: str, words: Sequence[Arg], fed: Arg | None) -> tuple[str, str] | None:
+    """What is not followed of such a program, and why; None where it is of no interest. ``words`` stand behind its name."""
+    if program in SHELLS:
+        told = f"{' '.join(word.text for word in words)}\n{fed.text if fed is not None else ''}"
+        return (f"{program} {_shown(told)}", _ELSEWHERE) if _ACTS.search(told) else None
+    if program == "tkn" and any(word.value == "start" for word in words[:3]):
+        return "tkn", _ELSEWHERE
+    if program in WRITERS and fed is not None and _ACTS.search(fed.text) and _PIPELINE.search(fed.text):
+        return f"what {program} writes, with {_shown(fed.text)},", _WRITTEN
+    return None
+
+
+def _shown(text: str) -> str:
+    found = _ACTS.search(text)
+    return found[0] if found is not None else ""
