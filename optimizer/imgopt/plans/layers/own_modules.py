@@ -24,10 +24,11 @@ class OwnModules:
     bytes: int
 
 
-def holds_classes(stage: StagePicture, source: str) -> bool | None:
-    """Whether a directory holds files that each release changes; None where nothing of it is known."""
+def keeps_times(stage: StagePicture, source: str) -> bool | None:
+    """Whether a directory holds files that each release changes, or snapshots with files for browsers, which Spring Boot
+    serves with the time of their jar; None where nothing of it is known."""
     files = stage.content.below(source)
-    return any(file.releases for file in files) if files else None
+    return any(file.releases or (_serves(file) and _is_snapshot(file)) for file in files) if files else None
 
 
 def beside_classes(stage: StagePicture, source: str) -> OwnModules | None:
@@ -41,6 +42,8 @@ def beside_classes(stage: StagePicture, source: str) -> OwnModules | None:
         if not _is_library(file):  # what lies in one of them, or below, stays where it is
             directories -= set(_above(file.path))
     own = [file for file in jars if posixpath.dirname(file.path) in directories]
+    if any(map(_serves, own)):
+        return None  # with a fixed time a browser would keep the files of the release before
     size = sum(file.entry[1].compressed_bytes for file in own if file.entry is not None)
     outermost = tuple(
         sorted(each for each in directories if not directories & set(_above(each)) and each != source)
@@ -53,6 +56,16 @@ def beside_classes(stage: StagePicture, source: str) -> OwnModules | None:
 
 def _is_library(file: File) -> bool:
     return file.entry is not None and file.entry[1].name.startswith(tuple(file.entry[0].lib_prefixes))
+
+
+def _serves(file: File) -> bool:
+    return file.entry is not None and file.entry[1].name in file.entry[0].serves
+
+
+def _is_snapshot(file: File) -> bool:
+    return file.entry is not None and any(
+        library.snapshot for library in file.entry[0].libraries if library.path == file.entry[1].name
+    )
 
 
 def _above(path: str) -> Iterator[str]:

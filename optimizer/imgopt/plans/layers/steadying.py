@@ -35,7 +35,7 @@ from imgopt.plans.layers.layering import (
     stamp_command,
     word_in,
 )
-from imgopt.plans.layers.own_modules import OwnModules, beside_classes, copied, holds_classes, moved
+from imgopt.plans.layers.own_modules import OwnModules, beside_classes, copied, keeps_times, moved
 from imgopt.plans.tied import times_stay
 from imgopt.scales import Applicability
 from imgopt.text.quoting import Unwritable, quoted, with_variables
@@ -222,8 +222,8 @@ def _copies(picture: Picture, call: JarmodeCall, stage: StagePicture) -> list[_C
         path = join("/", source)
         if posixpath.dirname(path) == root.rstrip("/") or (root == "/" and posixpath.dirname(path) == "/"):
             name = posixpath.basename(path)
-            classes = holds_classes(stage, path)
-            moves = name == "application" if classes is None else classes
+            kept = keeps_times(stage, path)
+            moves = name == "application" if kept is None else kept
             found.append(_Copy(instruction, path, name, target, moves, beside_classes(stage, path)))
     if sum(copy.modules is not None for copy in found) > 1:  # one tree of modules is enough
         return [replace(copy, modules=None) for copy in found]
