@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -78,7 +79,7 @@ def open_builder(
     "name, dockerfile, line, seen",
     [
         ("docker", BROKEN, 2, "builder"),
-        ("buildkit", BROKEN, 2, "builder"),
+        ("buildkit", BROKEN, 2, "builder|extract"),  # it asks for both at once
         ("docker", ELSEWHERE, 7, "work/dependencies"),
     ],
     ids=["docker", "buildkit", "docker-unpacked-elsewhere"],
@@ -102,7 +103,7 @@ def test_an_original_that_fails_as_predicted_and_a_rewrite_that_answers(
     mended = answer["mended"]
     assert not answer["compared"] and answer["images"].keys() == {"after"}
     assert mended["predicted"]["line"] == line
-    assert seen in mended["seen"]["reason"], mended["seen"]
+    assert re.search(seen, mended["seen"]["reason"]), mended["seen"]
     rewrite = mended["rewrite"]
     assert (rewrite["builds"], rewrite["works"], rewrite["started"]) == (True, True, True)
     assert rewrite["answers"]["GET /actuator/health"].startswith("200 ")
