@@ -134,24 +134,24 @@ def _base(step: str | None, text: str, reason: str) -> str | None:
     """The image that could not be pulled, when that is why the build failed."""
     if not _REFUSED.search(text):
         return None
-    if found := re.search(
-        r"/v2/(?:library/)?([\w./-]+)/manifests/", text
-    ):  # kaniko has them before the first step
-        return found[1]
     if step and (found := re.match(r"(?i)FROM\s+(?:--\S+\s+)*(\S+)", step)):
         return found[1]
     if (source := _source_of(step)) is not None and _REFUSED.search(reason):
         return source
+    # kaniko has all bases before the first step, and names others on its way
     if found := re.search(r"https?://([\w.:-]+)/v2/([\w./-]+)/manifests/([\w.:-]+)", reason):
         host = "" if found[1].endswith("docker.io") else f"{found[1]}/"
-        joint = "@" if ":" in found[3] else ":"
-        return f"{host}{found[2].removeprefix('library/')}{joint}{found[3].rstrip(':')}"
+        tag = found[3].rstrip(":")
+        version = "" if tag == "latest" else f"@{tag}" if ":" in tag else f":{tag}"
+        return f"{host}{found[2].removeprefix('library/')}{version}"
     # BuildKit resolves all bases before the first step
     if found := re.search(
         r"(?:load metadata for |Retrieving image manifest |failed to resolve source metadata for |Resolving \"?|pull(?:ing)? (?:from )?image:? )\"?([\w./:@-]+)",
         text,
     ):
         return found[1].removeprefix("docker.io/library/").rstrip(":")
+    if found := re.search(r"/v2/(?:library/)?([\w./-]+)/manifests/", text):
+        return found[1]
     return None
 
 
