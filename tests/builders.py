@@ -242,6 +242,10 @@ class Bases:
             subprocess.run([*command, f"docker://{self.address}/{path}"], check=True)
             self._there.add(name)
 
+    def forget(self, name: str) -> None:
+        """Another image was put under this name: whoever wants it next gets the stand-in anew."""
+        self._there.discard(name)
+
 
 @contextlib.contextmanager
 def bases(archive: Archives) -> Iterator[Bases]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,11 +43,14 @@ def project(app: Callable[..., Path], tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def two(bases: Bases) -> None:
+def two(bases: Bases) -> Iterator[None]:
     """Temurin 17 as it is published: the JDK and the JRE on Ubuntu for both platforms, on Alpine for amd64 alone."""
-    two_platforms.provide(bases, "eclipse-temurin:17-jdk", ("amd64", "arm64"))
-    two_platforms.provide(bases, "eclipse-temurin:17-jre", ("amd64", "arm64"))
-    two_platforms.provide(bases, "eclipse-temurin:17-jre-alpine", ("amd64",))
+    published = {"17-jdk": ("amd64", "arm64"), "17-jre": ("amd64", "arm64"), "17-jre-alpine": ("amd64",)}
+    for tag, architectures in published.items():
+        two_platforms.provide(bases, f"eclipse-temurin:{tag}", architectures)
+    yield
+    for tag in published:
+        bases.forget(f"eclipse-temurin:{tag}")
 
 
 def with_workflow(project: Path) -> None:
