@@ -791,7 +791,7 @@ def _steps(facts: _Facts, tree: str, fat: str, pointer: str, unpacker: Unpacker)
     if facts.mode == "thin":
         has_find = "find" in unpacker.base.has
         return thin.unpacked(
-            quoted_path(fat),
+            fat,
             tree,
             facts.manifest_layer,
             served=facts.served,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from imgopt.errors import JarError
 from imgopt.picture import Picture
 from imgopt.picture.java_options import options_of
-from imgopt.text.quoting import quoted
+from imgopt.text.quoting import quoted, quoted_path
 
 if TYPE_CHECKING:
     from imgopt.java.model import Jar, Tell
@@ -146,9 +146,9 @@ def unpacked(
     libraries = f"/{tree}/lib"
     below = f"out/*/{tree}"
     return [
-        f"java -Djarmode=tools -jar {jar} extract --layers --destination out --libraries {libraries}/",
+        f"java -Djarmode=tools -jar {quoted_path(jar)} extract --layers --destination out --libraries {libraries}/",
         *split,
-        f"mv {quoted(f'out/{layer}')}/{jar} {jar} && "
+        f"mv {quoted(f'out/{layer}/{jar}')} {quoted_path(jar)} && "
         + (
             f"find out -exec touch {STAMP} {{}} +"
             if has_find
