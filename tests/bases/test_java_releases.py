@@ -96,6 +96,10 @@ def test_a_pin_is_kept_where_a_pinned_image_is_known(image: str, counterpart: st
         ("adoptopenjdk:11-jre-hotspot", "11.0.11"),
         ("adoptopenjdk/openjdk8:jdk8u252-b09", "8u252"),
         ("frolvlad/alpine-oraclejdk8:slim", "8u202"),
+        ("frolvlad/alpine-oraclejdk8:8.131.11-cleaned", "8u131"),
+        ("frolvlad/alpine-java:jdk8.181.13-slim", "8u181"),
+        ("openjdk:8-jdk-alpine3.8", None),
+        ("openjdk:8-jdk-alpine3.9", "8u212"),
         ("livingobjects/jre8", None),
         ("eclipse-temurin:8-jre", None),  # moves
         ("harbor.corp/java:8", None),

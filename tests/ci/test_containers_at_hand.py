@@ -128,6 +128,23 @@ LINKED: dict[str, dict[str, str]] = {
         "compose.yaml": "services:\n  a:\n    build: orders\n",
         "debug.sh": "docker-compose run --rm --entrypoint jcmd a -l\n",
     },
+    "docker compose exec with options in one word": {
+        "compose.yaml": "services:\n  a:\n    build: orders\n",
+        "debug.sh": "docker compose -f compose.yaml exec -Tu root a jstack 1\n",
+    },
+    "docker exec with options in one word": {
+        "run.sh": "docker build -t orders orders\ndocker run -d --replace --name web orders\n"
+        "docker exec -itu root web jcmd 1 VM.version\n"
+    },
+    "docker by a variable of a Makefile": {
+        "Makefile": "DOCKER ?= docker\nrun:\n\t$(DOCKER) build -t orders orders\n\t$(DOCKER) run -d --name web orders\n"
+        "threads:\n\t$(DOCKER) exec web jstack 1\n"
+    },
+    "kubectl exec with options in one word": {
+        "build.sh": "docker build -t corp.io/orders orders\n",
+        "k8s/a.yaml": "kind: Deployment\nmetadata: {name: orders}\nspec: {template: {spec: {containers: [{name: a, image: corp.io/orders}]}}}\n",
+        "scripts/dump.sh": "kubectl exec -itn shop deploy/orders -- jcmd 1 Thread.print\n",
+    },
     "kubectl exec": {
         "build.sh": "docker build -t corp.io/orders orders\n",
         "k8s/a.yaml": "kind: Deployment\nmetadata: {name: orders}\nspec: {template: {spec: {containers: [{name: a, image: corp.io/orders}]}}}\n",
@@ -186,6 +203,12 @@ def test_what_runs_in_the_image_elsewhere_counts(
     text = (repository / name).read_text().splitlines()[int(line) - 1]
     assert "jcmd" in text or "jstack" in text
     assert why(imgopt, "bills") is None
+
+
+def test_a_command_over_several_lines_counts(repository: Path, imgopt: Imgopt) -> None:
+    (repository / "compose.yaml").write_text("services:\n  a:\n    build: orders\n")
+    (repository / "debug.sh").write_text("docker compose -f compose.yaml \\\n  exec a jstack 1\n")
+    assert "debug.sh:1 calls `jstack`, which only a JDK has" in (why(imgopt) or "")
 
 
 NOT_LINKED: dict[str, dict[str, str]] = {

@@ -89,7 +89,7 @@ def release_of(base: Base) -> str | None:
     if base.java_major is None or (base.pinned and base.family != "frolvlad"):
         return None
     if base.family == "openjdk" and base.os == "alpine":
-        return "8u212" if base.java_major == 8 else None
+        return "8u212" if base.java_major == 8 and base.os_version == "3.9" else None
     if base.family == "openjdk" and base.os == "debian" and base.os_version in ("7", "8", "9"):
         return _ON_DEBIAN_9.get(base.java_major) if base.os_version == "9" else None
     return _FROZEN.get((base.family, base.java_major))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from imgopt.errors import ImgoptError
-from imgopt.files.documents import parsed_json
 from imgopt.pipelines.tools import KANIKOS_OWN, Arg
 from imgopt.pipelines.yaml_tree import Node, documents
 
@@ -43,11 +42,7 @@ def _run(words: Sequence[Arg]) -> list[Pod]:
     behind = tuple(words[end + 1 :])
     overrides = next(iter(_options(words[:end], _OVERRIDES)), None)
     if overrides is not None:
-        try:
-            described = parsed_json(overrides.known)
-        except (ValueError, RecursionError):
-            described = None
-        found = list(_of_json(described, 0))
+        found = _of_text(overrides.known, "--overrides") or []  # JSON, which is YAML
         if found or "kaniko" not in image:
             return found
         if not behind:
@@ -69,33 +64,20 @@ def _options(words: Sequence[Arg], option: re.Pattern[str]) -> list[Arg]:
     return found
 
 
-def _of_json(described: object, depth: int) -> Iterator[Pod]:
-    if depth > _MOST_DEEP:
-        return
-    if isinstance(described, list):
-        for each in described[:_MOST_PODS]:
-            yield from _of_json(each, depth + 1)
-    elif isinstance(described, dict):
-        image, listed = described.get("image"), []
-        for key in ("command", "args"):
-            value = described.get(key)
-            listed += [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
-        if isinstance(image, str) and "kaniko" in image and listed:
-            yield Pod(image, tuple(map(_word, listed)))
-            return
-        for each in described.values():
-            yield from _of_json(each, depth + 1)
-
-
 def _of_manifest(text: str | None, name: str) -> list[Pod]:
     if text is None or "kaniko" not in text:
         return []
+    found = _of_text(text, name)
+    return found if found is not None else [Pod("kaniko", why=f"{name[:60]} is not read as YAML")]
+
+
+def _of_text(text: str, name: str) -> list[Pod] | None:
+    """None where it is no YAML."""
     try:
         roots = documents(text, name)
     except (ImgoptError, RecursionError):
-        return [Pod("kaniko", why=f"{name[:60]} is not read as YAML")]
-    found = [pod for root in roots for pod in _of_node(root, 0)]
-    return found[:_MOST_PODS]
+        return None
+    return [pod for root in roots for pod in _of_node(root, 0)][:_MOST_PODS]
 
 
 def _of_node(node: Node, depth: int) -> Iterator[Pod]:

@@ -403,8 +403,8 @@ class _At:
                 inside.kaniko(flags(run.words, kaniko=True), run.image, own=True)
         elif command == "exec":
             self.ran("docker", "exec", behind)
-            rest = behind_options(behind, frozenset("-e --env -u --user -w --workdir --env-file".split()))[1]
-            line = Line(tuple(rest[1:]), (), self.variables)
+            run = run_image(behind)  # the container stands where an image does
+            line = Line(tuple(run.words) if run is not None else (), (), self.variables)
             read_command(self.reading, line, self.lines, self.place, self.directory)
 
     def ran(self, by: str, does: str, words: Sequence[Arg]) -> None:

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from imgopt.options import Container, Told, Variable
-from imgopt.pipelines.tools import Arg, Ran, behind_options, run_image
+from imgopt.pipelines.tools import Arg, Ran, behind_options, mount_target, run_image
 
-_EXEC_VALUES = frozenset("-e --env -u --user -w --workdir --env-file --detach-keys --index".split())
 _KUBECTL_VALUES = frozenset(
     "-n --namespace -c --container -f --filename --context --kubeconfig --cluster --user -s --server --as --token "
     "--pod-running-timeout --request-timeout".split()
@@ -54,9 +53,9 @@ def containers_of(ran: Sequence[Ran], shown: str) -> Iterator[Started | RunInsid
         if each.by == "kubectl":
             inside = _kubectl(each.words)
         elif each.does == "exec":
-            _, rest = behind_options(each.words, _EXEC_VALUES)
+            run = run_image(each.words)  # the container stands where an image does
             kind = "service" if each.by == "compose" else "container"
-            inside = (f"{kind} {rest[0].known}", rest[1:]) if rest else None
+            inside = (f"{kind} {run.image}", run.words) if run is not None else None
         else:
             started = _started(each, where)
             if started is not None:
@@ -121,7 +120,6 @@ def _mounted(options: dict[str, list[str]]) -> Iterator[str]:
         if path.startswith("/"):
             yield path
     for text in options.get("mount", ()):
-        given = dict(part.partition("=")[::2] for part in text.split(","))
-        path = given.get("target") or given.get("dst") or given.get("destination") or ""
+        path = mount_target(text)
         if path.startswith("/"):
             yield path

@@ -64,7 +64,7 @@ _INCLUDES = re.compile(r"^[-s]?include\s", re.MULTILINE)
 _BUILDS = re.compile(r"docker|buildx|build-push|kaniko|podman|buildah|executor", re.IGNORECASE)
 #: Without it nothing is run in a container.
 _RUNS = re.compile(
-    r"\b(?:docker|podman|nerdctl|compose|docker-compose|kubectl|oc)\b[^\n]{0,300}\b(?:run|exec|create)\b"
+    r"(?i)\b(?:docker|podman|nerdctl|compose|kubectl|oc)\b(?:\\\n|[^\n]){0,300}\b(?:run|exec|create)\b"
 )
 #: Directories in which manifests lie, and what they are called elsewhere.
 _MANIFESTS = re.compile(

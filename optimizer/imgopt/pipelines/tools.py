@@ -292,6 +292,8 @@ def behind_options(
     while at < len(words) and words[at].text.startswith("-"):
         name, equals, value = words[at].text.partition("=")
         at += 1
+        if (cluster := re.fullmatch(r"-[it]+(\w)", name)) and f"-{cluster[1]}" in with_value:
+            name = f"-{cluster[1]}"  # -itn shop
         if not equals and name in with_value and at < len(words):
             value = words[at].known
             at += 1
@@ -400,7 +402,7 @@ def run_image(words: Sequence[Arg]) -> Container | None:
             cluster = words[at].known.strip("\"'")[1:].lstrip(_RUN_SHORT_BOOLS)  # -it, -itp 80:80, -p80:80
             name, value = cluster[:1], cluster[1:].removeprefix("=")
             given = not name or bool(value)
-        if not given and at + 1 < len(words):
+        if not given and at + 1 < len(words) and not words[at + 1].text.startswith("--"):
             at += 1
             value = words[at].known
         if name:
@@ -422,11 +424,20 @@ def _workspace(options: Mapping[str, Sequence[str]]) -> str | None:
         if "$" not in text and there.partition(":")[0].rstrip("/") == "/workspace":
             workspace = source
     for text in options.get("mount", ()):
-        given = dict(part.partition("=")[::2] for part in text.split(","))
-        there = given.get("target") or given.get("dst") or given.get("destination") or ""
-        if "$" not in text and there.rstrip("/") == "/workspace":
+        given = _of_mount(text)
+        if "$" not in text and mount_target(text).rstrip("/") == "/workspace":
             workspace = given.get("source") or given.get("src")
     return workspace
+
+
+def _of_mount(text: str) -> dict[str, str]:
+    return dict(part.partition("=")[::2] for part in text.split(","))
+
+
+def mount_target(text: str) -> str:
+    """Where ``--mount``'s value puts something in the container."""
+    given = _of_mount(text)
+    return given.get("target") or given.get("dst") or given.get("destination") or ""
 
 
 def image_name(text: str) -> str:

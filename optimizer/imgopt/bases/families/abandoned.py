@@ -66,11 +66,13 @@ def adoptopenjdk(base: Base, tag: str) -> Base | None:
 
 
 def frolvlad(base: Base, tag: str) -> Base | None:
+    update = re.match(r"(?:jdk|jre)?8\.(\d+)", tag)
     return replace(
         base,
         family="frolvlad",
         kind="jdk",
         java_major=8,
+        java_version=f"8u{update[1]}" if update else None,
         pinned=True,
         vm="hotspot",
         os="alpine",

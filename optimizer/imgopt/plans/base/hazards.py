@@ -209,6 +209,8 @@ def jdk_needs(
             yield from _jdk_words(instruction.text, instruction, keeps_jre_directory)
     for place, text in picture.running.said_elsewhere:
         yield from _jdk_words(text, place, keeps_jre_directory)
+    for each in called_by_java(picture):
+        yield from _jdk_words(each.text, each.where, keeps_jre_directory)
     for file, text in picture.start_scripts:
         for _, program in _programs(picture, text):
             if program in JDK_TOOLS | BUILD_TOOLS:
