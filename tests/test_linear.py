@@ -224,6 +224,34 @@ def test_a_pipeline_that_calls_maven_again_and_again(tmp_path: Path) -> None:
     assert bounded("suggest", tmp_path / "Jenkinsfile").returncode == 0
 
 
+REACTOR = {
+    "pom.xml": "<project><artifactId>a</artifactId><modules>"
+    + "".join(f"<module>m{n}</module>" for n in range(150))
+    + "</modules></project>",
+    **{f"m{n}/pom.xml": f"<project><artifactId>m{n}</artifactId></project>" for n in range(150)},
+}
+#: What a script calls, and the files that it finds.
+CALLS: dict[str, dict[str, str]] = {
+    "projects of a reactor": {"push.sh": "mvn deploy -pl " + ",".join(f"x{n}" for n in range(3000)) + "\n", **REACTOR},
+    "goals of a reactor": {"push.sh": "mvn " + "x:y " * 500 + "deploy\n", **REACTOR},
+    "tasks of a build script": {"push.sh": "gradle build\n", "build.gradle": "task a(" * 30_000},
+    "a task's settings": {"push.sh": "gradle bootBuildImage\n", "build.gradle": "tasks.bootBuildImage.x0, 2000\n" * 8000},
+    "blanks of a file of properties": {
+        "Jenkinsfile": "node { def p = readProperties file: 'a.properties'\n sh \"docker push r/${p.x}\" }\n",
+        "a.properties": "x" + " " * 100_000 + "y\n",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CALLS)
+def test_what_a_pipeline_calls(kind: str, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    for name, text in CALLS[kind].items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert bounded("suggest", tmp_path / next(iter(CALLS[kind]))).returncode == 0
+
+
 LONG_LINES = (
     "(",
     "Mon Jan 01 ",
@@ -327,6 +355,7 @@ CONTAINERS: dict[str, tuple[dict[str, str], str | None]] = {
         },
         "k8s/pods.yaml:2",
     ),
+    "braces of a template": ({"k8s/d.yaml": "kind: Pod\nspec: {{" + "{{" * 100_000}, None),
     "many files": ({f"k8s/{n}.yaml": "a: b\n" * 60_000 for n in range(20)}, "k8s/"),
 }  # fmt: skip
 

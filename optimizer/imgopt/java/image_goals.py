@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from posixpath import join, normpath
 from typing import TYPE_CHECKING
@@ -54,7 +55,8 @@ class MavenCall:
 @dataclass(frozen=True)
 class ImageGoal:
     """A goal that builds or pushes, in one module. ``module``: its directory below the repository; ``dockerfile`` and
-    ``context``: below the repository, None where the plugin makes the image without one; ``why``: the phase, or the call."""
+    ``context``: below the repository, None where the plugin makes the image without one; ``phase``: "" where the
+    call names the goal."""
 
     plugin: str
     goal: str
@@ -69,13 +71,15 @@ class ImageGoal:
 
 @dataclass(frozen=True)
 class Bound:
-    """``unknown``: why there may be more."""
+    """``unknown``: why there may be more. ``told``: plugins that a pom says something about and whose goals the call names:
+    what these do stands in ``goals``, and is nothing where they are skipped."""
 
     goals: tuple[ImageGoal, ...]
     unknown: tuple[str, ...] = ()
+    told: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Plugin:
     """``phases``: where its goals are bound without a word; ``skips``: what leaves out a goal, and of "" all, as the name of
     an element and of a property."""
@@ -152,12 +156,16 @@ def bound_goals(pom: Path, root: Path, call: MavenCall) -> Bound | None:
         return None
     modules, whole = _reactor(top, call, root)
     found: list[ImageGoal] = []
+    told: set[str] = set()
     unknown = dict.fromkeys(() if whole else ("it has more modules than are looked at",))
     for model in modules:
         module = _Module(model, root, call)
-        found += module.goals()
+        found += islice(module.goals(), _MOST_GOALS + 1 - len(found))
+        told |= module.told
         unknown |= dict.fromkeys(module.unknown())
-    return Bound(tuple(found[:_MOST_GOALS]), tuple(unknown))
+    if len(found) > _MOST_GOALS:
+        unknown["it has more goals than are looked at"] = None
+    return Bound(tuple(found[:_MOST_GOALS]), tuple(unknown), frozenset(told))
 
 
 # the reactor
@@ -177,26 +185,33 @@ def _reactor(top: Model, call: MavenCall, root: Path) -> tuple[list[Model], bool
                 if len(found) >= _MOST_MODULES:
                     return found, False
                 found.append(Model(top.repository, top.repository.lineage(project), call.asked))
-    wanted = [each for each in call.projects if each[:1] not in "!-"]
-    out = [each[1:] for each in call.projects if each[:1] in ("!", "-")]
     start = top.own.path.parent
-    chosen = [each for each in found if not wanted or any(_is_named(each, name, start) for name in wanted)]
-    if wanted and call.with_needed:
+    wanted = _Projects([each for each in call.projects if each[:1] not in "!-"], start)
+    out = _Projects([each[1:] for each in call.projects if each[:1] in ("!", "-")], start)
+    chosen = [each for each in found if not wanted.names or wanted.names_one(each)]
+    if wanted.names and call.with_needed:
         chosen = _with_needed(chosen, found)
-    return [each for each in chosen if not any(_is_named(each, name, start) for name in out)], True
+    return [each for each in chosen if not out.names_one(each)], True
 
 
-def _is_named(model: Model, name: str, start: Path) -> bool:
-    if ":" in name:
-        return name.rpartition(":")[2] == model.own.artifact_id
-    wanted = start / name
+class _Projects:
+    """Those that ``-pl`` names: by artifact, or by a path from the top."""
+
+    def __init__(self, names: Sequence[str], top: Path) -> None:
+        self.names = names
+        self._artifacts = {name.rpartition(":")[2] for name in names if ":" in name}
+        self._paths = {_resolved(top / name) for name in names if ":" not in name} - {None}
+
+    def names_one(self, model: Model) -> bool:
+        own = (_resolved(model.own.path.parent), _resolved(model.own.path)) if self._paths else ()
+        return model.own.artifact_id in self._artifacts or not self._paths.isdisjoint(own)
+
+
+def _resolved(path: Path) -> Path | None:
     try:
-        return (
-            model.own.path.parent.resolve() == wanted.resolve()
-            or model.own.path.resolve() == wanted.resolve()
-        )
+        return path.resolve()
     except (OSError, RuntimeError, ValueError):
-        return False
+        return None
 
 
 def _with_needed(chosen: list[Model], found: list[Model]) -> list[Model]:
@@ -238,6 +253,8 @@ class _Module:
     model: Model
     root: Path
     call: MavenCall
+    told: set[str] = field(default_factory=set)
+    _mentioned: dict[_Plugin, list[tuple[Element, bool]]] = field(default_factory=dict)
 
     def goals(self) -> Iterator[ImageGoal]:
         last = reaches(self.call.targets)
@@ -255,8 +272,11 @@ class _Module:
         """A goal that the call names, of a plugin that the pom says something about."""
         for plugin in _PLUGINS:
             goal = named_goal(plugin.artifact, target)
+            if goal not in plugin.phases:
+                continue
             mentions = [mention for mention, _ in self._mentions(plugin)]
-            if goal in plugin.phases and mentions:
+            if mentions:
+                self.told.add(plugin.artifact)
                 name = target.partition("@")[2] or "default-cli"
                 yield from self._images(_Execution(plugin, name, goal, "", self._places(mentions, name)))
 
@@ -277,6 +297,11 @@ class _Module:
 
     def _mentions(self, plugin: _Plugin) -> list[tuple[Element, bool]]:
         """Every mention of a plugin that counts for this module, the nearest first, and whether it is one that uses it."""
+        if plugin not in self._mentioned:
+            self._mentioned[plugin] = self._all_mentions(plugin)
+        return self._mentioned[plugin]
+
+    def _all_mentions(self, plugin: _Plugin) -> list[tuple[Element, bool]]:
         used: list[tuple[Element, bool]] = []
         managed: list[tuple[Element, bool]] = []
         for depth, project in enumerate(self.model.lineage):
@@ -474,6 +499,5 @@ def named_goal(artifact: str, target: str) -> str:
     prefix = {"kubernetes-maven-plugin": "k8s", "openshift-maven-plugin": "oc"}.get(
         artifact, artifact.removesuffix("-maven-plugin")
     )
-    prefix = "dockerfile" if artifact == "dockerfile-maven-plugin" else prefix
     names = plugin.split(":")
     return goal if plugin == prefix or artifact in names else ""

@@ -158,7 +158,7 @@ def _tasks_of(scripts: Sequence[str]) -> _Tasks:
                     )
                 ):
                     told.doubtful[name] = f"{_first(doubt['what'])} under a condition"
-        for match in re.finditer(r"\btask\s+(\w+)\s*\(([^)]*)\)", text):
+        for match in re.finditer(r"\btask\s+(\w+)\s*\(([^)]{0,2000})\)", text):
             for listed in _IN_HEADER.finditer(match[2]):
                 _link(told, match[1], listed["what"])
     return told
@@ -190,7 +190,7 @@ def _first(what: str) -> str:
 def _configured(text: str, task: str) -> list[str]:
     """What is said of a task, in blocks and by its name."""
     header = (
-        rf"(?:tasks\s*\.\s*)?(?:{task}\b|(?:named|getByName)\s*(?:<[^<>]{0, 100}>)?\s*\(\s*[\"']{task}[\"'])"
+        rf"(?:tasks\s*\.\s*)?(?:{task}\b|(?:named|getByName)\s*(?:<[^<>]{{0,100}}>)?\s*\(\s*[\"']{task}[\"'])"
     )
-    dotted = re.findall(rf"(?<![\w.])(?:tasks\s*\.\s*)?{task}\.([^\n;]{0, 2000})", text)
+    dotted = re.findall(rf"(?<![\w.])(?:tasks\s*\.\s*)?{task}\.([^\n;]{{0,2000}})", text)
     return [*inside(text, header), *dotted]

@@ -111,13 +111,18 @@ def maven_call(words: Sequence[Arg]) -> tuple[str, MavenCall]:
     return (file if file.endswith(".xml") or not file else f"{file.rstrip('/')}/pom.xml") or "pom.xml", call
 
 
+def tool_of(plugin: str) -> Tool:
+    """What a plugin of Maven is, by its artifact."""
+    return _PLUGINS[plugin]
+
+
 def goal_of(found: ImageGoal) -> Goal:
     """A goal that stands in a pom; its directory and its paths are the repository's."""
     where = f" in {found.phase}" if found.phase else ""
     text = f"{found.plugin}:{found.goal}{where}"
     file = None if found.dockerfile is None else f"{ROOT}/{found.dockerfile}"
     module = "" if found.module == "." else found.module
-    tool = _PLUGINS[found.plugin]
+    tool = tool_of(found.plugin)
     return Goal(tool, text, found.pushes, found.builds, module, file, found.image, f"{ROOT}/{found.context}")
 
 

@@ -21,6 +21,7 @@ from imgopt.pipelines.build_tools import (
     goals,
     gradle_call,
     maven_call,
+    tool_of,
 )
 from imgopt.pipelines.checkout import resolved
 from imgopt.pipelines.clusters import Pod, pods
@@ -437,7 +438,8 @@ class _At:
         in_poms = [] if isinstance(bound, str) else [goal_of(each) for each in bound.goals]
         for goal in in_poms:
             replace(self, directory="").goal(goal)
-        tools = {goal.tool for goal in in_poms}
+        told = frozenset[str]() if isinstance(bound, str) else bound.told
+        tools = {*(goal.tool for goal in in_poms), *map(tool_of, told)}
         for goal in goals(program, words):
             if goal.tool not in tools:
                 self.goal(goal)

@@ -115,7 +115,7 @@ def chart_values(text: str, shown: str, reading: Reading) -> list[Service]:
     return found
 
 
-_BRACES = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_BRACES = re.compile(r"\{\{.*?(?:\}\}|\Z)", re.DOTALL)
 
 
 def _plain(text: str) -> str:

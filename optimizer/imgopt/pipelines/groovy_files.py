@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from imgopt.errors import ImgoptError
+from imgopt.files.documents import parsed_json
 from imgopt.pipelines.groovy_values import LONGEST_TEXT, MOST_VALUES, Unknown, Value
 from imgopt.pipelines.yaml_tree import Node, documents
 
@@ -26,7 +26,7 @@ def value_of(reader: str, text: str) -> Value:
     left = [_MOST_NODES]
     try:
         if reader == "readJSON":
-            return _of_json(json.loads(text), left, 0)
+            return _of_json(parsed_json(text), left, 0)
         found = [_of_yaml(root, left, 0) for root in documents(text, "")]
     except (ImgoptError, ValueError, RecursionError):
         return Unknown(f"is no file that {reader} reads")
@@ -36,9 +36,9 @@ def value_of(reader: str, text: str) -> Value:
 def _properties(text: str) -> Value:
     found: dict[str, Value] = {}
     for line in text.splitlines():
-        match = re.match(r"\s*(?![#!])([^\s=:]{1,200})\s*[=:]?\s*(.*?)\s*$", line)
+        match = re.match(r"(?![#!])([^\s=:]{1,200})\s*[=:]?(.*)", line.strip())
         if match is not None and len(found) < MOST_VALUES:
-            found[match[1]] = match[2]
+            found[match[1]] = match[2].strip()
     return found
 
 
