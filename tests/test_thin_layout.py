@@ -95,6 +95,12 @@ def test_what_an_application_has_beside_does_not_matter(
         {"references": [f"{LOADER}launch/JarLauncher"]},
         {"references": ["java/security/CodeSource"]},
         {"references": ["java/net/URLClassLoader"]},
+        {"references": ["Start-Class"]},
+        {"references": ["jar:file:"]},
+        {"references": ["codeSource"]},  # of a script or an expression
+        {"references": ["org/reflections/util/ClasspathHelper"]},
+        {"references": ["classpath*:#{root}/mapper/*.xml"]},
+        {"extra": {"BOOT-INF/classes/reference.conf": b"templates = /BOOT-INF/classes/templates\n"}},
         {"references": ["jakarta/servlet/ServletContext", "getResourceAsStream"]},
         {"launcher": "org.springframework.boot.loader.launch.PropertiesLauncher"},
         {"extra": {"data/words.txt": b"at the root"}},
@@ -128,7 +134,7 @@ def test_what_an_application_has_beside_does_not_matter(
         {"extra": {"BOOT-INF/classes/a.properties": b"server.servlet.register-default-servlet=true\n"}},
     ],
     ids=[
-        *"version layout nested loader source loaders servlet properties root twice setting module snapshot".split(),
+        *"version layout nested loader source loaders manifest url script reflections expression conf servlet properties root twice setting module snapshot".split(),
         *"blank devtools pages faces files logger search search-in-code signed versions default".split(),
     ],
 )
@@ -151,13 +157,27 @@ def test_an_application_that_could_tell_keeps_its_launcher(
         + START,
         'ENTRYPOINT ["java", "-Djava.util.logging.manager=a.B", "-jar", "/app/app.jar"]\n',
         "ENV MYBATIS_MAPPERLOCATIONS=classpath*:**/mapper/*.xml\n" + START,
+        'ENTRYPOINT ["java", "-Djava.util.logging.config.file=l.properties", "-jar", "/app/app.jar"]\n',
+        'ENTRYPOINT ["java", "-Djava.protocol.handler.pkgs=a", "-jar", "/app/app.jar"]\n',
     ],
-    ids=["agent", "agent in the environment", "option", "environment", "check", "logging", "search"],
+    ids="agent agent-in-the-environment option environment check logging search handlers protocols".split(),
 )
 def test_what_is_said_to_the_launcher_keeps_it(start: str, imgopt: Imgopt, tmp_path: Path) -> None:
     text = rewritten(imgopt, tmp_path, {}, FAT.replace(START, start))
     assert THIN not in text
     assert text.endswith(start)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "thin"), [("classpath*:**/mapper/*.xml", False), ("classpath*:mapper/**/*.xml", True)]
+)
+def test_settings_that_lie_beside_the_jar_keep_it(
+    pattern: str, thin: bool, imgopt: Imgopt, tmp_path: Path
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "application.yml").write_text(f"mybatis:\n  mapper-locations: {pattern}\n")
+    text = FAT.replace(START, f"COPY config/ config/\n{START}")
+    assert (THIN in rewritten(imgopt, tmp_path, {}, text)) is thin
 
 
 def test_a_container_that_starts_another_launcher_keeps_it(imgopt: Imgopt, tmp_path: Path) -> None:
@@ -171,6 +191,43 @@ def test_a_container_that_starts_another_launcher_keeps_it(imgopt: Imgopt, tmp_p
 
 
 MODULE = {"libraries": {"ui-1.0.jar": library({"static/index.html": b"x"})}, "modules": ["ui-1.0.jar"]}
+
+#: Layers with the names that a tree of the project's modules would get.
+OWN_LAYERS = """\
+- "modules":
+  - "BOOT-INF/lib/big-1.0.jar"
+- "own-modules":
+  - "org/"
+- "project-modules":
+  - "BOOT-INF/lib/"
+- "application":
+  - "BOOT-INF/classes/"
+  - "BOOT-INF/classpath.idx"
+  - "BOOT-INF/layers.idx"
+  - "META-INF/"
+"""
+
+
+def test_layers_that_are_called_as_the_modules_would_be(imgopt: Imgopt, tmp_path: Path) -> None:
+    jar = {
+        "version": "3.2.12",
+        "jarmode": "layertools",
+        "layered": False,
+        "manifest": {"Spring-Boot-Layers-Index": "BOOT-INF/layers.idx"},
+        "extra": {"BOOT-INF/layers.idx": OWN_LAYERS.encode()},
+    }
+    text = rewritten(imgopt, tmp_path, jar)
+    for layer in ("modules", "own-modules", "project-modules", "application"):
+        assert f"/out/{layer}/ /" in text
+
+
+@pytest.mark.parametrize("version", ["9" * 5_400, "3." + "5" * 5_400 + ".1"])
+def test_a_version_of_thousands_of_digits_is_none(version: str, imgopt: Imgopt, tmp_path: Path) -> None:
+    boot_jar(tmp_path / "target" / "app.jar", manifest={"Spring-Boot-Version": version})
+    (tmp_path / "Dockerfile").write_text(FAT)
+    run = imgopt("suggest", "--spring-boot", version, tmp_path / "Dockerfile")
+    assert run.code in (0, 2), run.err
+    assert imgopt("suggest", tmp_path / "Dockerfile").code == 0
 
 
 @pytest.mark.parametrize(
@@ -202,8 +259,25 @@ MODULE = {"libraries": {"ui-1.0.jar": library({"static/index.html": b"x"})}, "mo
             },
             "find out/snapshot-dependencies -exec touch {} +",
         ),
+        (
+            {
+                "version": "2.4.1",  # which loses the order of the libraries: it is unpacked by path
+                "jarmode": "layertools",
+                "layered": False,
+                "manifest": {
+                    "Spring-Boot-Layers-Index": "BOOT-INF/layers.idx",
+                    "Spring-Boot-Classpath-Index": "BOOT-INF/bare.idx",
+                },
+                "libraries": {"ui-1-SNAPSHOT.jar": library({"public/a": b""})},
+                "extra": {
+                    "BOOT-INF/layers.idx": OWN_LAYERS.encode(),
+                    "BOOT-INF/bare.idx": b'- "big-1.0.jar"\n- "ui-1-SNAPSHOT.jar"\n',
+                },
+            },
+            "find out/snapshot-dependencies -exec touch {} +",
+        ),
     ],
-    ids="module snapshot release classes unpacked unpacked-classes nothing without-index".split(),
+    ids="module snapshot release classes unpacked unpacked-classes nothing without-index by-path".split(),
 )
 def test_browsers_hear_of_the_next_release(
     jar: Mapping[str, Any], served: str | None, imgopt: Imgopt, tmp_path: Path

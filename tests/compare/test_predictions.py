@@ -96,6 +96,9 @@ NO_PATH = {
     ],
 }
 OTHER = {
+    "a copy": ["Step 3/8 : RUN cp /work/dependencies /x", "cp: can't stat '/work/dependencies': No such file or directory"],
+    "a path below": ["Step 7/11 : COPY --from=builder /work/dependencies/lib ./",
+        "COPY failed: stat work/dependencies/lib: file does not exist"],
     "a base": [ECHO.replace("COPY --from=builder", "FROM"), "pull access denied for eclipse-temurin, repository does not exist"],
     "another image": ["#2 [internal] load metadata for docker.io/library/eclipse-temurin:21-jre-alpine",
         "ERROR: failed to solve: eclipse-temurin:21-jre-alpine: failed to resolve source metadata for "

@@ -99,6 +99,21 @@ def test_every_report_has_it(imgopt: Imgopt, service: Path, style: str) -> None:
     assert "Boot patch" in imgopt("suggest", "--format", style).text
 
 
+def test_an_option_names_the_version_of_what_is_not_built_and_is_unpacked(
+    imgopt: Imgopt, service: Path
+) -> None:
+    (service / "Dockerfile").write_text(APART.replace("COPY app.jar /app.jar\n", ""))
+    (service / "app.jar").unlink()
+    found = predicted(imgopt("suggest", "--format", "json", "--spring-boot", "3.5.4", "--jar-size", "50MB"))
+    assert any(each["changes_each_bump"] for each in found["before"]["layers"])
+
+
+def test_advice_for_the_budget_claims_no_bytes_of_another_release(imgopt: Imgopt, service: Path) -> None:
+    run = imgopt("gate", "--predict", ".", "--max-bump", "1MB")
+    assert run.code == 1 and "fat-jar-layer, line 2" in run.text
+    assert not [line for line in run.text.splitlines() if "fat-jar-layer" in line and "saves" in line]
+
+
 def budget(run: Run) -> Any:
     (target,) = run.json["targets"]
     return next(each for each in target["budgets"] if each["name"] == "max-bump")

@@ -199,7 +199,9 @@ def _bump(pushed: Pushed, limit: Limit) -> Judged:
     found = _sum(layers)
     found = replace(found, basis="predicted" if found.value is not None else "unknown")
     judged = _amount(limit, found, f"with a Spring Boot patch{_of_platforms(pushed)}", layers, have)
-    counted = "counted: the layers with the application or with a library that Spring Boot manages"
+    counted = (
+        "counted: the layers with the application or with a library that its next patch is likely to move"
+    )
     return replace(judged, details=(*_largest(new), *_beside(attached), counted))
 
 
@@ -452,7 +454,8 @@ def _predicted_remedies(subject: Subject, broken: Judged) -> list[str]:
     )
     told = []
     for each in advice[:3]:
-        saves = f" saves {megabytes(each.bytes)} ({each.basis})" if each.bytes is not None else ""
+        told_bytes = each.bytes is not None and name != "max-bump"  # they are those of a class-only release
+        saves = f" saves {megabytes(each.bytes or 0)} ({each.basis})" if told_bytes else ""
         told.append(
             f"{each.rule}, line {each.line},{saves}"
             if saves

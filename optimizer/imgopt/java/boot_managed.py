@@ -33,9 +33,14 @@ class Table:
 
     def column(self, version: str) -> int:
         """The line of a version; the oldest or the newest that is known, for those before and after them."""
-        line = (version_tuple(version) or (99, 0, 0))[:2]
-        lines = [(version_tuple(each) or (0, 0, 0))[:2] for each in self.newest]
-        return max((at for at, each in enumerate(lines) if each <= line), default=0)
+        return _column(self.newest, version)
+
+
+@lru_cache(maxsize=64)
+def _column(newest: tuple[str, ...], version: str) -> int:
+    line = (version_tuple(version) or (99, 0, 0))[:2]
+    lines = [(version_tuple(each) or (0, 0, 0))[:2] for each in newest]
+    return max((at for at, each in enumerate(lines) if each <= line), default=0)
 
 
 @lru_cache(maxsize=1)
@@ -77,7 +82,7 @@ def version_among(paths: Iterable[str]) -> str | None:
     """Spring Boot's version by its own library among files, as of an application that was taken apart."""
     for path in paths:
         found = _SPRING_BOOT.fullmatch(path.rpartition("/")[2])
-        if found is not None:
+        if found is not None and version_tuple(found[1]) is not None:
             return found[1]
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
@@ -70,8 +70,7 @@ def read_jar(
             raise JarError(f"cannot be read: {error.strerror or error}", path=str(path)) from error
 
 
-#: Files in which an application is told paths.
-_SETTINGS = (".properties", ".yml", ".yaml", ".xml")
+_TELLING = (b".class", *(suffix.encode() for suffix in spring_boot.SETTINGS))
 _SERVED = tuple(path.encode() for path in spring_boot.SERVED)
 
 
@@ -453,7 +452,7 @@ class _Xray:
 
     def settings(self, entries: list[Entry], classes_prefix: str) -> None:
         for entry in entries:
-            if entry.name.startswith(classes_prefix) and entry.name.endswith(_SETTINGS):
+            if entry.name.startswith(classes_prefix) and entry.name.endswith(spring_boot.SETTINGS):
                 if entry.bytes > self.budget:
                     self.tells.add("unseen")
                     return
@@ -809,55 +808,47 @@ def references_of_library(jar: Jar, library: Library) -> frozenset[str]:
     """Watched classes that a library's classes refer to. Slow for large libraries (about 10,000 classes a second),
     and often optional code: weigh them below ``Jar.references``. JarError when the library cannot be read.
     """
-    entry = next((entry for entry in jar.entries if entry.name == library.path), None)
-    if entry is None or entry.is_directory:
-        return frozenset()
-    found: set[str] = set()
-    budget = inflatable(jar.bytes)
-    with OpenJar(jar) as opened:
-        source = opened._nested(entry)
-        where = archive.find_directory(source, library.path)
-        directory = source.read_at(where.start, where.size)
-        try:
-            for name, at in archive.records(directory):
-                if name.endswith(b".class") and not name.startswith(b"META-INF/versions/"):
-                    inner = archive.entry_at(directory, at, where, library.path)
-                    budget -= inner.bytes
-                    if budget < 0:
-                        raise JarError("its classes inflate to many times its size", path=library.path)
-                    found |= classfile.references(
-                        archive.content(source, inner, _MAX_CLASS_BYTES, library.path)
-                    )
-        except ValueError as error:
-            raise JarError("damaged: its zip directory breaks off", path=library.path) from error
-    return frozenset(found)
+    classes = _contents_of(
+        jar,
+        [library],
+        lambda name: name.endswith(b".class") and not name.startswith(b"META-INF/versions/"),
+    )
+    return frozenset().union(*map(classfile.references, classes))
 
 
-def library_tells(jar: Jar, library: Library) -> frozenset[Tell]:
-    """How a library's classes and settings can tell the archive that it lies in from a thin jar. JarError when it cannot
-    be read."""
-    entry = next((entry for entry in jar.entries if entry.name == library.path), None)
+def tells_of_libraries(jar: Jar, libraries: Sequence[Library]) -> frozenset[Tell]:
+    """How the classes and settings of libraries can tell the archive that they lie in from a thin jar; "unseen" where one
+    cannot be read, or they are too much together."""
     found: set[Tell] = set()
-    if entry is None or entry.is_directory:
-        return frozenset()
+    try:
+        for data in _contents_of(jar, libraries, lambda name: name.endswith(_TELLING)):
+            found.update(spring_boot.tells(data))
+    except JarError:
+        found.add("unseen")
+    return frozenset(found)
+
+
+def _contents_of(jar: Jar, libraries: Sequence[Library], wanted: Callable[[bytes], bool]) -> Iterator[bytes]:
+    """Files of nested libraries, by their names. JarError when one cannot be read, or when they inflate to too much together."""
+    paths = {library.path for library in libraries}
     budget = inflatable(jar.bytes)
     with OpenJar(jar) as opened:
-        source = opened._nested(entry)
-        where = archive.find_directory(source, library.path)
-        directory = source.read_at(where.start, where.size)
-        try:
-            for name, at in archive.records(directory):
-                if name.endswith((b".class", *(suffix.encode() for suffix in _SETTINGS))):
-                    inner = archive.entry_at(directory, at, where, library.path)
-                    budget -= inner.bytes
-                    if budget < 0:
-                        raise JarError("its classes inflate to many times its size", path=library.path)
-                    found.update(
-                        spring_boot.tells(archive.content(source, inner, _MAX_CLASS_BYTES, library.path))
-                    )
-        except ValueError as error:
-            raise JarError("damaged: its zip directory breaks off", path=library.path) from error
-    return frozenset(found)
+        for entry in jar.entries:
+            if entry.name not in paths or entry.is_directory:
+                continue
+            source = opened._nested(entry)
+            where = archive.find_directory(source, entry.name)
+            directory = source.read_at(where.start, where.size)
+            try:
+                for name, at in archive.records(directory):
+                    if wanted(name):
+                        inner = archive.entry_at(directory, at, where, entry.name)
+                        budget -= inner.bytes
+                        if budget < 0:
+                            raise JarError("its classes inflate to many times its size", path=entry.name)
+                        yield archive.content(source, inner, _MAX_CLASS_BYTES, entry.name)
+            except ValueError as error:
+                raise JarError("damaged: its zip directory breaks off", path=entry.name) from error
 
 
 def companions(jar: Jar) -> tuple[Path, ...]:

@@ -9,7 +9,6 @@ the jar has not, without a word. What is wrong with the archive, or with the dir
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -142,7 +141,7 @@ def read_extract(mode: str, arguments: Sequence[str]) -> Extract | None:
 
 def modes_for(version: str) -> tuple[str, ...]:
     """The jarmodes that can extract, by Spring Boot version, best first: layertools from 2.3 to 4.0, tools from 3.3."""
-    parts = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    parts = (version_tuple(version) or (0, 0, 0))[:2]
     return tuple(
         mode
         for mode, there in (("tools", parts >= (3, 3)), ("layertools", (2, 3) <= parts < (4, 1)))

@@ -21,12 +21,26 @@ if TYPE_CHECKING:
 LOADER_PACKAGE = "org.springframework.boot.loader."
 LOADER_PATH = "org/springframework/boot/loader/"
 _TELLING: tuple[tuple[Tell, tuple[bytes, ...]], ...] = (
-    ("layout", (b"BOOT-INF", b"nested:", b"springframework/boot/loader/", b"springframework.boot.loader.")),
-    ("place", (b"java/security/CodeSource",)),
-    ("class loader", (b"java/net/URLClassLoader",)),
+    (
+        "layout",
+        (
+            *(
+                b"BOOT-INF",
+                b"nested:",
+                b"jar:file:",
+                b"springframework/boot/loader/",
+                b"springframework.boot.loader.",
+            ),
+            *(b"Start-Class", b"Spring-Boot-Classes", b"Spring-Boot-Lib"),
+        ),
+    ),
+    ("place", (b"java/security/CodeSource", b"codeSource")),
+    ("class loader", (b"java/net/URLClassLoader", b"reflections/util/ClasspathHelper")),
     ("web resources", (b"register-default-servlet", b"registerDefaultServlet")),
 )
-_ROOT_PATTERN = re.compile(rb"classpath\*:/?(?:[\w.-]{0,200}[*?{$]|[\0-\x1f])")
+_ROOT_PATTERN = re.compile(rb"classpath\*:/?(?:[\w.-]{0,200}[*?{$#]|[\0-\x1f])")
+#: Files in which an application is told paths and patterns.
+SETTINGS = (".properties", ".yml", ".yaml", ".xml", ".conf", ".json")
 #: Where Spring Boot takes files from that it serves to browsers, with the time of the jar that they lie in.
 SERVED = ("META-INF/resources/", "static/", "public/", "resources/")
 #: Services that the JDK looks for on the system class path alone, where a fat jar's libraries are not.
@@ -64,6 +78,14 @@ def tells(data: bytes) -> Iterator[Tell]:
         yield "web resources"
     if b"classpath*:" in data and _ROOT_PATTERN.search(data):
         yield "root pattern"
+
+
+def served_snapshots(jar: Jar) -> frozenset[str]:
+    """Paths of the snapshots with files for browsers: another release has these under the same name, and with a fixed time a
+    browser would keep the old ones."""
+    return frozenset(
+        library.path for library in jar.libraries if library.snapshot and library.path in jar.serves
+    )
 
 
 def is_system_service(name: str) -> bool:

@@ -26,11 +26,12 @@ def _spring_boot(picture: Picture) -> str | None:
     told = next((jar.spring_boot for jar in jars if jar.spring_boot is not None), None)
     if told is not None:
         return told
-    if not any(jar.kind != "library" for jar in jars):
-        if picture.artifacts and (given := picture.options.spring_boot) is not None:
+    made = picture.artifacts or any(stage.content.unpackings for stage in picture.stages)
+    if made and not any(jar.kind != "library" for jar in jars):
+        if (given := picture.options.spring_boot) is not None:
             return given
         facts = picture.build_facts
-        if picture.artifacts and facts is not None and facts.spring_boot is not None:
+        if facts is not None and facts.spring_boot is not None:
             return facts.spring_boot
     libraries = [path for path in picture.final.content.files if "/spring-boot-" in path]
     if not libraries:

@@ -201,8 +201,10 @@ def push_times(
     def times(image: ImageWeight, link: Link) -> tuple[float | None, ...]:
         changing = [layer for layer in image.pushed if layer.changes_each_release]
         following = _seconds(changing, len(image.pushed) - len(changing), link)
-        bumped = image.bumped if image.spring_boot is not None else None
-        patched = None if bumped is None else _seconds(bumped, len(image.pushed) - len(bumped), link)
+        bumped = image.bumped
+        patched = (
+            _seconds(bumped, len(image.pushed) - len(bumped), link) if image.spring_boot is not None else None
+        )
         return _seconds(image.pushed, 0, link), following, patched
 
     found = []

@@ -193,11 +193,13 @@ def keeps_digest(picture: Picture, layer: Layer, part: Part) -> bool:
     )
     if stage is None:
         return False
-    source = next(each for each in _sources(picture, instruction) if each.rstrip("/").endswith(part))
+    source = next(
+        each for each in _sources(picture, instruction) if posixpath.basename(each.rstrip("/")) == part
+    )
     named = "|".join(
         map(re.escape, (part, posixpath.basename(posixpath.dirname(source.rstrip("/"))) or part))
     )
-    touched = re.compile(rf"\bfind\b[^&|;]*[\s/](?:{named})\s[^&|;]*\btouch\b[^&|;]*\s-\w*[dt]\b")
+    touched = re.compile(rf"\bfind\b[^&|;]*[\s/](?:{named})/?[\x22']?\s[^&|;]*\btouch\b[^&|;]*\s-\w*[dt]\b")
     return any(each.keyword == "RUN" and touched.search(each.text) for each in stage.stage.instructions)
 
 

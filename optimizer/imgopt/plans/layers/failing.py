@@ -30,6 +30,7 @@ class BuildFailure:
         unnamed = "/kaniko/" in said  # of a COPY that finds nothing it tells before it names it
         return any(
             (keyword in (None, shown.keyword) or unnamed)
+            and (keyword != "RUN" or "jarmode" in (step or ""))
             and re.search(shown.pattern, output if shown.keyword == "RUN" else said) is not None
             for shown in self.shows
         )

@@ -14,12 +14,26 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span, assignments, expand, variables_used, writing
 from imgopt.finding import Reason, Refused, because, reason_of, told
+from imgopt.java.spring_boot import (
+    DEFAULT_LAYERS,
+    LOADER_PATH,
+    application_layer,
+    extraction,
+    is_known_launcher,
+    jarmode_for,
+    keeps_library_order,
+    layered,
+    served_snapshots,
+    version_tuple,
+)
 from imgopt.picture import Artifact, Picture, StagePicture, once
 from imgopt.picture.java_options import options_of
 from imgopt.picture.module_path import argument_lines, own_path
@@ -55,7 +69,6 @@ SMALLEST_LIBRARIES = 1_000_000
 SMALLEST_MODULES = 200_000
 
 LOADER, SNAPSHOTS = "spring-boot-loader", "snapshot-dependencies"
-DEFAULT_LAYERS = ("dependencies", LOADER, SNAPSHOTS, "application")
 
 #: Commands that may name the jar's path after it was copied: they do to the small jar what they did to the fat one.
 _HARMLESS = frozenset(
@@ -252,13 +265,6 @@ def _facts(picture: Picture, artifact: Artifact) -> _Facts | None:
 
 
 def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
-    from imgopt.java.spring_boot import (
-        extraction,
-        is_known_launcher,
-        keeps_library_order,
-        layered,
-    )
-
     if jar.kind == "shaded":
         raise LayeringRefused(
             "the jar is one flat tree of merged libraries (shaded), which cannot be split again; "
@@ -287,9 +293,7 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
     moving = tuple(
         name
         for name, entries in layers
-        if any(
-            not entry.name.startswith((*libraries, "org/springframework/boot/loader/")) for entry in entries
-        )
+        if any(not entry.name.startswith((*libraries, LOADER_PATH)) for entry in entries)
     )
     manifest = next(
         (name for name, entries in layers if any(e.name == "META-INF/MANIFEST.MF" for e in entries)), None
@@ -300,12 +304,8 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
         found = _thin(jar, layers)
         if found is not None:
             return found
-    by_path = layered(replace(jar, layers_index=None)) if mode == "path" else layers
-    served = tuple(name for name in _served(jar, by_path) if name in names)
-    moving = moving or ("application",)
-    modules = _modules(jar, layers, moving) if mode != "path" else None
     explicit = not keeps_library_order(jar)
-    if explicit and _version(jar.spring_boot) < (2, 0):
+    if explicit and (version_tuple(jar.spring_boot) or (0, 0, 0)) < (2, 0):
         raise LayeringRefused(
             "Spring Boot {} would put the unpacked libraries in another order than the archive has them; "
             "it keeps them from 2.3.8 on",
@@ -321,8 +321,11 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
         # has its libraries in alphabetical order: a class that two of them hold may come from the other one.
         _require_plain_root(jar)
         _require_plain_libraries(jar)
-        mode, names, moving, modules = "path", ("dependencies", SNAPSHOTS), ("none",), None
-        served = tuple(name for name in served if name in names)
+        mode, names, moving = "path", ("dependencies", SNAPSHOTS), ("none",)
+    by_path = layered(replace(jar, layers_index=None)) if mode == "path" else layers
+    served = tuple(name for name in _served(jar, by_path) if name in names)
+    moving = moving or ("application",)
+    modules = _modules(jar, layers, moving) if mode != "path" else None
     return _Facts(
         mode=mode,
         layers=names,
@@ -346,7 +349,7 @@ def _served(
     """The layers with files for browsers that another release has under the same name: in classes, in modules of the
     project and in snapshots. With a fixed time a browser would keep the old ones."""
     serving = jar.serves if serving is None else serving
-    snapshots = {library.path for library in jar.libraries if library.snapshot}
+    snapshots = served_snapshots(jar)
     own = [
         name
         for name, entries in layers
@@ -356,14 +359,12 @@ def _served(
         name
         for name, entries in layers
         if (name in own and jar.classes_prefix in serving)
-        or any(entry.name in serving and (name in own or entry.name in snapshots) for entry in entries)
+        or any(entry.name in snapshots or (name in own and entry.name in serving) for entry in entries)
     )
 
 
 def _thin(jar: Jar, layers: tuple[tuple[str, tuple[Entry, ...]], ...]) -> _Facts | None:
     """None where the application's own files do not lie in the one layer that gets its jar."""
-    from imgopt.java.spring_boot import application_layer
-
     libraries = tuple(jar.lib_prefixes)
     own = [
         name
@@ -393,7 +394,7 @@ def _thin(jar: Jar, layers: tuple[tuple[str, tuple[Entry, ...]], ...]) -> _Facts
 
 
 def _holds_the_loader(entries: tuple[Entry, ...]) -> bool:
-    return any(entry.name.startswith("org/springframework/boot/loader/") for entry in entries)
+    return any(entry.name.startswith(LOADER_PATH) for entry in entries)
 
 
 #: A layer, a directory: what every shell, builder and file system takes for a name and nothing else.
@@ -460,8 +461,7 @@ def _modules(
 ) -> Modules | None:
     """None when two layers would have to be divided: their libraries may lie in one directory."""
     found: list[Modules] = []
-    names = {name for name, _ in layers}
-    free = next(name for name in ("modules", "own-modules", "project-modules") if name not in names)
+    free = free_tree({name for name, _ in layers})
     for name, entries in layers:
         libraries = [entry for entry in entries if entry.name.startswith(tuple(jar.lib_prefixes))]
         size = sum(entry.compressed_bytes for entry in libraries)
@@ -476,6 +476,12 @@ def _modules(
     return found[0] if len(found) == 1 else None
 
 
+def free_tree(taken: Collection[str]) -> str:
+    """What the tree of the modules is called, beside those that are there."""
+    names = chain(("modules", "own-modules", "project-modules"), (f"modules-{number}" for number in count(2)))
+    return next(name for name in names if name not in taken)
+
+
 def _require_plain_root(jar: Jar) -> None:
     """Started without its launcher, the application sees nothing of the archive's root but what is checked here."""
     for entry in jar.entries:
@@ -484,7 +490,7 @@ def _require_plain_root(jar: Jar) -> None:
                 (
                     jar.classes_prefix or "",
                     *jar.lib_prefixes,
-                    "org/springframework/boot/loader/",
+                    LOADER_PATH,
                     "META-INF/MANIFEST.MF",
                     "META-INF/maven/",
                 )
@@ -499,14 +505,8 @@ def _require_plain_root(jar: Jar) -> None:
             )
 
 
-def _version(text: str | None) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", text or "")[:3])
-
-
 def _facts_of_build(picture: Picture, artifact: Artifact) -> _Facts | None:
     """The archive is not there: Spring Boot's version, from the option or the build files, decides."""
-    from imgopt.java.spring_boot import jarmode_for
-
     facts = picture.build_facts
     version = picture.options.spring_boot or (facts.spring_boot if facts else None)
     name = " ".join(artifact.sources)
@@ -547,7 +547,8 @@ def _facts_of_build(picture: Picture, artifact: Artifact) -> _Facts | None:
             "a launch script" if facts.executable else "the classic loader",
             name,
         )
-    if _version(version) < (2, 0):
+    numbers = version_tuple(version) or (0, 0, 0)
+    if numbers < (2, 0):
         raise LayeringRefused(
             "Spring Boot {} cannot unpack {} itself; its libraries get a layer of their own from 2.3 on",
             version,
@@ -556,9 +557,9 @@ def _facts_of_build(picture: Picture, artifact: Artifact) -> _Facts | None:
     mode = jarmode_for(version) or "path"
     if facts and facts.layered is False:
         mode = "path"
-    if _version(version) < (2, 4) and not (facts and facts.layered):
+    if numbers < (2, 4) and not (facts and facts.layered):
         mode = "path"
-    explicit = _version(version) < (2, 3, 8) or (2, 4) <= _version(version) < (2, 4, 2)
+    explicit = numbers < (2, 3, 8) or (2, 4) <= numbers < (2, 4, 2)
     return _Facts(
         mode="path" if explicit else mode,
         layers=("dependencies", "snapshot-dependencies") if explicit else DEFAULT_LAYERS,

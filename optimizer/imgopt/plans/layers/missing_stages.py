@@ -20,11 +20,11 @@ from imgopt.finding import Reason, Refused, Sentence, Word, because, listed, say
 from imgopt.java.build_files import repository_of
 from imgopt.java.building import is_output, project_of
 from imgopt.java.model import Jar
-from imgopt.java.spring_boot import version_tuple
+from imgopt.java.spring_boot import DEFAULT_LAYERS, version_tuple
 from imgopt.picture import Picture, once
 from imgopt.picture.paths import normal
 from imgopt.plans.layers.layering import stage_start
-from imgopt.plans.layers.unpacking import DEFAULT_LAYERS, broken
+from imgopt.plans.layers.unpacking import broken
 from imgopt.text.quoting import Unwritable
 
 _NAME = re.compile(r"[a-z][\w-]*|\d+")

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_used
 from imgopt.finding import Reason, because
+from imgopt.java.spring_boot import DEFAULT_LAYERS
 from imgopt.picture import Picture, once
 from imgopt.picture.contents import File
 from imgopt.picture.paths import join, normal
 from imgopt.picture.placing import fills_directory
 from imgopt.picture.reach import contains, reach_of, related
 from imgopt.plans.layers import layering
-from imgopt.plans.layers.layering import DEFAULT_LAYERS
 
 if TYPE_CHECKING:
     from imgopt.picture.contents import Layer

@@ -27,8 +27,12 @@ class OwnModules:
 def keeps_times(stage: StagePicture, source: str) -> bool | None:
     """Whether a directory holds files that each release changes, or snapshots with files for browsers, which Spring Boot
     serves with the time of their jar; None where nothing of it is known."""
+    from imgopt.java.spring_boot import served_snapshots
+
     files = stage.content.below(source)
-    return any(file.releases or (_serves(file) and _is_snapshot(file)) for file in files) if files else None
+    jars = {file.entry[0].path: file.entry[0] for file in files if file.entry is not None}
+    served = {(path, name) for path, jar in jars.items() for name in served_snapshots(jar)}
+    return any(file.releases or _place(file) in served for file in files) if files else None
 
 
 def beside_classes(stage: StagePicture, source: str) -> OwnModules | None:
@@ -62,10 +66,8 @@ def _serves(file: File) -> bool:
     return file.entry is not None and file.entry[1].name in file.entry[0].serves
 
 
-def _is_snapshot(file: File) -> bool:
-    return file.entry is not None and any(
-        library.snapshot for library in file.entry[0].libraries if library.path == file.entry[1].name
-    )
+def _place(file: File) -> tuple[str, str] | None:
+    return (file.entry[0].path, file.entry[1].name) if file.entry is not None else None
 
 
 def _above(path: str) -> Iterator[str]:

@@ -30,6 +30,7 @@ from imgopt.plans.layers.layering import (
     arguments_for,
     at,
     free_name,
+    free_tree,
     snapshots_apart,
     stage_start,
     stamp_command,
@@ -288,7 +289,7 @@ def _edits(
         steps.append(f"mkdir -p {back.directory}")
         fixed.append(back.tree)
     apart = next((copy for copy in copies if copy.modules is not None), None)
-    name = _free_tree(names)
+    name = free_tree(names)  # beside those of the layers and of `_Back`
     if apart is not None and apart.modules is not None:
         source = f"/{apart.layer}" if target == "/" else f"/{apart.layer}{target}"
         tree = f"/{name}" if target == "/" else f"/{name}{target}"
@@ -303,11 +304,6 @@ def _edits(
         edits += _tree_copy(copy.instruction, own.path, f"/{copy.layer}/")
     declared = _declared(picture, own, copies[0].instruction)
     return (*declared, *edits), back.lines if back is not None else ()
-
-
-def _free_tree(taken: Sequence[str]) -> str:
-    """What the tree of the modules is called, beside those of the layers and of `_Back`."""
-    return next(name for name in ("modules", "own-modules", "project-modules") if name not in taken)
 
 
 def _of_modules(picture: Picture) -> Iterator[SteadyingPlan]:
@@ -330,7 +326,7 @@ def _of_modules(picture: Picture) -> Iterator[SteadyingPlan]:
             taken = [posixpath.join(source, directory) for directory in modules.directories]
             _require_unshared(picture, stage, taken, [instruction])
             own = _own_place(picture, instruction)
-            name = _free_tree(())
+            name = free_tree(())
             steps = [*moved(modules, ("", source), (own.path, f"/{name}"))]
             steps.append(
                 stamp_command([with_variables(own.path, f"/{name}")], has_find=_has_find(picture, stage))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imgopt.errors import JarError
+from imgopt.files.opening import read_file
 from imgopt.picture import Picture
 from imgopt.picture.java_options import options_of
 from imgopt.text.quoting import quoted, quoted_path
@@ -26,9 +26,12 @@ STAMP = "-t 198002010000"
 #: before the libraries of a fat jar and behind these; and classes that the JDK looks for on the system class path alone.
 _TO_THE_LAUNCHER = re.compile(
     r"(?:\b|-D)loader\.[a-z]|\bLOADER_[A-Z]|-javaagent:"
-    r"|java\.util\.logging\.(?:manager|config\.class)|java\.system\.class\.loader"
+    r"|java\.util\.logging\.(?:manager|config\.(?:class|file))|java\.system\.class\.loader|java\.protocol\.handler\.pkgs"
     r"|(?i:register_?default_?servlet)"
 )
+
+#: Of a file of settings; a larger one holds data.
+_MOST_BYTES = 1 << 20
 
 _SEARCH: frozenset[Tell] = frozenset({"root pattern"})
 
@@ -55,8 +58,8 @@ def fits(picture: Picture, jar: Jar) -> bool:
         and not jar.system_services
         and not _knows_the_class_loader(jar)
         and not _bound_to_the_archive(jar)
-        and not _tells(picture, jar) - (_SEARCH if _searches_thin(jar) else frozenset())
         and not _told_to_the_launcher(picture)
+        and not _tells(picture, jar) - (_SEARCH if _searches_thin(jar) else frozenset())
     )
 
 
@@ -71,23 +74,24 @@ def _lists_all(jar: Jar) -> bool:
 
 def _tells(picture: Picture, jar: Jar) -> frozenset[Tell]:
     """How the application's own code, that of its modules included, and what its container is told can tell the layouts."""
-    from imgopt.java.jar import library_tells
-    from imgopt.java.spring_boot import layered, tells
+    from imgopt.java.jar import tells_of_libraries
+    from imgopt.java.spring_boot import SETTINGS, layered, tells
 
     found = {*jar.tells, *(tell for text in _texts(picture) for tell in tells(text.encode(errors="replace")))}
+    for file in picture.known_files.values():  # settings that the file copies beside the jar
+        if file.path.endswith(SETTINGS) and file.origin is not None:
+            try:
+                found.update(tells(read_file(file.origin, _MOST_BYTES)))
+            except OSError:
+                found.add("unseen")
     own = {
         entry.name
         for _, entries in layered(jar)
         if any(entry.name.startswith(jar.classes_prefix or "") for entry in entries)
         for entry in entries
     }
-    for library in jar.libraries:
-        if library.path in own or library.snapshot:
-            try:
-                found |= library_tells(jar, library)
-            except JarError:
-                found.add("unseen")
-    return frozenset(found)
+    modules = [library for library in jar.libraries if library.path in own or library.snapshot]
+    return frozenset(found) | (tells_of_libraries(jar, modules) if "unseen" not in found else frozenset())
 
 
 def _searches_thin(jar: Jar) -> bool:

@@ -19,6 +19,7 @@ from imgopt.dockerfile import Edit, Instruction, Span, apply_edits, parse, writi
 from imgopt.errors import DockerfileError
 from imgopt.finding import Sentence, Word, say
 from imgopt.java.jarmode import archive_at, modes_for, modes_of, refusal, supposed_jar
+from imgopt.java.spring_boot import DEFAULT_LAYERS, LOADER_PATH, is_known_launcher, layered
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.class_paths import volumes
 from imgopt.picture.contents import File, StageContent, Unpacking, stage_contents
@@ -32,13 +33,11 @@ if TYPE_CHECKING:
     from imgopt.java.command import JavaCall
     from imgopt.java.model import Jar
 
-DEFAULT_LAYERS = ("dependencies", "spring-boot-loader", "snapshot-dependencies", "application")
 LAUNCHER = re.compile(
     r"\borg\.springframework\.boot\.loader\.(?:launch\.)?(?:Jar|War|Properties)Launcher\b(?![.\w])"
 )
 #: Mends that may follow each other: a build that fails keeps what comes after it from being seen.
 _MOST_STEPS = 2
-_LOADER = "org/springframework/boot/loader/"
 #: They build a project where its build files lie, and put jars nowhere but into its output directories.
 _BUILD_TOOLS = frozenset("mvn mvnw mvnd gradle gradlew dos2unix npm npx yarn pnpm git".split())
 _OUTPUTS = re.compile(r"/(?:target|build|node_modules|dist)(?:/|$)")
@@ -400,8 +399,6 @@ class _Model:
                     )
 
     def _layers_of(self, each: Unpacking) -> tuple[str, ...]:
-        from imgopt.java.spring_boot import layered
-
         return tuple(name for name, _ in layered(each.jar or self.supposed))
 
     def _unsupported(self, each: Unpacking, words: Sequence[_Written]) -> Fault:
@@ -817,7 +814,7 @@ class _Model:
             return jar.launcher
         there = [
             path.removesuffix(".class").replace("/", ".")
-            for path in (f"{_LOADER}{package}{kind}.class" for package in ("launch/", ""))
+            for path in (f"{LOADER_PATH}{package}{kind}.class" for package in ("launch/", ""))
             if any(entry.name == path for entry in jar.entries)
         ]
         return there[0] if there and name not in there else None
@@ -989,7 +986,7 @@ class _Model:
             if not entry.is_directory
             and join(root, entry.name) not in content.files
             and entry.name.startswith(
-                (*jar.lib_prefixes, jar.classes_prefix or "\0", "META-INF/MANIFEST.MF", _LOADER)
+                (*jar.lib_prefixes, jar.classes_prefix or "\0", "META-INF/MANIFEST.MF", LOADER_PATH)
             )
             and "jarmode" not in entry.name
         ]
@@ -1033,8 +1030,6 @@ class _Model:
                 copies[posixpath.basename(normal("/" + source))] = instruction
         if not copies:
             return
-        from imgopt.java.spring_boot import layered
-
         wanted = [
             layer
             for layer, entries in layered(self.supposed)
@@ -1073,8 +1068,6 @@ class _Model:
                 yield from self._added(self._words(each), "--launcher", what="unpack the launcher, too")
 
     def _launcher_instead(self, source: Instruction | File, call: JavaCall, tree: _Tree) -> Iterator[Mend]:
-        from imgopt.java.spring_boot import is_known_launcher
-
         name = tree.jar.launcher
         if name is None or not is_known_launcher(name) or (self.version is None and self.read is None):
             return
@@ -1179,7 +1172,7 @@ def _not_found(path: str) -> Shown:
     """A COPY that finds nothing there. Builders name the path from the stage's root, or below a directory of their own; a
     pattern they do not always name."""
     plain = re.split(r"/?[^/]*[*?\[]", path)[0].strip("/")
-    names = [rf"(?<![\w.-]){re.escape(plain)}(?![\w.-])"] if plain else []
+    names = [rf"(?<![\w.-]){re.escape(plain)}/?(?![\w./-])"] if plain else []
     if re.search(r"[*?\[]", path):
         names.append("no source files")
     return Shown("COPY", "|".join(names) or r"(?!)")
@@ -1234,7 +1227,7 @@ def _trees_in(content: StageContent) -> tuple[_Tree, ...]:
     for path, file in content.files.items():
         if file.made_of is not None:
             found[posixpath.dirname(path)] = _Tree(posixpath.dirname(path), False, file.made_of[0])
-        elif file.entry is not None and file.entry[1].name.startswith(_LOADER):
+        elif file.entry is not None and file.entry[1].name.startswith(LOADER_PATH):
             root = path[: -len(file.entry[1].name)].rstrip("/") or "/"
             found[root] = _Tree(root, True, file.entry[0])
     return tuple(found.values())
