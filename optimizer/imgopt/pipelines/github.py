@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice, product
+from zlib import crc32
 
 from imgopt.pipelines.around import Around
 from imgopt.pipelines.github_actions import command_of, may_push, retried, tags_of
@@ -354,6 +355,8 @@ def _below(path: str) -> str | None:
 def _unknown(expression: str) -> str:
     """A shell variable that nobody knows: the same for the same expression, another one for another."""
     name = re.sub(r"\W+", "_", expression[:80]).strip("_")
+    if name != expression.replace(".", "_"):
+        name = f"{name}_{crc32(expression.encode()):08x}"  # `a-b` and `a_b` are two
     return f"${{{name if name[:1].isalpha() else f'expression_{name}'}}}"
 
 

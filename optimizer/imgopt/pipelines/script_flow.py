@@ -61,6 +61,7 @@ class Flow(Standing):
             redirects: tuple[tuple[str, shell.Word], ...] = ()
             if not isinstance(node, shell.Command) and at < len(nodes) and _only_redirects(nodes[at]):
                 redirects = nodes[at].redirects  # type: ignore[union-attr]
+                self._writes(redirects)
                 at += 1
             counting = nodes[at] if at < len(nodes) and _counts(node) else None
             if isinstance(counting, shell.Block):

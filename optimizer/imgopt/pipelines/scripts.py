@@ -48,6 +48,7 @@ def find(
     for step in steps:
         if reading.left <= 0:
             break
+        reading.step += 1
         if isinstance(step, Rules):
             _rules(reading, step)
         elif isinstance(step, Action):
@@ -182,6 +183,7 @@ class _Run(Flow):
 
     def command(self, command: shell.Command, fed: Arg | None = None) -> str:
         self.line = self.script.line(self.offset + command.start)
+        self._writes(command.redirects)
         if not command.words:
             self._assigned(command)
             return ""
@@ -236,6 +238,7 @@ class _Run(Flow):
 
     def _unknown_program(self, command: shell.Command, line: Line) -> None:
         """``"$1"``, ``$cmd``: one of the functions where an argument says which, else something that is not known."""
+        self.reading.changes += 1
         first = line.words[0].text
         if re.fullmatch(r"\$[1@*]", first) and self.functions:
             before = len(self.reading.pushes), len(self.reading.builds)
@@ -322,6 +325,7 @@ class _Run(Flow):
         if text is None:
             text = self.reading.repository.script(name, self.directory)
             if text is None:
+                self.reading.changes += 1
                 shown = name or " ".join(word.text for word in line.words)[:60]
                 if not sourced and _ABOUT_IMAGES.search(shown):
                     self.reading.not_followed(shown, self.line, "it is not in this repository")
@@ -349,6 +353,7 @@ class _Run(Flow):
         found = makefiles.at_hand(printer, call.file)
         shown = " ".join(word.text for word in line.words)
         if found is None or self.nested >= _MAX_NESTED:
+            self.reading.changes += 1
             if _ABOUT_IMAGES.search(shown):
                 self.reading.not_followed(shown, self.line, "its Makefile is not in this repository")
             return
