@@ -420,6 +420,30 @@ TOOLS = [
     Form("podman", "podman build -t r/api:1 api\npodman push r/api:1", of("api")),
     Form("buildah", "buildah bud -t r/api:1 api\nbuildah push r/api:1 docker://r/api:1", of("api")),
     Form("shell-on-another-machine", 'ssh ci@h "cd x && docker push r/api"', (), unjudged="ssh docker push is not followed"),
+    *(
+        Form(f"shell-on-another-machine-{name}", script, (), unjudged=f"ssh {told} is not followed", files={"deploy.sh": "docker push r/x\n"})
+        for name, script, told in (
+            ("with-a-context", 'ssh h "docker --context prod push x"', "docker --context prod push"),
+            ("with-a-switch", "ssh h podman --remote push x", "podman --remote push"),
+            ("with-a-builder", 'ssh h "docker buildx --builder b build --push -t x ."', "docker buildx --builder b build"),
+            ("with-options-of-compose", 'ssh h "docker --tls compose -f a.yaml --profile p push"', "docker --tls compose -f a.yaml --profile p push"),
+            ("with-skopeo", 'ssh h "skopeo --debug copy docker://a docker://b"', "skopeo --debug copy"),
+            ("by-make", "ssh h make push", "make push"),
+            ("by-make-elsewhere", "ssh h make -C app docker-push", "make -C app docker-push"),
+            ("by-a-pipe", "echo 'docker push x' | ssh h", "docker push"),
+            ("by-a-pipe-of-a-file", "cat deploy.sh | ssh h bash -s", "docker push"),
+        )
+    ),
+    *(
+        Form(f"shell-on-another-machine-{name}", script, (), files={"deploy.sh": "docker pull r/x\n"})
+        for name, script in (
+            ("that-pulls", 'ssh h "docker --context prod pull x/push"'),
+            ("that-makes-something-else", "ssh h make test"),
+            ("that-is-fed-something-else", "cat deploy.sh | ssh h bash -s"),
+        )
+    ),
+    Form("shell-fed-by-a-pipe", "echo 'docker push r/x' | bash", (), unjudged="bash docker push is not followed"),
+    Form("written-by-a-pipe", "printf 'build:\\n  script:\\n  - docker push r/a\\n' | tee child.yml", (), unjudged="who runs it is not in this file"),
     Form("shell-of-somebody-else", 'su - ci -c "docker build api"', (), unjudged="su docker build is not followed"),
     Form("shell-in-a-container", 'docker exec d sh -c "docker push r/a"', (), unjudged="sh docker push is not followed"),
     Form("pipeline-of-tekton", "tkn pipeline start build\ntkn pipelinerun logs", (), unjudged="tkn is not followed"),

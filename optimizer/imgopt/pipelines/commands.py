@@ -48,6 +48,7 @@ from imgopt.pipelines.tools import (
     is_kaniko,
     repository,
     run_image,
+    tried,
 )
 from imgopt.pipelines.versions import PRESERVES_BASE, executor
 
@@ -190,10 +191,11 @@ class Reading:
 def within(place: Place, line: Line, number: int) -> Place:
     """Where a command stands that has a `timeout` or a `retry` in front of it."""
     limits = tuple(
-        Timeout(seconds, number, text, "shell", attempts * place.attempts)
+        Timeout(seconds, number, text, "shell", tried(attempts, place.attempts))
         for seconds, text, attempts in line.limits
     )
-    return replace(place, timeouts=(*place.timeouts, *limits), attempts=place.attempts * line.attempts)
+    attempts = tried(place.attempts, line.attempts)
+    return replace(place, timeouts=(*place.timeouts, *limits), attempts=attempts)
 
 
 def read_command(

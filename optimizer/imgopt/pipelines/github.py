@@ -23,6 +23,7 @@ from imgopt.pipelines.model import (
     Timeout,
     architecture_of,
 )
+from imgopt.pipelines.tools import tried
 from imgopt.pipelines.yaml_tree import Node, documents
 
 _EXPRESSION = re.compile(r"\$\{\{(.{0,400}?)\}\}", re.DOTALL)
@@ -233,7 +234,7 @@ class _Job:
                 where = with_.get(again[2].partition(":")[0]) if with_ is not None else None
                 limit = Timeout(again[1], (where or line).line, again[2], "github", again[3])
                 place = replace(place, timeouts=(*place.timeouts, limit))
-            place = replace(place, attempts=place.attempts * again[3])
+            place = replace(place, attempts=tried(place.attempts, again[3]))
             return [Step(_substituted(script_of(command), row), spans, place)]
         image = uses.removeprefix("docker://")
         if image != uses and "kaniko" in image and with_ is not None:

@@ -214,15 +214,15 @@ class _Run(Flow):
         if name in self.functions:
             self._limited(line, lambda: self._call(name or "", list(line.words[1:])))
             return
-        repeated = repeated_for(line.words, fed if fed is not None else self._fed(command.redirects))
+        program = (name or "").rsplit("/", 1)[-1]
+        given = fed if fed is not None else self._fed(command.redirects) if program in FED else None
+        repeated = repeated_for(line.words, given)
         if repeated is not None:
             self._limited(line, lambda: self._each(command, line, repeated))
             return
-        program = (name or "").rsplit("/", 1)[-1]
         if program in ("make", "gmake"):
             self._made(line, here)
             return
-        given = fed if fed is not None else self._fed(command.redirects) if program in FED else None
         away = given_away(program, (), given) if given is not None and program in SHELLS else None
         if away is not None:
             self.reading.not_followed(away[0], self.line, away[1])
