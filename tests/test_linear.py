@@ -97,6 +97,12 @@ SCRIPTS = [
     "a=$a$a\n",
     "x=${x}aaaaaaaaaa; docker push $x\n",
     "f() { f; f; docker push x; }; f\n",
+    "docker push x; ssh h '" + "docker-compose -a " * 10_000 + "'\n",
+    "docker push x; ssh h '" + "docker -a a compose -b b " * 7_000 + "'\n",
+    "docker push x; ssh h '" + "make -a " * 22_000 + "'\n",
+    "docker push x; ssh h 'docker" + " " * 180_000 + "'\n",
+    "docker push x; ssh h 'docker" + " -" * 90_000 + "'\n",
+    "docker push x; ssh h 'docker " + "-a" * 90_000 + "'\n",
     "if [ $a ]; then b=$b$a; docker push x; fi\n",
 ]
 MAKEFILES = [

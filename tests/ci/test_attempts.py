@@ -63,6 +63,12 @@ FORMS = [
     Form("gitlab-job-with-causes", ".gitlab-ci.yml", f"a:\n  retry: {{max: 2, when: [runner_system_failure]}}\n  timeout: 40 seconds\n  script:\n    - docker build -t registry.example/a:1 .\n    - {PUSH}\n", 40, "timeout: 40 seconds", "too early", "high"),
     Form("shell-limit-inside", "push.sh", f"docker build -t registry.example/a:1 .\nretry 4 timeout 40 {PUSH}\n", 40, "of each of 4 attempts", LARGEST, "high", "up to 4 attempts"),
     Form("shell-limit-around", "push.sh", f"docker build -t registry.example/a:1 .\ntimeout 40 retry 4 {PUSH}\n", 40, "timeout 40", "too early", "high", "up to 4 attempts"),
+    Form("shell-times-beside-a-delay", "push.sh", f"docker build -t registry.example/a:1 .\nretry -d 60 -t 5 timeout 40 {PUSH}\n", 40, "of each of 5 attempts", LARGEST, "high", "up to 5 attempts"),
+    Form("shell-times-in-one-word", "push.sh", f"docker build -t registry.example/a:1 .\nretry --delay=60 --times=3 timeout 40 {PUSH}\n", 40, "of each of 3 attempts", LARGEST, "high", "up to 3 attempts"),
+    Form("shell-a-delay-alone", "push.sh", f"docker build -t registry.example/a:1 .\nretry --delay 60 timeout 40 {PUSH}\n", 40, "timeout 40", "too early", "high"),
+    Form("shell-nested", "push.sh", f"docker build -t registry.example/a:1 .\nf() {{ retry 99 timeout 40 retry 99 {PUSH}; }}\nretry 99 retry 99 bash -c 'retry 99 timeout 40 retry 99 {PUSH}'\n", 40, "of each of 1000 attempts", LARGEST, "high", "up to 1000 attempts"),
+    Form("jenkins-nested", "Jenkinsfile", jenkins("retry(99) { " * 20 + f"timeout(time: 40, unit: 'SECONDS') {{ sh '{PUSH}' }}" + " }" * 20), 40, "of each of 1000 attempts", LARGEST, "high", "up to 1000 attempts"),
+    Form("jenkins-nested-and-few", "Jenkinsfile", jenkins(f"retry(3) {{ retry(4) {{ timeout(time: 40, unit: 'SECONDS') {{ sh '{PUSH}' }} }} }}"), 40, "of each of 12 attempts", LARGEST, "high", "up to 12 attempts"),
     Form("shell-loop-that-breaks", "push.sh", f"docker build -t registry.example/a:1 .\nfor i in 1 2 3; do {PUSH} && break; sleep 5; done\n"),
     Form("shell-until", "push.sh", f"docker build -t registry.example/a:1 .\nuntil {PUSH}; do sleep 5; done\n"),
 ]  # fmt: skip

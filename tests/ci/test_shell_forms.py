@@ -143,6 +143,39 @@ FORMS = [
         images=4,
     ),
     Form(
+        "built-again-beside-what-changes-nothing",
+        "for e in dev prod; do\n  echo $e\n  docker --config /c login r 2>/dev/null\n  docker build -t r/api:$e api\n  docker push r/api:$e >&2\ndone",
+        tuple(f"api/Dockerfile -> r/api:{tag}" for tag in ("dev", "prod")),
+        images=1,
+    ),
+    *(
+        Form(
+            f"built-again-after-{name}",
+            f"for m in api web worker; do\n  {between}\n  docker build {args} -t r/$m:1 api\n  docker push r/$m:1\ndone",
+            tuple(f"api/Dockerfile -> r/{module}:1" for module in THREE),
+            images=3,
+            unjudged=unjudged,
+        )
+        for name, between, args, unjudged in (
+            ("a-file-is-written", "echo $m > api/module.txt", "", None),
+            ("a-file-grows", "printf $m 1>> api/module.txt", "", None),
+            ("all-output-goes-to-a-file", "echo $m &> api/module.txt", "", None),
+            ("a-group-is-written", "{ echo $m; date; } > api/module.txt", "", None),
+            ("a-file-is-emptied", ": >api/module.txt", "", None),
+            ("a-run-in-a-container", "docker run --rm -v $PWD:/src maven:3 mvn -q package", "", None),
+            ("a-run-with-options-in-front", "docker --context c container run -v $PWD:/src maven:3 true", "", None),
+            ("a-copy-out-of-a-container", "docker cp c:/app.jar api/", "", None),
+            ("a-command-in-a-container", "podman exec c true", "", None),
+            ("a-service-that-runs", "docker compose run build", "", None),
+            ("a-copy-out-of-a-pod", "kubectl -n ci cp p:/app.jar api/app.jar", "", None),
+            ("a-build-that-leaves-files", "docker build -f web/Dockerfile -o api web", "", None),
+            ("a-script-that-is-elsewhere", "./tools/prepare.sh $m", "", None),
+            ("a-target-that-is-elsewhere", "make -C tools prepare M=$m", "", None),
+            ("a-program-that-is-not-known", "$GENERATE $m", "", None),
+            ("a-variable-is-exported", "export MODULE=$m", "--build-arg MODULE", None),
+        )
+    ),
+    Form(
         "directory-at-home",
         "for m in api web; do\n  cd ~/src/$m\n  docker build -t r/$m:1 .\n  docker push r/$m:1\ndone",
         ("? -> r/api:1", "? -> r/web:1"),
@@ -387,6 +420,30 @@ TOOLS = [
     Form("podman", "podman build -t r/api:1 api\npodman push r/api:1", of("api")),
     Form("buildah", "buildah bud -t r/api:1 api\nbuildah push r/api:1 docker://r/api:1", of("api")),
     Form("shell-on-another-machine", 'ssh ci@h "cd x && docker push r/api"', (), unjudged="ssh docker push is not followed"),
+    *(
+        Form(f"shell-on-another-machine-{name}", script, (), unjudged=f"ssh {told} is not followed", files={"deploy.sh": "docker push r/x\n"})
+        for name, script, told in (
+            ("with-a-context", 'ssh h "docker --context prod push x"', "docker --context prod push"),
+            ("with-a-switch", "ssh h podman --remote push x", "podman --remote push"),
+            ("with-a-builder", 'ssh h "docker buildx --builder b build --push -t x ."', "docker buildx --builder b build"),
+            ("with-options-of-compose", 'ssh h "docker --tls compose -f a.yaml --profile p push"', "docker --tls compose -f a.yaml --profile p push"),
+            ("with-skopeo", 'ssh h "skopeo --debug copy docker://a docker://b"', "skopeo --debug copy"),
+            ("by-make", "ssh h make push", "make push"),
+            ("by-make-elsewhere", "ssh h make -C app docker-push", "make -C app docker-push"),
+            ("by-a-pipe", "echo 'docker push x' | ssh h", "docker push"),
+            ("by-a-pipe-of-a-file", "cat deploy.sh | ssh h bash -s", "docker push"),
+        )
+    ),
+    *(
+        Form(f"shell-on-another-machine-{name}", script, (), files={"deploy.sh": "docker pull r/x\n"})
+        for name, script in (
+            ("that-pulls", 'ssh h "docker --context prod pull x/push"'),
+            ("that-makes-something-else", "ssh h make test"),
+            ("that-is-fed-something-else", "cat deploy.sh | ssh h bash -s"),
+        )
+    ),
+    Form("shell-fed-by-a-pipe", "echo 'docker push r/x' | bash", (), unjudged="bash docker push is not followed"),
+    Form("written-by-a-pipe", "printf 'build:\\n  script:\\n  - docker push r/a\\n' | tee child.yml", (), unjudged="who runs it is not in this file"),
     Form("shell-of-somebody-else", 'su - ci -c "docker build api"', (), unjudged="su docker build is not followed"),
     Form("shell-in-a-container", 'docker exec d sh -c "docker push r/a"', (), unjudged="sh docker push is not followed"),
     Form("pipeline-of-tekton", "tkn pipeline start build\ntkn pipelinerun logs", (), unjudged="tkn is not followed"),
@@ -484,6 +541,79 @@ TOOLS = [
     Form("skaffold", "skaffold build --push", (), unjudged="skaffold build is not followed", modules=()),
 ]  # fmt: skip
 
+STEPS = [
+    Form(
+        "jenkins-a-file-is-written",
+        "",
+        tuple(f"Dockerfile -> r/{m}:1" for m in "abc"),
+        modules=("",),
+        images=3,
+        looked_at="Jenkinsfile",
+        files={
+            "Jenkinsfile": "node { for (m in ['a', 'b', 'c']) { writeFile file: 'module.txt', text: m\n"
+            ' sh "docker build -t r/${m}:1 . && docker push r/${m}:1" } }\n'
+        },
+    ),
+    Form(
+        "jenkins-another-branch",
+        "",
+        ("Dockerfile -> r/a:1", "Dockerfile -> r/b:1"),
+        modules=("",),
+        images=2,
+        looked_at="Jenkinsfile",
+        files={
+            "Jenkinsfile": "node {\n sh 'docker build -t r/a:1 . && docker push r/a:1'\n git branch: 'other', url: 'https://h/x'\n"
+            " sh 'docker build -t r/b:1 . && docker push r/b:1'\n}\n"
+        },
+    ),
+    Form(
+        "jenkins-one-step",
+        "",
+        ("Dockerfile -> r/a:1", "Dockerfile -> r/a:2"),
+        modules=("",),
+        images=1,
+        looked_at="Jenkinsfile",
+        files={
+            "Jenkinsfile": "node {\n sh 'docker build -t r/a:1 . && docker push r/a:1; docker build -t r/a:2 . && docker push r/a:2'\n}\n"
+        },
+    ),
+    Form(
+        "github-an-artifact-is-fetched",
+        "",
+        ("Dockerfile -> r/a", "Dockerfile -> r/b"),
+        modules=("",),
+        images=2,
+        looked_at=".github/workflows/a.yml",
+        files={
+            ".github/workflows/a.yml": "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n"
+            "      - run: docker build -t r/a . && docker push r/a\n      - uses: actions/download-artifact@v4\n"
+            "        with: {name: b-jar}\n      - run: docker build -t r/b . && docker push r/b\n"
+        },
+    ),
+    Form(
+        "github-two-names-that-differ-in-a-sign",
+        "",
+        ("? -> $needs_a_b_x_1418c1ce", "? -> $needs_a_b_x"),
+        modules=(),
+        looked_at=".github/workflows/a.yml",
+        files={
+            ".github/workflows/a.yml": "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n"
+            "      - run: docker push ${{ needs.a-b.x }}\n      - run: docker push ${{ needs.a_b.x }}\n"
+        },
+    ),
+    Form(
+        "github-one-name-twice",
+        "",
+        ("? -> $needs_a_b_x",),
+        modules=(),
+        looked_at=".github/workflows/a.yml",
+        files={
+            ".github/workflows/a.yml": "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n"
+            "      - run: docker push ${{ needs.a_b.x }}\n      - run: docker push ${{ needs.a_b.x }}\n"
+        },
+    ),
+]  # fmt: skip
+
 SCRIPT = (
     '#!/usr/bin/env bash\nset -euo pipefail\nROOT="$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")/.." && pwd)"\ncd "$ROOT"\n'
     'TAG="${1:-latest}"\nfor m in api web; do\n  docker build -t r/$m:$TAG $m\n  docker push r/$m:$TAG\ndone\n'
@@ -561,7 +691,7 @@ FILES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("form", [*FORMS, *TOOLS, *FILES], ids=lambda form: form.name)
+@pytest.mark.parametrize("form", [*FORMS, *TOOLS, *STEPS, *FILES], ids=lambda form: form.name)
 def test_form(form: Form, imgopt: Imgopt, tmp_path: Path) -> None:
     pipeline = look(form, imgopt, tmp_path)
     got = tuple(f"{push['dockerfile'] or '?'} -> {push['image']}" for push in pipeline["pushes"])

@@ -49,6 +49,7 @@ from imgopt.pipelines.tools import (
     is_kaniko,
     repository,
     run_image,
+    tried,
 )
 from imgopt.pipelines.versions import PRESERVES_BASE, executor
 
@@ -62,10 +63,13 @@ _LEFT_BEHIND = re.compile(r"(?:/kaniko|\$\{?KANIKO_DIR\}?)(?:/(?:\*?\[0-9\][^/]*
 _RECURSIVE = re.compile(r"-[a-zA-Z]*[rR][a-zA-Z]*|--recursive")
 _FIND_REMOVES = frozenset({"-delete", "-exec", "-execdir", "-print0"})
 #: Programs that leave the files alone which an image is made of.
-_CHANGES_NOTHING = frozenset(
-    "docker podman nerdctl echo printf sleep date kubectl helm cosign trivy syft".split()
-)
+_CHANGES_NOTHING = frozenset("echo printf sleep date helm cosign trivy syft".split())
 _BUILDERS = frozenset({"docker", "podman", "nerdctl"})
+#: Of their commands those that do so, too: a container may have the files mounted.
+_LEAVE_FILES = frozenset(
+    "build builder buildx context create history images import info inspect kill load login logout logs ls manifest network "
+    "port prune ps pull push rename rm rmi scout search stats stop system tag top trust version volume wait".split()
+)
 #: Their own options that have a value behind them, in front of the subcommand.
 _OWN_OPTIONS = {
     "docker": frozenset(
@@ -170,7 +174,8 @@ class Reading:
     made: dict[object, Build] = field(
         default_factory=dict
     )  # by what a build is told, and what came before it
-    changes: int = 0  # programs so far that may change what is built
+    step: int = 0  # of the pipeline: what stands between two may change what is built
+    changes: int = 0  # what ran so far that may do so
     scripts: int = 0  # read so far
     left: int = MAX_COMMANDS
     cut: bool = False  # something was too long
@@ -187,10 +192,11 @@ class Reading:
 def within(place: Place, line: Line, number: int) -> Place:
     """Where a command stands that has a `timeout` or a `retry` in front of it."""
     limits = tuple(
-        Timeout(seconds, number, text, "shell", attempts * place.attempts)
+        Timeout(seconds, number, text, "shell", tried(attempts, place.attempts))
         for seconds, text, attempts in line.limits
     )
-    return replace(place, timeouts=(*place.timeouts, *limits), attempts=place.attempts * line.attempts)
+    attempts = tried(place.attempts, line.attempts)
+    return replace(place, timeouts=(*place.timeouts, *limits), attempts=attempts)
 
 
 def read_command(
@@ -208,7 +214,7 @@ def read_command(
     at = _At(reading, lines, within(place, line, lines[0]), directory, line.variables)
     program = words[0].value
     name = program.rsplit("/", 1)[-1]
-    reading.changes += name not in _CHANGES_NOTHING
+    reading.changes += _changes_files(name, words[1:])
     if name in ("rm", "find"):
         if _empties(name, words[1:]):
             at.emptied()
@@ -274,6 +280,18 @@ def read_command(
         reading.not_followed(
             f"{name} {command} {behind[0].value}", lines[0], "it is built elsewhere, not pushed from here"
         )
+
+
+def _changes_files(program: str, words: Sequence[Arg]) -> bool:
+    """Whether a program may change the files that an image is made of. ``words`` stand behind its name."""
+    if program in ("kubectl", "oc"):
+        return [word.value for word in behind_options(words, _KUBECTL_OPTIONS)[1][:1]] == ["cp"]
+    if program not in _BUILDERS:
+        return program not in _CHANGES_NOTHING
+    _, rest = behind_options(words, _OWN_OPTIONS[program])
+    if rest and rest[0].value in ("container", "image"):
+        rest = rest[1:]
+    return bool(rest) and rest[0].value not in _LEAVE_FILES
 
 
 def _index(words: Sequence[Arg], text: str) -> int:
@@ -590,6 +608,7 @@ class _At:
         build = self._built(tool, parsed, recipe, self.place.agent.image, names, made_of=made_of)
         output = _sent_to(parsed)
         pushes = bool(output)
+        self.reading.changes += "output" in parsed.flags and not pushes  # it may leave files here
         if build.on("push") or pushes:
             for name in _of_registries(names or _named_in(output)) or (None,):
                 self._pushed("buildx", build, name, asks=True, fresh=None)
@@ -600,8 +619,10 @@ class _At:
         known = recipe.path is not None and all(word.value is not None for word in parsed.rest)
         if not known or any("$" in each for of in told.values() for each in of):
             return None
+        if any("=" not in each for each in told.get("build-arg", ())):
+            return None  # its value is the environment's
         rest = tuple(word.value for word in parsed.rest)
-        where = (self.place.job, self.directory, self.reading.changes)
+        where = (self.place.job, self.directory, self.reading.step, self.reading.changes)
         return (recipe.path, rest, where, tuple(sorted(told.items())))
 
     def buildctl(self, parsed: Parsed) -> None:

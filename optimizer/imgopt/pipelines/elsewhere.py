@@ -12,13 +12,16 @@ SHELLS = frozenset("ssh sshpass plink su sg runuser vagrant sh bash dash ksh zsh
 #: Programs that write down what they read.
 WRITERS = frozenset(("cat", "tee", "envsubst"))
 #: Of these it matters what they read.
-FED = SHELLS | WRITERS | {"kubectl", "oc"}
+FED = SHELLS | WRITERS | {"kubectl", "oc", "xargs", "parallel"}
 _ELSEWHERE = "what it runs there is not read"
 _WRITTEN = "who runs it is not in this file"
+#: A program's own options, which may have a value behind them.
+_OPTIONS = r"[ \t]+(?:-\S+[ \t]+(?:[^-\s]\S*[ \t]+)?){0,8}"
 _ACTS = re.compile(
-    r"\b(?:docker|podman|nerdctl|buildah)[ \t]+(?:image[ \t]+|buildx[ \t]+|compose[ \t]+(?:-\S+[ \t]+\S+[ \t]+)*)?"
-    r"(?:push|build|bud|bake)\b|\bdocker-compose[ \t]+(?:-\S+[ \t]+\S+[ \t]+)*(?:push|build)\b|kaniko(?:-project)?/executor\b|"
-    r"\bskopeo[ \t]+copy\b|\bcrane[ \t]+(?:push|copy|cp)\b|\bjib:build\b|\bbuild-image\b|\bbootBuildImage\b"
+    rf"\b(?:docker|podman|nerdctl|buildah){_OPTIONS}(?:(?:image|buildx|compose){_OPTIONS})?(?:push|build|bud|bake)\b|"
+    rf"\bdocker-compose{_OPTIONS}(?:push|build)\b|\bskopeo{_OPTIONS}copy\b|\bcrane{_OPTIONS}(?:push|copy|cp)\b|"
+    rf"\bmake{_OPTIONS}(?!sure\b)(?:[\w.-]+(?:=\S*)?[ \t]+){{0,8}}[\w.-]*(?:push|publish)[\w.-]*(?![\w.=-])|"
+    r"kaniko(?:-project)?/executor\b|\bjib:build\b|\bbuild-image\b|\bbootBuildImage\b"
 )
 _PIPELINE = re.compile(r"(?m)^[ \t]*(?:-[ \t]+)?(?:script|steps|run|image|args|command)[ \t]*[:({]")
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice, product
+from zlib import crc32
 
 from imgopt.pipelines.around import Around
 from imgopt.pipelines.github_actions import command_of, may_push, retried, tags_of
@@ -22,6 +23,7 @@ from imgopt.pipelines.model import (
     Timeout,
     architecture_of,
 )
+from imgopt.pipelines.tools import tried
 from imgopt.pipelines.yaml_tree import Node, documents
 
 _EXPRESSION = re.compile(r"\$\{\{(.{0,400}?)\}\}", re.DOTALL)
@@ -232,7 +234,7 @@ class _Job:
                 where = with_.get(again[2].partition(":")[0]) if with_ is not None else None
                 limit = Timeout(again[1], (where or line).line, again[2], "github", again[3])
                 place = replace(place, timeouts=(*place.timeouts, limit))
-            place = replace(place, attempts=place.attempts * again[3])
+            place = replace(place, attempts=tried(place.attempts, again[3]))
             return [Step(_substituted(script_of(command), row), spans, place)]
         image = uses.removeprefix("docker://")
         if image != uses and "kaniko" in image and with_ is not None:
@@ -354,6 +356,8 @@ def _below(path: str) -> str | None:
 def _unknown(expression: str) -> str:
     """A shell variable that nobody knows: the same for the same expression, another one for another."""
     name = re.sub(r"\W+", "_", expression[:80]).strip("_")
+    if name != expression.replace(".", "_"):
+        name = f"{name}_{crc32(expression.encode()):08x}"  # `a-b` and `a_b` are two
     return f"${{{name if name[:1].isalpha() else f'expression_{name}'}}}"
 
 

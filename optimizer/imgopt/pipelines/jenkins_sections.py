@@ -15,7 +15,7 @@ from imgopt.pipelines.jenkins_values import MAX_VALUES, MAX_VARIABLES, Here, Val
 from imgopt.pipelines.model import Timeout
 from imgopt.pipelines.registries import host_of
 from imgopt.pipelines.tokens import Token
-from imgopt.pipelines.tools import ROOT
+from imgopt.pipelines.tools import ROOT, tried
 
 _PARAMETERS = frozenset(
     "string choice booleanParam text extendedChoice password activeChoice editableChoice".split()
@@ -135,7 +135,7 @@ class Sections(Values):
         positional, named = arguments(list(given))
         value = self.value(named.get("count") or (positional[0] if positional else []), place)
         count = value if isinstance(value, int) and 1 < value < 100 else 1
-        return replace(place, attempts=place.attempts * count)
+        return replace(place, attempts=tried(place.attempts, count))
 
     def _lock(self, given: list[Item], place: Here) -> str:
         """The name of a lock, "" where it is not known: it may be another one for each."""

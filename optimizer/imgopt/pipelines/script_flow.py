@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from imgopt import shell
+from imgopt.pipelines.elsewhere import FED
 from imgopt.pipelines.printed import fits, holds
 from imgopt.pipelines.script_state import (
     LOOKS_THERE,
@@ -61,6 +62,7 @@ class Flow(Standing):
             redirects: tuple[tuple[str, shell.Word], ...] = ()
             if not isinstance(node, shell.Command) and at < len(nodes) and _only_redirects(nodes[at]):
                 redirects = nodes[at].redirects  # type: ignore[union-attr]
+                self._writes(redirects)
                 at += 1
             counting = nodes[at] if at < len(nodes) and _counts(node) else None
             if isinstance(counting, shell.Block):
@@ -88,7 +90,7 @@ class Flow(Standing):
         last = nodes[-1]
         feeds = isinstance(last, shell.Block) and last.kind in ("while", "until")
         if isinstance(last, shell.Command) and last.words:
-            feeds = last.program in ("xargs", "parallel", "kubectl", "oc")
+            feeds = last.program in FED
         if not feeds:
             self._piped_on(nodes)
             return

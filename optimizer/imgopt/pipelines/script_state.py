@@ -28,6 +28,8 @@ _HARMLESS = re.compile(
     r"(?:sudo\s+)?(?:\S*/)?(?:docker|podman|nerdctl)\s+(?:(?:image|container|volume|network|system|builder)\s+)?"
     r"(?:rmi?|stop|kill|start|restart|inspect|ps|logs|images|ls|pull|prune|run|exec|network|volume)\b"
 )
+#: Signs that have the file behind them written.
+_WRITE = frozenset({">", ">>", ">|", "<>", "&>", "&>>", ">&"})
 #: A background job in others, each by a number of its own.
 Jobs = tuple[int, ...]
 
@@ -146,6 +148,13 @@ class Standing:
                 text = self.reading.repository.script(name, self.directory) if name else None
                 return None if text is None else Arg(text, text)
         return None
+
+    def _writes(self, redirects: Sequence[tuple[str, shell.Word]]) -> None:
+        """Keeps in mind that a file is written, which an image may be made of."""
+        self.reading.changes += any(
+            sign.lstrip("0123456789") in _WRITE and not re.fullmatch(r"/dev/\w+|\d+|-", target.text)
+            for sign, target in redirects
+        )
 
     def _read(self, reads: shell.Command, line: Arg) -> None:
         """``read a b``: the line in its variables."""

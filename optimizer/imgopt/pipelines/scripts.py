@@ -48,6 +48,7 @@ def find(
     for step in steps:
         if reading.left <= 0:
             break
+        reading.step += 1
         if isinstance(step, Rules):
             _rules(reading, step)
         elif isinstance(step, Action):
@@ -182,6 +183,7 @@ class _Run(Flow):
 
     def command(self, command: shell.Command, fed: Arg | None = None) -> str:
         self.line = self.script.line(self.offset + command.start)
+        self._writes(command.redirects)
         if not command.words:
             self._assigned(command)
             return ""
@@ -212,15 +214,15 @@ class _Run(Flow):
         if name in self.functions:
             self._limited(line, lambda: self._call(name or "", list(line.words[1:])))
             return
-        repeated = repeated_for(line.words, fed if fed is not None else self._fed(command.redirects))
+        program = (name or "").rsplit("/", 1)[-1]
+        given = fed if fed is not None else self._fed(command.redirects) if program in FED else None
+        repeated = repeated_for(line.words, given)
         if repeated is not None:
             self._limited(line, lambda: self._each(command, line, repeated))
             return
-        program = (name or "").rsplit("/", 1)[-1]
         if program in ("make", "gmake"):
             self._made(line, here)
             return
-        given = fed if fed is not None else self._fed(command.redirects) if program in FED else None
         away = given_away(program, (), given) if given is not None and program in SHELLS else None
         if away is not None:
             self.reading.not_followed(away[0], self.line, away[1])
@@ -236,6 +238,7 @@ class _Run(Flow):
 
     def _unknown_program(self, command: shell.Command, line: Line) -> None:
         """``"$1"``, ``$cmd``: one of the functions where an argument says which, else something that is not known."""
+        self.reading.changes += 1
         first = line.words[0].text
         if re.fullmatch(r"\$[1@*]", first) and self.functions:
             before = len(self.reading.pushes), len(self.reading.builds)
@@ -322,6 +325,7 @@ class _Run(Flow):
         if text is None:
             text = self.reading.repository.script(name, self.directory)
             if text is None:
+                self.reading.changes += 1
                 shown = name or " ".join(word.text for word in line.words)[:60]
                 if not sourced and _ABOUT_IMAGES.search(shown):
                     self.reading.not_followed(shown, self.line, "it is not in this repository")
@@ -349,6 +353,7 @@ class _Run(Flow):
         found = makefiles.at_hand(printer, call.file)
         shown = " ".join(word.text for word in line.words)
         if found is None or self.nested >= _MAX_NESTED:
+            self.reading.changes += 1
             if _ABOUT_IMAGES.search(shown):
                 self.reading.not_followed(shown, self.line, "its Makefile is not in this repository")
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 #: Stands for the directory that a step runs in, and for the repository: both are known only on the agent.
 HERE, ROOT = "/imgopt.here", "/imgopt.root"
@@ -92,6 +93,8 @@ _WRAPPERS["exec"] = ("-a",)
 _BEFORE = frozenset(
     "retry retry.sh with-retry with_retry flock doppler dotenv op aws-vault infisical wait-for-it.sh".split()
 )
+_TIMES = re.compile(r"(?:-t|-n|--times|--tries|--max-attempts|--attempts|--retries)(?:=?(\d+))?")
+_MOST_ATTEMPTS = 1_000
 _BEGIN = frozenset(
     "timeout docker podman buildah nerdctl skopeo crane docker-compose mvn ./mvnw ./gradlew gradle make bash sh".split()
 )
@@ -116,7 +119,7 @@ def unwrapped(words: Sequence[Arg], variables: Mapping[str, str | None]) -> Line
             if limit is not None:
                 limits.append((*limit, attempts))
         elif name in _WRAPPERS:
-            attempts *= 3 if name == "travis_retry" else 1
+            attempts = tried(attempts, 3 if name == "travis_retry" else 1)
             rest = _after_options(rest[1:], _WRAPPERS[name])
             rest = _assigned(rest, extra) if name == "sudo" else rest
         elif name == "env":
@@ -129,13 +132,32 @@ def unwrapped(words: Sequence[Arg], variables: Mapping[str, str | None]) -> Line
             if not at:
                 break
             if name.startswith(("retry", "with")):
-                attempts *= next(
-                    (int(word.text) for word in rest[1:at] if re.fullmatch(r"[1-9]\d?", word.text)), 1
-                )
+                attempts = tried(attempts, _times(rest[1:at]))
             rest = rest[at:]
         else:
             break
     return Line(tuple(rest), tuple(limits), extra, attempts)
+
+
+def tried(*attempts: int) -> int:
+    """How often what stands in several repetitions is tried; 1000 where it is more."""
+    found = 1
+    for each in attempts:
+        found = min(found * each, _MOST_ATTEMPTS)
+    return found
+
+
+def _times(words: Sequence[Arg]) -> int:
+    """How often a ``retry`` with these options tries; 1 where they do not say it."""
+    for word, behind in zip_longest(words, words[1:]):
+        option = _TIMES.fullmatch(word.text)
+        if option is not None:
+            return _count(option[1] or (behind.text if behind is not None else ""))
+    return _count(words[0].text) if words else 1
+
+
+def _count(text: str) -> int:
+    return int(text) if re.fullmatch(r"[1-9]\d{0,2}", text) else 1
 
 
 def _begins(words: Sequence[Arg]) -> bool:
