@@ -349,6 +349,7 @@ FORMS = [
     ),
 ]  # fmt: skip
 
+POD = "kind: Pod\nspec:\n  containers:\n  - image: kaniko-project/executor\n    args: [--dockerfile=api/Dockerfile, --destination=r/api:1]\n"
 TOOLS = [
     Form(
         "options-before-the-subcommand",
@@ -513,6 +514,42 @@ TOOLS = [
             "app.yaml": "kind: Pod\nspec:\n  containers:\n  - image: r/api:1\n    args: [--destination=x]\n",
         },
     ),
+    *(
+        Form(f"kaniko-in-a-pod-{name}", f"kubectl {before}run k --image=kaniko-project/executor {behind}-- --dockerfile=api/Dockerfile --destination=r/api:1", of("api"))
+        for name, before, behind in (
+            ("of-a-context", "--kubeconfig k --context c -n ci -v 6 ", ""),
+            ("by-a-server", "-s https://h --token t --as ci ", "--restart Never "),
+        )
+    ),
+    Form("another-pod-called-run", "kubectl get -n run pods --image kaniko-project/executor -- --destination=r/api:1", (), modules=()),
+    Form(
+        "kaniko-in-a-pod-of-json-that-is-not-read",
+        'kubectl run k --image=busybox --overrides="{\\"spec\\": {\\"image\\": \\"kaniko-project/executor\\", $MORE"',
+        (),
+        unjudged="the pod in its --overrides is not read",
+        modules=(),
+    ),
+    *(
+        Form(f"kaniko-in-a-directory-{name}", script, of("api"), files={path: POD})
+        for name, script, path in (
+            ("of-manifests", "kubectl -n ci apply -f ci/", "ci/build.yaml"),
+            ("of-json", "kubectl create --filename=ci", "ci/build.yml"),
+            ("below", "kubectl apply -R -f ci", "ci/a/b/build.yaml"),
+        )
+    ),
+    Form("kaniko-in-a-directory-below-that-is-not-applied", "kubectl apply -f ci", (), files={"ci/a/build.yaml": POD}, modules=()),
+    Form("kaniko-in-a-text-beside", "kubectl apply -f ci", (), files={"ci/build.txt": POD}, modules=()),
+    Form("kaniko-by-kustomize", "kubectl apply -k ci", (), files={"ci/kustomization.yaml": "resources: [build.yaml]\n", "ci/build.yaml": POD}, unjudged="what ci is put together to is not read", modules=()),
+    Form("kustomize-of-the-application", "kubectl apply -k ci", (), files={"ci/kustomization.yaml": "resources: [a.yaml]\n"}, modules=()),
+    *(
+        Form(f"in-a-container-{name}", f"docker build -t r/api:1 api\n{script}", of("api"))
+        for name, script in (
+            ("of-docker", "docker run --rm -v /var/run/docker.sock:/var/run/docker.sock docker:cli docker push r/api:1"),
+            ("of-skopeo", "docker run --rm quay.io/skopeo/stable:v1.16 copy docker-daemon:r/api:1 docker://r/api:1"),
+            ("of-crane", "docker save r/api:1 -o a.tar\ndocker run -v $PWD:/w -w /w gcr.io/go-containerregistry/crane push a.tar r/api:1"),
+        )
+    ),
+    Form("in-a-container-that-lists", "docker run docker:cli docker ps\ndocker run quay.io/skopeo/stable inspect docker://r/api", (), modules=()),
     Form("kaniko-of-a-tar", "tar c . | kubectl run k -i --image=kaniko -- --context=tar://stdin --destination=r/api:1", ("? -> r/api:1",), unjudged="a tar that it reads from a pipe", modules=()),
     Form("another-pod", "kubectl run t --image=busybox -- true\nkubectl exec k -- ls", (), modules=()),
     Form(
@@ -534,6 +571,8 @@ TOOLS = [
     Form("build-image-that-stays", "./mvnw spring-boot:build-image", (), unjudged="buildpacks make it", modules=()),
     Form("jib-and-then-docker", "mvn jib:dockerBuild -Dimage=r/api:1\ndocker push r/api:1", ("? -> r/api:1",), unjudged="Jib makes it", modules=()),
     Form("dockerfile-maven", "mvn -pl api package dockerfile:build dockerfile:push", ("api/Dockerfile -> None",)),
+    Form("dockerfile-maven-in-a-container", "docker run --rm -v $PWD/api:/w -w /w maven:3 mvn package dockerfile:build dockerfile:push", ("api/Dockerfile -> None",)),
+    Form("jib-in-a-container", 'docker run -u 1000 --mount type=bind,src="$PWD",dst=/w --workdir /w/api maven:3 mvn jib:build', ("? -> None",), unjudged="Jib", modules=()),
     Form("docker-maven-plugin", "mvn docker:build docker:push", ("? -> None",), unjudged="the build files say", modules=()),
     Form("jkube", "mvn k8s:build k8s:push", ("? -> None",), unjudged="the build files say", modules=()),
     Form("boot-build-image", "./gradlew :api:bootBuildImage --publishImage --imageName=r/api:1", ("? -> r/api:1",), unjudged="buildpacks", modules=()),

@@ -7,14 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from imgopt.errors import ImgoptError
-from imgopt.pipelines.tools import KANIKOS_OWN, Arg
+from imgopt.pipelines.tools import KANIKOS_OWN, KUBECTL_VALUES, Arg, behind_options
 from imgopt.pipelines.yaml_tree import Node, documents
 
 _MOST_PODS = 20
 _MOST_DEEP = 12
+_MOST_FILES = 50
 _OVERRIDES = re.compile(r"--overrides(?:=(.*))?", re.DOTALL)
 _IMAGE = re.compile(r"--image(?:=(.*))?", re.DOTALL)
 _FILE = re.compile(r"(?:-f|--filename)(?:=?(.+))?", re.DOTALL)
+_KUSTOMIZED = re.compile(r"(?:-k|--kustomize)(?:=?(.+))?", re.DOTALL)
+_MANIFEST = re.compile(r"(?i)\.(?:ya?ml|json)$")
+_STARTS = frozenset(("apply", "create", "replace"))
 
 
 @dataclass(frozen=True)
@@ -26,14 +30,34 @@ class Pod:
     why: str | None = None
 
 
-def pods(words: Sequence[Arg], read: Callable[[str], str | None]) -> list[Pod]:
-    """Those that ``kubectl``'s words, behind the program's name, start. ``read``: a file of the repository."""
-    verbs = [word.value for word in words if not word.text.startswith("-")]
-    if "run" in verbs[:3]:
-        return _run(words)
-    if "apply" in verbs[:3] or "create" in verbs[:3] or "replace" in verbs[:3]:
-        return [pod for name in _options(words, _FILE) for pod in _of_manifest(read(name.known), name.known)]
-    return []
+def pods(
+    words: Sequence[Arg], read: Callable[[str], str | None], below: Callable[[str], list[str]]
+) -> list[Pod]:
+    """Those that ``kubectl``'s words, behind the program's name, start. ``read``: a file of the repository. ``below``: the files
+    in a directory of it."""
+    _, rest = behind_options(words, KUBECTL_VALUES)
+    verb = rest[0].value if rest else None
+    if verb == "run":
+        return _run(rest)
+    return list(_applied(rest, read, below)) if verb in _STARTS else []
+
+
+def _applied(
+    words: Sequence[Arg], read: Callable[[str], str | None], below: Callable[[str], list[str]]
+) -> Iterator[Pod]:
+    for name in _options(words, _FILE):
+        text = read(name.known)
+        if text is None and "kaniko" in name.text.rpartition("/")[2] and not below(name.known):
+            yield Pod(name.known, why="it is not in this repository")
+        yield from _of_manifest(text, name.known)
+        deep = any(word.text in ("-R", "--recursive", "--recursive=true") for word in words)
+        for path in below(name.known):
+            inside = path.removeprefix(name.known.rstrip("/") + "/")
+            if _MANIFEST.search(path) and (deep or "/" not in inside):
+                yield from _of_manifest(read(path), path)
+    for name in _options(words, _KUSTOMIZED):
+        if any("kaniko" in (read(path) or "") for path in below(name.known)[:_MOST_FILES]):
+            yield Pod("kaniko", why=f"what {name.known[:60]} is put together to is not read")
 
 
 def _run(words: Sequence[Arg]) -> list[Pod]:
@@ -42,11 +66,14 @@ def _run(words: Sequence[Arg]) -> list[Pod]:
     behind = tuple(words[end + 1 :])
     overrides = next(iter(_options(words[:end], _OVERRIDES)), None)
     if overrides is not None:
-        found = _of_text(overrides.known, "--overrides") or []  # JSON, which is YAML
-        if found or "kaniko" not in image:
-            return found
+        found = _of_text(overrides.known, "--overrides")  # JSON, which is YAML
+        named = next((word.text for word in (Arg(image, image), overrides) if "kaniko" in word.text), None)
+        if found or named is None:
+            return found or []
         if not behind:
-            return [Pod(image, why="the pod in its --overrides is not read")]
+            return [
+                Pod(image if "kaniko" in image else "kaniko", why="the pod in its --overrides is not read")
+            ]
     kaniko = "kaniko" in image or ("$" in image and any(KANIKOS_OWN.match(word.text) for word in behind))
     return [Pod(image, behind)] if kaniko and behind else []
 

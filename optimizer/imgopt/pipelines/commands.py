@@ -38,8 +38,10 @@ from imgopt.pipelines.model import (
 from imgopt.pipelines.printed import Checkout
 from imgopt.pipelines.registries import registry_of
 from imgopt.pipelines.tools import (
+    KUBECTL_VALUES,
     PLUGIN,
     Arg,
+    Container,
     Line,
     Parsed,
     Ran,
@@ -101,12 +103,13 @@ _COMPOSE_OPTIONS = frozenset(
     "-f --file -p --project-name --profile --env-file --project-directory --ansi --parallel --progress -c --context -H "
     "--host --log-level".split()
 )
-_KUBECTL_OPTIONS = frozenset(
-    "-n --namespace --context --kubeconfig --cluster --user -s --server --as --token".split()
-)
 #: Where compose and bake look for their file, in their order.
 _COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 _BAKE_FILES = (*_COMPOSE_FILES, "docker-bake.json", "docker-bake.hcl")
+#: Images that start the program of that name.
+_STARTED = ("skopeo", "crane")
+#: Programs that build or push from a container as they do beside it.
+_IN_CONTAINERS = frozenset((*MAVEN, *GRADLE, *_STARTED, "docker", "podman", "buildah"))
 #: Programs that make or push images in a way that is not followed.
 _NOT_FOLLOWED = {
     "skaffold": ("build", "run", "deploy", "dev"),
@@ -228,9 +231,6 @@ def read_command(
         for pod in started:
             at.pod(pod)
         return
-    if name in ("kubectl", "oc") and (missing := at.manifest_elsewhere(words[1:])):
-        reading.not_followed(f"{name} with {missing}", lines[0], "it is not in this repository")
-        return
     away = given_away(name, words[1:], fed)
     if away is not None:
         reading.not_followed(away[0], lines[0], away[1])
@@ -285,7 +285,7 @@ def read_command(
 def _changes_files(program: str, words: Sequence[Arg]) -> bool:
     """Whether a program may change the files that an image is made of. ``words`` stand behind its name."""
     if program in ("kubectl", "oc"):
-        return [word.value for word in behind_options(words, _KUBECTL_OPTIONS)[1][:1]] == ["cp"]
+        return [word.value for word in behind_options(words, KUBECTL_VALUES)[1][:1]] == ["cp"]
     if program not in _BUILDERS:
         return program not in _CHANGES_NOTHING
     _, rest = behind_options(words, _OWN_OPTIONS[program])
@@ -369,19 +369,17 @@ class _At:
                 return fed.known if fed is not None else None
             return self.reading.repository.script(name, self.directory)
 
-        return pods(words, read)
+        def below(name: str) -> list[str]:
+            if not name or self.reading.repository.kind(name, self.directory) != "directory":
+                return []
+            return self.reading.repository.walked(name, self.directory, "*", "f") or []
 
-    def manifest_elsewhere(self, words: Sequence[Arg]) -> str | None:
-        """A file that by its name starts kaniko, and cannot be read."""
-        named = [word.known for word in words if "kaniko" in word.text.rpartition("/")[2]]
-        starts = any(word.value in ("apply", "create", "replace") for word in words[:3])
-        unread = (name for name in named if self.reading.repository.script(name, self.directory) is None)
-        return next(unread, None) if starts else None
+        return pods(words, read, below)
 
     def pod(self, pod: Pod) -> None:
         """kaniko in a pod of its own: what it makes of the repository here is what its context says."""
         if pod.why is not None:
-            self.reading.not_followed("kubectl with kaniko", self.lines[0], pod.why)
+            self.reading.not_followed(f"kubectl with {pod.image[:60]}", self.lines[0], pod.why)
             return
         self.kaniko(flags(pod.words, kaniko=True), pod.image, own=True)
 
@@ -414,24 +412,41 @@ class _At:
         elif command in ("run", "create"):
             self.ran("docker", "run", behind)
             run = run_image(behind)
-            if run is not None and "kaniko" in run.image:
-                directory = self.directory
-                if run.workspace is not None:
-                    directory = resolved(run.workspace, directory)
-                inside = replace(self, variables={**self.variables, **run.variables}, directory=directory)
-                inside.kaniko(flags(run.words, kaniko=True), run.image, own=True)
+            if run is not None:
+                self.inside(run)
         elif command == "exec":
             self.ran("docker", "exec", behind)
             run = run_image(behind)  # the container stands where an image does
             line = Line(tuple(run.words) if run is not None else (), (), self.variables)
             read_command(self.reading, line, self.lines, self.place, self.directory)
 
+    def inside(self, run: Container) -> None:
+        """What a container builds or pushes of what it has of the machine."""
+        variables = {**self.variables, **run.variables}
+        if "kaniko" in run.image:
+            workspace = run.source("/workspace")
+            directory = self.directory if workspace is None else resolved(workspace, self.directory)
+            inside = replace(self, variables=variables, directory=directory)
+            inside.kaniko(flags(run.words, kaniko=True), run.image, own=True)
+            return
+        program = (run.words[0].known if run.words else "").rsplit("/", 1)[-1]
+        words = list(run.words)
+        entry = next((each for each in _STARTED if each in repository(run.image).split("/")), None)
+        if entry is not None and program != entry:
+            program, words = entry, [Arg(entry, entry), *words]
+        if program not in _IN_CONTAINERS:
+            return
+        there = [*run.options.get("w", ()), *run.options.get("workdir", ())]
+        source = run.source(there[-1]) if there else None
+        directory = None if source is None else resolved(source, self.directory)
+        read_command(self.reading, Line(tuple(words), (), variables), self.lines, self.place, directory)
+
     def ran(self, by: str, does: str, words: Sequence[Arg]) -> None:
         if len(self.reading.ran) < _MAX_FOUND:
             self.reading.ran.append(Ran(by, does, tuple(words), self.lines[0]))
 
     def kubectl(self, words: Sequence[Arg]) -> None:
-        _, rest = behind_options(words, _KUBECTL_OPTIONS)
+        _, rest = behind_options(words, KUBECTL_VALUES)
         if rest and rest[0].value == "exec":
             self.ran("kubectl", "exec", rest[1:])
 

@@ -7,23 +7,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from imgopt.options import Container, Told, Variable
-from imgopt.pipelines.tools import Arg, Ran, behind_options, mount_target, run_image
+from imgopt.pipelines.tools import KUBECTL_VALUES, Arg, Ran, behind_options, mount_target, run_image
 
-_KUBECTL_VALUES = frozenset(
-    "-n --namespace -c --container -f --filename --context --kubeconfig --cluster --user -s --server --as --token "
-    "--pod-running-timeout --request-timeout".split()
-)
 #: What kubectl calls kinds, and what manifests do.
 _KINDS = {
-    **dict.fromkeys(
-        ("deploy", "deployment", "deployments", "deployment.apps", "deployments.apps"), "deployment"
-    ),
-    **dict.fromkeys(
-        ("sts", "statefulset", "statefulsets", "statefulset.apps", "statefulsets.apps"), "statefulset"
-    ),
-    **dict.fromkeys(("ds", "daemonset", "daemonsets", "daemonset.apps", "daemonsets.apps"), "daemonset"),
-    **dict.fromkeys(("po", "pod", "pods"), "pod"),
-    **dict.fromkeys(("job", "jobs", "job.batch", "jobs.batch"), "job"),
+    name: kind
+    for kind, short, group in (
+        ("deployment", "deploy", "apps"),
+        ("statefulset", "sts", "apps"),
+        ("daemonset", "ds", "apps"),
+        ("job", "job", "batch"),
+        ("pod", "po", ""),
+    )
+    for name in (short, kind, f"{kind}s", f"{kind}.{group}", f"{kind}s.{group}")
 }
 
 
@@ -67,7 +63,7 @@ def containers_of(ran: Sequence[Ran], shown: str) -> Iterator[Started | RunInsid
 
 def _kubectl(words: Sequence[Arg]) -> tuple[str, list[Arg]] | None:
     """``kubectl exec``'s: the pod or what has it, and the command."""
-    _, rest = behind_options(words, _KUBECTL_VALUES)
+    _, rest = behind_options(words, KUBECTL_VALUES)
     if not rest:
         return None
     kind, slash, name = rest[0].known.partition("/")
@@ -75,7 +71,7 @@ def _kubectl(words: Sequence[Arg]) -> tuple[str, list[Arg]] | None:
     behind = next((n for n, word in enumerate(rest) if word.text == "--"), None)
     if behind is not None:
         return called, rest[behind + 1 :]
-    return called, behind_options(rest[1:], _KUBECTL_VALUES)[1]
+    return called, behind_options(rest[1:], KUBECTL_VALUES)[1]
 
 
 def _started(ran: Ran, where: str) -> Started | None:

@@ -386,6 +386,14 @@ _RUN_BOOLS = frozenset(
 _RUN_SHORT_BOOLS = "itdPqT"
 
 
+#: kubectl's options, and those of its ``exec``, that have a value.
+KUBECTL_VALUES = frozenset(
+    "-n --namespace -c --container -f --filename --context --kubeconfig --cluster --user -s --server --as --as-group --as-uid "
+    "--token --username --password --cache-dir --certificate-authority --client-certificate --client-key --profile "
+    "--profile-output --tls-server-name -v --v --vmodule --log-flush-frequency --pod-running-timeout --request-timeout".split()
+)
+
+
 @dataclass(frozen=True)
 class Ran:
     """A command that starts a container (``run``) or runs something in one (``exec``): its words behind that one."""
@@ -398,14 +406,28 @@ class Ran:
 
 @dataclass(frozen=True)
 class Container:
-    """What ``docker run`` starts: the image, the words behind it, its variables, what it has as ``/workspace``, and all of its
-    options that have a value, by their names without dashes."""
+    """What ``docker run`` starts: the image, the words behind it, its variables, and all of its options that have a value, by
+    their names without dashes."""
 
     image: str
     words: list[Arg]
     variables: dict[str, str]
-    workspace: str | None
     options: dict[str, list[str]]
+
+    def source(self, path: str) -> str | None:
+        """What lies at a path of the container, where it is a directory of the machine."""
+        found: dict[str, str] = {}
+        for text in (*self.options.get("v", ()), *self.options.get("volume", ())):
+            source, _, there = text.partition(":")
+            found[there.partition(":")[0].rstrip("/")] = source
+        for text in self.options.get("mount", ()):
+            given = _of_mount(text)
+            found[mount_target(text).rstrip("/")] = given.get("source") or given.get("src") or ""
+        at = path.rstrip("/")
+        while at and at not in found:
+            at = at.rpartition("/")[0]
+        source = found.get(at, "")
+        return None if not at or not source or "$" in source else source + path.rstrip("/")[len(at) :]
 
 
 def run_image(words: Sequence[Arg]) -> Container | None:
@@ -415,9 +437,7 @@ def run_image(words: Sequence[Arg]) -> Container | None:
     while at < len(words):
         match = _FLAG.match(words[at].text)
         if match is None:
-            return Container(
-                words[at].known, list(words[at + 1 :]), _variables(options), _workspace(options), options
-            )
+            return Container(words[at].known, list(words[at + 1 :]), _variables(options), options)
         name, value = match[1].lstrip("-"), words[at].known.partition("=")[2] if match[2] else ""
         given = bool(match[2]) or name in _RUN_BOOLS
         if not match[1].startswith("--"):
@@ -436,20 +456,6 @@ def run_image(words: Sequence[Arg]) -> Container | None:
 def _variables(options: Mapping[str, Sequence[str]]) -> dict[str, str]:
     given = (*options.get("e", ()), *options.get("env", ()))
     return dict(text.partition("=")[::2] for text in given if "=" in text)
-
-
-def _workspace(options: Mapping[str, Sequence[str]]) -> str | None:
-    """What lies at ``/workspace``, where kaniko's context is."""
-    workspace = None
-    for text in (*options.get("v", ()), *options.get("volume", ())):
-        source, _, there = text.partition(":")
-        if "$" not in text and there.partition(":")[0].rstrip("/") == "/workspace":
-            workspace = source
-    for text in options.get("mount", ()):
-        given = _of_mount(text)
-        if "$" not in text and mount_target(text).rstrip("/") == "/workspace":
-            workspace = given.get("source") or given.get("src")
-    return workspace
 
 
 def _of_mount(text: str) -> dict[str, str]:
