@@ -124,6 +124,10 @@ class Commands:
     _files: dict[tuple[Path, Path], _File | None] = field(default_factory=dict)  # by root and file
     _run: dict[Path, list[Path]] = field(default_factory=dict)  # files that say how images are run, by root
     _readings: dict[Path, _Reading] = field(default_factory=dict)
+    _described: dict[Path, list[Service]] = field(default_factory=dict)  # by root
+    _dockerfiles: dict[Path, list[Path] | None] = field(
+        default_factory=dict
+    )  # by root, see `_two_dockerfiles`
 
     def built_for(self, dockerfile: Path, context: Path | None = None) -> BuiltFor:
         """What the commands at hand say. Never raises: a file that cannot be read says nothing."""
@@ -180,8 +184,7 @@ class Commands:
         others += [
             Service(None, None, each.image, each.container, each.called) for each in started if each.image
         ]
-        manifests = [self._file(root, path) for path in self._run_by(root) if not _is_compose(path)]
-        others += _described([each for each in manifests if each is not None])
+        others += self._of_manifests(root)
         if any(each.image for each in others):
             built_here = [each for by in files for each in by.named]
             called, all_called = (
@@ -199,8 +202,21 @@ class Commands:
         return (
             kept[:MOST_CONTAINERS],
             next(iter(more[0].places), "a Compose file") if more else None,
-            may_be if may_be and _is_alone(root, file) else (),
+            may_be if may_be and self._is_alone(root, file) else (),
         )
+
+    def _of_manifests(self, root: Path) -> list[Service]:
+        if root not in self._described:
+            manifests = [self._file(root, path) for path in self._run_by(root) if not _is_compose(path)]
+            self._described[root] = list(_described([each for each in manifests if each is not None]))
+        return self._described[root]
+
+    def _is_alone(self, root: Path, file: Path) -> bool:
+        """Whether no other Dockerfile is there to make an image."""
+        if root not in self._dockerfiles:
+            self._dockerfiles[root] = _two_dockerfiles(root)
+        found = self._dockerfiles[root]
+        return found is not None and all(each == file for each in found)
 
     def _run_by(self, root: Path) -> list[Path]:
         if root not in self._run:
@@ -262,16 +278,19 @@ def _may_be(services: Sequence[Service]) -> Iterator[str]:
                 break
 
 
-def _is_alone(root: Path, file: Path) -> bool:
-    """Whether no other Dockerfile is there to make an image."""
+def _two_dockerfiles(root: Path) -> list[Path] | None:
+    """The Dockerfiles of a repository, not more than two; None where it is too large to tell."""
+    found: list[Path] = []
     for number, (directory, folders, names) in enumerate(os.walk(root)):
         if number > _MOST_FOLDERS:
-            return False
+            return None
         folders[:] = [name for name in folders if name not in _NOT_LOOKED_INTO]
-        others = (name for name in names if re.fullmatch(r"(?i)(.*\.)?dockerfile(\..*)?", name))
-        if any(Path(directory, name) != file and not name.endswith(".dockerignore") for name in others):
-            return False
-    return True
+        for name in names:
+            if re.fullmatch(r"(?i)(.*\.)?dockerfile(\..*)?", name) and not name.endswith(".dockerignore"):
+                found.append(Path(directory, name))
+                if len(found) == 2:
+                    return found
+    return found
 
 
 def _inside(found: Sequence[Service], files: Sequence[_File]) -> Iterator[Container]:
@@ -446,6 +465,7 @@ class _Reading(Reading):
 
     characters: int = MOST_CHARACTERS
     texts: dict[Path, str | None] = field(default_factory=dict)
+    images: dict[Path, str | None] = field(default_factory=dict)
 
     def text(self, path: Path, shown: str) -> str | None:
         """None for a file that cannot be read, or that there is no room for."""
@@ -457,6 +477,14 @@ class _Reading(Reading):
                 text = None
             self.texts[path] = text
         return self.texts[path]
+
+    def image_of_values(self, path: Path, shown: str) -> str | None:
+        """The one image that a chart's values name."""
+        if path not in self.images:
+            text = self.text(path, shown)
+            named = {each.image for each in chart_values(text, shown, self)} if text is not None else set()
+            self.images[path] = named.pop() if len(named) == 1 else None
+        return self.images[path]
 
 
 @dataclass
@@ -508,10 +536,7 @@ class _File:
         if self.path.parent.name != "templates" or not any("{" in (each.image or "") for each in services):
             return services
         path = self.path.parent.parent / "values.yaml"
-        text = self.reading.text(path, _shown(self.root, path))
-        values = chart_values(text, self.shown, self.reading) if text is not None else []
-        named = {each.image for each in values}
-        image = named.pop() if len(named) == 1 else None
+        image = self.reading.image_of_values(path, _shown(self.root, path))
         return [replace(each, image=image) if "{" in (each.image or "") else each for each in services]
 
     def built(self, target: Target) -> list[Path | None]:
