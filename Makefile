@@ -3,6 +3,7 @@
 # make test    what the tests need (with apt, when it may), then all of `make check` and all tests
 # make bench   figures: start-up, many Dockerfiles, a large jar, predicted pushes beside real ones
 # make fuzz    looks for crashes, hangs and wrong rewrites, FUZZ_SECONDS (600) with each fuzzer of tests/fuzz
+# make zipapp  dist/imgopt.pyz: imgopt in one file that needs only Python
 # make constraints  writes ci/constraints.txt anew: what imgopt is installed with in CI, each with its hashes
 # make clean   removes the virtual environment, downloads and caches
 
@@ -20,7 +21,7 @@ WORKERS ?= auto
 # with engines and registries one more than cores: half of the time a test waits for one
 ALL_WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
-.PHONY: demo check lint test bench fuzz constraints clean prepare
+.PHONY: demo check lint test bench fuzz zipapp constraints clean prepare
 
 demo: $(VENV)/.demo
 	@$(BIN)/python fixtures/demo/fetch.py fixtures/demo/target/zipkin-server.jar
@@ -28,6 +29,10 @@ demo: $(VENV)/.demo
 	@$(BIN)/imgopt suggest fixtures/demo
 	@printf '\n$$ imgopt rewrite --diff fixtures/demo\n\n'
 	@$(BIN)/imgopt rewrite --diff fixtures/demo
+	@printf '\nThe command is %s. In a project of your own, once its jar is built (./mvnw package):\n\n' "$(CURDIR)/$(BIN)/imgopt"
+	@printf '  cd ~/my-service\n  %s suggest            # what is wasted, and what it costs\n' "$(CURDIR)/$(BIN)/imgopt"
+	@printf '  %s rewrite --diff     # what would be changed; --in-place changes it\n' "$(CURDIR)/$(BIN)/imgopt"
+	@printf '\nTo type imgopt alone: export PATH="%s:$$PATH"\n' "$(CURDIR)/$(BIN)"
 
 check: lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not (engine or maven or registry or native or slow)"
@@ -48,6 +53,9 @@ fuzz: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	@status=0; for name in dockerfile jar rewrites gradle pom ci dockerignore tar registry; do \
 	  $(BIN)/python tests/fuzz/fuzz_$$name.py --seconds $(FUZZ_SECONDS) || status=1; done; exit $$status
+
+zipapp: $(VENV)/.dev
+	@$(BIN)/python ci/zipapp.py
 
 # for every platform and Python from 3.10 on; what is there stays as it is unless UPGRADE=--upgrade
 constraints: $(VENV)/.dev

@@ -72,6 +72,20 @@ def test_programs_that_make_its_data_stay_in_the_repository(wheel: Path) -> None
         assert [name for name in archive.namelist() if Path(name).name in makers] == []
 
 
+def test_its_metadata_say_the_licence_and_where_to_look(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
+        text = archive.read(metadata).decode()
+        (licence,) = [name for name in archive.namelist() if name.endswith("/licenses/LICENSE")]
+        assert archive.read(licence) == (ROOT / "LICENSE").read_bytes()
+    assert "License-Expression: Apache-2.0\n" in text
+    for line in (
+        "Project-URL: Documentation, https://",
+        "Classifier: Programming Language :: Python :: 3.10\n",
+    ):
+        assert line in text
+
+
 def _run(node: ast.AST) -> Iterator[ast.AST]:
     """The nodes below; without what is there for type checkers only."""
     yield node
