@@ -164,6 +164,23 @@ GRADLE = [
     Form("gradle-one-module", "gradle :api:build", ("? -> None",), unjudged="Jib", files={"settings.gradle": "include 'api', 'web'\n", "build.gradle": "subprojects {\n  build.finalizedBy 'jib'\n}\n", "api/build.gradle": "", "web/build.gradle": ""}, modules=()),
     Form("gradle-no-script", "./gradlew publish", (), unjudged="there is no build.gradle where it runs"),
     Form("gradle-tests", "./gradlew check", ()),
+    Form("gradle-applied", "gradle build", ("? -> None",), unjudged="Jib", files={"build.gradle": "apply from: 'gradle/images.gradle'\n", "gradle/images.gradle": "build.finalizedBy 'jib'\n"}),
+    Form("gradle-applied-from-the-root", "gradle :api:build", ("? -> None",), unjudged="Jib", files={"settings.gradle": "include 'api'\n", "build.gradle": "", "api/build.gradle.kts": 'apply(from = "$rootDir/gradle/a.gradle.kts")\n', "gradle/a.gradle.kts": 'apply(from = "b.gradle.kts")\n', "gradle/b.gradle.kts": "tasks.build { dependsOn(tasks.jib) }\n"}, modules=()),
+    Form("gradle-applied-by-rootproject", "gradle build", ("? -> None",), unjudged="Jib", files={"build.gradle": "apply from: rootProject.file('a.gradle')\n", "a.gradle": "subprojects {\n}\nbuild.finalizedBy 'jib'\n"}),
+    Form("gradle-applied-from-elsewhere", "gradle publish", (), unjudged="build.gradle applies https://corp.example/images.gradle, which is not read", files={"build.gradle": "apply from: 'https://corp.example/images.gradle'\n"}),
+    Form("gradle-applied-by-a-variable", "gradle publish", (), unjudged="applies scripts + '/a.gradle', which is not read", files={"build.gradle": "apply from: scripts + '/a.gradle'\n"}),
+    Form("gradle-applied-in-a-circle", "gradle publish", (), files={"build.gradle": "apply from: 'a.gradle'\n", "a.gradle": "apply from: 'build.gradle'\napply from: 'a.gradle'\n"}),
+    Form("gradle-applied-for-tests", "gradle test", (), files={"build.gradle": "apply from: 'https://corp.example/tests.gradle'\n"}),
+    *(
+        Form(f"gradle-runs-docker-{name}", "gradle shipIt", (), unjudged=f"lets shipIt run docker {told}, which is not followed", files={"build.gradle": text})
+        for name, told, text in (
+            ("by-exec", "push", "task shipIt(type: Exec) {\n  commandLine 'docker', 'push', image\n}\n"),
+            ("by-a-registered-task", "push", 'tasks.register(\'shipIt\', Exec) {\n  commandLine("docker", "image", "push", image)\n}\n'),
+            ("at-the-end", "build", "task shipIt {\n  doLast {\n    exec { commandLine 'sh', '-c', 'docker build -t x .' }\n  }\n}\n"),
+            ("in-groovy", "push", 'task shipIt {\n  doLast { "docker push x".execute() }\n}\n'),
+        )
+    ),
+    Form("gradle-runs-docker-elsewhere", "gradle shipIt", (), files={"build.gradle": "task other(type: Exec) {\n  commandLine 'docker', 'push', image\n}\ntask shipIt {\n  println 'docker ps'\n}\n"}),
     Form("gradle-a-remark", "gradle build", (), files={"build.gradle": "// build.finalizedBy 'jib'\nplugins { id 'java' }\n"}),
 ]  # fmt: skip
 

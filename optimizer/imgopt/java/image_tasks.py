@@ -44,17 +44,31 @@ _TASK = re.compile(
     r"[\"']:?(?:[\w.-]+:)*(?P<text>\w+)[\"']|(?:tasks|project\.tasks)\s*\.\s*(?:(?:named|getByName)\s*\(\s*[\"'](?P<named>\w+)[\"']\s*\)|(?P<dotted>\w+))"
     r"|(?P<bare>\b[A-Za-z]\w*)"
 )
+#: Another script that this one is put together with.
+_APPLIED = re.compile(
+    r"\bapply\s*\(?\s*from\s*[:=]\s*(?:rootProject\s*\.\s*(?P<root>file)\s*\(\s*|(?:project\s*\.\s*)?file\s*\(\s*)?"
+    r"(?:\"(?P<double>[^\"\n]{0,500})\"|'(?P<single>[^'\n]{0,500})'|(?P<other>[^\n;)]{0,200}))"
+)
+_FROM_ROOT = re.compile(r"\$\{?(?:rootDir|rootProject\.(?:projectDir|rootDir)|project\.rootDir)\}?/")
+_FROM_HERE = re.compile(r"\$\{?(?:projectDir|project\.projectDir)\}?/")
+_MOST_APPLIED = 20
+#: What a task runs.
+_RUNS = re.compile(
+    r"\b(docker|podman|nerdctl|buildah|skopeo)[\s\"',]{1,8}(?:(?:image|buildx|compose)[\s\"',]{1,8})?(push|build|bake|bud|copy)\b"
+)
 _PUBLISH = re.compile(r"(?<![\w.])publish\s*(?:=\s*|\.\s*set\s*\(\s*)true\b")
 
 
 @dataclass(frozen=True)
 class Reached:
     """``tasks``: of each module's directory below the repository, the tasks that run in it, in their order of running as
-    far as it is told; ``publishes``: modules whose bootBuildImage sends what it makes; ``unknown``: why there may be more."""
+    far as it is told; ``publishes``: modules whose bootBuildImage sends what it makes; ``unknown``: why there may be more;
+    ``doubtful``: what one of these tasks may do to images."""
 
     tasks: tuple[tuple[str, str], ...]
     publishes: frozenset[str] = frozenset()
     unknown: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
 
 
 @dataclass
@@ -74,15 +88,28 @@ def reached_tasks(
     text = read_script(build_file, root)
     if facts is None or text is None:
         return None
-    shared = [body for header in ("subprojects\\b", "allprojects\\b") for body in inside(text, header)]
-    own = [without_blocks(text, r"subprojects\b"), *inside(text, "allprojects\\b")]
-    modules = {"": own}
-    for name in facts.modules[:_MOST_MODULES]:
-        folder = build_file.parent / name
-        there = [read_script(folder / each, root) for each in BUILD_FILES]
-        modules[name] = [*[each for each in there if each is not None], *shared]
     found: dict[tuple[str, str], None] = {}
     unknown: dict[str, None] = {}
+    doubtful: dict[str, None] = {}
+    applied = _Applied(build_file.parent, root, unknown)
+    scripts_of_all = applied.to(text, build_file)
+    shared = [
+        body
+        for each in scripts_of_all
+        for header in ("subprojects\\b", "allprojects\\b")
+        for body in inside(each, header)
+    ]
+    modules = {
+        "": [
+            part
+            for each in scripts_of_all
+            for part in (without_blocks(each, r"subprojects\b"), *inside(each, "allprojects\\b"))
+        ]
+    }
+    for name in facts.modules[:_MOST_MODULES]:
+        files = [build_file.parent / name / each for each in BUILD_FILES]
+        there = [(script, file) for file in files if (script := read_script(file, root)) is not None]
+        modules[name] = [*(each for script, file in there for each in applied.to(script, file)), *shared]
     publishes: set[str] = set()
     top = normpath(build_file.parent.resolve().relative_to(root.resolve()).as_posix())
     left = {each.rpartition(":")[2] for each in without}
@@ -94,10 +121,51 @@ def reached_tasks(
         for task in _run(told.next, _asked(names, name), left):
             found[where, task] = None
             if task in told.doubtful:
-                unknown[f"{build_file.name} lets {task} run {told.doubtful[task]}, which is not followed"] = (
-                    None
-                )
-    return Reached(tuple(found), frozenset(publishes), tuple(unknown))
+                said = f"{build_file.name} lets {task} run {told.doubtful[task]}, which is not followed"
+                doubtful[said] = None
+    return Reached(tuple(found), frozenset(publishes), tuple(unknown), tuple(doubtful))
+
+
+@dataclass
+class _Applied:
+    """The scripts that others are put together with. ``unknown`` gets those that are not at hand."""
+
+    top: Path
+    root: Path
+    unknown: dict[str, None]
+    left: int = _MOST_APPLIED
+
+    def to(self, script: str, file: Path) -> list[str]:
+        """A script, and those that it applies."""
+        found, todo, seen = [], [(script, file)], {file.resolve()}
+        while todo:
+            text, path = todo.pop(0)
+            found.append(text)
+            for match in _APPLIED.finditer(text):
+                there = self._named(match, path)
+                if there is not None and there.resolve() in seen:
+                    continue
+                self.left -= 1
+                more = read_script(there, self.root) if there is not None and self.left >= 0 else None
+                if more is None or there is None:
+                    named = (match["double"] or match["single"] or match["other"] or "").strip()[:80]
+                    self.unknown[f"{path.name} applies {named}, which is not read"] = None
+                    continue
+                seen.add(there.resolve())
+                todo.append((more, there))
+        return found
+
+    def _named(self, match: re.Match[str], by: Path) -> Path | None:
+        text = match["double"] or match["single"]
+        if text is None or "://" in text or "\0" in text:
+            return None
+        start = by.parent
+        for pattern, directory in ((_FROM_ROOT, self.top), (_FROM_HERE, by.parent)):
+            if match["double"] is not None and (from_ := pattern.match(text)) is not None:
+                start, text = directory, text[from_.end() :]
+        if match["root"]:
+            start = self.top
+        return None if "$" in text else start / text
 
 
 def _asked(names: Sequence[str], module: str) -> list[str]:
@@ -147,6 +215,8 @@ def _tasks_of(scripts: Sequence[str]) -> _Tasks:
                 continue
             for match in _IN_HEADER.finditer(block.header):
                 _link(told, name, match["what"])
+            if (runs := _RUNS.search(block.body)) is not None:
+                told.doubtful[name] = f"{runs[1]} {runs[2]}"
             for match in _OWN.finditer(shallow(block.body)):
                 _link(told, name, match["what"])
             for inner in blocks(block.body):

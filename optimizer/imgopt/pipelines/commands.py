@@ -496,6 +496,8 @@ class _At:
 
     def _perhaps(self, shown: str, names: Sequence[str], said: Bound | Reached | str) -> None:
         """Keeps in mind what a build tool may do where its files do not tell."""
+        for why in said.doubtful[:5] if isinstance(said, Reached) else ():
+            self.reading.not_followed(shown[:80], self.lines[0], why)
         unknown = (said,) if isinstance(said, str) else said.unknown
         if any(MAY_PUSH.fullmatch(name.rpartition(":")[2]) for name in names):
             self.reading.perhaps += [Unfollowed(shown[:80], self.lines[0], why) for why in unknown[:5]]
