@@ -362,6 +362,12 @@ CONTAINERS: dict[str, tuple[dict[str, str], str | None]] = {
         "k8s/pods.yaml:2",
     ),
     "braces of a template": ({"k8s/d.yaml": "kind: Pod\nspec: {{" + "{{" * 100_000}, None),
+    "a large manifest": ({"k8s/d.yaml": "kind: Pod\nspec:\n containers: []\n#" + "x" * 400_000 + "\n"}, "k8s/d.yaml"),
+    "a large definition": (
+        {"k8s/crd.yaml": "kind: CustomResourceDefinition\nspec:\n containers: []\n" + "# kind: Pod\n" * 40_000}, None
+    ),
+    "deep": ({"k8s/d.yaml": "kind: Pod\nspec: {containers: []}\nx: " + "[" * 101 + "]" * 101 + "\n"}, "k8s/d.yaml"),
+    "small files": ({f"k8s/{n:04}.yaml": "" for n in range(1_002)}, "k8s/0999.yaml"),
     "many files": ({f"k8s/{n}.yaml": "a: b\n" * 60_000 for n in range(20)}, "k8s/"),
 }  # fmt: skip
 

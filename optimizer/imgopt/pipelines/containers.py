@@ -15,7 +15,7 @@ from imgopt.errors import ImgoptError
 from imgopt.options import Container, Told, Variable
 from imgopt.pipelines.bake import Target, compose_target
 from imgopt.pipelines.tools import image_name, repository
-from imgopt.pipelines.yaml_tree import Node, documents
+from imgopt.pipelines.yaml_tree import Node, TooMuch, documents
 
 _MOST_EXTENDED = 5
 #: Words, variables and mounts of all containers of a repository. An alias repeats what it names in each service.
@@ -87,9 +87,17 @@ def is_manifest(text: str) -> bool:
     return bool(re.search(r"(?m)^kind:", text)) and "ontainers:" in text
 
 
-def image_aliases(text: str, shown: str) -> Iterator[tuple[str, str]]:
+_KINDS = re.compile(rf"(?m)^kind:[ \t]*[\"']?(?:{'|'.join(_POD)}|List)\b")
+
+
+def has_a_pod(text: str) -> bool:
+    """Whether a manifest is of a kind that starts containers, as a definition of kinds is not."""
+    return _KINDS.search(text) is not None and is_manifest(text)
+
+
+def image_aliases(text: str, shown: str, reading: Reading) -> Iterator[tuple[str, str]]:
     """The names of images that a ``kustomization.yaml`` replaces, each with the new one."""
-    for root in _roots(text, shown):
+    for root in _roots(text, shown, reading):
         for each in _listed(root.get("images")):
             name, new = (each.text("name"), each.text("newName")) if each.kind == "mapping" else (None, None)
             if name and new:
@@ -99,7 +107,7 @@ def image_aliases(text: str, shown: str) -> Iterator[tuple[str, str]]:
 def chart_values(text: str, shown: str, reading: Reading) -> list[Service]:
     """The images that a chart's values name, each with what beside it the templates put into its container."""
     found: list[Service] = []
-    todo = [(root, 0) for root in _roots(text, shown)]
+    todo = [(root, 0) for root in _roots(text, shown, reading)]
     while todo and len(found) < _MOST_IMAGES:
         node, depth = todo.pop(0)
         if not reading.spend(1 + _listed_in(node), f"{shown}:{node.line}"):
@@ -133,7 +141,7 @@ def _plain(text: str) -> str:
 def manifest_services(text: str, shown: str, reading: Reading) -> list[Service]:
     """The containers of the pods that a manifest describes."""
     found: list[Service] = []
-    for root in _roots(_plain(text), shown):
+    for root in _roots(_plain(text), shown, reading):
         items = root.get("items") if root.text("kind") == "List" else None
         for each in items.items if items is not None else [root]:
             if not reading.spend(1, f"{shown}:{each.line}"):
@@ -186,9 +194,12 @@ def _ends(name: str) -> list[str]:
     return [whole[at:] for at, sign in enumerate(whole) if sign == "/"]
 
 
-def _roots(text: str, shown: str) -> list[Node]:
+def _roots(text: str, shown: str, reading: Reading) -> list[Node]:
     try:
         return [root for root in documents(text, shown) if root.kind == "mapping"]
+    except TooMuch:
+        reading.end(shown)
+        return []
     except (ImgoptError, RecursionError):
         return []  # no YAML: nothing is run by it
 
@@ -211,7 +222,7 @@ class _Compose:
     reading: Reading
 
     def services(self, text: str) -> Iterator[Service]:
-        for root in _roots(text, self.shown):
+        for root in _roots(text, self.shown, self.reading):
             services = _mapping(root.get("services"))
             for name, key, service in services.entries() if services is not None else ():
                 if not self._spend(OF_A_SERVICE, key):
@@ -252,7 +263,7 @@ class _Compose:
         """The services of a file, which is read once for all that extend one of them."""
         if shown not in self.reading.extended:
             text = self.beside(file)
-            roots = _roots(text, shown) if text is not None else []
+            roots = _roots(text, shown, self.reading) if text is not None else []
             services = [_mapping(root.get("services")) for root in roots]
             self.reading.extended[shown] = next((each for each in services if each is not None), None)
         return self.reading.extended[shown]

@@ -32,6 +32,7 @@ from imgopt.pipelines.containers import (
     chart_values,
     compose_services,
     extended,
+    has_a_pod,
     image_aliases,
     is_manifest,
     manifest_services,
@@ -220,7 +221,9 @@ class Commands:
 
     def _run_by(self, root: Path) -> list[Path]:
         if root not in self._run:
-            self._run[root] = _run_by(root)
+            self._run[root], end = _run_by(root)
+            if end is not None:
+                self._readings.setdefault(root, _Reading()).end(end)
         return self._run[root]
 
     def _file(self, root: Path, path: Path) -> _File | None:
@@ -344,10 +347,9 @@ def _build_files(root: Path, folders: Sequence[Path], given: Sequence[Path]) -> 
 
 def _text_of(file: Path) -> str | None:
     try:
-        data = read_file(file, _MAX_BYTES + 1)
+        return read_file(file, MOST_CHARACTERS).decode("utf-8", "replace")
     except OSError:
         return None
-    return data.decode("utf-8", "replace") if len(data) <= _MAX_BYTES else None
 
 
 def _shown(root: Path, file: Path) -> str:
@@ -373,12 +375,13 @@ def _main_first(files: Sequence[_File]) -> list[_File]:
     return sorted(composed, key=lambda each: each.path.name.lower() not in _AT_ROOT)
 
 
-def _run_by(root: Path) -> list[Path]:
-    """Compose files wherever they lie, and plain manifests where repositories keep them, those near the root first."""
+def _run_by(root: Path) -> tuple[list[Path], str | None]:
+    """Compose files wherever they lie, and plain manifests where repositories keep them, those near the root first. Where it
+    was not looked any further, None for a repository of which all was seen."""
     found: list[Path] = []
     waiting = deque([(root, 0, False)])
     for _ in range(_MOST_FOLDERS):
-        if not waiting or len(found) >= _MOST_FILES:
+        if not waiting or len(found) > _MOST_FILES:
             break
         directory, depth, inside_ = waiting.popleft()
         try:
@@ -397,7 +400,8 @@ def _run_by(root: Path) -> list[Path]:
                 named = inside_ or _MANIFESTS.fullmatch(entry.name) is not None
                 if named or not entry.name.startswith("."):
                     waiting.append((Path(entry.path), depth + 1, named))
-    return found[:_MOST_FILES]
+    end = found[_MOST_FILES] if len(found) > _MOST_FILES else waiting[0][0] if waiting else None
+    return found[:_MOST_FILES], None if end is None else _shown(root, end)
 
 
 def _candidates(root: Path, folders: Sequence[Path]) -> Iterator[Path]:
@@ -471,6 +475,11 @@ class _Reading(Reading):
         """None for a file that cannot be read, or that there is no room for."""
         if path not in self.texts:
             text = _text_of(path)
+            if text is not None and len(text) > _MAX_BYTES:
+                of_yaml = path.name.lower().endswith((".yml", ".yaml"))
+                if _is_compose(path) or (has_a_pod(text) if of_yaml else _SPEAKS.search(text)):
+                    self.end(shown)
+                text = None
             self.characters -= len(text or "")
             if self.characters < 0:
                 self.end(shown)
@@ -529,7 +538,11 @@ class _File:
     @property
     def aliases(self) -> Sequence[tuple[str, str]]:
         lower = self.path.name.lower()
-        return list(image_aliases(self.text, self.shown)) if lower.startswith("kustomization.") else ()
+        return (
+            list(image_aliases(self.text, self.shown, self.reading))
+            if lower.startswith("kustomization.")
+            else ()
+        )
 
     def _of_chart(self, services: Sequence[Service]) -> Sequence[Service]:
         """An image that a template takes from the chart's values is the one that these name, where they name one."""

@@ -14,6 +14,10 @@ _MAX_NODES = 200_000
 _MAX_MERGES = 50
 
 
+class TooMuch(InputError):
+    """YAML beyond the limits."""
+
+
 @dataclass(eq=False)
 class Node:
     """``kind``: scalar, sequence or mapping. ``line`` is where it begins, ``end_line`` the last one it covers."""
@@ -95,7 +99,7 @@ def documents(text: str, path: str) -> list[Node]:
                 continue
             count += 1
             if count > _MAX_NODES or len(stack) > _MAX_DEPTH:
-                raise InputError("nests deeper or holds more than any pipeline does", path=path)
+                raise TooMuch("nests deeper or holds more than any pipeline does", path=path)
             node = _node(event, anchors)
             if stack:
                 _put(stack[-1], keys, node)
