@@ -5,10 +5,9 @@ A profile is a registry whose rate somebody measured; a plain link rate such as 
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
 from imgopt.errors import UsageError
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.text.spelling import choose_from
 
 
@@ -41,12 +40,12 @@ DEFAULT_PROFILE = PROFILES[0]
 #: measured.
 _HOSTS = (
     (
-        re.compile(
+        regex(
             r"registry(?:\.[a-z]{2}(?:-[a-z0-9]+)+)?\.aliyuncs\.com|[\w-]+(?:\.[\w-]+)?\.personal\.cr\.aliyuncs\.com"
         ),
         PROFILES[0],
     ),
-    (re.compile(r"[\w-]+-registry\.[\w-]+\.cr\.aliyuncs\.com"), PROFILES[1]),
+    (regex(r"[\w-]+-registry\.[\w-]+\.cr\.aliyuncs\.com"), PROFILES[1]),
 )
 
 

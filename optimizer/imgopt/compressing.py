@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from imgopt.errors import JarError
 from imgopt.files.opening import open_file
+from imgopt.light.records import dataclass
 
 CHUNK_BYTES = 1 << 20
 #: Files at least this large are compressed one by one, and their sizes remembered.

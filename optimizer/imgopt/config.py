@@ -10,13 +10,13 @@ import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from imgopt.errors import ConfigError, InputError, UsageError
 from imgopt.files.documents import parsed_toml
 from imgopt.files.opening import read_file
+from imgopt.light.records import dataclass, field, replace
 from imgopt.text.spelling import choose_from
 
 if TYPE_CHECKING:

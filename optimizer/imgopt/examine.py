@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.errors import ImgoptError, InputError
+from imgopt.light.records import replace
 from imgopt.picture import Jars
 from imgopt.rule import Rule
 from imgopt.suggest.dockerfile import read_dockerfile, report_file

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
 from imgopt.dockerfile import Edit, Instruction
+from imgopt.light.records import dataclass, field, replace
 from imgopt.scales import Applicability, Basis, Severity
 
 if TYPE_CHECKING:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Literal
 
 from imgopt.bandwidths import DEFAULT_PROFILE
 from imgopt.errors import UsageError
+from imgopt.light.records import dataclass, field
 from imgopt.scales import Severity
 
 Runtime = Literal["auto", "alpine", "glibc", "jlink", "distroless"]

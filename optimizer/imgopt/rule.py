@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from imgopt.finding import Declined, Finding
+from imgopt.light.records import dataclass
 from imgopt.picture import Picture
 
 Check = Callable[[Picture], Iterable[Finding | Declined]]

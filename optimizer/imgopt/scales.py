@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Literal
+
+from imgopt.light.records import dataclass
 
 
 class Applicability(IntEnum):

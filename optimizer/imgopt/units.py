@@ -8,16 +8,17 @@ from __future__ import annotations
 import re
 
 from imgopt.errors import UsageError
+from imgopt.light.patterns import regex
 
 _DECIMAL = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 _NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
-_QUANTITY = re.compile(rf"({_NUMBER})\s*([A-Za-z]*)")
-_RATE = re.compile(rf"({_NUMBER})\s*([A-Za-z]*)(?:/s)?")
+_QUANTITY = regex(rf"({_NUMBER})\s*([A-Za-z]*)")
+_RATE = regex(rf"({_NUMBER})\s*([A-Za-z]*)(?:/s)?")
 # the prefix in either case, what it counts exactly: `b` alone could be meant as bits or as bytes
-_UNIT = re.compile(r"([kKMGT]?i?)(B|bit|Bit)")
-_BITS = re.compile(r"([kmgt]?)(?:bits?|bps)", re.IGNORECASE)
+_UNIT = regex(r"([kKMGT]?i?)(B|bit|Bit)")
+_BITS = regex(r"([kmgt]?)(?:bits?|bps)", re.IGNORECASE)
 
 #: Nothing pushes an image slower or faster; it catches a wrong unit and keeps seconds finite.
 SLOWEST, FASTEST = 1, 10**12

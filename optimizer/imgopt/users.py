@@ -7,9 +7,9 @@ a number that is none there is 0.
 
 from __future__ import annotations
 
-import re
+from imgopt.light.patterns import regex
 
-_NUMBER = re.compile(r"[+-]?[0-9]+")
+_NUMBER = regex(r"[+-]?[0-9]+")
 _MOST = (1 << 63) - 1
 #: Beyond, no engine starts a container.
 MOST_UID = (1 << 31) - 1

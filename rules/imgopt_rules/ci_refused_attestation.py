@@ -27,11 +27,11 @@ becomes
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from imgopt.bandwidths import PROFILES, of_registry
 from imgopt.finding import Finding, Fix
+from imgopt.light.patterns import regex
 from imgopt.pipelines.model import Build, Pipeline
 from imgopt.pipelines.registries import registry_of
 from imgopt.pipelines.rule import rule
@@ -40,7 +40,7 @@ from imgopt.scales import Applicability, Severity
 ID = "refused-attestation"
 #: The first BuildKit whose attestations are artifacts with an empty configuration.
 _SINCE = (0, 32)
-_BUILDKIT = re.compile(r"moby/buildkit:v(\d+)\.(\d+)")
+_BUILDKIT = regex(r"moby/buildkit:v(\d+)\.(\d+)")
 
 
 @rule(ID)

@@ -24,18 +24,18 @@ becomes
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from imgopt.finding import Finding, Fix
+from imgopt.light.patterns import regex
 from imgopt.pipelines.model import Build, Pipeline
 from imgopt.pipelines.rule import rule
 from imgopt.pipelines.versions import READS_ZSTD, engine
 from imgopt.scales import Applicability, Severity
 
 ID = "zstd-layers"
-_ZSTD = re.compile(r"(?:^|[,\s])compression=zstd\b")
-_OCI = re.compile(r"(?:^|[,\s])oci-mediatypes=(?:true|1)\b|(?:^|[,\s])type=oci\b")
+_ZSTD = regex(r"(?:^|[,\s])compression=zstd\b")
+_OCI = regex(r"(?:^|[,\s])oci-mediatypes=(?:true|1)\b|(?:^|[,\s])type=oci\b")
 
 
 @rule(ID)

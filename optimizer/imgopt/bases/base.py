@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 from imgopt.bases.reference import Reference
+from imgopt.light.records import dataclass, field
 
 Kind = Literal["jdk", "jre", "os", "build", "other", "unknown"]
 Libc = Literal["glibc", "musl"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from typing import Literal
 
 from imgopt.bases.base import Base, Libc
@@ -18,6 +17,7 @@ from imgopt.bases.families.runtimes import DISTROLESS_CURRENT, UBI_RUNTIMES
 from imgopt.bases.families.temurin import TEMURIN_CURRENT
 from imgopt.bases.identify import identify
 from imgopt.bases.releases import on_jammy, temurin_name
+from imgopt.light.records import replace
 
 Wanted = Literal["jre", "jdk"]
 

@@ -23,12 +23,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from imgopt.bases.base import Base
 from imgopt.bases.reference import parse_reference
 from imgopt.errors import ConfigError, InputError
+from imgopt.light.records import replace
 
 _KEYS: Mapping[str, type | tuple[type, ...]] = {
     "like": str,

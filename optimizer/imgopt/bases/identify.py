@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from imgopt.bases.base import Base
 from imgopt.bases.public import WHOLE_LIBRARY, identify_public
 from imgopt.bases.reference import parse_reference
+from imgopt.light.records import replace
 
 
 def identify(name: str, declared: Mapping[str, Mapping[str, object]] | None = None) -> Base:

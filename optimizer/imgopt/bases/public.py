@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import lru_cache
 
 from imgopt.bases.base import Base
 from imgopt.bases.families import reader_of
 from imgopt.bases.reference import Reference, parse_reference
 from imgopt.errors import InputError
+from imgopt.light.patterns import regex
+from imgopt.light.records import replace
 
 # Docker's own copy of every official image on Amazon's registry.
 WHOLE_LIBRARY = "public.ecr.aws/docker/library"
 # Prefixes that fetch whatever is asked for from Docker Hub: GitLab's dependency proxy, Amazon's
 # pull-through cache, and the names that Harbor's, Nexus's and Artifactory's manuals give to theirs. A "mirror" is
 # not among them: in most registries that is a folder of copies.
-_PULL_THROUGH = re.compile(
+_PULL_THROUGH = regex(
     r"[^/]+(?:/[^/]+)*/dependency_proxy/containers(?:/library)?"
     r"|\d+\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?/docker-hub(?:/library)?"
     r"|[^/]+(?:/[^/]+)*/(?:(?:docker[-_]?hub|docker[-_]?io|docker|hub)[-_](?:proxy|remote|cache)|"
@@ -47,7 +48,7 @@ _ARCHITECTURES = {
 _OTHER_HOMES = ("gcr.io", "mcr.microsoft.com", "ghcr.io", "registry.access.redhat.com", "cgr.dev", "quay.io")
 # Names that anybody gives to an image of their own: behind another registry it is Docker's only where the path says so.
 _GENERIC_NAMES = frozenset({"java"})
-_OF_DOCKER_HUB = re.compile(r"(?:^|/)library$|docker[-_]?(?:hub|io)|/dependency_proxy/")
+_OF_DOCKER_HUB = regex(r"(?:^|/)library$|docker[-_]?(?:hub|io)|/dependency_proxy/")
 # Names that only one publisher uses, so that the last path component is enough.
 _TELLING_NAMES = (
     (r"liberica-.+", "bellsoft/"),

@@ -6,9 +6,9 @@ The grammar is that of the distribution project's reference package, which Docke
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from imgopt.errors import InputError
+from imgopt.light.records import dataclass
 
 # All of these answer for Docker Hub; a reference without a registry means docker.io.
 DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from imgopt.bases.base import Base
+from imgopt.light.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,18 +17,19 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from posixpath import normpath
 
 from imgopt.errors import ContextError
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.text.quoting import require_visible
 
 _LINE_LIMIT = 64 * 1024  # Docker reads .dockerignore line by line with a buffer of this many bytes
 # what Go's TrimSpace takes off; Python's strip() also takes U+001C..U+001F
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 _BAD_PATTERN = "syntax error in pattern"
-_PYTHON_CLASS_SPECIAL = re.compile(r"[\\\]\[^\-&|~]")
+_PYTHON_CLASS_SPECIAL = regex(r"[\\\]\[^\-&|~]")
 _NOTHING = "(?!)"
 _ANYTHING = r"[\s\S]"
 _NOT_SLASH = "[^/]"
@@ -43,7 +44,7 @@ _PLAIN_LENGTH = 100
 _WORK_OF_A_TOKEN = 5
 #: Patterns of one file; each has to be understood.
 MOST_RULES = 100_000
-_WILDCARD = re.compile(r"[*?\[\]\\]")
+_WILDCARD = regex(r"[*?\[\]\\]")
 
 
 class BadPattern(ValueError):
@@ -266,7 +267,7 @@ _POSIX = {
 
 
 # legal in Go, but no use in a path: assertions, characters by number, Unicode classes
-_POINTLESS_ESCAPE = re.compile(r"[AbBzQ0]|x(?:[0-9A-Fa-f]{2}|\{[0-9A-Fa-f]+\})|[pP](?:[CLMNPSZ]|\{\^?\w+\})")
+_POINTLESS_ESCAPE = regex(r"[AbBzQ0]|x(?:[0-9A-Fa-f]{2}|\{[0-9A-Fa-f]+\})|[pP](?:[CLMNPSZ]|\{\^?\w+\})")
 
 
 def _escape(text: str, at: int) -> str | None:

@@ -13,7 +13,6 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import basename, dirname, normpath
 
@@ -27,6 +26,7 @@ from imgopt.build_context.patterns import (
 )
 from imgopt.errors import ContextError
 from imgopt.files.opening import open_file, read_file
+from imgopt.light.records import dataclass, field
 
 _LINK_LIMIT = 255  # links followed for one path, as in Docker
 _EFFECTIVE = os.access in os.supports_effective_ids

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,6 +13,7 @@ import typer
 from imgopt.bandwidths import DEFAULT_PROFILE, bandwidth
 from imgopt.config import Config, load
 from imgopt.errors import ConfigError, ImgoptError, UsageError
+from imgopt.light.records import dataclass
 from imgopt.options import (
     DEFAULT_BANDWIDTH_SOURCE,
     Options,

@@ -122,13 +122,12 @@ def gate(
     Budgets are options, or stand under [budgets] in imgopt.toml, for all images or by name. 1 MB is 10^6 bytes.
     Formats: text, json, markdown, html, sarif (2.1.0), junit (Jenkins), github (annotations and the job's summary), gitlab.
     """
-    from dataclasses import replace
-
     from imgopt.cli.failure import print_errors
     from imgopt.cli.suggest import GZIP
     from imgopt.config import load
     from imgopt.errors import UsageError
     from imgopt.gate.run import Rules, named
+    from imgopt.light.records import replace
     from imgopt.report.terminal import waiting
     from imgopt.units import parse_delay
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ import typer
 
 from imgopt.cli import arguments as a
 from imgopt.config import Config
+from imgopt.light.records import dataclass, replace
 
 if TYPE_CHECKING:
     from imgopt.errors import ImgoptError

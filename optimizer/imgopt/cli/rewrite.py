@@ -265,9 +265,8 @@ def _print_check(report: Report, output_file: str | None) -> None:
 
 
 def _print_json(report: Report, errors: Sequence[ImgoptError], output_file: str | None) -> None:
-    from dataclasses import replace
-
     from imgopt.cli.output import emit
+    from imgopt.light.records import replace
     from imgopt.report import json
 
     emit(json.rendered(json.suggestions(replace(report, errors=(*report.errors, *errors)))), output_file)

@@ -85,8 +85,7 @@ def suggest(
     nothing is built. Formats: text, json, markdown (for a pull-request comment), html, sarif (2.1.0), junit
     (Jenkins), github (annotations and the job's summary), gitlab (code quality).
     """
-    from dataclasses import replace
-
+    from imgopt.light.records import replace
     from imgopt.units import parse_delay
 
     paths = path or ["."]
@@ -138,9 +137,8 @@ def examine(
     paths: Sequence[str], options: Options, *, quiet: bool, pipelines: bool = False, as_found: bool = False
 ) -> Report:
     """The engine's report on every Dockerfile that the paths stand for, and with `pipelines` on CI files."""
-    from dataclasses import replace
-
     from imgopt.examine import report_on
+    from imgopt.light.records import replace
     from imgopt.report.terminal import waiting
     from imgopt.suggest.dockerfile import MAX_DOCKERFILE_BYTES
     from imgopt_rules import ALL_RULES, PIPELINE_RULES

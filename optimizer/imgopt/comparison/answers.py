@@ -6,41 +6,43 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 
 MAX_BODY_BYTES = 1 << 20
 SHOWN_CHARACTERS = 400
 
 _VARYING = (
-    (re.compile(r"\x1b\[[0-9;]*m"), ""),
-    (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|\s?[+-]\d\d:?\d\d)?"), "<time>"),
-    (re.compile(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\w{3} \d\d|\d\d \w{3})[ \w:+]{0,40}\d{4}(?: [\d:]{8} \w+)?"), "<time>"),
-    (re.compile(r"\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b"), "<time>"),
-    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE), "<id>"),
-    (re.compile(r"@[0-9a-f]{5,8}\b"), "@<id>"),
-    (re.compile(r"\b(?:[0-9a-f]{12}|[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})\b"), "<id>"),
-    (re.compile(r"\b\d+(?:\.\d+)?\s?(?:ms|s|seconds?|milliseconds?|minutes?)\b"), "<duration>"),
-    (re.compile(r"\b1\d{9}(?:\d{3})?\b"), "<time>"),
-    (re.compile(r"(?i)\bpid\b[ :=]+\d+"), "PID <number>"),
-    (re.compile(r"(\bINFO|\bWARN|\bERROR|\bDEBUG|\bTRACE|\bFATAL)\s+\d+\s+---"), r"\1 <pid> ---"),
+    (regex(r"\x1b\[[0-9;]*m"), ""),
+    (regex(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|\s?[+-]\d\d:?\d\d)?"), "<time>"),
+    (regex(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\w{3} \d\d|\d\d \w{3})[ \w:+]{0,40}\d{4}(?: [\d:]{8} \w+)?"), "<time>"),
+    (regex(r"\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b"), "<time>"),
+    (regex(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE), "<id>"),
+    (regex(r"@[0-9a-f]{5,8}\b"), "@<id>"),
+    (regex(r"\b(?:[0-9a-f]{12}|[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})\b"), "<id>"),
+    (regex(r"\b\d+(?:\.\d+)?\s?(?:ms|s|seconds?|milliseconds?|minutes?)\b"), "<duration>"),
+    (regex(r"\b1\d{9}(?:\d{3})?\b"), "<time>"),
+    (regex(r"(?i)\bpid\b[ :=]+\d+"), "PID <number>"),
+    (regex(r"(\bINFO|\bWARN|\bERROR|\bDEBUG|\bTRACE|\bFATAL)\s+\d+\s+---"), r"\1 <pid> ---"),
     # Spring Boot's first line names the jar or directory that it runs from, and frames of a stack theirs
-    (re.compile(r"\((?:[^\s(]+ )?started by \S{1,100} in \S{1,4096}\)"), "(started)"),
-    (re.compile(r"\s~?\[[^\]\s]*\]$"), ""),
+    (regex(r"\((?:[^\s(]+ )?started by \S{1,100} in \S{1,4096}\)"), "(started)"),
+    (regex(r"\s~?\[[^\]\s]*\]$"), ""),
     (
-        re.compile(
+        regex(
             r": (?:Name or service not known|Name does not resolve|Temporary failure in name resolution|Try again|"
             r"No address associated with hostname|nodename nor servname provided, or not known)"
         ),
         ": <name not resolved>",  # each C library has its own words
     ),
-    (re.compile(r"\b(Java|JVM|JDK|JRE)(?: version)?[ /]\"?\d+[\w.+-]*\"?"), r"\1 <version>"),
+    (regex(r"\b(Java|JVM|JDK|JRE)(?: version)?[ /]\"?\d+[\w.+-]*\"?"), r"\1 <version>"),
 )  # fmt: skip
 #: Of a stack: where it runs through the launcher and the JDK says nothing of the application.
-_STACK_FRAME = re.compile(r"^\s+at [\w$./<>@-]+\(|^\s*\.\.\. \d+ (?:more|common frames omitted)")
-_TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
+_STACK_FRAME = regex(r"^\s+at [\w$./<>@-]+\(|^\s*\.\.\. \d+ (?:more|common frames omitted)")
+_TOKEN = regex(r"\w+|\s+|[^\w\s]")
 #: Figures of the machine at the moment, as Spring Boot's health check has them.
 _OF_THE_MACHINE = frozenset(("free", "total", "usable", "used", "max", "uptime", "threshold"))
-_ERROR = re.compile(
+_ERROR = regex(
     r"\b\w*(?:Exception|Error)\b|\b(?:ERROR|FATAL|SEVERE)\b|Caused by|(?i:\bnot found\b|\bfailed\b|\bcannot\b|"
     r"\bunable to\b|\bno such file\b|\bpermission denied\b)"
 )

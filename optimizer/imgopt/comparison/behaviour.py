@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
@@ -29,6 +28,7 @@ from imgopt.comparison.observing import (
     observe,
 )
 from imgopt.engines.engine import Limits, Runner
+from imgopt.light.records import dataclass
 from imgopt.units import megabytes
 
 KILLED = 137

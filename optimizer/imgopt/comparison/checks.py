@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from imgopt.light.records import dataclass
 
 #: ``expected``: different for a reason that is no fault (``reason`` says which). ``unknown``: could not be compared.
 Verdict = Literal["same", "expected", "different", "unknown"]

@@ -10,7 +10,6 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from imgopt.dockerfile import MAX_BYTES, writing
 from imgopt.engines.engine import BuildError, BuildRequest, BuiltImage, Engine, Runner
 from imgopt.errors import ImgoptError, InputError, MeasureError
 from imgopt.files.opening import read_file
+from imgopt.light.records import dataclass, field, replace
 from imgopt.scales import Sum
 from imgopt.suggest.result import FileReport
 from imgopt.text.quoting import Unwritable

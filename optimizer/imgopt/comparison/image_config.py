@@ -11,17 +11,16 @@ from collections.abc import Mapping
 
 from imgopt.comparison.checks import Check, Verdict, check
 from imgopt.images.model import STAND_IN
+from imgopt.light.patterns import regex
 
 OF_THE_BASE = "set by the base image, which is another one"
-_JAVA_DIRECTORY = re.compile(
-    r"java|jdk|jre|jvm|corretto|zulu|graal|openj9|dragonwell|bisheng|kona", re.IGNORECASE
-)
+_JAVA_DIRECTORY = regex(r"java|jdk|jre|jvm|corretto|zulu|graal|openj9|dragonwell|bisheng|kona", re.IGNORECASE)
 #: Every base has these, or does without them.
 _SYSTEM_DIRECTORIES = frozenset(
     ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/games")
 )
 #: Variables by which images of Java runtimes tell what they are.
-_BASE_VARIABLE = re.compile(
+_BASE_VARIABLE = regex(
     r"JAVA_VERSION|JAVA_HOME|JRE_HOME|JDK_HOME|JAVA_URL\w*|JAVA_BASE_URL|JAVA_DEBIAN_VERSION|JAVA_ALPINE_VERSION|"
     r"JAVA_VERSION_\w+|JAVA_MAJOR_VERSION|JAVA_VENDOR|LIBERICA_\w+|CORRETTO_\w+|ZULU\w*|SAPMACHINE_\w+|BISHENG_\w+|"
     r"CA_CERTIFICATES_JAVA_VERSION|GLIBC_VERSION|ALPINE_GLIBC_\w+|"
@@ -29,7 +28,7 @@ _BASE_VARIABLE = re.compile(
     r"container|SSL_CERT_FILE"
 )
 _LOCALE = ("LANG", "LC_ALL", "LC_CTYPE", "LANGUAGE")
-_BASE_LABEL = re.compile(
+_BASE_LABEL = regex(
     r"maintainer|MAINTAINER|org\.opencontainers\.image\..*|org\.label-schema\..*|io\.(?:buildah|k8s|openshift)\..*|"
     r"com\.redhat\..*|build-date|vcs-\w+|architecture|distribution-scope|release|summary|description|url|vendor|version|name"
 )

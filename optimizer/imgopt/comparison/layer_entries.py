@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from imgopt.files.tar import Entry, TarStream
+from imgopt.light.records import dataclass, field
 
 BLOCK_BYTES = 1 << 20
 #: Of a layer; an image that has more is compared no further.

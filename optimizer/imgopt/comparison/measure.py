@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imgopt.images.model import STAND_IN, Image, OpenImage
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.scales import Basis, Sum, total
 from imgopt.weigh.weights import ImageWeight, LayerWeight
 
@@ -24,8 +25,8 @@ CHUNK_BYTES = 1 << 20
 COMPRESSED_HERE = "compressed here with zlib 6; the engine compresses while it pushes"
 STAND_IN_NOTE = "a stand-in takes the place of this base; size of the real one: catalogue of {date}"
 
-_SHELL_FORM = re.compile(r"^(?:RUN )?(?:\|\d+ .*?)?/bin/(?:ba)?sh -c (?:#\(nop\)\s*)?", re.DOTALL)
-_KEYWORD = re.compile(r"[A-Z]{3,11}\b")
+_SHELL_FORM = regex(r"^(?:RUN )?(?:\|\d+ .*?)?/bin/(?:ba)?sh -c (?:#\(nop\)\s*)?", re.DOTALL)
+_KEYWORD = regex(r"[A-Z]{3,11}\b")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ started by itself."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt.engines.engine import BuildError, Limits
 from imgopt.errors import MeasureError
+from imgopt.light.records import dataclass
 from imgopt.suggest.result import FileReport
 from imgopt.suggest.sentence import sentence
 

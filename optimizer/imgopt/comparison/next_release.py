@@ -12,7 +12,6 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,6 +22,8 @@ from imgopt.java.archive import Entry
 from imgopt.java.model import Jar
 from imgopt.java.next_class import with_unused_constant
 from imgopt.java.next_jar import CONSTANT, Unchangeable, class_to_change, write_next_jar
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.picture.builds import builds_java
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 #: The class that is appended to a source file.
 ADDED_CLASS = "ImgoptNextRelease"
 
-_SOURCE = re.compile(r"(?:^|/)src/main/(?:java|kotlin)/.+\.(?:java|kt)$")
+_SOURCE = regex(r"(?:^|/)src/main/(?:java|kotlin)/.+\.(?:java|kt)$")
 _NO_CLASSES = ("package-info.java", "module-info.java")
 _MAX_SOURCE_BYTES = 4 << 20
 _MOST_LOOKED_AT = 2_000

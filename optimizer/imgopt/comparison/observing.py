@@ -8,7 +8,6 @@ import re
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, cast
 from urllib.parse import quote, urlsplit
 
@@ -25,6 +24,8 @@ from imgopt.engines.engine import (
     TimeUpError,
 )
 from imgopt.errors import UsageError
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field
 
 DEFAULT_PORT = 8080
 HEALTH_PATH = "/actuator/health"
@@ -46,12 +47,12 @@ OUTPUT_LINES = 20_000
 #: A shell's exit codes for a program that is not there or may not be run: no time will change that.
 NOT_RUNNABLE = (126, 127)
 
-_PORT_IN_LOG = re.compile(
+_PORT_IN_LOG = regex(
     r"\b(?:Tomcat|Netty|Jetty|Undertow|Reactor Netty)\b[^\n]*?\bstarted on port(?:\(s\)|s)?:? (\d{2,5})"
 )
 #: What stands for itself in a path and query, escapes included.
 _IN_A_URL = "/?%:@!$&'()*+,;=~[]"
-_PORT_SETTING = re.compile(r"(?:--|-D)server\.port=(\d{1,5})\b")
+_PORT_SETTING = regex(r"(?:--|-D)server\.port=(\d{1,5})\b")
 
 
 @dataclass(frozen=True, slots=True)

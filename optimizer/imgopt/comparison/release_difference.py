@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 
 from imgopt.comparison.layer_entries import BLOCK_BYTES, LayerDifference, compare_layers, entries
 from imgopt.finding import Finding
 from imgopt.images.model import ImageLayer, OpenImage
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field
 from imgopt.scales import Severity
 
 RULE = "unstable-layers"
 #: What the classic builder writes into the history instead of a file's name.
-_CONTENT_HASH = re.compile(r"\b(?:file|dir|multi):[0-9a-f]{16,}")
+_CONTENT_HASH = regex(r"\b(?:file|dir|multi):[0-9a-f]{16,}")
 LARGEST = 20
 
 How = Literal["the engine's own blob", "compressed here with zlib 6"]

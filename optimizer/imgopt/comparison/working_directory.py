@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from imgopt.comparison.checks import Check
 from imgopt.comparison.layer_entries import tar_of
 from imgopt.files.tar import Metadata
 from imgopt.images.model import OpenImage
+from imgopt.light.records import dataclass, replace
 from imgopt.users import name_of, number_in, uid_of
 
 NAME = "working directory"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from imgopt.light.records import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

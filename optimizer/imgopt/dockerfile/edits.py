@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from imgopt.dockerfile.document import Span
+from imgopt.light.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from imgopt.dockerfile.document import Dockerfile, Instruction, Stage
 from imgopt.dockerfile.variables import Scope, assignments, expand, scopes, variables_used
 from imgopt.errors import DockerfileError
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 
 _FLAGS = {
     "FROM": {"platform"},
@@ -48,7 +49,7 @@ def first_fault(document: Dockerfile, build_args: Mapping[str, str] | None = Non
 
 
 #: What is left of an image's name where a variable in it is empty: no engine takes it.
-_NO_REFERENCE = re.compile(r"\s*|[:/@.-].*|.*[:/@]|.*(?://|:[.-]|[:@]{2}|/:).*")
+_NO_REFERENCE = regex(r"\s*|[:/@.-].*|.*[:/@]|.*(?://|:[.-]|[:@]{2}|/:).*")
 
 
 def _no_image(document: Dockerfile, stage: Stage, scope: Scope) -> str | None:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Literal
 
 from imgopt.dockerfile.split import WHITE_SPACE
+from imgopt.light.patterns import regex
 
 MAX_VALUE = 128 * 1024  # characters; Linux takes no longer environment variable
 _MAX_DEPTH = 50  # of ${A:-${B:-...}}
@@ -20,10 +21,10 @@ _MAX_WORK = 4_000_000  # characters looked at in one call
 _TOKEN_WORK = 8  # what a quote or a variable costs, in characters of plain text
 
 _SPECIAL_NAMES = "@*#?-$!"
-_HEREDOC = re.compile(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]*)")
-_WHITE_SPACE = re.compile(f"[{WHITE_SPACE}]")
-_PATTERN_SIGN = re.compile(r"\\.|.", re.DOTALL)
-_TEMPLATE = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
+_HEREDOC = regex(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]*)")
+_WHITE_SPACE = regex(f"[{WHITE_SPACE}]")
+_PATTERN_SIGN = regex(r"\\.|.", re.DOTALL)
+_TEMPLATE = regex(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
 
 
 def printable(text: str, limit: int = 160) -> str:

@@ -6,7 +6,6 @@ import json
 import re
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, cast
 
@@ -24,6 +23,8 @@ from imgopt.dockerfile.document import (
 from imgopt.dockerfile.lexer import ShellError, heredoc_tags, printable
 from imgopt.dockerfile.split import WHITE_SPACE, continues, instruction_end, instruction_ends
 from imgopt.errors import DockerfileError
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_LINE_BYTES = 64 * 1024  # with its line end; BuildKit's scanner takes no longer line
@@ -50,15 +51,15 @@ KEYWORDS = (
 )
 _LOWER = frozenset(keyword.lower() for keyword in KEYWORDS)
 
-_VISIBLE = re.compile(f"[^{WHITE_SPACE}]")
-_NOT_BLANK = re.compile(r"[^\t\v\f\r ]+")
-_BLANKS = re.compile(r"[\t\v\f\r ]+")
+_VISIBLE = regex(f"[^{WHITE_SPACE}]")
+_NOT_BLANK = regex(r"[^\t\v\f\r ]+")
+_BLANKS = regex(r"[\t\v\f\r ]+")
 # BuildKit looks for the flags' white space in single bytes
 _FLAG_BLANKS = "\t\n\v\f\r \x85\xa0"
-_DIRECTIVE = re.compile(r"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=(.+)", re.DOTALL)
-_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
-_JSON_SPACE = re.compile(r"[\t\n\r ]*")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_DIRECTIVE = regex(r"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=(.+)", re.DOTALL)
+_STAGE_NAME = regex(r"[a-z][a-z0-9_.-]*")
+_JSON_SPACE = regex(r"[\t\n\r ]*")
+_SURROGATE = regex("[\ud800-\udfff]")
 
 
 def parse(data: bytes | str, path: str = "Dockerfile", *, strict_utf8: bool = False) -> Dockerfile:

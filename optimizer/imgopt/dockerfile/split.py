@@ -25,12 +25,14 @@ import io
 import re
 from itertools import accumulate
 
+from imgopt.light.patterns import regex
+
 LIMIT = 32 * 1024  # characters; four times the largest of 384 Dockerfiles of public Java projects
 
 # Go's unicode.IsSpace, which BuildKit trims lines with
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 
-_ONLY_PYTHONS_SPACE = re.compile("[\x1c-\x1f]")
+_ONLY_PYTHONS_SPACE = regex("[\x1c-\x1f]")
 
 
 def instruction_ends(text: str, start: int, escape: str) -> dict[int, int]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from imgopt.dockerfile.document import Dockerfile, Instruction, Span, Stage, Word
 from imgopt.dockerfile.lexer import Lexer, ShellError
+from imgopt.light.records import dataclass, field
 
 # What BuildKit passes on to RUN without an ARG, when it is a build argument
 PROXY_ARGS = frozenset(

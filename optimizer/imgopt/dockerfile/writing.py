@@ -13,12 +13,13 @@ from collections.abc import Iterable, Sequence
 
 from imgopt.dockerfile.lexer import ShellError, heredoc_tags
 from imgopt.dockerfile.split import WHITE_SPACE
+from imgopt.light.patterns import regex
 from imgopt.text.quoting import Unwritable, in_quotes, require_visible
 
-_PLAIN = re.compile(r"(?!--)[\w@%+=:,./-]+")
-_BLANK = re.compile(f"[{WHITE_SPACE}]")
-_IMAGE = re.compile(r"[\w\[][\w.:/@+\[\]-]*", re.ASCII)
-_FLAG_VALUE = re.compile(r"[\w@%+=:./~-]+", re.ASCII)
+_PLAIN = regex(r"(?!--)[\w@%+=:,./-]+")
+_BLANK = regex(f"[{WHITE_SPACE}]")
+_IMAGE = regex(r"[\w\[][\w.:/@+\[\]-]*", re.ASCII)
+_FLAG_VALUE = regex(r"[\w@%+=:./~-]+", re.ASCII)
 
 
 def word(text: str) -> str:

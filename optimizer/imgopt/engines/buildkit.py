@@ -13,7 +13,6 @@ import re
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from imgopt.engines.command import ask, run
@@ -21,6 +20,7 @@ from imgopt.engines.engine import BuildRequest, BuiltImage, EngineError
 from imgopt.engines.file_engine import FileEngine
 from imgopt.engines.opened import remove
 from imgopt.engines.output import build_error, timed_out
+from imgopt.light.records import dataclass
 
 DEFAULT_SOCKET = Path("/run/buildkit/buildkitd.sock")
 ANSWER_SECONDS = 30

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import secrets
 import socket
 import threading
@@ -15,9 +14,10 @@ from imgopt.engines.command import Lines
 from imgopt.engines.context_tar import context_tar
 from imgopt.engines.engine import BuildRequest, EngineError
 from imgopt.engines.output import build_error
+from imgopt.light.patterns import regex
 
-_IMAGE = re.compile(r"^(?: ---> |--> (?:Using cache )?)([0-9a-f]{11,64})$")  # Docker's, and Podman's
-_CONTAINER = re.compile(r"^ ---> Running in ([0-9a-f]{12,64})$")
+_IMAGE = regex(r"^(?: ---> |--> (?:Using cache )?)([0-9a-f]{11,64})$")  # Docker's, and Podman's
+_CONTAINER = regex(r"^ ---> Running in ([0-9a-f]{12,64})$")
 #: How long a cancelled build's last image or container is looked for.
 SETTLE_SECONDS = 5
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import select
 import signal
 import subprocess
@@ -12,10 +11,11 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from imgopt.engines.engine import EngineError
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 
 PR_SET_PDEATHSIG = 1
 KEPT_LINES = 200
@@ -24,7 +24,7 @@ KEPT_CHARACTERS = 2000
 GRACE_SECONDS = 10
 #: How long its output is read on after its end, when something that it started still holds the pipe.
 LINGER_SECONDS = 2
-_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_COLOURS = regex(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from imgopt.engines.owners import LABEL, this_process
 from imgopt.engines.processes import descendants, resident_bytes
 from imgopt.files.docker_settings import check_docker_settings
 from imgopt.images.model import OpenImage
+from imgopt.light.patterns import regex
 
 #: A question to the daemon that takes longer will not be answered.
 ANSWER_SECONDS = 60.0
@@ -40,7 +41,7 @@ ANSWER_SECONDS = 60.0
 LOOK_SECONDS = 0.05
 KILLED = 137
 #: In what an engine says that cannot limit anything.
-_CONTROL_GROUPS = re.compile(r"cgroup|memory\.(?:max|limit)|pids\.max|resource limits", re.IGNORECASE)
+_CONTROL_GROUPS = regex(r"cgroup|memory\.(?:max|limit)|pids\.max|resource limits", re.IGNORECASE)
 
 T = TypeVar("T")
 

@@ -27,6 +27,7 @@ from imgopt.engines.needs import needs_buildkit
 from imgopt.engines.output import build_error, timed_out
 from imgopt.engines.owners import this_process
 from imgopt.files.docker_settings import check_docker_settings
+from imgopt.light.patterns import regex
 
 if TYPE_CHECKING:
     from imgopt.engines.containers import ContainerRunner
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 300
-_LACKS_CLASSIC_BUILDER = re.compile(r"(?:legacy|classic) builder|builder\b.*\bnot supported", re.IGNORECASE)
+_LACKS_CLASSIC_BUILDER = regex(r"(?:legacy|classic) builder|builder\b.*\bnot supported", re.IGNORECASE)
 
 
 class DockerEngine:

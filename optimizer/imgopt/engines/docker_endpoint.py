@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from imgopt.engines.engine import EngineError
 from imgopt.files.documents import parsed_json
 from imgopt.files.opening import read_file
+from imgopt.light.records import dataclass
 from imgopt.text.quoting import typed
 from imgopt.user_directories import home
 
@@ -88,7 +88,7 @@ def _from_context(name: str, source: str) -> Endpoint:
 
 
 def _with_files(endpoint: Endpoint, directory: Path | None) -> Endpoint:
-    from dataclasses import replace
+    from imgopt.light.records import replace
 
     if directory is None:
         return endpoint

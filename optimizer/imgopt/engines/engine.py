@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from imgopt.errors import MeasureError
 from imgopt.images.model import OpenImage
+from imgopt.light.records import dataclass, field
 from imgopt.units import megabytes
 
 

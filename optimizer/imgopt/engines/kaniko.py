@@ -11,7 +11,6 @@ them when a variable says so: there imgopt sets both.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ from imgopt.engines.kaniko_version import PRESERVE
 from imgopt.engines.opened import remove
 from imgopt.engines.output import build_error, timed_out
 from imgopt.errors import UsageError
+from imgopt.light.patterns import regex
 
 FORK = "github.com/osscontainertools/kaniko"
 
@@ -50,7 +50,7 @@ REFUSED = {
     "digest-file": "imgopt shows the digests",
 }
 # of this process's environment, what the executor is told
-_PASSED = re.compile(
+_PASSED = regex(
     r"(?i)(?:https?|no|all)_proxy|FF_KANIKO_\w+|KANIKO_REGISTRY_\w+|SNAPSHOT_TIMEOUT_DURATION|AWS_\w+|GOOGLE_\w+|AZURE_\w+"
 )
 

@@ -12,7 +12,6 @@ import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from imgopt.engines.command import Finished, ask, run
@@ -20,6 +19,7 @@ from imgopt.engines.docker_endpoint import config_directory
 from imgopt.engines.engine import BuildRequest, EngineError
 from imgopt.engines.kaniko_version import PRESERVE, contains, version_from
 from imgopt.engines.opened import remove
+from imgopt.light.records import dataclass, field
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CERTIFICATES = (

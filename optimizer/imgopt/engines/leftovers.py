@@ -10,12 +10,12 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from imgopt.engines.opened import DIARY, abandoned, removed, work_directory
 from imgopt.engines.owners import LABEL, asking, is_gone, owner_of_label, owner_of_reference
+from imgopt.light.records import dataclass
 
 _MOST_BYTES = 4 << 20
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from imgopt.dockerfile import MAX_BYTES, Dockerfile, Instruction, parse
 from imgopt.errors import DockerfileError
 from imgopt.files.opening import read_file
+from imgopt.light.patterns import regex
 
 _FLAGS = {
     "RUN": ("mount", "network", "security", "device"),
     "COPY": ("link", "chmod", "parents", "exclude"),
     "ADD": ("link", "chmod", "checksum", "exclude", "keep-git-dir", "unpack"),
 }
-_PLATFORM_ARGUMENTS = re.compile(r"(?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT|STAGE)")
+_PLATFORM_ARGUMENTS = regex(r"(?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT|STAGE)")
 
 
 def needs_buildkit(dockerfile: Path) -> str | None:

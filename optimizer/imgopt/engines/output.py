@@ -6,17 +6,18 @@ import re
 from collections.abc import Sequence
 
 from imgopt.engines.engine import BuildError, BuildRequest
+from imgopt.light.patterns import regex
 
 SHOWN_LINES = 40
 
 # "Step 3/7 : RUN …" (classic), "STEP 3/7: RUN …" or "[1/2] STEP 3/7: RUN …" (buildah)
-_NUMBERED = re.compile(r"^(?:\[[^\]]*\] )?(?:Step|STEP) \d+(?:/\d+)? ?: (.*)$")
+_NUMBERED = regex(r"^(?:\[[^\]]*\] )?(?:Step|STEP) \d+(?:/\d+)? ?: (.*)$")
 # "#7 [builder 2/3] RUN …" and " > [builder 2/3] RUN …:" (BuildKit)
-_BUILDKIT = re.compile(r"^#(\d+) (\[[^\]]*\] .*)$")
-_BUILDKIT_ERROR = re.compile(r"^#(\d+) ERROR: ?(.*)$")  # "#7 0.2 ERROR: …" is what a step printed
-_BUILDKIT_FAILED = re.compile(r"^ > \[[^\]]*\] (.*?):?$")
+_BUILDKIT = regex(r"^#(\d+) (\[[^\]]*\] .*)$")
+_BUILDKIT_ERROR = regex(r"^#(\d+) ERROR: ?(.*)$")  # "#7 0.2 ERROR: …" is what a step printed
+_BUILDKIT_FAILED = regex(r"^ > \[[^\]]*\] (.*?):?$")
 # "INFO[0001] RUN …" (kaniko)
-_KANIKO = re.compile(
+_KANIKO = regex(
     r"^INFO\[\d+\] ((?:FROM|RUN|COPY|ADD|WORKDIR|USER|ENV|LABEL|ARG|CMD|ENTRYPOINT|EXPOSE"
     r"|VOLUME|HEALTHCHECK|STOPSIGNAL|SHELL|ONBUILD|MAINTAINER)\b.*)$"
 )
@@ -41,7 +42,7 @@ def failing_step(output: Sequence[str]) -> str | None:
     return failed or last
 
 
-_REFUSED = re.compile(
+_REFUSED = regex(
     r"pull access denied|manifest unknown|manifest for \S+ not found|MANIFEST_UNKNOWN|NAME_UNKNOWN|name unknown|not found: manifest"
     r"|failed to resolve source metadata|failed to do request|unable to (?:retrieve|pull|copy)|error creating build container"
     r"|short-name|initializing source docker|repository does not exist|error resolving source context"
@@ -71,7 +72,7 @@ _REASONS = (
         "builds need what the Dockerfile downloads: check the builder's network and proxy",
     ),
 )
-_NEWS = re.compile(r"error|fail|cannot|denied|not found|unknown|invalid|no such|no space", re.IGNORECASE)
+_NEWS = regex(r"error|fail|cannot|denied|not found|unknown|invalid|no such|no space", re.IGNORECASE)
 
 
 # what stands before the reason itself

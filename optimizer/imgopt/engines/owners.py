@@ -16,13 +16,15 @@ import secrets
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 
 #: Of containers; its value is an owner's text.
 LABEL = "imgopt"
 _OWNER = r"([0-9a-f]{8})-(\d{1,20})-(\d{1,20})-(\d{1,20})-([0-9a-f]{12}|x)"
-_REPOSITORY = re.compile(rf"(?:[\w./:-]*/)?imgopt-run-{_OWNER}-[0-9a-f]{{8}}")
+_REPOSITORY = regex(rf"(?:[\w./:-]*/)?imgopt-run-{_OWNER}-[0-9a-f]{{8}}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,13 @@ from imgopt.engines.leftovers import Diary, Left, left_in
 from imgopt.engines.opened import Opened, remove, removed, work_directory
 from imgopt.engines.output import build_error, timed_out
 from imgopt.engines.owners import LABEL, is_gone, owner_of_label, owner_of_reference, this_process
+from imgopt.light.patterns import regex
 
 if TYPE_CHECKING:
     from imgopt.engines.containers import ContainerRunner
     from imgopt.images.model import OpenImage
 
-_NOTED = re.compile(r"^--> (?:Using cache )?([0-9a-f]{11,64})$")
+_NOTED = regex(r"^--> (?:Using cache )?([0-9a-f]{11,64})$")
 SERVICE_SECONDS = 20
 #: So long after a build was heard of last it may have begun another container.
 SETTLE_SECONDS = 60

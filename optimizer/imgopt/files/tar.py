@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import IO, Literal
 
 from imgopt.errors import InputError
+from imgopt.light.records import dataclass
 
 BLOCK = 512
 CHUNK_BYTES = 1 << 20

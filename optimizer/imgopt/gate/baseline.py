@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from imgopt.errors import InputError, UsageError
 from imgopt.files.documents import parsed_json
 from imgopt.files.opening import read_file
 from imgopt.gate.subject import Subject
+from imgopt.light.records import dataclass, field, replace
 from imgopt.text.spelling import choose_from
 
 VERSION = 1

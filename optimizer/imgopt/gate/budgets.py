@@ -5,13 +5,13 @@ A size is exact (``MB`` is 10^6, ``MiB`` 2^20). A push budget is a size, or a ti
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from imgopt.errors import UsageError
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.text.spelling import choose_from
 from imgopt.units import duration, megabytes, parse_size, rate
 
@@ -19,10 +19,8 @@ Unit = Literal["bytes", "seconds", "layers", "share", "names", "growth"]
 Forbidden = Literal["jdk", "build-tools", "package-cache", "root-user"]
 FORBIDDEN: tuple[Forbidden, ...] = ("jdk", "build-tools", "package-cache", "root-user")
 
-_TIME = re.compile(
-    r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*(s|sec|seconds?|min|minutes?|h|hours?)(?:\s+at\s+(\S.*))?"
-)
-_PERCENT = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%")
+_TIME = regex(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*(s|sec|seconds?|min|minutes?|h|hours?)(?:\s+at\s+(\S.*))?")
+_PERCENT = regex(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imgopt.gate.budgets import Growth, Limit
 from imgopt.gate.growth import MOST_NAMED, growth, label
 from imgopt.gate.subject import ATTESTATION, Advice, Layer, Subject, attestations, sent_once
+from imgopt.light.records import dataclass, replace
 from imgopt.scales import Basis, Sum, total
 from imgopt.text.quoting import typed_path
 from imgopt.units import duration, megabytes, rate

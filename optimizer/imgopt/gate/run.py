@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from imgopt.gate.budgets import RATCHET, RATCHET_SOURCE, BudgetTable, Limit, lim
 from imgopt.gate.judge import NEED_CONTENTS, ONLY_BUILT, Judged, Pushed, Verdict, judge
 from imgopt.gate.subject import Subject, image_name, of_dockerfile, of_image
 from imgopt.gate.tables import belonging, unfit
+from imgopt.light.records import dataclass, field, replace
 from imgopt.suggest.result import FileReport
 from imgopt.users import uid_of
 

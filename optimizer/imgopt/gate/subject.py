@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from imgopt.gate.budgets import FORBIDDEN, Forbidden
 from imgopt.inspection.places import NAMES, What
+from imgopt.light.records import dataclass, field, replace
 from imgopt.scales import Basis, Sum
 from imgopt.suggest.sentence import sentence
 from imgopt.units import megabytes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,9 +11,10 @@ from imgopt.files.documents import parsed_json
 from imgopt.images.model import Descriptor, Image, ImageLayer
 from imgopt.images.stores import Store
 from imgopt.images.streams import check_digest
+from imgopt.light.patterns import regex
 
 MOST_JSON_BYTES = 16 * 1024 * 1024
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+DIGEST = regex(r"sha256:[0-9a-f]{64}")
 
 INDEX_TYPES = frozenset(
     {

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import platform as machine
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -14,6 +12,8 @@ from imgopt.images import documents as doc
 from imgopt.images.model import ALONE, Descriptor, Family
 from imgopt.images.stores import Store
 from imgopt.images.streams import Extent
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 from imgopt.text.quoting import typed
 
 _MOST_DEPTH = 4
@@ -24,7 +24,7 @@ _CONFIG_TYPES = frozenset(
     ("", "application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
 )
 _LAYERS = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
-_VERSION = re.compile(r"\([^()]*\)")
+_VERSION = regex(r"\([^()]*\)")
 _NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 
 

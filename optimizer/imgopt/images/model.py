@@ -7,8 +7,9 @@ that of the bytes that a registry stores (gzip or zstd, mostly).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
+
+from imgopt.light.records import dataclass
 
 #: The label by which an image says that it only takes the place of another one, and what of.
 STAND_IN = "imgopt.stand-in-for"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from imgopt.inspection.places import in_library_place
 from imgopt.inspection.start import ARCHIVES, Start, find_start
+from imgopt.light.records import dataclass
 
 if TYPE_CHECKING:
     from imgopt.inspection.filesystem import Filesystem

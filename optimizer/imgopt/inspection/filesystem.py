@@ -11,9 +11,9 @@ are remembered, and what is read there is not sure (`Filesystem.unsure`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from imgopt.files.tar import Entry, clean
+from imgopt.light.records import dataclass, field
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"

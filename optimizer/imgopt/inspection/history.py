@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
+from imgopt.light.patterns import regex
 
-_NOP = re.compile(r"^/bin/sh -c #\(nop\)\s+")
-_ARGS = re.compile(r"^\|\d+ .*? /bin/sh -c ")
-_HASH = re.compile(r"\b(file|dir|multi):([0-9a-f]{12})[0-9a-f]{20,}")
+_NOP = regex(r"^/bin/sh -c #\(nop\)\s+")
+_ARGS = regex(r"^\|\d+ .*? /bin/sh -c ")
+_HASH = regex(r"\b(file|dir|multi):([0-9a-f]{12})[0-9a-f]{20,}")
 
 
 def shown_command(created_by: str) -> str:

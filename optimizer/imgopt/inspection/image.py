@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from imgopt.images.model import ALONE, Family
 from imgopt.inspection.filesystem import Filesystem, Wasted
 from imgopt.inspection.places import JavaHome, Places, What
+from imgopt.light.records import dataclass, field
 from imgopt.scales import Basis, Sum, total
 
 if TYPE_CHECKING:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal, get_args
+
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field
 
 What = Literal[
     "application", "libraries", "jdk", "jre", "build-tools", "package-cache", "documentation", "other"
@@ -28,7 +30,7 @@ NAMES: dict[What, str] = {
 }
 
 #: Where package managers keep what they fetch, in whosever home; and what only they make, wherever it lies.
-_CACHES = re.compile(
+_CACHES = regex(
     r"/var/lib/(?:apt/lists|dnf)/.|/var/cache/(?:apt|yum|dnf|libdnf5|microdnf|zypp|apk|man|pacman)/.|/etc/apk/cache/.|"
     r".*/\.(?:cache|npm/_cacache|m2/repository|gradle/(?:caches|wrapper/dists)|ivy2/cache)/.|"
     r"/usr/local/share/\.cache/yarn/.|.*/(?:modules-2/files-2\.1|_cacache/content-v2)/.|"
@@ -39,29 +41,29 @@ _TOOL_NAMES = (
     r"(?:x86_64|aarch64)-[\w.]+-linux-(?:gnu|musl)-[\w+.-]+|(?:x86_64|aarch64)-linux-(?:gnu|musl)-[\w+.-]+|"
     r"(?:gcc|g\+\+|clang|clang\+\+)-[\d.]+)"
 )
-_TOOLS = re.compile(
+_TOOLS = regex(
     r"/(?:opt|usr/share|usr/local|usr/local/share)/(?:[\w.-]+/)*?(?:apache-)?(?:maven|gradle|ant)(?:-[\w.-]+)?/.|"
     r".*/(?:lib|lib64|libexec)/(?:gcc|git-core)(?:-cross)?/.|.*/share/(?:git-core|cmake[^/]*|autoconf|automake[^/]*)/.|"
     r".*/\.(?:m2|gradle|sdkman|nvm|npm)/.|.*/node_modules/(?:npm|yarn|pnpm)/.|"
     rf".*/s?bin/{_TOOL_NAMES}\Z"
 )
 #: A file by which a tool is known wherever it lies: what is beside it, and above, is the tool's.
-_TOOL_HOMES = re.compile(
+_TOOL_HOMES = regex(
     r"(.*)/lib/(?:maven-core|gradle-launcher|gradle-core|gradle-runtime-api-info|ant-launcher)(?:-[\d.][\w.-]*)?\.jar"
 )
 #: Of a local Maven repository, wherever it lies.
 _REPOSITORY_SIGN = "/_remote.repositories"
-_DOCUMENTATION = re.compile(
+_DOCUMENTATION = regex(
     r"/usr/(?:local/)?share/(?:doc|man|info|locale|help|gtk-doc|javadoc)/.|.*-(?:sources|javadoc)\.jar"
 )
 #: Of an unpacked Spring Boot jar or war, as Jib lays an application out, and what Quarkus makes anew in each build.
-_CLASSES = re.compile(
+_CLASSES = regex(
     r".*/(?:BOOT-INF|WEB-INF)/classes/.+|/app/(?:classes|resources)/.+|"
     r".*/quarkus/(?:generated-bytecode|transformed-bytecode)\.jar|.*/quarkus/quarkus-application\.dat"
 )
 #: Spring Boot's own classes in an unpacked jar.
 _LOADER = "/org/springframework/boot/loader/"
-_LIBRARY = re.compile(r".*\.(?:jar|war|ear)")
+_LIBRARY = regex(r".*\.(?:jar|war|ear)")
 _LIBRARY_PLACES = (
     "/BOOT-INF/lib/",
     "/WEB-INF/lib/",
@@ -74,12 +76,12 @@ _LIBRARY_PLACES = (
 #: What only a Java home has, and whether a JRE has none of it. Of the compiler's module and its ct.sym that cannot be
 #: said: Debian's and Red Hat's headless JREs have both, and no javac.
 _HOME_SIGNS = (
-    (re.compile(r"(.*)/jre/lib/rt\.jar"), False),
-    (re.compile(r"(.*)/lib/rt\.jar"), False),
-    (re.compile(r"(.*)/lib/modules"), False),
-    (re.compile(r"(.*?)(?:/jmods)?/(?:java|jdk)\.[\w.]+\.jmod"), True),
-    (re.compile(r"(.*)/bin/javac(?:\.exe)?"), True),
-    (re.compile(r"(.*)/lib/ct\.sym"), False),
+    (regex(r"(.*)/jre/lib/rt\.jar"), False),
+    (regex(r"(.*)/lib/rt\.jar"), False),
+    (regex(r"(.*)/lib/modules"), False),
+    (regex(r"(.*?)(?:/jmods)?/(?:java|jdk)\.[\w.]+\.jmod"), True),
+    (regex(r"(.*)/bin/javac(?:\.exe)?"), True),
+    (regex(r"(.*)/lib/ct\.sym"), False),
 )
 SIGN_ENDS = ("/rt.jar", "/lib/modules", ".jmod", "/javac", "/javac.exe", "/ct.sym")
 #: Directories that hold much else: of a Java there only its own files are its.
@@ -94,7 +96,7 @@ _SHARED = frozenset(
 ) | frozenset(
     f"/usr/{name}" for name in ("local", "share", "lib", "lib64", "libexec", "local/share", "local/lib")
 )
-_JAVAS_OWN = re.compile(
+_JAVAS_OWN = regex(
     r"/bin/(?:ja[a-z]+|j(?:cmd|cons|db|deps|fr|hsdb|image|info|link|map|mod|package|ps|runscript|shell|stack|stat|statd|web"
     r"initdb|webserver)|keytool|rmi\w*|serialver|native-image)(?:\.exe)?|"
     r"/jmods/.+|/jre/.+|/lib/(?:modules|ct\.sym|tools\.jar|rt\.jar|src\.zip|jvm\.cfg|jrt-fs\.jar|server/.+|client/.+)|/release"

@@ -7,7 +7,6 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from heapq import nlargest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +30,7 @@ from imgopt.inspection.places import (
 )
 from imgopt.inspection.start import ARCHIVES
 from imgopt.java.distributions import java_archive
+from imgopt.light.records import dataclass, replace
 from imgopt.users import uid_of
 
 if TYPE_CHECKING:

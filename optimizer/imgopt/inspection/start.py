@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
+
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field
 
 if TYPE_CHECKING:
     from imgopt.inspection.filesystem import Filesystem, Node
@@ -38,28 +40,28 @@ _STARTERS = _SHELLS | _PASS_ON
 _BEFORE_A_USER = frozenset(("gosu", "su-exec", "chroot"))
 #: What Cloud Native Buildpacks start: Spring Boot's launcher, in /workspace.
 _BUILDPACKS = "/cnb/lifecycle/launcher"
-_SCRIPT = re.compile(rb"#!\s*(?:/usr)?(?:/bin/)(?:env\s+(?:-S\s+)?)?(?:ba|da|a|k)?sh\b")
+_SCRIPT = regex(rb"#!\s*(?:/usr)?(?:/bin/)(?:env\s+(?:-S\s+)?)?(?:ba|da|a|k)?sh\b")
 _CLASS_PATH = frozenset(("-cp", "-classpath", "--class-path"))
 _MODULE_PATH = frozenset(("-p", "--module-path"))
 #: They name jars that are not the application.
 _AGENTS = ("-javaagent:", "-Xbootclasspath", "-agentpath:")
-_WORD = re.compile(r"""(?:[^\s;&|()<>"'`]|"[^"\n]*"|'[^'\n]*'|\$\([^)\n]*\))+""")
-_CLASS = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+")
-_NAME = re.compile(r"\w+")
-_ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
+_WORD = regex(r"""(?:[^\s;&|()<>"'`]|"[^"\n]*"|'[^'\n]*'|\$\([^)\n]*\))+""")
+_CLASS = regex(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+")
+_NAME = regex(r"\w+")
+_ASSIGNED = regex(r"[A-Za-z_]\w*=")
 _OWN_SCRIPT = r"""[ \t]{1,9}(?:--[ \t]{1,9})?"?\$(?:0|\{0\}|\{?BASH_SOURCE(?:\[0\])?\}?)"?"""
-_OWN_DIRECTORY = re.compile(
+_OWN_DIRECTORY = regex(
     rf"\$\([ \t]{{0,9}}dirname{_OWN_SCRIPT}[ \t]{{0,9}}\)|`dirname{_OWN_SCRIPT}`|\$\{{0%/\*\}}|"
     rf"""\$\([ \t]{{0,9}}dirname[ \t]{{1,9}}(?:--[ \t]{{1,9}})?"?\$\((?:readlink|realpath)(?:[ \t]-\w{{1,9}})?{_OWN_SCRIPT}\)"?\)"""
 )
-_CD_PWD = re.compile(
+_CD_PWD = regex(
     r"""\$\([ \t]{0,9}cd[ \t]{1,9}(?:(?:--|-P)[ \t]{1,9})?"?([\w./@+-]{1,4096})"?(?:[ \t]{1,9}&?>[ \t]?/dev/null)?[ \t]{0,9}(?:&&|;)[ \t]{0,9}pwd(?:[ \t]-P)?[ \t]{0,9}\)"""
 )
-_BRACE = re.compile(r"[{}]")
+_BRACE = regex(r"[{}]")
 #: `-c`, and together with others as in `bash -lc`.
-_DASH_C = re.compile(r"-[a-z]*c")
-_OPERATOR = re.compile(r":?[-=?+]")
-_ASSIGNMENT = re.compile(
+_DASH_C = regex(r"-[a-z]*c")
+_OPERATOR = regex(r":?[-=?+]")
+_ASSIGNMENT = regex(
     r"""(?:^|[\s;&|])(?:export\s+|local\s+|readonly\s+)?([A-Za-z_]\w*)=("[^"\n]*"|'[^'\n]*'|[^\s;&|]*)"""
 )
 

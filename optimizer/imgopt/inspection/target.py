@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.errors import MeasureError
 from imgopt.inspection.image import Inspection
+from imgopt.light.records import replace
 
 if TYPE_CHECKING:
     from imgopt.images.model import Image, OpenImage

@@ -13,7 +13,6 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from io import FileIO
 from pathlib import Path
@@ -21,6 +20,8 @@ from typing import Any, Protocol, TypeVar, cast
 
 from imgopt.errors import JarError
 from imgopt.files.opening import NoRegularFile, open_raw
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 
 CHUNK_BYTES = 1 << 20
 MAX_ENTRIES = 300_000
@@ -34,7 +35,7 @@ _LOCATOR64 = struct.Struct("<4sLQL")
 _RECORD = struct.Struct("<4s6H3L5H2L")  # one central directory record, 46 bytes
 _LENGTHS = struct.Struct("<3H")
 # An end record of one disk, or of zip64; its two counts of entries are the same.
-_PLAUSIBLE_END = re.compile(rb"PK\x05\x06(?=(?:\0\0|\xff\xff){2}(..)\1)", re.DOTALL)
+_PLAUSIBLE_END = regex(rb"PK\x05\x06(?=(?:\0\0|\xff\xff){2}(..)\1)", re.DOTALL)
 _MOST_ENDS = 100
 MAX_SEARCH_BYTES = _END.size + 65535  # the end record may be followed by a comment of up to 65535 bytes
 _MASK32 = 0xFFFFFFFF

@@ -7,19 +7,19 @@ Boot, and artifacts. "-": that line does not manage them; a digit: with so many 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from imgopt.java.jar import library_name
 from imgopt.java.spring_boot import LOADER_PATH, version_tuple
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 
 #: The mark of what comes anew with every patch.
 ALWAYS = 9
 _NOT_MANAGED = "-"
-_SPRING_BOOT = re.compile(r"spring-boot-(\d[\w.-]*)\.jar")
+_SPRING_BOOT = regex(r"spring-boot-(\d[\w.-]*)\.jar")
 
 
 @dataclass(frozen=True, slots=True)

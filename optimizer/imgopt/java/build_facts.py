@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from imgopt.errors import ContextError
 from imgopt.files.opening import read_file
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 
 FILE_LIMIT = 4 * 1024 * 1024  # bytes of one build file; a larger one was not written by a person
 LINE_LIMIT = 4096  # characters of one line, each of which is looked at from many places
-_PLAIN_VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?(?:[.-][0-9A-Za-z]+)*")
-_JAVA = re.compile(r"(?:1\.)?(\d{1,2})(?:\.0)?")
+_PLAIN_VERSION = regex(r"\d+\.\d+(?:\.\d+)?(?:[.-][0-9A-Za-z]+)*")
+_JAVA = regex(r"(?:1\.)?(\d{1,2})(?:\.0)?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from imgopt import shell
+from imgopt.light.patterns import regex
 
 #: Programs that make a Java application out of sources.
 JAVA_TOOLS = frozenset(
@@ -49,11 +50,11 @@ TOOL_PACKAGES = frozenset(
 )
 
 #: Directories of the tools themselves and of what they download.
-TOOL_DIRECTORIES = re.compile(
+TOOL_DIRECTORIES = regex(
     r"(?:^|/)(?:\.m2|\.gradle|\.npm|\.yarn|\.sdkman|\.nvm|apache-maven[^/]*|node_modules)(?:/|$)|^/root/\.cache(?:/|$)|"
     r"^/(?:opt|usr/share|usr/local)(?:/\w+)*/(?:maven|gradle)(?:-[\d.]+)?(?:/|$)"
 )
-_TOOL_DOWNLOAD = re.compile(
+_TOOL_DOWNLOAD = regex(
     r"apache-maven|/maven[-/]|gradle|nodesource|nodejs\.org|/node-v|yarnpkg", re.IGNORECASE
 )
 
@@ -92,7 +93,7 @@ _INPUT_DIRECTORIES = frozenset(
         ".devcontainer",
     }
 )
-_INPUT_FILES = re.compile(
+_INPUT_FILES = regex(
     r"""(?xi)
       pom\.xml | .*\.gradle(\.kts)? | gradle\.properties | gradlew.* | mvnw.* | build\.(xml|sbt) | lombok\.config
     | package(-lock)?\.json | yarn\.lock | pnpm-lock\.yaml
@@ -106,7 +107,7 @@ _INPUT_FILES = re.compile(
 #: Scripts that fetch the build tool and run it: of no other use, wherever they are.
 WRAPPERS = frozenset({"mvnw", "mvnw.cmd", "gradlew", "gradlew.bat"})
 #: What a build makes, relative to its project.
-_OUTPUT = re.compile(r"(?:^|/)(?:target|build/libs)/[^/]+\.(?:jar|war)$")
+_OUTPUT = regex(r"(?:^|/)(?:target|build/libs)/[^/]+\.(?:jar|war)$")
 
 
 def builds(command: shell.Command) -> bool:

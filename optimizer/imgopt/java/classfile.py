@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import struct
+
+from imgopt.light.patterns import regex
 
 WATCHED: tuple[str, ...] = (
     # in a JDK, not in a JRE
@@ -77,9 +78,9 @@ _WIDTHS = {
     19: 2,
     20: 2,
 }
-_IN_DESCRIPTOR = re.compile(r"L([^;<>()\[]+)[;<]")
+_IN_DESCRIPTOR = regex(r"L([^;<>()\[]+)[;<]")
 # A constant that reads like a class: lower case packages, then a capital ("java.awt.headless" is none).
-_NAME_IN_TEXT = re.compile(r"(?:[a-z][a-z0-9_]*\.)+[A-Z][\w$]*\Z")
+_NAME_IN_TEXT = regex(r"(?:[a-z][a-z0-9_]*\.)+[A-Z][\w$]*\Z")
 
 
 def class_level(data: bytes) -> int | None:

@@ -10,10 +10,11 @@ import posixpath
 import re
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import cast
 
 from imgopt import shell
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field, replace
 from imgopt.shell import SHELLS, shell_script
 
 #: Options of `java` whose value is the next word.
@@ -80,16 +81,16 @@ _SPEAKING = frozenset(
 #: They read a word again as shell text.
 _HANDING_OVER = frozenset({"eval", "runuser", "su", "trap"})
 _DECLARING = frozenset({"declare", "export", "local", "readonly", "typeset"})
-_OWN_DIRECTORY = re.compile(
+_OWN_DIRECTORY = regex(
     r"\$\(\s*dirname\s+(?:--\s+)?(\"?)\$(?:0|\{0\}|\{BASH_SOURCE(?:\[0\])?\}|BASH_SOURCE)\1\s*\)"
     r"|`\s*dirname\s+\"?\$0\"?\s*`|\$\{(?:0|BASH_SOURCE(?:\[0\])?)%/\*\}"
 )
-_WENT_THERE = re.compile(
+_WENT_THERE = regex(
     r"\$\(\s*cd\s+(?:--\s+)?\"?([^\s\"$`;&|()]+)\"?\s*(?:>\s*/dev/null\s*)?(?:&&|;)\s*pwd(?:\s+-P)?\s*\)"
 )
 #: The words of a value: what stands in a substitution is no end of one.
-_SPLIT = re.compile(r"(?:\$\([^()]*\)|`[^`]*`|\$\{[^{}]*\}|\S)+")
-_ARRAY = re.compile(r"\"?\$\{(\w+)\[[@*]\]\}\"?")
+_SPLIT = regex(r"(?:\$\([^()]*\)|`[^`]*`|\$\{[^{}]*\}|\S)+")
+_ARRAY = regex(r"\"?\$\{(\w+)\[[@*]\]\}\"?")
 
 
 @dataclass

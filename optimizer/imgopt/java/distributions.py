@@ -8,8 +8,10 @@ not claimed: a JDK package without ``jre`` may still have one.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 
 JavaKind = Literal["jdk", "jre"]
 
@@ -181,12 +183,12 @@ def jdk_only_bytes(
     return size.headless_bytes + (0 if headless else size.jdk_bytes or 0), size.source
 
 
-_ARCHIVE = re.compile(
+_ARCHIVE = regex(
     r"(?P<name>[\w.+-]+?)(?:\.tar\.gz|\.tgz|\.tar\.xz|\.tar\.bz2|\.tar|\.zip|\.rpm|\.deb|\.bin)",
     re.IGNORECASE,
 )
 #: How the names of Java distributions begin, with the place of the Java version.
-_DISTRIBUTIONS = re.compile(
+_DISTRIBUTIONS = regex(
     r"(?:server-)?(?:jdk|jre)(?:-?(?:1\.)?(?P<oracle>\d+)(?!\d).*|(?:[-_].*)?)"  # jdk-8u131-linux-x64, jdk1.8.0_131
     r"|openjdk-(?P<openjdk>\d+).*"  # openjdk-17.0.2_linux-x64_bin
     r"|openjdk(?P<temurin>\d+)u?-(?:jdk|jre)_.*"  # OpenJDK17U-jdk_x64_linux_hotspot_17.0.6_10
@@ -200,7 +202,7 @@ _DISTRIBUTIONS = re.compile(
     re.IGNORECASE,
 )
 #: What archives hold whose names begin like a JDK's and that are none.
-_OTHER = re.compile(
+_OTHER = regex(
     r"(?:^|[-_.])(?:docs?|src|sources?|testimage|javadoc|debugimage|certs?|conf|config|agent)(?:$|[-_.])"
 )
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from posixpath import normpath
@@ -28,6 +27,8 @@ from imgopt.java.build_facts import (
     plain_version,
     read_bounded,
 )
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field
 
 BUILD_FILES = ("build.gradle", "build.gradle.kts")
 _SETTINGS = ("settings.gradle", "settings.gradle.kts")
@@ -43,12 +44,12 @@ _BRACES_LIMIT = 1_000  # blocks are looked for one by one; large scripts have so
 _PACKED = "implementation|api|runtimeOnly|compile|runtime|providedRuntime|providedCompile|kapt(?!\\w)|developmentOnly(?!\\w)"
 _NOT_PACKED = ("kapt", "developmentOnly")
 _STRING = r"""(?:"([^"\n]*)"|'([^'\n]*)')"""
-_PLUS = re.compile(r"""\+(?=(?:[^"']*(?:"[^"]*"|'[^']*'))*[^"']*$)""")  # outside of strings
+_PLUS = regex(r"""\+(?=(?:[^"']*(?:"[^"]*"|'[^']*'))*[^"']*$)""")  # outside of strings
 # everything up to the end of a statement
 _REST = r"""(?P<value>(?:"[^"\n]*"|'[^'\n]*'|[^\n;}"'])+)"""
-_KOTLIN_REFERENCE = re.compile(r"\$\{([^{}]*)\}|\$([A-Za-z_]\w*)")
-_GROOVY_REFERENCE = re.compile(r"\$\{([^{}]*)\}|\$([A-Za-z_]\w*(?:\.\w+)*)")
-_CORE_PLUGINS = re.compile(
+_KOTLIN_REFERENCE = regex(r"\$\{([^{}]*)\}|\$([A-Za-z_]\w*)")
+_GROOVY_REFERENCE = regex(r"\$\{([^{}]*)\}|\$([A-Za-z_]\w*(?:\.\w+)*)")
+_CORE_PLUGINS = regex(
     r"java(?:-library|-platform|-test-fixtures)?|application|war|ear|groovy|scala|kotlin|base|idea|eclipse(?:-wtp)?"
     r"|jacoco|checkstyle|pmd|signing|maven(?:-publish)?|antlr|distribution|project-report|build-dashboard"
 )
@@ -101,8 +102,8 @@ def _one_blank(blanks: re.Match[str]) -> str:
 
 # --- text -------------------------------------------------------------------------------------------------------------
 
-_START = re.compile(r"""//[^\n]*|/\*|'''|\"\"\"|['"{};\n]""")
-_BODY = {sign: re.compile(rf"{sign}(?:\\.|[^{sign}\\\n])*", re.DOTALL) for sign in "'\""}
+_START = regex(r"""//[^\n]*|/\*|'''|\"\"\"|['"{};\n]""")
+_BODY = {sign: regex(rf"{sign}(?:\\.|[^{sign}\\\n])*", re.DOTALL) for sign in "'\""}
 _ENDS = {"/*": "*/", "'''": "'''", '"""': '"""'}
 
 
@@ -157,7 +158,7 @@ class Block:
     end: int
 
 
-_BLANKS = re.compile(r"\s*")
+_BLANKS = regex(r"\s*")
 
 
 @lru_cache(maxsize=32)  # the same texts are asked for one fact after the other

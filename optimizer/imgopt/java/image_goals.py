@@ -7,7 +7,6 @@ are read. What decides elsewhere (a parent that is not in the repository, a prof
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from posixpath import join, normpath
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from imgopt.java.build_facts import as_bool
 from imgopt.java.pom import Asked, Model, element_at, elements_at, model_of, text_at
+from imgopt.light.records import dataclass, field, replace
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

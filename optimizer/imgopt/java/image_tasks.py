@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import normpath
 
 from imgopt.java.gradle import BUILD_FILES, blocks, inside, read_gradle, read_script, shallow, without_blocks
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field
 
 _MOST_TASKS = 200
 _MOST_MODULES = 100
@@ -24,39 +25,39 @@ _USUAL = {
     "assemble": ("jar", "bootJar", "war", "bootWar"),
     "check": ("test",),
 }
-_IMAGES = re.compile(r"\b(?:jib\w*|bootBuildImage|docker\w*Push\w*|docker\w*Build\w*|k8sPush|k8sBuild)\b")
+_IMAGES = regex(r"\b(?:jib\w*|bootBuildImage|docker\w*Push\w*|docker\w*Build\w*|k8sPush|k8sBuild)\b")
 #: A task as scripts name it: `tasks.named("x")`, `task x`, `tasks.x`, `x`.
 _NAMED = (
     r"(?:tasks\s*\.\s*)?(?:(?:named|getByName|register|create|maybeCreate)\s*(?:<[^<>]{0,100}>)?\s*"
     r"\(\s*[\"'](?P<a>\w+)[\"'][^)]{0,300}\)|(?:getByPath|task)\b\s*\(?\s*[\"']?(?P<b>\w+)[\"']?(?:\([^)]{0,300}\)|[^()\n]{0,300}\))?|(?P<c>\w+))"
 )
-_HEADER = re.compile(
+_HEADER = regex(
     r"(?:val\s+(?P<val>\w+)\s+by\s+tasks\b.*|" + _NAMED + r"\s*(?:\.\s*configure\s*)?)", re.DOTALL
 )
-_LINKED = re.compile(
+_LINKED = regex(
     r"(?<![\w.])"
     + _NAMED
     + r"\s*(?:\.\s*get\(\)\s*)?\.\s*(?:dependsOn|finalizedBy)\b\s*(?P<what>[^\n;]{0,2000})"
 )
-_OWN = re.compile(r"(?<![\w.])(?:it\s*\.\s*)?(?:dependsOn|finalizedBy)\b\s*=?\s*(?P<what>[^\n;]{0,2000})")
-_IN_HEADER = re.compile(r"\bdependsOn\s*:\s*(?P<what>\[[^\]]{0,2000}\]|[^,)]{0,300})")
-_TASK = re.compile(
+_OWN = regex(r"(?<![\w.])(?:it\s*\.\s*)?(?:dependsOn|finalizedBy)\b\s*=?\s*(?P<what>[^\n;]{0,2000})")
+_IN_HEADER = regex(r"\bdependsOn\s*:\s*(?P<what>\[[^\]]{0,2000}\]|[^,)]{0,300})")
+_TASK = regex(
     r"[\"']:?(?:[\w.-]+:)*(?P<text>\w+)[\"']|(?:tasks|project\.tasks)\s*\.\s*(?:(?:named|getByName)\s*\(\s*[\"'](?P<named>\w+)[\"']\s*\)|(?P<dotted>\w+))"
     r"|(?P<bare>\b[A-Za-z]\w*)"
 )
 #: Another script that this one is put together with.
-_APPLIED = re.compile(
+_APPLIED = regex(
     r"\bapply\s*\(?\s*from\s*[:=]\s*(?:rootProject\s*\.\s*(?P<root>file)\s*\(\s*|(?:project\s*\.\s*)?file\s*\(\s*)?"
     r"(?:\"(?P<double>[^\"\n]{0,500})\"|'(?P<single>[^'\n]{0,500})'|(?P<other>[^\n;)]{0,200}))"
 )
-_FROM_ROOT = re.compile(r"\$\{?(?:rootDir|rootProject\.(?:projectDir|rootDir)|project\.rootDir)\}?/")
-_FROM_HERE = re.compile(r"\$\{?(?:projectDir|project\.projectDir)\}?/")
+_FROM_ROOT = regex(r"\$\{?(?:rootDir|rootProject\.(?:projectDir|rootDir)|project\.rootDir)\}?/")
+_FROM_HERE = regex(r"\$\{?(?:projectDir|project\.projectDir)\}?/")
 _MOST_APPLIED = 20
 #: What a task runs.
-_RUNS = re.compile(
+_RUNS = regex(
     r"\b(docker|podman|nerdctl|buildah|skopeo)[\s\"',]{1,8}(?:(?:image|buildx|compose)[\s\"',]{1,8})?(push|build|bake|bud|copy)\b"
 )
-_PUBLISH = re.compile(r"(?<![\w.])publish\s*(?:=\s*|\.\s*set\s*\(\s*)true\b")
+_PUBLISH = regex(r"(?<![\w.])publish\s*(?:=\s*|\.\s*set\s*\(\s*)true\b")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +13,8 @@ from imgopt.java import archive, classfile, natives, spring_boot
 from imgopt.java.archive import Entry
 from imgopt.java.model import Jar, Kind, LayerIndex, Library, Tell
 from imgopt.java.natives import NativeLibrary
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 
 __all__ = [
     "OpenJar",
@@ -636,12 +637,12 @@ def _own_classes(
 
 
 # A version starts at a part that begins with a digit; these may follow and still belong to it.
-_QUALIFIER = re.compile(
+_QUALIFIER = regex(
     r"v?\d.*|snapshot.*|release|final|ga|jre\d*|android|jdk\d+\w*|(alpha|beta|rc|cr|m|sp|b|p|r|ea|pre|preview|milestone|"
     r"dev|build|patch|redhat|incubating)[.\d]*|[0-9a-f]{7,40}",
     re.IGNORECASE,
 )
-_TIMESTAMPED = re.compile(r"\d{8}\.\d{6}-\d+")
+_TIMESTAMPED = regex(r"\d{8}\.\d{6}-\d+")
 
 
 def library_name(file: str) -> tuple[str | None, str | None, str | None]:
@@ -714,7 +715,7 @@ def _duplicates(libraries: Iterable[Library]) -> tuple[tuple[Library, ...], ...]
     return tuple(found.values())
 
 
-_NATIVE_NAME = re.compile(r"\.(so(\.[\w.]+)?|dll|dylib|jnilib|exe|node)$", re.IGNORECASE)
+_NATIVE_NAME = regex(r"\.(so(\.[\w.]+)?|dll|dylib|jnilib|exe|node)$", re.IGNORECASE)
 _NATIVE_SUFFIX = (b".so", b".dll", b".dylib", b".jnilib", b".exe", b".node")
 # Files that are certainly not native code; anything else of some size is opened.
 _RESOURCES = frozenset(

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from imgopt.java.archive import Entry
 from imgopt.java.command import WITH_VALUE
 from imgopt.java.model import Jar
 from imgopt.java.spring_boot import DEFAULT_LAYERS, LOADER_PACKAGE, LOADER_PATH, version_tuple
+from imgopt.light.records import dataclass
 
 _OPTIONS = {
     "layertools": {"--destination"},

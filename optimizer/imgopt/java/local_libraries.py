@@ -11,7 +11,6 @@ import os
 import re
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING
 from imgopt.errors import ContextError
 from imgopt.java.build_facts import BuildFacts, as_bool, read_bounded
 from imgopt.java.build_files import repository_of
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -31,10 +32,10 @@ _MOST_PARENTS = 32
 _MOST_BYTES = 1 << 30  # of one library
 _MOST_SETTINGS_BYTES = 1 << 20
 #: What Spring Boot's plugins leave out of the archive: starters hold nothing but their pom, the others serve the build.
-_LEFT_OUT = re.compile(
+_LEFT_OUT = regex(
     r"spring-boot-(?:starter(?:-[\w-]+)?|devtools|docker-compose|configuration-processor|autoconfigure-processor)"
 )
-_NAME = re.compile(r"[\w.\-+]{1,200}")
+_NAME = regex(r"[\w.\-+]{1,200}")
 #: (group, artifact, type, classifier)
 Key = tuple[str, str, str, str]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from imgopt.java.archive import Entry
 from imgopt.java.natives import NativeLibrary
+from imgopt.light.records import dataclass
 
 LayerIndex = tuple[tuple[str, tuple[str, ...]], ...]
 """(layer name, paths) in order; a path that ends in ``/`` stands for everything below it."""

@@ -25,10 +25,12 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 
 Read = Callable[[int, int], bytes]
 """(offset, size) -> that many bytes of the file, fewer at its end."""
@@ -82,8 +84,8 @@ _MACHO_CPUS: Mapping[int, str] = {
 }  # fmt: skip
 
 # Names musl's loader answers itself: "lib", one of these, anything.
-_MUSL_ITSELF = re.compile(r"lib(c|pthread|rt|m|dl|util|xnet)\.")
-_GLIBC_LOADER = re.compile(r"ld-linux.*\.so\.\d+|ld64\.so\.\d+|ld-lsb.*|ld\.so\.1")
+_MUSL_ITSELF = regex(r"lib(c|pthread|rt|m|dl|util|xnet)\.")
+_GLIBC_LOADER = regex(r"ld-linux.*\.so\.\d+|ld64\.so\.\d+|ld-lsb.*|ld\.so\.1")
 _JVM_LIBRARIES = frozenset(
     f"lib{name}.so" for name in ("jvm", "java", "jawt", "awt", "jli", "jsig", "net", "nio", "verify", "zip")
 )
@@ -804,8 +806,8 @@ def _base_name(path: str) -> str:
     return path.rpartition("!/")[2].rpartition("/")[2]
 
 
-_MUSL_WORD = re.compile(r"[-_./]?(?:musl|alpine)", re.IGNORECASE)
-_GLIBC_WORD = re.compile(r"[-_./]?(?:glibc|gnu)(?![a-z])", re.IGNORECASE)
+_MUSL_WORD = regex(r"[-_./]?(?:musl|alpine)", re.IGNORECASE)
+_GLIBC_WORD = regex(r"[-_./]?(?:glibc|gnu)(?![a-z])", re.IGNORECASE)
 
 
 def musl_twins(natives: Collection[NativeLibrary]) -> dict[str, str]:

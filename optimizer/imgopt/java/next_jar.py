@@ -11,7 +11,6 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +20,7 @@ from imgopt.java import archive, spring_boot
 from imgopt.java.archive import DirectoryRange, Entry
 from imgopt.java.model import Jar
 from imgopt.java.next_class import with_unused_constant
+from imgopt.light.records import dataclass
 
 #: How much later the next release is built, by its entries' times. Even: a DOS time has steps of two seconds.
 LATER_SECONDS = 3600

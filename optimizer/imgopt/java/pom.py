@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from posixpath import normpath
@@ -24,6 +23,8 @@ from imgopt.java.build_facts import (
     plain_version,
     read_bounded,
 )
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -36,8 +37,8 @@ _EXPANSIONS_LIMIT = 200
 _VALUE_LIMIT = 4096  # characters
 _FILLED_LIMIT = 100_000  # references of a model, those with long values counted more
 _TAGS_LIMIT = 100_000  # of a file; large ones have some thousand
-_REFERENCE = re.compile(r"\$\{([^${}]*)\}")
-_DECLARED_ENCODING = re.compile(rb"""^\s*<\?xml[^>]*encoding\s*=\s*["']([\w.-]+)["'][^>]*\?>""")
+_REFERENCE = regex(r"\$\{([^${}]*)\}")
+_DECLARED_ENCODING = regex(rb"""^\s*<\?xml[^>]*encoding\s*=\s*["']([\w.-]+)["'][^>]*\?>""")
 # java.version of spring-boot-starter-parent, by the first number of its version
 _STARTER_PARENT_JAVA = {1: 6, 2: 8, 3: 17, 4: 17}
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from imgopt.files.opening import read_file
+from imgopt.light.patterns import regex
 
 #: Sources of more files or bytes than these are not looked through; a service has hundreds of files.
 MOST_FILES = 5_000
@@ -22,23 +23,19 @@ _MOST_BYTES_OF_SETTINGS = 1024 * 1024
 
 _CODE = (".java", ".kt", ".kts", ".groovy", ".scala")
 _SETTINGS = (".properties", ".yml", ".yaml", ".xml", ".conf")
-_TESTS = re.compile(r"(?:^|/)src/(?:test|it|integrationTest|integration-test|testFixtures)/")
+_TESTS = regex(r"(?:^|/)src/(?:test|it|integrationTest|integration-test|testFixtures)/")
 
 #: What tells that code cares where it runs, and what to say of it.
 _PLACES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"src[/\\]+(?:main|test)(?![\w.-])"), "names src/main or src/test"),
-    (re.compile(r"\buser\.dir\b"), "asks for the working directory (user.dir)"),
+    (regex(r"src[/\\]+(?:main|test)(?![\w.-])"), "names src/main or src/test"),
+    (regex(r"\buser\.dir\b"), "asks for the working directory (user.dir)"),
     (
-        re.compile(
-            r"""(?:\bFile|\bPath\.of|\bPaths\.get|\bPath|\bFileSystemResource)\s*\(\s*"\.?/?"\s*[,)]"""
-        ),
+        regex(r"""(?:\bFile|\bPath\.of|\bPaths\.get|\bPath|\bFileSystemResource)\s*\(\s*"\.?/?"\s*[,)]"""),
         "lists the working directory",
     ),
-    (re.compile(r'"\./"'), "puts together paths in the working directory"),
+    (regex(r'"\./"'), "puts together paths in the working directory"),
     (
-        re.compile(
-            r"\bProcessBuilder\b|\bgetRuntime\s*\(\s*\)\s*\.\s*exec\b|\bRuntime\b[^;\n]{0,80}\.exec\s*\("
-        ),
+        regex(r"\bProcessBuilder\b|\bgetRuntime\s*\(\s*\)\s*\.\s*exec\b|\bRuntime\b[^;\n]{0,80}\.exec\s*\("),
         "starts other programs",
     ),
 )

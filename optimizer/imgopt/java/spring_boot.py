@@ -6,12 +6,12 @@ Version facts are from Spring Boot's own sources at its tags: ``Layouts``, ``Pac
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from imgopt.java.model import LayerIndex, Tell
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 
 if TYPE_CHECKING:
     from imgopt.java.archive import Entry
@@ -38,13 +38,13 @@ _TELLING: tuple[tuple[Tell, tuple[bytes, ...]], ...] = (
     ("class loader", (b"java/net/URLClassLoader", b"reflections/util/ClasspathHelper")),
     ("web resources", (b"register-default-servlet", b"registerDefaultServlet")),
 )
-_ROOT_PATTERN = re.compile(rb"classpath\*:/?(?:[\w.-]{0,200}[*?{$#]|[\0-\x1f])")
+_ROOT_PATTERN = regex(rb"classpath\*:/?(?:[\w.-]{0,200}[*?{$#]|[\0-\x1f])")
 #: Files in which an application is told paths and patterns.
 SETTINGS = (".properties", ".yml", ".yaml", ".xml", ".conf", ".json")
 #: Where Spring Boot takes files from that it serves to browsers, with the time of the jar that they lie in.
 SERVED = ("META-INF/resources/", "static/", "public/", "resources/")
 #: Services that the JDK looks for on the system class path alone, where a fat jar's libraries are not.
-_SYSTEM_SERVICE = re.compile(
+_SYSTEM_SERVICE = regex(
     r"META-INF/services/(java\.(?!sql\.Driver$|security\.Provider$)|javax\.naming\.ldap\.|com\.sun\.net\.httpserver\.|sun\.|jdk\.)"
 )
 DEFAULT_LAYERS = ("dependencies", "spring-boot-loader", "snapshot-dependencies", "application")
@@ -60,7 +60,7 @@ _JAVA_RANGES: dict[tuple[int, int], tuple[int, int]] = {
     (2, 6): (8, 19), (2, 7): (8, 21), (3, 0): (17, 21), (3, 1): (17, 21), (3, 2): (17, 23), (3, 3): (17, 23),
     (3, 4): (17, 24), (3, 5): (17, 25), (4, 0): (17, 26), (4, 1): (17, 26),
 }  # fmt: skip
-_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,6}))?(?:[.-]?(.*))?")
+_VERSION = regex(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,6}))?(?:[.-]?(.*))?")
 
 
 def version_tuple(version: str | None) -> tuple[int, int, int] | None:
@@ -164,9 +164,9 @@ def _items(text: str) -> Iterable[tuple[int, str]]:
             yield number, line
 
 
-_LAYER = re.compile(r'- (?:"([^"]+)"|([^"\s][^"]*)):')
-_CONTENT = re.compile(r'  - (?:"([^"]+)"|([^"\s][^"]*))')
-_CLASS_PATH = re.compile(r'- (?:"([^"]+)"|([^"\s][^"]*))')
+_LAYER = regex(r'- (?:"([^"]+)"|([^"\s][^"]*)):')
+_CONTENT = regex(r'  - (?:"([^"]+)"|([^"\s][^"]*))')
+_CLASS_PATH = regex(r'- (?:"([^"]+)"|([^"\s][^"]*))')
 
 
 def parse_layers_index(text: str) -> LayerIndex:

@@ -7,10 +7,11 @@ here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from imgopt.light.records import dataclass
 
 if TYPE_CHECKING:
     from imgopt.bases import Base

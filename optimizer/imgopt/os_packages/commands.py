@@ -8,12 +8,12 @@ installs beside it as a recommendation (in Alpine's names). ``-`` means that the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from imgopt import shell
+from imgopt.light.records import dataclass
 
 Manager = Literal["apt", "rpm", "apk"]
 Action = Literal["refresh", "upgrade", "install", "remove", "clean", "other"]

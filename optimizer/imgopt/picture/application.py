@@ -5,11 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.files.opening import read_file
+from imgopt.light.records import dataclass
 from imgopt.picture.contents import in_library_directory
 from imgopt.picture.picture import Picture, once
 

@@ -12,11 +12,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
 
 from imgopt.dockerfile import Instruction
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.picture.java_options import JavaOption, covers, options_of
 from imgopt.picture.paths import join, normal
 from imgopt.picture.picture import Picture, StagePicture, once
@@ -47,7 +48,7 @@ _WRITTEN_WITH = {
 _SUFFIXES = {".jsa": CDS, ".aot": AOT, ".aotconf": AOT}
 #: Copies of copies double with each stage.
 _MOST_IN_A_STAGE = 20
-_TRAINING = re.compile(r"-Dspring\.context\.exit=onRefresh", re.IGNORECASE)
+_TRAINING = regex(r"-Dspring\.context\.exit=onRefresh", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

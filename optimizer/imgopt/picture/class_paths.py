@@ -5,12 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 from imgopt.dockerfile import Instruction
 from imgopt.errors import JarError
 from imgopt.java.command import JavaCall
+from imgopt.light.records import dataclass
 from imgopt.picture.java_options import JavaOption, covers, options_of
 from imgopt.picture.paths import normal, seen_from
 from imgopt.picture.picture import Picture, once

@@ -11,12 +11,13 @@ import posixpath
 import re
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from imgopt import shell
 from imgopt.dockerfile import Dockerfile, Instruction, expand, expand_body
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field, replace
 from imgopt.picture.paths import join, normal, seen_from
 from imgopt.picture.placing import fills_directory
 from imgopt.picture.scripts import body_of, script_of
@@ -803,7 +804,7 @@ class _Run:
 
 
 #: Directories that builds copy an application's libraries to.
-_LIBRARY_DIRECTORY = re.compile(
+_LIBRARY_DIRECTORY = regex(
     r"(?:^|/)(?:libs?|dependency|dependencies|dependency-jars)(?:/[\w.-]+)*/[^/]+\.jar$"
 )
 

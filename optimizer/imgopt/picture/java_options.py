@@ -6,10 +6,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from imgopt.dockerfile import Instruction, assignments
 from imgopt.files.opening import read_file
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.picture.paths import join, seen_from
 from imgopt.picture.picture import MAX_SCRIPT_BYTES, Picture, StagePicture, once
 from imgopt.picture.scripts import command_text
@@ -20,7 +21,7 @@ _GIVING = frozenset({"RUN", "CMD", "ENTRYPOINT", "HEALTHCHECK", "ENV", "ARG", "C
 _AS_OPTION = {"CLASSPATH": "-cp", "LOADER_PATH": "-Dloader.path=", "LOADER_HOME": "-Dloader.home="}
 #: They have their value in the next word.
 _WITH_VALUE = frozenset({"-cp", "-classpath", "--class-path", "--module-path"})
-_WORD = re.compile(r"[^\s;&|()<>]+|[;&|\n]+")
+_WORD = regex(r"[^\s;&|()<>]+|[;&|\n]+")
 #: What files of options and scripts end with, where a command does not name them as such (``@FILE``).
 _SUFFIXES = frozenset(
     (

@@ -18,20 +18,21 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from imgopt.dockerfile import Instruction, Stage, assignments, variables_used
 from imgopt.errors import ContextError
 from imgopt.java.build_files import read_build_files
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.picture.paths import join
 
 if TYPE_CHECKING:
     from imgopt.picture.picture import Picture, StagePicture
 
 #: A directory's name that is taken as it stands. Any other gets a digest of itself, by which it stays apart from those.
-_PLAIN = re.compile(r"(?!.*-[0-9a-f]{8}$)(?!.*\.(?:jar|war)$)[a-z0-9][a-z0-9._-]{0,59}")
+_PLAIN = regex(r"(?!.*-[0-9a-f]{8}$)(?!.*\.(?:jar|war)$)[a-z0-9][a-z0-9._-]{0,59}")
 #: What stands in the paths beside the names of directories: ``out`` holds the trees of a module, ``root`` stands for
 #: the repository's own directory, ``context`` before a build context that is not the Dockerfile's.
 _RESERVED = frozenset({"out", "root", "context"})
@@ -39,14 +40,14 @@ _MOST_CHARACTERS = 160
 _BUILD_FILES = ("pom.xml", "build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts")
 
 #: Arguments of a RUN that say which module it builds, and the ends of names that say something else of it.
-_MODULE_ARGUMENT = re.compile(
+_MODULE_ARGUMENT = regex(
     r"(?i)(?:^|_)(?:module|service|(?:sub)?project|component|app|application|artifact|jar|war|dir|directory|folder)"
     r"(?:_(?!(?:opt|option|arg|flag|user|group|uid|gid|port|profile|home|mode|env)s?$)|$)"
 )
 #: Arguments that say which release of the module it is.
-_VERSION_ARGUMENT = re.compile(r"(?i)version|revision|release|(?:^|_)tag(?:_|$)")
+_VERSION_ARGUMENT = regex(r"(?i)version|revision|release|(?:^|_)tag(?:_|$)")
 #: Values that may stand in a path, where a shell and COPY read them as what they are.
-_PLAIN_VALUE = re.compile(r"(?!(?:.*/)?\.\.(?:/|$))[\w.@+/-]*")
+_PLAIN_VALUE = regex(r"(?!(?:.*/)?\.\.(?:/|$))[\w.@+/-]*")
 _MIXES = "kaniko would mix the files of both images if it built them in one container"
 #: Directories below a module that hold no other one, and how many directories are looked at.
 _NO_MODULES = frozenset({"src", "target", "build", "buildSrc", "node_modules"})

@@ -10,7 +10,6 @@ import posixpath
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -20,6 +19,7 @@ from imgopt.dockerfile import Dockerfile, Edit, Instruction, Span, Stage, assign
 from imgopt.errors import ContextError, DockerfileError, JarError
 from imgopt.files.opening import open_file
 from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
+from imgopt.light.records import dataclass, field, replace
 from imgopt.picture.contents import File, Layer, StageContent, stage_contents
 from imgopt.picture.paths import join, normal
 from imgopt.picture.placing import fills_directory, names_archive, target_of

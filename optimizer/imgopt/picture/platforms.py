@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from imgopt.dockerfile import Dockerfile
+from imgopt.light.patterns import regex
 from imgopt.options import Options, image_platform
 
 #: Where nothing says more: that of the agents and clusters that nearly all such images run on.
@@ -12,7 +11,7 @@ DEFAULT = "linux/amd64"
 #: What images that care for their platform are built for, where their build commands are not at hand.
 USUAL = ("linux/amd64", "linux/arm64")
 
-_CARES = re.compile(r"\$\{?(TARGET(PLATFORM|ARCH)|BUILDPLATFORM)|ARG +TARGET(PLATFORM|ARCH)")
+_CARES = regex(r"\$\{?(TARGET(PLATFORM|ARCH)|BUILDPLATFORM)|ARG +TARGET(PLATFORM|ARCH)")
 
 
 def built_for(document: Dockerfile, options: Options) -> tuple[str, ...]:

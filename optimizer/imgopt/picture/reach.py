@@ -9,10 +9,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt import shell
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.picture.paths import join, normal
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ _SYSTEM = frozenset(
 #: System directories in which a directory of the application's own may stand.
 _SHARED = ("/opt", "/srv", "/usr/src", "/usr/local/src")
 #: What images from outside keep there.
-_TAKEN = re.compile(
+_TAKEN = regex(
     r"java|jdk|jre|open|ibm|oracle|graal|zulu|jboss|maven|gradle|agent|jolokia|prometheus|s2i|ol\b"
 )
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from imgopt.java.command import is_java
+from imgopt.light.records import dataclass
 from imgopt.options import Told
 from imgopt.picture.paths import join, normal
 from imgopt.picture.scripts import SH, command_text, shell_text

@@ -5,12 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.dockerfile import Dockerfile, Edit, Heredoc, Instruction, Span
 from imgopt.files.opening import read_file
+from imgopt.light.records import dataclass
 from imgopt.picture.paths import normal
 from imgopt.picture.picture import MAX_SCRIPT_BYTES
 from imgopt.picture.scripts import SH, ShellText, script_of

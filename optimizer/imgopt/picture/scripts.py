@@ -5,17 +5,18 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from imgopt.dockerfile import Heredoc, Instruction, Span
 from imgopt.dockerfile.document import JoinedLines
 from imgopt.dockerfile.lexer import heredoc_tag
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.shell import SHELLS, Script, parse, shell_script
 
 #: What reads a RUN in shell form where no SHELL says otherwise.
 SH = ("/bin/sh", "-c")
-_SHEBANG = re.compile(r"#![ \t]*(?P<words>[^\r\n]*)")
+_SHEBANG = regex(r"#![ \t]*(?P<words>[^\r\n]*)")
 #: They pass a here-document on, whatever it says.
 _PASSING_ON = frozenset({"cat", "tee"})
 

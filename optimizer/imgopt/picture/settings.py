@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from imgopt.dockerfile import Dockerfile, expand
+from imgopt.light.records import dataclass, replace
 from imgopt.picture.paths import seen_from
 from imgopt.picture.scripts import SH
 

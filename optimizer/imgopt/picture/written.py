@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.bases.families.common import APT
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.picture.paths import seen_from
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 #: They leave what a file holds as it is; `dos2unix` changes nothing that is read here.
 _LEAVING = frozenset("[ cat chgrp chmod chown dos2unix grep head ls sh stat test touch wc".split())
 #: Line ends of another system, taken away: `sed -i 's/\r$//' FILE`.
-_LINE_ENDS = re.compile(r"\\r\$?/+g?[\"']?$")
+_LINE_ENDS = regex(r"\\r\$?/+g?[\"']?$")
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "r": "\r", '"': '"', "'": "'"}
 
 

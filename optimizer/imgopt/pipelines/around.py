@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from imgopt.errors import ImgoptError
+from imgopt.light.records import dataclass, field
 from imgopt.pipelines.yaml_tree import Node, documents
 
 _MOST_FILES = 50

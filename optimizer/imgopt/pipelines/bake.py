@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from imgopt.errors import ImgoptError
 from imgopt.files.documents import parsed_json
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field
 from imgopt.pipelines.yaml_tree import Node, documents
 
 #: What does not end takes the rest of the file, or each of its beginnings would be looked through to there.
-_TOKEN = re.compile(
+_TOKEN = regex(
     r"""(?P<space>\s+|\#[^\n]*|//[^\n]*|/\*.*?(?:\*/|\Z))|(?P<string>"(?:[^"\\]|\\.)*(?:"|\\?\Z))|(?P<name>[\w.-]+)|(?P<sign>.)""",
     re.DOTALL,
 )
-_VARIABLE = re.compile(r"\$\{(\w+)(?:(:?-)([^{}]*))?\}")
+_VARIABLE = regex(r"\$\{(\w+)(?:(:?-)([^{}]*))?\}")
 _MOST_TOKENS = 100_000
 _MOST_DEPTH = 20
 _MOST_TARGETS = 200

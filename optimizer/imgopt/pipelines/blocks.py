@@ -7,8 +7,8 @@ nothing; whoever walks the tree bounds its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from imgopt.light.records import dataclass, field
 from imgopt.pipelines.tokens import Token
 
 _CONTINUES = frozenset({",", "=", "+", ":", "?", "&", "|", ".", "->", "<"})

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from imgopt.java.image_goals import ImageGoal, MavenCall
 from imgopt.java.pom import Asked
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.pipelines.model import Tool
 from imgopt.pipelines.tools import ROOT, Arg
 
@@ -41,7 +42,7 @@ class Goal:
 
 
 #: Tasks and phases that a build may bind images to; others test, and look.
-MAY_PUSH = re.compile(
+MAY_PUSH = regex(
     r"(?i)build|assemble|package|verify|install|integration-test|.*(?:publish|deploy|release|image|docker|push).*"
 )
 #: By plugin as goals name it, in its short form and by its artifact.

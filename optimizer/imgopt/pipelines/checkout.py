@@ -6,17 +6,18 @@ import fnmatch
 import os
 import posixpath
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from imgopt.files.opening import read_file
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.pipelines.tools import HERE, ROOT
 
 _MOST_FOUND = 200
 _MOST_SEEN = 5_000  # entries of directories
 _MOST_READ = 100_000  # bytes of a file that a CI file uses
-_PATTERN = re.compile(r"[*?\[]")
+_PATTERN = regex(r"[*?\[]")
 
 
 def resolved(path: str, directory: str | None) -> str | None:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from imgopt.errors import ImgoptError
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.pipelines.tools import KANIKOS_OWN, KUBECTL_VALUES, Arg, behind_options
 from imgopt.pipelines.yaml_tree import Node, documents
 
 _MOST_PODS = 20
 _MOST_DEEP = 12
 _MOST_FILES = 50
-_OVERRIDES = re.compile(r"--overrides(?:=(.*))?", re.DOTALL)
-_IMAGE = re.compile(r"--image(?:=(.*))?", re.DOTALL)
-_FILE = re.compile(r"(?:-f|--filename)(?:=?(.+))?", re.DOTALL)
-_KUSTOMIZED = re.compile(r"(?:-k|--kustomize)(?:=?(.+))?", re.DOTALL)
-_MANIFEST = re.compile(r"(?i)\.(?:ya?ml|json)$")
+_OVERRIDES = regex(r"--overrides(?:=(.*))?", re.DOTALL)
+_IMAGE = regex(r"--image(?:=(.*))?", re.DOTALL)
+_FILE = regex(r"(?:-f|--filename)(?:=?(.+))?", re.DOTALL)
+_KUSTOMIZED = regex(r"(?:-k|--kustomize)(?:=?(.+))?", re.DOTALL)
+_MANIFEST = regex(r"(?i)\.(?:ya?ml|json)$")
 _STARTS = frozenset(("apply", "create", "replace"))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from imgopt.java.image_goals import Bound, MavenCall, reaches
 from imgopt.java.image_tasks import Reached
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field, replace
 from imgopt.pipelines.bake import Target, bake_targets, compose_targets
 from imgopt.pipelines.build_tools import (
     GRADLE,
@@ -61,8 +62,8 @@ _NO_REGISTRY = ("oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "di
 _MOST_IN_CONTAINER = 40
 _MOST_UNFOLLOWED = 50
 #: Where kaniko keeps what stages hand on: /kaniko/0, /kaniko/1 …; /kaniko/deps in the maintained fork.
-_LEFT_BEHIND = re.compile(r"(?:/kaniko|\$\{?KANIKO_DIR\}?)(?:/(?:\*?\[0-9\][^/]*|\d+|deps|\*|\?)?)?(?:/\*?)?")
-_RECURSIVE = re.compile(r"-[a-zA-Z]*[rR][a-zA-Z]*|--recursive")
+_LEFT_BEHIND = regex(r"(?:/kaniko|\$\{?KANIKO_DIR\}?)(?:/(?:\*?\[0-9\][^/]*|\d+|deps|\*|\?)?)?(?:/\*?)?")
+_RECURSIVE = regex(r"-[a-zA-Z]*[rR][a-zA-Z]*|--recursive")
 _FIND_REMOVES = frozenset({"-delete", "-exec", "-execdir", "-print0"})
 #: Programs that leave the files alone which an image is made of.
 _CHANGES_NOTHING = frozenset("echo printf sleep date helm cosign trivy syft".split())

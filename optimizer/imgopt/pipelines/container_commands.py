@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from imgopt.light.records import dataclass
 from imgopt.options import Container, Told, Variable
 from imgopt.pipelines.tools import KUBECTL_VALUES, Arg, Ran, behind_options, mount_target, run_image
 

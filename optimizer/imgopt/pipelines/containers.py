@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
 
 from imgopt.errors import ImgoptError
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field, replace
 from imgopt.options import Container, Told, Variable
 from imgopt.pipelines.bake import Target, compose_target
 from imgopt.pipelines.tools import image_name, repository
@@ -28,7 +29,7 @@ _MOST_IMAGES = 50  # of a chart's values
 _MOST_DEEP = 4
 #: Stands for what a template fills in.
 _OF_TEMPLATE = "${TEMPLATE}"
-_INTERPOLATED = re.compile(r"\$(?:(\$)|\{(\w+)(?::?([-+?])([^{}]*))?\}|(\w+))")
+_INTERPOLATED = regex(r"\$(?:(\$)|\{(\w+)(?::?([-+?])([^{}]*))?\}|(\w+))")
 #: Where kinds of manifests have their pod, from the root.
 _POD = {
     "Pod": ("spec",),
@@ -87,7 +88,7 @@ def is_manifest(text: str) -> bool:
     return bool(re.search(r"(?m)^kind:", text)) and "ontainers:" in text
 
 
-_KINDS = re.compile(rf"(?m)^kind:[ \t]*[\"']?(?:{'|'.join(_POD)}|List)\b")
+_KINDS = regex(rf"(?m)^kind:[ \t]*[\"']?(?:{'|'.join(_POD)}|List)\b")
 
 
 def has_a_pod(text: str) -> bool:
@@ -123,7 +124,7 @@ def chart_values(text: str, shown: str, reading: Reading) -> list[Service]:
     return found
 
 
-_BRACES = re.compile(r"\{\{.*?(?:\}\}|\Z)", re.DOTALL)
+_BRACES = regex(r"\{\{.*?(?:\}\}|\Z)", re.DOTALL)
 
 
 def _plain(text: str) -> str:

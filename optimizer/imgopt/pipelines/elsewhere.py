@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from imgopt.light.patterns import regex
 from imgopt.pipelines.tools import Arg
 
 #: Programs that run a shell elsewhere, or as somebody else.
@@ -17,13 +17,13 @@ _ELSEWHERE = "what it runs there is not read"
 _WRITTEN = "who runs it is not in this file"
 #: A program's own options, which may have a value behind them.
 _OPTIONS = r"[ \t]+(?:-\S+[ \t]+(?:[^-\s]\S*[ \t]+)?){0,8}"
-_ACTS = re.compile(
+_ACTS = regex(
     rf"\b(?:docker|podman|nerdctl|buildah){_OPTIONS}(?:(?:image|buildx|compose){_OPTIONS})?(?:push|build|bud|bake)\b|"
     rf"\bdocker-compose{_OPTIONS}(?:push|build)\b|\bskopeo{_OPTIONS}copy\b|\bcrane{_OPTIONS}(?:push|copy|cp)\b|"
     rf"\bmake{_OPTIONS}(?!sure\b)(?:[\w.-]+(?:=\S*)?[ \t]+){{0,8}}[\w.-]*(?:push|publish)[\w.-]*(?![\w.=-])|"
     r"kaniko(?:-project)?/executor\b|\bjib:build\b|\bbuild-image\b|\bbootBuildImage\b"
 )
-_PIPELINE = re.compile(r"(?m)^[ \t]*(?:-[ \t]+)?(?:script|steps|run|image|args|command)[ \t]*[:({]")
+_PIPELINE = regex(r"(?m)^[ \t]*(?:-[ \t]+)?(?:script|steps|run|image|args|command)[ \t]*[:({]")
 
 
 def given_away(program: str, words: Sequence[Arg], fed: Arg | None) -> tuple[str, str] | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from itertools import islice, product
 from zlib import crc32
 
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field, replace
 from imgopt.pipelines.around import Around
 from imgopt.pipelines.github_actions import command_of, may_push, retried, tags_of
 from imgopt.pipelines.gitlab import MAX_TEXT, group_of, images_in, script_of
@@ -26,9 +27,9 @@ from imgopt.pipelines.model import (
 from imgopt.pipelines.tools import tried
 from imgopt.pipelines.yaml_tree import Node, documents
 
-_EXPRESSION = re.compile(r"\$\{\{(.{0,400}?)\}\}", re.DOTALL)
-_ENVIRONMENT = re.compile(r"\$\{([A-Za-z_]\w*)\}")
-_HOSTED = re.compile(r"(?:ubuntu|windows|macos)-[\w.-]+$")
+_EXPRESSION = regex(r"\$\{\{(.{0,400}?)\}\}", re.DOTALL)
+_ENVIRONMENT = regex(r"\$\{([A-Za-z_]\w*)\}")
+_HOSTED = regex(r"(?:ubuntu|windows|macos)-[\w.-]+$")
 _MAX_JOBS = 64
 _MAX_STEPS = 1_000
 

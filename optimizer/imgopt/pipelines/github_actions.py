@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from imgopt.light.patterns import regex
+
 Given = Callable[[str], str]
 
 #: Their names say that they have to do with images, and they neither build nor push one.
-_HARMLESS = re.compile(
+_HARMLESS = regex(
     r"^docker/(?:login|setup-|metadata|scout)|login|^actions/|setup|scan|trivy|grype|hadolint|cosign|lint|prune|delete|cleanup"
     r"|cache|upload-|download-|release|pages|deploy|sbom|dockle|snyk|slack|notify|tag",
     re.IGNORECASE,
 )
-_MAY_PUSH = re.compile(
+_MAY_PUSH = regex(
     r"docker|kaniko|buildah|buildx|podman|container|image|push|publish|jib|retry|ecr|acr", re.IGNORECASE
 )
-_RETRY = re.compile(r"(?:^|/)(?:retry|[\w-]*retry[\w-]*)(?:/|$)|wretry", re.IGNORECASE)
+_RETRY = regex(r"(?:^|/)(?:retry|[\w-]*retry[\w-]*)(?:/|$)|wretry", re.IGNORECASE)
 
 
 def may_push(name: str) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import islice, product
 
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 from imgopt.pipelines.around import Around
 from imgopt.pipelines.model import (
     Action,
@@ -33,11 +34,11 @@ _MAX_JOBS = 64  # of a matrix
 _MAX_STEPS = 1_000
 _MAX_VARIABLES = 500
 MAX_TEXT = 2_000_000  # characters of all scripts
-_DURATION = re.compile(
+_DURATION = regex(
     r"(\d+(?:\.\d+)?)\s*(months?|mos?|weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)?(?![a-z])"
 )
 _UNITS = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
-_IMAGE = re.compile(r"(?<![\w.:/@$-])[\w.:/@$-]*kaniko-project/executor[\w.:@$-]*")
+_IMAGE = regex(r"(?<![\w.:/@$-])[\w.:/@$-]*kaniko-project/executor[\w.:@$-]*")
 
 
 def read(

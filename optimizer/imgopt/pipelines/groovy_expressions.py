@@ -7,10 +7,10 @@ Precedence climbing over the items of a statement. Nothing raises: what is no ex
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Protocol
 
+from imgopt.light.records import dataclass, field, replace
 from imgopt.pipelines.blocks import Block, Item, blocks, is_punct
 from imgopt.pipelines.groovy_files import READERS, value_of
 from imgopt.pipelines.groovy_methods import called, element, member

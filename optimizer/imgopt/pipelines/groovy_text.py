@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field
 from imgopt.pipelines.blocks import Block, Item, is_name, is_punct
 from imgopt.pipelines.groovy_expressions import Machine, Names, interpolated, worked_out
 from imgopt.pipelines.groovy_values import Either, Unknown, Value, in_text, picked
@@ -19,7 +19,7 @@ _HARMLESS = frozenset({"trim", "stripIndent", "stripMargin", "toString", "strip"
 _NAMED_BY = frozenset(
     "-t --tag --destination -d --build-arg --label -e --env push tag pull login echo -u -p".split()
 )
-_NAMES = re.compile(r"--?(?:destination|tag|build-arg|label|env|cache-repo|image-name\S*|registry-\S*|t|d)=")
+_NAMES = regex(r"--?(?:destination|tag|build-arg|label|env|cache-repo|image-name\S*|registry-\S*|t|d)=")
 
 
 @dataclass

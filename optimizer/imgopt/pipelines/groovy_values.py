@@ -6,8 +6,8 @@ Python's own ``str``, ``int``, ``bool``, ``list``, ``dict`` and ``None`` stand f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 
+from imgopt.light.records import dataclass, field, replace
 from imgopt.pipelines.blocks import Block
 
 LONGEST_TEXT = 20_000  # characters of a value that is kept

@@ -9,11 +9,11 @@ reason.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from itertools import product
 
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 from imgopt.pipelines.blocks import (
     Block,
     Item,
@@ -59,7 +59,7 @@ _SECTIONS = frozenset(
 )
 _SHELLS = ("sh", "bat", "powershell", "pwsh")
 #: What looks as if it built or pushed, in the name of a step that is not in the file.
-_TELLING = re.compile(r"(?i)docker|image|kaniko|buildah|podman|publish|push")
+_TELLING = regex(r"(?i)docker|image|kaniko|buildah|podman|publish|push")
 _KNOWN = frozenset(
     "docker withDockerRegistry dockerNode dockerFingerprintFrom publishHTML publishChecks pushImageToNothing dockerfile image "
     "withRegistry containerTemplate publishers".split()
@@ -67,7 +67,7 @@ _KNOWN = frozenset(
 _MAX_CALLS = 50  # of sh in one statement
 _MAX_LIBRARY = 100_000
 _MAX_LOADED = 20  # files
-_IMAGE = re.compile(r"[\w.:/@-]*kaniko-project/executor[\w.:@-]*")
+_IMAGE = regex(r"[\w.:/@-]*kaniko-project/executor[\w.:@-]*")
 Lacking = tuple[tuple[int, int], str]
 
 

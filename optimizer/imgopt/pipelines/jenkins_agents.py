@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 
+from imgopt.light.patterns import regex
 from imgopt.pipelines.blocks import Block, Item, arguments, call_arguments, first_string, is_name
 from imgopt.pipelines.model import Agent
 from imgopt.pipelines.pods import pod
 from imgopt.pipelines.tokens import Token
 
-_DIND = re.compile(r"(?:^|/)docker:[\w.]*-?dind\b|\bdind\b")
+_DIND = regex(r"(?:^|/)docker:[\w.]*-?dind\b|\bdind\b")
 Read = Callable[[str], bytes | None]
 Said = Callable[[list[Item]], str]  # an expression's text
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import replace
 
+from imgopt.light.patterns import regex
+from imgopt.light.records import replace
 from imgopt.pipelines.blocks import Block, Item, arguments, first_string
 from imgopt.pipelines.model import Condition
 from imgopt.pipelines.tokens import Token
@@ -14,7 +14,7 @@ _MOST_WORDS = 100  # of a condition
 _MAX_DEPTH = 20
 #: A build is of one of these: a branch, a change request, a tag.
 _BUILT = "what is built"
-_PATTERN = re.compile(r"[*?,\\$\[({|]")
+_PATTERN = regex(r"[*?,\\$\[({|]")
 
 
 def conditions_of(section: Block, depth: int = 0) -> tuple[Condition, ...]:

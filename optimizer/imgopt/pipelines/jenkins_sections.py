@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
+from imgopt.light.records import replace
 from imgopt.pipelines.blocks import Block, Item, arguments, call_arguments, first_string, is_name, is_punct
 from imgopt.pipelines.groovy_expressions import filled
 from imgopt.pipelines.groovy_values import Either, Unknown, Value, text_or_none

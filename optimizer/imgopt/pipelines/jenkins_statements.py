@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from imgopt.light.records import dataclass, field
 from imgopt.pipelines.blocks import Block, Item, is_name, is_punct, opening
 from imgopt.pipelines.tokens import Token
 

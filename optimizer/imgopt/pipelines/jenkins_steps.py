@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 
+from imgopt.light.records import replace
 from imgopt.pipelines.blocks import Block, Item, arguments, call_arguments, is_name, is_punct
 from imgopt.pipelines.groovy_text import Script, script_of
 from imgopt.pipelines.groovy_values import text_or_none

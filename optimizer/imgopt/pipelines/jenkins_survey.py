@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from imgopt.light.records import dataclass, field
 from imgopt.pipelines.blocks import Block, Item, declare, is_name, is_punct
 from imgopt.pipelines.model import Action, Step
 from imgopt.pipelines.tokens import Token

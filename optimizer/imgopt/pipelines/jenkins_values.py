@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
+from imgopt.light.records import dataclass, field, replace
 from imgopt.pipelines.blocks import Block, Item, arguments, is_name, is_punct, opening
 from imgopt.pipelines.checkout import resolved
 from imgopt.pipelines.groovy_expressions import Machine, Names, worked_out

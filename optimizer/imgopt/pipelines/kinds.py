@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import PurePath
 
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.pipelines import yaml_kinds
 from imgopt.pipelines.makefiles import is_makefile
 from imgopt.pipelines.model import System
@@ -53,14 +54,14 @@ def worth_a_look(path: PurePath) -> bool:
 # Jenkins
 
 #: They have "jenkinsfile" in their names and are something else: notes about one, tests of one.
-_FOREIGN = re.compile(
+_FOREIGN = regex(
     r"\.(?:md|adoc|rst|txt|html?|ya?ml|json|toml|xml|properties|sh|bash|ps1|bat|py|js|ts|go|java|kt|kts|gradle|tf|hcl|png|svg"
     r"|jpe?g|gif|zip|gz|log|orig|rej|swp)$"
 )
 _GROOVY = (".groovy", ".gvy", ".jenkins")
-_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|^[ \t]*(?://|#!)[^\n]*", re.DOTALL | re.MULTILINE)
+_COMMENT = regex(r"/\*.*?(?:\*/|\Z)|^[ \t]*(?://|#!)[^\n]*", re.DOTALL | re.MULTILINE)
 #: Calls at the beginning of a line that only Jenkins has, or that in other Groovy stand in other company.
-_CALLS = re.compile(
+_CALLS = regex(
     r"""^[ \t]*(?:
         pipeline[ \t\n]*\{
       | podTemplate[ \t]*[({]
@@ -73,12 +74,12 @@ _CALLS = re.compile(
     )""",
     re.VERBOSE | re.MULTILINE,
 )
-_STEPS = re.compile(
+_STEPS = regex(
     r"""(?:^|[\s{;])(?:sh|stage|checkout|container|script|steps|stages|docker\.build)\b[ \t]*[({'"\s]"""
 )
-_SHELL = re.compile(r"""^[^\n'"/]{0,200}\bsh[ \t(]+(?:(?:script|label)[ \t]*:[ \t]*)?['"\w]""", re.MULTILINE)
-_STEP_OF_A_LIBRARY = re.compile(r"^[ \t]*(?:def|void|Map|String|Object)[ \t]+call[ \t]*\(", re.MULTILINE)
-_DOCKERFILE = re.compile(r"^[ \t]*(?:FROM|ARG)[ \t]+\S", re.MULTILINE | re.IGNORECASE)
+_SHELL = regex(r"""^[^\n'"/]{0,200}\bsh[ \t(]+(?:(?:script|label)[ \t]*:[ \t]*)?['"\w]""", re.MULTILINE)
+_STEP_OF_A_LIBRARY = regex(r"^[ \t]*(?:def|void|Map|String|Object)[ \t]+call[ \t]*\(", re.MULTILINE)
+_DOCKERFILE = regex(r"^[ \t]*(?:FROM|ARG)[ \t]+\S", re.MULTILINE | re.IGNORECASE)
 
 
 def _maybe_jenkins(name: str) -> bool:
@@ -121,9 +122,9 @@ def _text(data: bytes) -> str:
 # scripts and Makefiles
 
 _SHELL_ENDS = (".sh", ".bash")
-_SHEBANG = re.compile(r"#!\s*\S*/(?:env\s+(?:-S\s+)?)?(?:ba|da|z|k|a)?sh\b")
+_SHEBANG = regex(r"#!\s*\S*/(?:env\s+(?:-S\s+)?)?(?:ba|da|z|k|a)?sh\b")
 #: A command line that makes or pushes images, not a word about one; with bounds, as the text is anybody's.
-_IMAGES = re.compile(
+_IMAGES = regex(
     r"""(?:^|[\s;&|(@"'$}/])(?:
         (?:docker|podman|nerdctl|buildah|img|\$[({]?\w+[)}]?)(?:[ \t]+-\S+(?:[ \t]+[^\s-]\S*)?){0,20}[ \t]+
         (?:(?:image|buildx|builder|compose(?:[ \t]+-\S+[ \t]+\S+){0,20})[ \t]+)?(?:build|push|bud|bake)\b
@@ -136,7 +137,7 @@ _IMAGES = re.compile(
     )""",
     re.VERBOSE | re.MULTILINE,
 )
-_REMARK = re.compile(r"^[ \t]*#[^\n]*|\\\n", re.MULTILINE)
+_REMARK = regex(r"^[ \t]*#[^\n]*|\\\n", re.MULTILINE)
 
 
 def _script(path: PurePath, data: bytes | None) -> Kind | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
+from imgopt.light.records import dataclass
 from imgopt.pipelines.model import Pipeline, Push, Timeout
 from imgopt.pipelines.registries import registry_of
 from imgopt.pipelines.sending import (

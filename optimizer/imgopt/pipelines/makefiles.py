@@ -8,9 +8,10 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field, replace
 from imgopt.pipelines.checkout import resolved
 from imgopt.pipelines.model import Text
 from imgopt.pipelines.printed import Printer
@@ -24,14 +25,14 @@ _MAX_DEPTH = 20
 _MAX_EXPANSIONS = 20_000
 _MOST_TARGETS = 500
 _MOST_INCLUDED = 10
-_ASSIGNED = re.compile(
+_ASSIGNED = regex(
     r"(?:export[ \t]+|override[ \t]+)*([A-Za-z_][\w.-]*)[ \t]*(\?|\+|::?:?|!)?=[ \t]*(.*)", re.DOTALL
 )
-_RULE = re.compile(r"([^:=#]{1,2000}?)[ \t]*(::?)(?!=)[ \t]*(.*)", re.DOTALL)
-_CONDITION = re.compile(r"[ ]*(ifeq|ifneq|ifdef|ifndef|else|endif)\b[ \t]*(.*)")
-_NAME = re.compile(r"[\w.-]+")
-_REFERENCE = re.compile(r"\$[({][^(){}]*[)}]")
-_FUNCTION = re.compile(
+_RULE = regex(r"([^:=#]{1,2000}?)[ \t]*(::?)(?!=)[ \t]*(.*)", re.DOTALL)
+_CONDITION = regex(r"[ ]*(ifeq|ifneq|ifdef|ifndef|else|endif)\b[ \t]*(.*)")
+_NAME = regex(r"[\w.-]+")
+_REFERENCE = regex(r"\$[({][^(){}]*[)}]")
+_FUNCTION = regex(
     r"(shell|foreach|patsubst|subst|addprefix|addsuffix|notdir|dir|basename|wildcard|strip|firstword|lastword|word|words|"
     r"filter|filter-out|sort|if|or|and|call|eval|info|warning|error|abspath|realpath|value|findstring|join)[ \t]+"
 )

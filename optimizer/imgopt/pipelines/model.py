@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from imgopt.bandwidths import of_registry
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field
 from imgopt.pipelines.registries import PUBLIC, registry_of
 from imgopt.pipelines.versions import (
     CROSS_MOUNTS,
@@ -238,7 +239,7 @@ class Recipe:
         return self.prediction.before.platforms if self.prediction is not None else ()
 
 
-_ARM = re.compile(r"(?:^|[-_.])(?:arm|arm64|aarch64)(?:v8)?(?:$|[-_.])", re.IGNORECASE)
+_ARM = regex(r"(?:^|[-_.])(?:arm|arm64|aarch64)(?:v8)?(?:$|[-_.])", re.IGNORECASE)
 
 
 def architecture_of(labels: Iterable[str]) -> str | None:
@@ -410,9 +411,9 @@ def has_on(build: Build, flag: Fact) -> bool | None:
     return None if flag in build.environment else executor(build.image).has(flag)
 
 
-_SILENCE = re.compile(r"\s*(?:#|//)\s*imgopt:\s*ignore=([\w,\- ]+?)\s*(?::.*)?")
-_SKIP = re.compile(r"\s*(?:#|//)\s*imgopt:\s*ignore-file\s*(?::\s*(.*))?")
-_COMMENT = re.compile(r"\s*(?:#|//|$)")
+_SILENCE = regex(r"\s*(?:#|//)\s*imgopt:\s*ignore=([\w,\- ]+?)\s*(?::.*)?")
+_SKIP = regex(r"\s*(?:#|//)\s*imgopt:\s*ignore-file\s*(?::\s*(.*))?")
+_COMMENT = regex(r"\s*(?:#|//|$)")
 _SETS = r"{}\W{{1,12}}(?:value\W{{1,6}})?(?:true|1|yes)\b"
 
 
@@ -426,7 +427,7 @@ def flags_set(text: str) -> frozenset[str]:
     return frozenset(flag for flag in named if re.search(_SETS.format(flag), plain, re.IGNORECASE))
 
 
-_NAMED = re.compile(r"(?<![\w./-])(?:[\w.-]+(?::\d+)?/){0,4}(?:docker|moby/buildkit):[\w.-]{1,60}")
+_NAMED = regex(r"(?<![\w./-])(?:[\w.-]+(?::\d+)?/){0,4}(?:docker|moby/buildkit):[\w.-]{1,60}")
 
 
 def images_named(text: str) -> tuple[str, ...]:

@@ -10,13 +10,14 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from imgopt.errors import ImgoptError
 from imgopt.files.opening import read_file
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field, replace
 from imgopt.options import NOBODY, BuiltFor, Container, Options, named_platforms
 from imgopt.pipelines.around import Around
 from imgopt.pipelines.bake import Target, compose_targets, hcl_targets, json_targets
@@ -58,22 +59,22 @@ MOST_CONTAINERS = 200
 #: How far above a Dockerfile its repository is looked for where no checkout says where it begins.
 _MOST_UP = 6
 #: Without one of these words a file says nothing of platforms.
-_SPEAKS = re.compile(r"platform|--arch|\barm|aarch64", re.IGNORECASE)
+_SPEAKS = regex(r"platform|--arch|\barm|aarch64", re.IGNORECASE)
 #: Of a Makefile: what speaks stands in another file.
-_INCLUDES = re.compile(r"^[-s]?include\s", re.MULTILINE)
+_INCLUDES = regex(r"^[-s]?include\s", re.MULTILINE)
 #: Without one of these nothing of the name of an image.
-_BUILDS = re.compile(r"docker|buildx|build-push|kaniko|podman|buildah|executor", re.IGNORECASE)
+_BUILDS = regex(r"docker|buildx|build-push|kaniko|podman|buildah|executor", re.IGNORECASE)
 #: Without it nothing is run in a container.
-_RUNS = re.compile(
+_RUNS = regex(
     r"(?i)\b(?:docker|podman|nerdctl|compose|kubectl|oc)\b(?:\\\n|[^\n]){0,300}\b(?:run|exec|create)\b"
 )
 #: Directories in which manifests lie, and what they are called elsewhere.
-_MANIFESTS = re.compile(
+_MANIFESTS = regex(
     r"\.?(k8s?|kube|kubernetes|openshift|ocp|manifests?|deploy(ments?)?|infra(structure)?|ops|argocd?|gitops|helm|charts?|"
     r"kustomize)",
     re.IGNORECASE,
 )
-_MANIFEST = re.compile(
+_MANIFEST = regex(
     r"(k8s|kube|kubernetes|deploy(ment)?|pod|statefulset|cron-?job)[\w.-]*\.ya?ml|[\w.-]*(deployment|k8s|pod)\.ya?ml",
     re.IGNORECASE,
 )
@@ -95,7 +96,7 @@ _FOLDERS = (
     "tools",
     ".github/scripts",
 )
-_SET = re.compile(r"(?<![\w*.-])[\w*-][\w*.-]{0,100}\.platform=[\"']?([^\s\"'\\]{1,500})")
+_SET = regex(r"(?<![\w*.-])[\w*-][\w*.-]{0,100}\.platform=[\"']?([^\s\"'\\]{1,500})")
 
 T = TypeVar("T")
 
@@ -263,7 +264,7 @@ def _run_as(started: Sequence[Started], found: Sequence[Service]) -> list[Servic
 
 
 #: What tells of a Java application in what a container runs.
-_OF_JAVA = re.compile(
+_OF_JAVA = regex(
     r"(?:^|[\s/;&|'\"`(])(java|jcmd|jstack|jmap|jstat|jps|jinfo|jfr)(?:$|[\s;&|'\"`)])|(-javaagent|-agentpath)\b"
 )
 

@@ -6,18 +6,19 @@ import fnmatch
 import posixpath
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal, Protocol
 
 from imgopt import shell
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 from imgopt.pipelines.checkout import resolved
 from imgopt.pipelines.tools import ROOT, Arg
 from imgopt.pipelines.words import Scope, Words
 
 _MAX_LINES = 300
 _MAX_TEXT = 20_000
-_NUMBER = re.compile(r"\d{1,6}")
+_NUMBER = regex(r"\d{1,6}")
 
 
 class Checkout(Protocol):
@@ -245,8 +246,8 @@ def _too_deep(path: str, top: str, most: str | None) -> bool:
     return most is not None and most.isdigit() and depth > int(most)
 
 
-_FIELDS = re.compile(r"-f(\d+)")
-_COLUMN = re.compile(r"\{\s*print\s*\(?\$(\d+)\)?\s*;?\s*\}")
+_FIELDS = regex(r"-f(\d+)")
+_COLUMN = regex(r"\{\s*print\s*\(?\$(\d+)\)?\s*;?\s*\}")
 
 Change = Callable[[list[str]], list[str]]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +13,8 @@ from imgopt.errors import ContextError, ImgoptError
 from imgopt.java.gradle import BUILD_FILES
 from imgopt.java.image_goals import Bound, MavenCall, bound_goals
 from imgopt.java.image_tasks import Reached, reached_tasks
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field, replace
 from imgopt.options import NOBODY, BuiltFor, Options, named_platforms
 from imgopt.pipelines.checkout import Checkout, inside, resolved
 from imgopt.pipelines.commands import Request
@@ -25,7 +26,7 @@ from imgopt.suggest.sentence import sentence
 _MOST_CALLS = 50  # of Maven and Gradle that are not alike
 _MAX_RECIPES = 64
 _MAX_SCRIPT_BYTES = 100_000
-_UNLIKELY = re.compile(r"^(?:git|https?|s3|gs|tar|[a-z]+)://|^git@", re.IGNORECASE)
+_UNLIKELY = regex(r"^(?:git|https?|s3|gs|tar|[a-z]+)://|^git@", re.IGNORECASE)
 
 T = TypeVar("T")
 Weigh = Callable[[str, bytes, Options], FileReport]
@@ -242,7 +243,7 @@ def _join(context: str, file: str) -> str:
 
 
 #: The name of a file, as far as a name tells.
-_FILE = re.compile(r"\.[A-Za-z]\w{0,7}$")
+_FILE = regex(r"\.[A-Za-z]\w{0,7}$")
 
 
 def handed_on(document: Dockerfile, build_args: Mapping[str, str]) -> tuple[HandedOn, ...]:

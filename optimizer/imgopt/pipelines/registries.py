@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from imgopt.light.patterns import regex
 from imgopt.pipelines.tools import image_name, repository
 
 DOCKER_HUB = "docker.io"
@@ -11,7 +12,7 @@ _HUB = frozenset(
     {DOCKER_HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"}
 )
 #: Registries of public clouds: how fast a push to them is depends on where it comes from, and is nowhere said.
-PUBLIC = re.compile(
+PUBLIC = regex(
     r"^(?:docker\.io|index\.docker\.io|registry-1\.docker\.io|ghcr\.io|quay\.io|registry\.gitlab\.com|public\.ecr\.aws"
     r"|(?:[\w-]+\.)?gcr\.io|[\w.-]+\.pkg\.dev|[\w.-]+\.amazonaws\.com(?:\.cn)?|[\w.-]+\.azurecr\.(?:io|cn)"
     r"|registry\.digitalocean\.com|[\w.-]+\.icr\.io|[\w.-]+\.ocir\.io|[\w.-]+\.aliyuncs\.com|docker\.pkg\.github\.com)(?::\d+)?$",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from imgopt.bandwidths import DEFAULT_PROFILE, of_registry
 from imgopt.errors import InputError
 from imgopt.finding import Finding, Waste, say
+from imgopt.light.records import replace
 from imgopt.options import DEFAULT_BANDWIDTH_SOURCE, Options
 from imgopt.pipelines.around import Around
 from imgopt.pipelines.checkout import content

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from imgopt.finding import Finding
+from imgopt.light.records import dataclass
 from imgopt.pipelines.model import Pipeline
 from imgopt.rule import Documented
 

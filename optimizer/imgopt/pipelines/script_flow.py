@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from imgopt import shell
+from imgopt.light.patterns import regex
+from imgopt.light.records import replace
 from imgopt.pipelines.elsewhere import FED
 from imgopt.pipelines.printed import fits, holds
 from imgopt.pipelines.script_state import (
@@ -22,7 +23,7 @@ from imgopt.pipelines.script_state import (
 from imgopt.pipelines.tools import Arg
 from imgopt.pipelines.words import GLOB, Scope
 
-_COUNTING = re.compile(
+_COUNTING = regex(
     r"\s*(\w+)\s*=\s*(\d+)\s*;\s*\1\s*(<=?)\s*(.{1,100}?)\s*;\s*(?:\+\+\1|\1\+\+|\1\s*\+=\s*1)\s*", re.DOTALL
 )
 #: Behind an arm: what is set, the directory, and how the script leaves there.

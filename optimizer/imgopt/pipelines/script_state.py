@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 
 from imgopt import shell
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field, replace
 from imgopt.pipelines.checkout import resolved
 from imgopt.pipelines.commands import Reading
 from imgopt.pipelines.model import Branch, Place, Text
@@ -18,13 +19,13 @@ from imgopt.pipelines.words import Scope, Words
 MAX_LOOP = 64  # values of a loop that are looked at
 _IDS = 10_000_000  # numbers for choices and loops of one script
 #: A test for what kaniko leaves.
-LOOKS_THERE = re.compile(r"/kaniko/?[\d*?\[\s\]\"')]")
+LOOKS_THERE = regex(r"/kaniko/?[\d*?\[\s\]\"')]")
 #: What a command has in it that may build or push: only such a text is said to be not followed.
-MATTERS = re.compile(
+MATTERS = regex(
     r"\b(?:docker|podman|buildah|nerdctl|kaniko|executor|skopeo|crane|buildctl|img|jib\w*|bootBuildImage|build-image)\b"
 )
 #: What of these only looks at images and containers, or clears them away.
-_HARMLESS = re.compile(
+_HARMLESS = regex(
     r"(?:sudo\s+)?(?:\S*/)?(?:docker|podman|nerdctl)\s+(?:(?:image|container|volume|network|system|builder)\s+)?"
     r"(?:rmi?|stop|kill|start|restart|inspect|ps|logs|images|ls|pull|prune|run|exec|network|volume)\b"
 )

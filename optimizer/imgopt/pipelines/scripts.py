@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from imgopt import shell
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 from imgopt.pipelines import makefiles
 from imgopt.pipelines.checkout import resolved
 from imgopt.pipelines.commands import NOT_SAID, Reading, Repository, emptied, read_command, within
@@ -21,9 +22,7 @@ _MAX_SCRIPT = 200_000  # characters
 _MAX_NESTED = 6  # scripts and functions that call others
 _SHELLS = ("sh", "bash", "ash", "dash", "zsh", "ksh")
 #: What a script or a target is called that may make or push images; others test and lint.
-_ABOUT_IMAGES = re.compile(
-    r"image|docker|push|publish|release|deploy|container|kaniko|podman|jib", re.IGNORECASE
-)
+_ABOUT_IMAGES = regex(r"image|docker|push|publish|release|deploy|container|kaniko|podman|jib", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -6,38 +6,35 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator
 
+from imgopt.light.patterns import regex
 from imgopt.pipelines.model import Pipeline, Push
 
 #: `parameters { choice(name: 'M', …) }`, and what plugins add to it (extendedChoice, activeChoice, booleanParam).
-_DECLARED = re.compile(
+_DECLARED = regex(
     r"\b(?:choice|string|text|booleanParam|extendedChoice|activeChoice(?:Param)?|listGitBranches|\w+Param(?:eter)?)\b"
     r"[\s(\[{]{0,20}(?:\$class\s*:[^,]{0,100},\s*)?name\s{0,20}(?:[:=]\s{0,20})?(?:\(\s{0,20})?(['\"])(\w{1,80})\1"
 )
 #: What reads a parameter.
-_READ = re.compile(
-    r"(?:\bparams\s*\??\.\s*|\bparams\s*\[\s*['\"]|\benv\s*\.\s*|\$\{?)(?:params\.)?(\w{1,80})\b"
-)
-_ABOUT_IMAGES = re.compile(
+_READ = regex(r"(?:\bparams\s*\??\.\s*|\bparams\s*\[\s*['\"]|\benv\s*\.\s*|\$\{?)(?:params\.)?(\w{1,80})\b")
+_ABOUT_IMAGES = regex(
     r"module|service|component|image|project|subsystem|micro|^apps?(?:_|$)|_apps?$", re.IGNORECASE
 )
 _MOST_OF_A_DECLARATION = 4_000  # characters
-_COMMENT = re.compile(r"^[^\S\n]*(?:#|//).*$", re.MULTILINE)
-_BLOCK_COMMENT = re.compile(r"/\*(?:(?!/\*).){0,20000}?\*/", re.DOTALL)
+_COMMENT = regex(r"^[^\S\n]*(?:#|//).*$", re.MULTILINE)
+_BLOCK_COMMENT = regex(r"/\*(?:(?!/\*).){0,20000}?\*/", re.DOTALL)
 #: What asks for the files that changed, by system, and how it is called.
 _CHANGES = {
     "jenkins": (
-        (re.compile(r"\bchangeset\b"), "changeset"),
-        (re.compile(r"\bcurrentBuild\.changeSets\b"), "currentBuild.changeSets"),
+        (regex(r"\bchangeset\b"), "changeset"),
+        (regex(r"\bcurrentBuild\.changeSets\b"), "currentBuild.changeSets"),
     ),
-    "gitlab": ((re.compile(r"^[^\S\n]*(?:-[^\S\n]*)?changes\s*:", re.MULTILINE), "changes:"),),
+    "gitlab": ((regex(r"^[^\S\n]*(?:-[^\S\n]*)?changes\s*:", re.MULTILINE), "changes:"),),
     "github": (
-        (re.compile(r"^[^\S\n]*paths(?:-ignore)?\s*:", re.MULTILINE), "paths:"),
-        (re.compile(r"\b(?:dorny/paths-filter|tj-actions/changed-files)\b"), "the files that changed"),
+        (regex(r"^[^\S\n]*paths(?:-ignore)?\s*:", re.MULTILINE), "paths:"),
+        (regex(r"\b(?:dorny/paths-filter|tj-actions/changed-files)\b"), "the files that changed"),
     ),
 }
-_GIT_DIFF = re.compile(
-    r"\bgit\s+(?:diff|show|log|diff-tree|whatchanged)\b[^\n]{0,200}--name-(?:only|status)\b"
-)
+_GIT_DIFF = regex(r"\bgit\s+(?:diff|show|log|diff-tree|whatchanged)\b[^\n]{0,200}--name-(?:only|status)\b")
 
 
 def chosen_by(pipeline: Pipeline, text: str) -> tuple[bool, tuple[str, ...]]:

@@ -4,9 +4,9 @@ given rates, also where several share one link. A `Pair` is before and after the
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from imgopt.finding import Waste
+from imgopt.light.records import dataclass
 from imgopt.pipelines.model import (
     Build,
     Pipeline,

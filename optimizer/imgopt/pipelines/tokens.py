@@ -8,14 +8,16 @@ What was written there stands beside the text, for whoever can work it out.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-_SPACE = re.compile(r"[ \t\r\f\v]+")
-_NAME = re.compile(r"[^\W\d]\w*|\$[^\W\d]\w*")
-_NUMBER = re.compile(r"\d[\d_]*(?:\.\d+)?\w*")
-_PLAIN_END = re.compile(r"[\\\n'\"$/]")
-_INTERPOLATED_NAME = re.compile(r"\$(?:(?:env|params)\.)?([^\W\d]\w*)((?:\.[^\W\d]\w*)*)")
-_SIMPLE = re.compile(r"\s*(?:(?:env|params)\s*\.\s*)?([^\W\d]\w*)\s*")
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
+
+_SPACE = regex(r"[ \t\r\f\v]+")
+_NAME = regex(r"[^\W\d]\w*|\$[^\W\d]\w*")
+_NUMBER = regex(r"\d[\d_]*(?:\.\d+)?\w*")
+_PLAIN_END = regex(r"[\\\n'\"$/]")
+_INTERPOLATED_NAME = regex(r"\$(?:(?:env|params)\.)?([^\W\d]\w*)((?:\.[^\W\d]\w*)*)")
+_SIMPLE = regex(r"\s*(?:(?:env|params)\s*\.\s*)?([^\W\d]\w*)\s*")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _MAX_EXPRESSION = 4_000
 #: Before a slash that begins a regular expression rather than divides.

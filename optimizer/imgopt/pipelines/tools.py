@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import zip_longest
+
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 
 #: Stands for the directory that a step runs in, and for the repository: both are known only on the agent.
 HERE, ROOT = "/imgopt.here", "/imgopt.root"
@@ -14,9 +16,9 @@ PLUGIN = "plugin/"
 #: What the systems call the repository's directory.
 ROOTS = ("WORKSPACE", "CI_PROJECT_DIR", "GITHUB_WORKSPACE")
 
-_FLAG = re.compile(r"[\"']?(--?[A-Za-z][\w-]*)[\"']?(=)?")
-_VARIABLE = re.compile(r"\$\w+|\$\{\w+\}|\$@")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)([smhd]?)")
+_FLAG = regex(r"[\"']?(--?[A-Za-z][\w-]*)[\"']?(=)?")
+_VARIABLE = regex(r"\$\w+|\$\{\w+\}|\$@")
+_DURATION = regex(r"(\d+(?:\.\d+)?|\.\d+)([smhd]?)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 _KANIKO_BOOLS = frozenset(
@@ -93,7 +95,7 @@ _WRAPPERS["exec"] = ("-a",)
 _BEFORE = frozenset(
     "retry retry.sh with-retry with_retry flock doppler dotenv op aws-vault infisical wait-for-it.sh".split()
 )
-_TIMES = re.compile(r"(?:-t|-n|--times|--tries|--max-attempts|--attempts|--retries)(?:=?(\d+))?")
+_TIMES = regex(r"(?:-t|-n|--times|--tries|--max-attempts|--attempts|--retries)(?:=?(\d+))?")
 _MOST_ATTEMPTS = 1_000
 _BEGIN = frozenset(
     "timeout docker podman buildah nerdctl skopeo crane docker-compose mvn ./mvnw ./gradlew gradle make bash sh".split()
@@ -231,7 +233,7 @@ _XARGS_VALUES = {
     "P": "P", "max-procs": "P", "n": "n", "max-args": "n", "L": "n", "max-lines": "n", "I": "I", "replace": "I",
     "d": "d", "delimiter": "d", "a": "a", "arg-file": "a", "s": "s", "E": "E", "i": "I", "j": "P", "jobs": "P",
 }  # fmt: skip
-_XARGS_OPTION = re.compile(r"-([PnLIdasEj])(.*)|--([a-z-]+)(?:=(.*))?|-(i)", re.DOTALL)
+_XARGS_OPTION = regex(r"-([PnLIdasEj])(.*)|--([a-z-]+)(?:=(.*))?|-(i)", re.DOTALL)
 _MOST_REPEATED = 200
 
 
@@ -365,7 +367,7 @@ def make_call(words: Sequence[Arg]) -> MakeCall:
     return call
 
 
-KANIKOS_OWN = re.compile(
+KANIKOS_OWN = regex(
     r"[\"']?(?:--(?:destination|no-push|tar-path|tarPath|context|dockerfile)\b|-[dc](?![\w-]))"
 )
 

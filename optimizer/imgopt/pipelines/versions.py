@@ -7,8 +7,10 @@ its own, a tag without a version) a fact is None where versions differ.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 
 Vendor = Literal["google", "osscontainertools", "chainguard"]
 Version = tuple[int, ...]
@@ -50,7 +52,7 @@ _NAMES: tuple[tuple[Vendor, str], ...] = (
     ("osscontainertools", r"(?:osscontainertools|martizih)/kaniko|osscontainertools-kaniko/executor"),
     ("chainguard", r"(?:chainguard|chainguard-dev|chainguard-forks)/kaniko|chainguard-dev-kaniko/executor"),
 )
-_TAGGED = re.compile(r":(?:debug-)?v?(\d+(?:\.\d+){0,3})(?=[-@]|$)")
+_TAGGED = regex(r":(?:debug-)?v?(\d+(?:\.\d+){0,3})(?=[-@]|$)")
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,8 @@ def maintained(image: str) -> bool:
 CONTAINERD_STORE: Version = (29,)
 #: From here on an Engine unpacks layers of zstd; with a 20.10 a pull ends with "invalid tar header".
 READS_ZSTD: Version = (23,)
-_ENGINE = re.compile(r"(?:^|/)docker:v?(\d+(?:\.\d+){0,2})(?=[-@]|$)")
-_DIND = re.compile(r"(?:^|/)docker(?::[\w.-]*)?(?:@|$)|dind")
+_ENGINE = regex(r"(?:^|/)docker:v?(\d+(?:\.\d+){0,2})(?=[-@]|$)")
+_DIND = regex(r"(?:^|/)docker(?::[\w.-]*)?(?:@|$)|dind")
 
 
 def engine(image: str | None) -> Version | None:

@@ -8,23 +8,24 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field
 from imgopt.pipelines.tools import Arg
 
 _MAX_FIELDS = 200
 _MAX_VALUE = 2_000  # characters of one value
 _MAX_DEPTH = 12
-_PARAMETER = re.compile(r"\$(\w+|[@*#?$!-])")
-_BRACED = re.compile(r"([!#]?)([A-Za-z_]\w*|\d+|[@*#?$!-])(?:\[([^\]]{0,200})\])?")
-_NAME = re.compile(r"[A-Za-z_]\w*")
-_BRACES = re.compile(r"(?<![$\\])\{([^{}\s\"'$`]{0,500}(?:,|\.\.)[^{}\s\"'$`]{0,500})\}")
-_RANGE = re.compile(r"(-?\d{1,6})\.\.(-?\d{1,6})")
-_PLAIN = re.compile(r"[^\\'\"`$*?\[]+")
-_IN_QUOTES = re.compile(r"[^\\\"`$]+")
-GLOB = re.compile(r"[*?\[]")
+_PARAMETER = regex(r"\$(\w+|[@*#?$!-])")
+_BRACED = regex(r"([!#]?)([A-Za-z_]\w*|\d+|[@*#?$!-])(?:\[([^\]]{0,200})\])?")
+_NAME = regex(r"[A-Za-z_]\w*")
+_BRACES = regex(r"(?<![$\\])\{([^{}\s\"'$`]{0,500}(?:,|\.\.)[^{}\s\"'$`]{0,500})\}")
+_RANGE = regex(r"(-?\d{1,6})\.\.(-?\d{1,6})")
+_PLAIN = regex(r"[^\\'\"`$*?\[]+")
+_IN_QUOTES = regex(r"[^\\\"`$]+")
+GLOB = regex(r"[*?\[]")
 _NOTHING = Arg("", "")
 
 

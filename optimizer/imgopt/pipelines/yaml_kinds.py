@@ -6,31 +6,33 @@ Lines are looked at, not a tree: a file that is no YAML, or not yet, has a kind 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import PurePath
+
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field
 
 GITLAB, GITHUB = "gitlab", "github"
 
 #: Names and folders that tell, whatever stands in the file.
 _NAMES = (
-    (re.compile(r"(?:^|/)\.gitlab-ci\.ya?ml$|\.gitlab-ci\.ya?ml$"), GITLAB),
-    (re.compile(r"(?:^|/)\.(?:github|gitea|forgejo)/workflows/[^/]+$"), GITHUB),
-    (re.compile(r"(?:^|/)\.circleci/"), "CircleCI"),
-    (re.compile(r"(?:^|/)\.?azure-pipelines[^/]*$|(?:^|/)\.azure-?pipelines/"), "Azure Pipelines"),
-    (re.compile(r"(?:^|/)bitbucket-pipelines\.ya?ml$"), "Bitbucket Pipelines"),
-    (re.compile(r"(?:^|/)\.drone\.ya?ml$"), "Drone"),
-    (re.compile(r"(?:^|/)\.woodpecker(?:\.ya?ml$|/)"), "Woodpecker"),
-    (re.compile(r"(?:^|/)\.travis\.ya?ml$"), "Travis CI"),
-    (re.compile(r"(?:^|/)cloudbuild[^/]*$"), "Google Cloud Build"),
-    (re.compile(r"(?:^|/)buildspec[^/]*$"), "AWS CodeBuild"),
-    (re.compile(r"(?:^|/)\.?appveyor\.ya?ml$"), "AppVeyor"),
-    (re.compile(r"(?:^|/)\.cirrus\.ya?ml$"), "Cirrus CI"),
-    (re.compile(r"(?:^|/)\.buildkite/"), "Buildkite"),
-    (re.compile(r"(?:^|/)codefresh[^/]*$"), "Codefresh"),
-    (re.compile(r"(?:^|/)\.semaphore/"), "Semaphore"),
+    (regex(r"(?:^|/)\.gitlab-ci\.ya?ml$|\.gitlab-ci\.ya?ml$"), GITLAB),
+    (regex(r"(?:^|/)\.(?:github|gitea|forgejo)/workflows/[^/]+$"), GITHUB),
+    (regex(r"(?:^|/)\.circleci/"), "CircleCI"),
+    (regex(r"(?:^|/)\.?azure-pipelines[^/]*$|(?:^|/)\.azure-?pipelines/"), "Azure Pipelines"),
+    (regex(r"(?:^|/)bitbucket-pipelines\.ya?ml$"), "Bitbucket Pipelines"),
+    (regex(r"(?:^|/)\.drone\.ya?ml$"), "Drone"),
+    (regex(r"(?:^|/)\.woodpecker(?:\.ya?ml$|/)"), "Woodpecker"),
+    (regex(r"(?:^|/)\.travis\.ya?ml$"), "Travis CI"),
+    (regex(r"(?:^|/)cloudbuild[^/]*$"), "Google Cloud Build"),
+    (regex(r"(?:^|/)buildspec[^/]*$"), "AWS CodeBuild"),
+    (regex(r"(?:^|/)\.?appveyor\.ya?ml$"), "AppVeyor"),
+    (regex(r"(?:^|/)\.cirrus\.ya?ml$"), "Cirrus CI"),
+    (regex(r"(?:^|/)\.buildkite/"), "Buildkite"),
+    (regex(r"(?:^|/)codefresh[^/]*$"), "Codefresh"),
+    (regex(r"(?:^|/)\.semaphore/"), "Semaphore"),
 )
 COMPOSE, ACTION, OBJECTS = "a Compose file", "a GitHub action", "a file of Kubernetes objects"
-_KEY = re.compile(r"""["']?([\w.$/ -]{1,200}?)["']?[ \t]*:(?=[ \t]|$)""")
+_KEY = regex(r"""["']?([\w.$/ -]{1,200}?)["']?[ \t]*:(?=[ \t]|$)""")
 _MOST_LINES = 20_000
 _FRAGMENTS = frozenset({"ci", ".ci", ".gitlab", "gitlab", ".gitlab-ci", "pipelines"})
 

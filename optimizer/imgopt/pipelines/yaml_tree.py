@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from imgopt.errors import InputError
+from imgopt.light.records import dataclass, field
 
 #: Real files nest a dozen levels.
 _MAX_DEPTH = 100

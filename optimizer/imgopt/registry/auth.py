@@ -11,10 +11,11 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field
 from imgopt.registry.credentials import Credentials
 from imgopt.registry.errors import RegistryError
 from imgopt.registry.origin import origin_of
@@ -23,8 +24,8 @@ from imgopt.registry.origin import origin_of
 _DEFAULT_LIFETIME_S = 60.0
 _LONGEST_LIFETIME_S = 86_400.0
 #: What fits into a header: no blanks, no line ends, and no more than servers take.
-_TOKEN = re.compile(r"[!-~]{1,65536}")
-_PARAMETER = re.compile(r'(?<![A-Za-z_])([A-Za-z_]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
+_TOKEN = regex(r"[!-~]{1,65536}")
+_PARAMETER = regex(r'(?<![A-Za-z_])([A-Za-z_]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
 
 #: Asks the realm: method, URL, headers, query or form; gives the parsed JSON.
 Ask = Callable[[str, str, Mapping[str, str], Mapping[str, Any]], Mapping[str, Any]]

@@ -18,12 +18,12 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 from imgopt import __version__
 from imgopt.files.documents import parsed_json
+from imgopt.light.records import dataclass, replace
 from imgopt.registry.auth import Authority, parse_challenge
 from imgopt.registry.credentials import Credentials, credentials_for
 from imgopt.registry.errors import Interrupted, RegistryError, reason

@@ -12,12 +12,12 @@ import hashlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from imgopt.errors import MeasureError
 from imgopt.images.model import Descriptor
 from imgopt.images.streams import BLOCK_BYTES, Compression
+from imgopt.light.records import dataclass
 from imgopt.registry.blob import RemoteBlob
 from imgopt.registry.client import Client
 from imgopt.registry.errors import Interrupted

@@ -9,7 +9,6 @@ import base64
 import os
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from imgopt.errors import InputError
 from imgopt.files.docker_settings import check_docker_settings
 from imgopt.files.documents import parsed_json
 from imgopt.files.opening import read_file
+from imgopt.light.records import dataclass, field
 from imgopt.registry.errors import RegistryError
 from imgopt.registry.target import Target
 from imgopt.text.quoting import typed

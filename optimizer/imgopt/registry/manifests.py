@@ -13,13 +13,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from imgopt.errors import MeasureError
 from imgopt.files.documents import parsed_json
 from imgopt.images.documents import DIGEST
 from imgopt.images.layout import matches
 from imgopt.images.model import Descriptor, Image
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.registry.client import Answer, Client, Manifest
 from imgopt.registry.errors import RegistryError
 
@@ -236,7 +237,7 @@ def newest(tags: Iterable[str]) -> list[str]:
     return sorted(images, key=_natural, reverse=True)[:MOST_TAGS]
 
 
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_TAG = regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
 def _natural(tag: str) -> list[tuple[int, int, str]]:

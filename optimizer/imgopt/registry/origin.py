@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
+
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 
 _PORTS = {"http": 80, "https": 443}
 #: No user before the host, no characters that URL readers understand differently ("\\", "%", blanks, letters beyond ASCII).
-_AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*))(?::([0-9]{1,5}))?")
+_AUTHORITY = regex(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*))(?::([0-9]{1,5}))?")
 #: What DNS can hold; Python's sockets raise UnicodeError for other labels, which is no failure of a network.
 _MOST_NAME_BYTES, _MOST_LABEL_BYTES = 253, 63
 

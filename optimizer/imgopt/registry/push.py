@@ -26,7 +26,6 @@ import struct
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
-from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import IO, Any, BinaryIO, Protocol, cast
 
@@ -35,6 +34,7 @@ from imgopt.errors import InputError, MeasureError, UsageError
 from imgopt.files.documents import parsed_json
 from imgopt.images.documents import DIGEST
 from imgopt.images.model import Descriptor, Image, ImageLayer, OpenImage
+from imgopt.light.records import dataclass, field, replace
 from imgopt.registry.client import INDEXES, Access, Manifest, connected, push, stored
 from imgopt.registry.comparing import compared
 from imgopt.registry.errors import Interrupted, RegistryError

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from imgopt.errors import ImgoptError
+from imgopt.light.records import dataclass, replace
 
 How = Literal["sent", "mounted", "present"]
 #: What shows that a blob is the layer: it was compressed here; the image's source holds it; the manifest of the pinned

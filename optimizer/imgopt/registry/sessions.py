@@ -12,11 +12,12 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from imgopt.files.documents import parsed_json
 from imgopt.files.opening import read_file
+from imgopt.light.records import dataclass
 from imgopt.registry.errors import Interrupted, RegistryError
 from imgopt.user_directories import cache, make_private
 

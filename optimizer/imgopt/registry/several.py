@@ -11,11 +11,11 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
 from threading import Event, Lock
 
 from imgopt.errors import ImgoptError, unforeseen
 from imgopt.images.model import OpenImage
+from imgopt.light.records import dataclass, replace
 from imgopt.registry.client import Access, Client
 from imgopt.registry.credentials import Credentials, credentials_for
 from imgopt.registry.errors import Interrupted

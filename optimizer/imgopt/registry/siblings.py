@@ -9,12 +9,12 @@ not mount says 202 and begins an upload in its place, which is used for the laye
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from threading import Lock
 
 from imgopt.bases.reference import parse_reference
 from imgopt.errors import InputError, MeasureError
 from imgopt.images.model import Descriptor
+from imgopt.light.records import dataclass
 from imgopt.registry.client import Client
 from imgopt.registry.manifests import newest_blobs
 from imgopt.registry.target import Target, parse_target

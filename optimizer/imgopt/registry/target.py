@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from imgopt.bases.reference import parse_reference
 from imgopt.errors import InputError, UsageError
+from imgopt.light.records import dataclass
 from imgopt.text.quoting import typed
 
 DOCKER_HUB_HOST = "registry-1.docker.io"

@@ -21,10 +21,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
+from imgopt.light.records import dataclass, replace
 from imgopt.registry.client import MOVED, Answer, Client, push
 from imgopt.registry.errors import Interrupted, RegistryError
 from imgopt.registry.sessions import Notes, Session

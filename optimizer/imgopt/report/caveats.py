@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from posixpath import normpath
 from typing import TYPE_CHECKING
 
+from imgopt.light.records import dataclass
 from imgopt.report.figures import amount, still_sending
 from imgopt.suggest.sentence import sentence
 

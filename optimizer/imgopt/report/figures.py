@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from imgopt.finding import Declined, Finding, Sentence
+from imgopt.light.records import dataclass
 from imgopt.report.layout import visible
 from imgopt.scales import BASES, SAYS_SOMETHING, Applicability, Basis, Sum, total
 from imgopt.suggest.result import Fact, FileReport, PipelineSummary

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imgopt.inspection.history import shown_command
 from imgopt.inspection.places import NAMES, WHATS
+from imgopt.light.records import dataclass
 from imgopt.report.figures import amount, plural
 from imgopt.report.layout import Line, dim, head, line, table, tail, visible, wrapped
 from imgopt.report.markdown import code, escaped, markdown_table

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from imgopt.light.records import dataclass
 from imgopt.report.layout import Line, Style, dim, head, line, table, tail, visible, width_of, wrapped
 from imgopt.report.markdown import code, escaped, markdown_table
 from imgopt.units import megabytes

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from imgopt import __version__
 from imgopt.errors import ImgoptError
 from imgopt.finding import Finding, Fix, Reason
+from imgopt.light.patterns import regex
 from imgopt.report.figures import weakest
 from imgopt.scales import Sum
 from imgopt.suggest.result import FileReport, JavaInfo, PipelineSummary, Release, Report, Steps
@@ -34,7 +34,7 @@ def rendered(document: Mapping[str, Any]) -> bytes:
     return (in_json(_SURROGATE.sub("\ufffd", text)) + "\n").encode()
 
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = regex("[\ud800-\udfff]")
 
 
 def envelope(errors: Sequence[ImgoptError], **content: Any) -> Object:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from xml.sax.saxutils import escape, quoteattr
 
+from imgopt.light.patterns import regex
 from imgopt.report.layout import visible
 from imgopt.report.remarks import Checked, Remark, Remarks
 
 #: XML 1.0 has no way to write these.
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NO_XML = regex("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def rendered(remarks: Remarks) -> bytes:

@@ -5,11 +5,11 @@ Nothing here knows a terminal, and no meaning hangs on a colour. Columns are ter
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from imgopt.light.patterns import regex
 from imgopt.text.foreign import commands_in, numbered
 from imgopt.text.foreign import visible as visible  # of this module for those who lay lines out
 
@@ -17,7 +17,7 @@ Style = Literal["", "strong", "dim", "name", "good", "bad", "warn", "add", "remo
 Piece = tuple[str, Style]
 Line = tuple[Piece, ...]
 
-_WORDS = re.compile(r"<?-?\d[\d.]* (?:MB|min|s|h|%)(?![A-Za-z])\S*|\S+")
+_WORDS = regex(r"<?-?\d[\d.]* (?:MB|min|s|h|%)(?![A-Za-z])\S*|\S+")
 
 
 def cells(text: str) -> int:

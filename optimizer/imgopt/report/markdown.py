@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from imgopt.finding import Finding
+from imgopt.light.patterns import regex
 from imgopt.report import release
 from imgopt.report.caveats import still_sent
 from imgopt.report.diff import unified
@@ -238,7 +239,7 @@ def markdown_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, left
     return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
-_PIPE = re.compile(r"(?<!\\)\|")
+_PIPE = regex(r"(?<!\\)\|")
 
 
 def code(text: str) -> str:
@@ -261,7 +262,7 @@ def _escape(match: re.Match[str]) -> str:
 
 #: What GitHub and GitLab make mentions, references and links of, be it escaped or not: they look at the text that is
 #: shown. A space without width ends it. (A slash that begins a line is a command to GitLab.)
-_LINKS = re.compile(
+_LINKS = regex(
     r"(?<!\w)@(?=\w)|#(?=\d)|\bGH-(?=\d)|(?<=\w):(?=//)|\b(?:www|WWW)(?=\.)|(?i:\b(?:mailto|xmpp)):"
 )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from imgopt.light.records import dataclass
 from imgopt.report.figures import amount, not_judged, plural
 from imgopt.report.layout import visible
 from imgopt.scales import Sum

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from imgopt.finding import Finding, Sentence
+from imgopt.light.records import dataclass
 from imgopt.report.caveats import Caveat, of_file, of_verdict
 from imgopt.suggest.sentence import sentence
 from imgopt.units import megabytes

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from imgopt.finding import Finding
+from imgopt.light.records import dataclass
 from imgopt.report import release
 from imgopt.report.caveats import still_sent
 from imgopt.report.figures import (

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt.inspection.filesystem import Filesystem, Node
+from imgopt.light.records import dataclass
 
 if TYPE_CHECKING:
     from imgopt.inspection.image import Contents

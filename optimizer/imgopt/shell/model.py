@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, TypeAlias
 
 from imgopt.dockerfile import expand
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field
 
 #: Written without quotes, they make a word that is no plain value: an array, a process substitution, `$'…'`.
-_OPAQUE = re.compile(r"\((?!\(\Z)|[<>]\(|[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=\(|[^\"']*\$[\"']")
-_CONTINUED = re.compile(r"\\\n|\\.|['\"]", re.DOTALL)
+_OPAQUE = regex(r"\((?!\(\Z)|[<>]\(|[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=\(|[^\"']*\$[\"']")
+_CONTINUED = regex(r"\\\n|\\.|['\"]", re.DOTALL)
 
 
 Around = Literal["&", "while"]

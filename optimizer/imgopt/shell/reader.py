@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Literal, cast
 
+from imgopt.light.patterns import regex
+from imgopt.light.records import replace
 from imgopt.shell.model import (
     Around,
     Block,
@@ -28,24 +29,24 @@ from imgopt.shell.model import (
     without_blocks,
 )
 
-_OPERATOR = re.compile(r"&&|\|\||;;&|;;|;&|\|&|[;&|()\n]")
-_REDIRECT = re.compile(r"(?:\{\w+\}(?=[<>]))?(\d*(?:<<<|<<-|<<|>>|>\||<>|<&|>&|&>>|&>|<|>))")
-_RESERVED = re.compile(r"[a-z]+(?=[\s;&|()<>]|\Z)|[{}!](?=[\s;&|()<>]|\Z)|\}")
-_FUNCTION = re.compile(r"([^\s;&|()<>$`\"'\\#=]+)[ \t]*\([ \t]*\)")
-_FUNCTION_WORD = re.compile(r"function[ \t]+([^\s;&|()<>$`\"'\\]+)(?:[ \t]*\([ \t]*\))?")
+_OPERATOR = regex(r"&&|\|\||;;&|;;|;&|\|&|[;&|()\n]")
+_REDIRECT = regex(r"(?:\{\w+\}(?=[<>]))?(\d*(?:<<<|<<-|<<|>>|>\||<>|<&|>&|&>>|&>|<|>))")
+_RESERVED = regex(r"[a-z]+(?=[\s;&|()<>]|\Z)|[{}!](?=[\s;&|()<>]|\Z)|\}")
+_FUNCTION = regex(r"([^\s;&|()<>$`\"'\\#=]+)[ \t]*\([ \t]*\)")
+_FUNCTION_WORD = regex(r"function[ \t]+([^\s;&|()<>$`\"'\\]+)(?:[ \t]*\([ \t]*\))?")
 _INDEX = r"(?:\[(?:\"[^\"\n]*\"|'[^'\n]*'|[^\]\"'\n])*\])?"
-_ASSIGNMENT = re.compile(rf"[A-Za-z_][A-Za-z0-9_]*{_INDEX}\+?=")
-_ARRAY = re.compile(rf"[A-Za-z_][A-Za-z0-9_]*{_INDEX}\+?=\Z")
-_TEST = re.compile(r"\[\[(?=\s)")
-_PLAIN = re.compile(r"[^\s\\'\"`$;&|()<>]+")
-_BLANKS = re.compile(r"(?:[ \t\r]|\\\n)+")
-_NO_SUBSTITUTION = re.compile(r"[^\\`$]+")
-_IN_QUOTES = re.compile(r"[^\\\"`$]+")
-_IN_BRACES = re.compile(r"[^\\'\"`$}]+")
-_IN_PARENTHESES = re.compile(r"[^\\'\"`$()\n]+")
-_BACKQUOTED = re.compile(r"`((?:[^`\\]|\\.)*)`", re.DOTALL)
-_PARAMETER = re.compile(r"\$\{[!#]?(?:\w+(?:\[[^\]]*\])?|[@*#?$!-])?:?([#%/+=?-]|)")
-_IN_DOLLAR_QUOTES = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL)
+_ASSIGNMENT = regex(rf"[A-Za-z_][A-Za-z0-9_]*{_INDEX}\+?=")
+_ARRAY = regex(rf"[A-Za-z_][A-Za-z0-9_]*{_INDEX}\+?=\Z")
+_TEST = regex(r"\[\[(?=\s)")
+_PLAIN = regex(r"[^\s\\'\"`$;&|()<>]+")
+_BLANKS = regex(r"(?:[ \t\r]|\\\n)+")
+_NO_SUBSTITUTION = regex(r"[^\\`$]+")
+_IN_QUOTES = regex(r"[^\\\"`$]+")
+_IN_BRACES = regex(r"[^\\'\"`$}]+")
+_IN_PARENTHESES = regex(r"[^\\'\"`$()\n]+")
+_BACKQUOTED = regex(r"`((?:[^`\\]|\\.)*)`", re.DOTALL)
+_PARAMETER = regex(r"\$\{[!#]?(?:\w+(?:\[[^\]]*\])?|[@*#?$!-])?:?([#%/+=?-]|)")
+_IN_DOLLAR_QUOTES = regex(r"(?:[^'\\]|\\.)*'", re.DOTALL)
 _CLOSES = {"if": "fi", "while": "done", "until": "done", "{": "}"}
 _SEPARATING = frozenset({"then", "else", "elif", "do", "!"})
 _MAX_DEPTH = 60  # of blocks, quotes and substitutions inside each other

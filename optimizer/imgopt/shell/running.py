@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 from imgopt.shell.model import Command, Loop, Script, Word, joined
 from imgopt.shell.reader import parse
 
@@ -48,8 +49,8 @@ _RUNNING: Mapping[str, tuple[str, int]] = {
 }
 #: The program of ``exec "$@"``.
 ARGUMENTS = "$@"
-_ARGUMENTS = re.compile(r"\"?\$(?:\{[@*\d][^}]*\}|[@*\d])\"?")
-_SUBSTITUTION = re.compile(r"`([^`\\]*)`|\$\(([^()]*)\)")
+_ARGUMENTS = regex(r"\"?\$(?:\{[@*\d][^}]*\}|[@*\d])\"?")
+_SUBSTITUTION = regex(r"`([^`\\]*)`|\$\(([^()]*)\)")
 _ASKING = frozenset({"-v", "-V", "--version", "--help", "-h"})
 _MAX_NESTED = 8
 _MAX_WRAPPERS = 20  # behind each other

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -30,6 +29,7 @@ from imgopt.images.streams import (
     sha256_of,
     unpacker,
 )
+from imgopt.light.records import dataclass, replace
 from imgopt.text.quoting import typed
 
 GZIP_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from imgopt.errors import InputError, MeasureError
@@ -18,6 +17,7 @@ from imgopt.images import documents as doc
 from imgopt.images.layout import Found, find_manifest, find_manifests
 from imgopt.images.model import Descriptor, OpenImage
 from imgopt.images.streams import Compression, Extent
+from imgopt.light.records import replace
 from imgopt.registry.blob import RemoteBlob
 from imgopt.sources.open import StoredImage, _Place
 

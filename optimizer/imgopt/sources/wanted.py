@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
 from imgopt.bases.reference import parse_reference
 from imgopt.errors import ImgoptError, InputError, UsageError
 from imgopt.files.opening import read_file
 from imgopt.images.model import OpenImage
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.registry.target import Place, check_place, parse_target
 from imgopt.sources.open import Together, names_in, open_image, open_named
 from imgopt.text.quoting import typed
@@ -23,8 +23,8 @@ MOST_LIST_BYTES = 1 << 20
 MOST_IMAGES = 1000
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.zstd")
 #: A quoted part may stand beside others, as in a shell. A backslash is one: it divides paths on Windows.
-_WORD = re.compile(r"""(?:[^\s"']+|"[^"]*"|'[^']*')+""")
-_QUOTED = re.compile(r"""([^\s"']+)|"([^"]*)"|'([^']*)'""")
+_WORD = regex(r"""(?:[^\s"']+|"[^"]*"|'[^']*')+""")
+_QUOTED = regex(r"""([^\s"']+)|"([^"]*)"|'([^']*)'""")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from imgopt.finding import Declined, Finding
+from imgopt.light.records import replace
 
 
 def told_once(said: Iterable[Finding | Declined]) -> tuple[Finding | Declined, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from imgopt.finding import (
     finding_with,
     say,
 )
+from imgopt.light.records import replace
 from imgopt.picture import Jars, Picture, take_picture
 from imgopt.picture.paths import normal
 from imgopt.plans.base import installed_java

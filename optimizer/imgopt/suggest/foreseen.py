@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imgopt.finding import Declined, Finding
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 from imgopt.os_packages import commands as packages
 from imgopt.picture.runs import Run, runs_of
 from imgopt.plans.base import installed_java
@@ -31,15 +32,13 @@ _HARMLESS = frozenset(
     "ldconfig find tee id sleep date grep awk sort head tail cut tr wc env exec command dpkg-reconfigure setcap umask "
     "jarmode stat install curl wget sha256sum sha512sum md5sum gpg apk apt apt-get aptitude yum dnf microdnf : if".split()
 )
-_TOOL_PACKAGES = re.compile(
+_TOOL_PACKAGES = regex(
     r"(?:maven|gradle|ant|git|gcc|g\+\+|make|cmake|build-essential|build-base|gcc-c\+\+|npm|nodejs|yarn|clang|binutils|"
     r"alpine-sdk|musl-dev|autoconf|automake|@development.*)(?:-[\d.]+)?"
 )
-_JAVA_PACKAGE = re.compile(
-    r"jdk|java|temurin|corretto|zulu|graalvm|semeru|liberica|microsoft-openjdk|sapmachine"
-)
-_TOOL_PLACES = re.compile(r"maven|gradle|/ant\b|/git\b|node_modules|/mvnd?\b|/gcc\b")
-_JAVA_PLACES = re.compile(r"jvm|jdk|java")
+_JAVA_PACKAGE = regex(r"jdk|java|temurin|corretto|zulu|graalvm|semeru|liberica|microsoft-openjdk|sapmachine")
+_TOOL_PLACES = regex(r"maven|gradle|/ant\b|/git\b|node_modules|/mvnd?\b|/gcc\b")
+_JAVA_PLACES = regex(r"jvm|jdk|java")
 #: Directories that hold most of an image.
 _BROAD = frozenset(("/", "/usr", "/opt", "/usr/lib", "/usr/local", "/usr/share", "/lib", "/root", "/home"))
 _USERS_OF_SYSTEMS = frozenset("nobody daemon bin mail www-data".split())

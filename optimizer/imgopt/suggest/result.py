@@ -5,12 +5,12 @@ Bytes are bytes, seconds are seconds; formatting belongs to `imgopt.report`. ``N
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from imgopt.dockerfile import Edit
 from imgopt.errors import ImgoptError
 from imgopt.finding import Declined, Finding, Reason
+from imgopt.light.records import dataclass
 from imgopt.options import NOBODY, BuiltFor
 from imgopt.scales import Basis, Sum
 from imgopt.weigh.weights import Prediction, Saving

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from imgopt.dockerfile import Dockerfile, Edit, Stage, apply_edits, assignments, parse
 from imgopt.errors import DockerfileError
 from imgopt.finding import Declined, Finding, Fix, Reason, because, told
+from imgopt.light.records import dataclass
 from imgopt.scales import Applicability
 from imgopt.suggest.result import RewriteResult
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from imgopt.dockerfile import Dockerfile, Edit, Instruction
 from imgopt.finding import Place
+from imgopt.light.records import dataclass, replace
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,8 @@ from imgopt.errors import ContextError
 from imgopt.finding import Reason, because
 from imgopt.java.build_files import build_call
 from imgopt.java.building import BUILD_FILES, is_output
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 from imgopt.picture import once
 from imgopt.picture.paths import join, normal
 from imgopt.picture.placing import fills_directory
@@ -41,9 +42,9 @@ _OUTPUT = frozenset({"target", "build", "out", "dist"})
 #: Java versions that vendors keep for long.
 _RELEASES = (8, 11, 17, 21, 25)
 _ARCHIVES = (".jar", ".war")
-_ADDRESS = re.compile(r"(https?|ftp|git)://|git@")
+_ADDRESS = regex(r"(https?|ftp|git)://|git@")
 #: Build options that change neither the archive's name nor its place.
-_HARMLESS_OPTION = re.compile(
+_HARMLESS_OPTION = regex(
     r"-D(?:skip\w+|maven\.test\.skip|maven\.javadoc\.skip|spring\.profiles\.\w+)(?:=\w*)?"
 )
 

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TextIO, cast
 
+from imgopt.light.patterns import regex
+
 #: Pictures, of which many need a variation selector, and some a joiner, to be what they are.
 _PICTURES = "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
 
@@ -27,12 +29,12 @@ _EXCEPT = (
     rf"(?!(?<=[{_PICTURES}])\ufe0f)"
     rf"(?!(?:(?<=[{_PICTURES}])|(?<=[{_PICTURES}]\ufe0f))\u200d[{_PICTURES}])"
 )
-_CHARACTER = re.compile(rf"{_EXCEPT}[{_ACTING}]")
+_CHARACTER = regex(rf"{_EXCEPT}[{_ACTING}]")
 #: Documents keep their lines and what aligns them.
-_IN_LINES = re.compile(rf"{_EXCEPT}(?![\t\n])[{_ACTING}]")
+_IN_LINES = regex(rf"{_EXCEPT}(?![\t\n])[{_ACTING}]")
 #: The sign that makes a command of the line, whatever blanks a runner takes off before it looks.
-_COMMAND = re.compile(r"^(?P<blanks>[^\S\n]*):(?=:)|#(?=#[A-Za-z]*\[)", re.MULTILINE)
-_HASH = re.compile(r"#(?=#[A-Za-z]*\[)")
+_COMMAND = regex(r"^(?P<blanks>[^\S\n]*):(?=:)|#(?=#[A-Za-z]*\[)", re.MULTILINE)
+_HASH = regex(r"#(?=#[A-Za-z]*\[)")
 
 
 def visible(text: str) -> str:
@@ -192,8 +194,8 @@ class GuardedStream:
 
 
 #: What makes a line a command, whole.
-_BEGINNING = re.compile(r"^[^\S\n]*::|##[A-Za-z]*\[", re.MULTILINE)
-_DRAWING = re.compile(r"(\x1b\[[0-9;]*m|\x1b\[[0-9]*[A-K]|\x1b\[\?25[hl]|\r)")
+_BEGINNING = regex(r"^[^\S\n]*::|##[A-Za-z]*\[", re.MULTILINE)
+_DRAWING = regex(r"(\x1b\[[0-9;]*m|\x1b\[[0-9]*[A-K]|\x1b\[\?25[hl]|\r)")
 
 
 def drawing_on(stream: TextIO) -> TextIO:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from itertools import groupby
 
-_PLAIN = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
+from imgopt.light.patterns import regex
+
+_PLAIN = regex(r"[\w@%+=:,./-]+", re.ASCII)
 _SHOWN = 160
 
 

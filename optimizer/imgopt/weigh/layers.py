@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -25,6 +24,7 @@ from imgopt.compressing import (
 )
 from imgopt.errors import JarError
 from imgopt.files.opening import open_file, read_file
+from imgopt.light.records import replace
 from imgopt.picture import Jars, Picture
 from imgopt.picture.contents import SMALL_LAYER_BYTES, File, Layer
 from imgopt.scales import Basis

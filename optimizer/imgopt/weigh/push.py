@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from imgopt.light.records import dataclass
 from imgopt.scales import Sum, total
 from imgopt.weigh.weights import ImageWeight, LayerWeight, PushClient, PushTime
 

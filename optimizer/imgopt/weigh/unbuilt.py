@@ -6,11 +6,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from imgopt.java.local_libraries import libraries_of
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field
 from imgopt.picture.contents import SMALL_LAYER_BYTES, File
 from imgopt.units import megabytes
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 Part = Literal["whole", "dependencies", "snapshot-dependencies", "spring-boot-loader", "application"]
 _PARTS: tuple[Part, ...] = ("dependencies", "snapshot-dependencies", "spring-boot-loader", "application")
 _MOST_NAMED = 3
-_IS_SNAPSHOT = re.compile(r"-SNAPSHOT(?:-[\w.]+)?\.jar$")
+_IS_SNAPSHOT = regex(r"-SNAPSHOT(?:-[\w.]+)?\.jar$")
 
 
 @dataclass(frozen=True)

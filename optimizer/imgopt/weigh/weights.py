@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
+from imgopt.light.records import dataclass, replace
 from imgopt.scales import Basis, Sum, total
 
 

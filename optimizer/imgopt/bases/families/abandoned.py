@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from imgopt.bases.base import AMD64, Base, Kind
 from imgopt.bases.families.common import (
@@ -17,6 +16,7 @@ from imgopt.bases.families.common import (
     take_anywhere,
     with_java,
 )
+from imgopt.light.records import replace
 
 
 def adoptopenjdk(base: Base, tag: str) -> Base | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 from imgopt.bases.base import AMD64, ARM64, Base, Kind
+from imgopt.light.records import replace
 
 Reader = Callable[[Base, str], Base | None]
 

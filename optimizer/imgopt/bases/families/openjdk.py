@@ -4,7 +4,6 @@ docker-library/openjdk."""
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from imgopt.bases.base import AMD64, Base
 from imgopt.bases.families.common import (
@@ -22,6 +21,7 @@ from imgopt.bases.families.common import (
     take,
     with_java,
 )
+from imgopt.light.records import replace
 
 # The last builds before the tags froze.
 _OPENJDK_LAST = {"8u342", "11.0.16", "17.0.2"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from imgopt.bases.base import Base, Kind, Libc
 from imgopt.bases.families.common import (
@@ -21,6 +20,7 @@ from imgopt.bases.families.common import (
     take,
     with_java,
 )
+from imgopt.light.records import replace
 
 # Build tools --------------------------------------------------------------------------------------------------
 

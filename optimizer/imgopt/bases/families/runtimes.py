@@ -5,7 +5,6 @@ rh-openjdk/redhat-openjdk-containers, GoogleContainerTools/distroless, chainguar
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from imgopt.bases.base import Base, Libc
 from imgopt.bases.families.common import (
@@ -13,6 +12,7 @@ from imgopt.bases.families.common import (
     SHELL_LESS_LACKS,
     with_java,
 )
+from imgopt.light.records import replace
 
 # Red Hat publishes the runtime images of a Java version on these UBI releases.
 UBI_RUNTIMES = {8: ("8",), 11: ("8", "9"), 17: ("8", "9"), 21: ("8", "9", "10")}

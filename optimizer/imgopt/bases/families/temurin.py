@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from imgopt.bases.base import AMD64, Base
 from imgopt.bases.families.common import (
@@ -20,6 +19,7 @@ from imgopt.bases.families.common import (
     take,
     with_java,
 )
+from imgopt.light.records import replace
 
 # Versions on the official list of August 2026; a tag of another one is frozen.
 TEMURIN_CURRENT = frozenset({8, 11, 17, 21, 25, 26})

@@ -6,7 +6,6 @@ graalvm/container, oracle/docker-images; the Dragonwell wiki.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from imgopt.bases.base import AMD64, Base, Kind
 from imgopt.bases.families.common import (
@@ -24,6 +23,7 @@ from imgopt.bases.families.common import (
     take,
     with_java,
 )
+from imgopt.light.records import replace
 
 
 def corretto(base: Base, tag: str) -> Base | None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.bases.families.common import APT, RPM
 from imgopt.dockerfile import Edit, Span
 from imgopt.finding import Reason, Refused
+from imgopt.light.records import dataclass, field
 from imgopt.os_packages.commands import (
     Manager,
     PackageCommand,

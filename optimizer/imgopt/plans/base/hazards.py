@@ -11,7 +11,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt import shell
@@ -21,6 +20,8 @@ from imgopt.files.opening import open_file
 from imgopt.finding import Reason, Sentence, because, say
 from imgopt.java.building import BUILD_TOOLS, JAVA_TOOLS
 from imgopt.java.command import is_java
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.os_packages.commands import MANAGERS, commands_of, package_with
 from imgopt.picture.application import libraries, own_references
 from imgopt.picture.class_archives import brings_archives_alone
@@ -113,17 +114,17 @@ _BUSYBOX_LONG = {
 }
 #: Short forms that only GNU's programs have, by program.
 _GNU_ONLY = {
-    "find": re.compile(r"^-(printf|fprintf|regextype|ls)$"),
-    "grep": re.compile(r"^-[a-zA-Z]*P"),
-    "xargs": re.compile(r"^-[a-zA-Z]*d"),
-    "stat": re.compile(r"^--printf"),
-    "wget": re.compile(r"^-[a-zA-Z]*[NbrmpkEKHLDRA]"),
-    "date": re.compile(r"^--"),
-    "tail": re.compile(r"^--pid"),
-    "cp": re.compile(r"^--"),
-    "sed": re.compile(r"^-[a-zA-Z]*z"),
-    "ps": re.compile(r"^-[a-zA-Z]*[pCuU]"),
-    "su": re.compile(r"^--"),
+    "find": regex(r"^-(printf|fprintf|regextype|ls)$"),
+    "grep": regex(r"^-[a-zA-Z]*P"),
+    "xargs": regex(r"^-[a-zA-Z]*d"),
+    "stat": regex(r"^--printf"),
+    "wget": regex(r"^-[a-zA-Z]*[NbrmpkEKHLDRA]"),
+    "date": regex(r"^--"),
+    "tail": regex(r"^--pid"),
+    "cp": regex(r"^--"),
+    "sed": regex(r"^-[a-zA-Z]*z"),
+    "ps": regex(r"^-[a-zA-Z]*[pCuU]"),
+    "su": regex(r"^--"),
 }
 #: Where Alpine has a program that Debian's line has elsewhere, when it is called by its full path.
 _ALPINE_PATHS = frozenset(
@@ -140,13 +141,13 @@ _ALPINE_PATHS = frozenset(
 USER_TOOLS = frozenset({"useradd", "groupadd", "usermod", "groupmod", "adduser", "addgroup"})
 
 #: What bash reads and other shells take for something else, beside its own words (`BASH_WORDS`).
-_BASHISMS = re.compile(
+_BASHISMS = regex(
     r"<<<|<\(|\$\{!|\$\{\w+(?:\^\^?|,,?)|\w=\(|\$\{\w+\[|BASH_SOURCE|\{\d+\.\.\d+\}|\$\{\w+:\d|\$\{\w+/|&>|/dev/(?:tcp|udp)/"
 )
 #: Looked for one after the other: one expression for both takes the square of the text's length.
-_LOCALE_VARIABLE = re.compile(r"(?:LANG|LC_ALL|LC_CTYPE)[= ]", re.IGNORECASE)
-_OTHER_CHARSET = re.compile(r"GBK|GB2312|GB18030|Big5|ISO-?8859|SJIS|EUC", re.IGNORECASE)
-_TEXT = re.compile(
+_LOCALE_VARIABLE = regex(r"(?:LANG|LC_ALL|LC_CTYPE)[= ]", re.IGNORECASE)
+_OTHER_CHARSET = regex(r"GBK|GB2312|GB18030|Big5|ISO-?8859|SJIS|EUC", re.IGNORECASE)
+_TEXT = regex(
     r"\.(jar|war|ya?ml|properties|xml|json|html?|css|js|txt|md|conf|cfg|ini|sql|crt|pem|cer|key|jks|p12|ttf|ttc|otf|csv|"
     r"env|toml|ftl|png|jpe?g|gif|svg|ico|sh|bash|groovy|policy|lic|license|cer|pfx|keystore|zip|gz|tgz)$",
     re.IGNORECASE,
@@ -255,9 +256,9 @@ def _programs(picture: Picture, text: str) -> Iterator[tuple[shell.Command, str]
 
 
 #: Libraries that attach an agent to the JVM they run in (their documentation asks for a JDK) ...
-_ATTACHING = re.compile(r"(opentelemetry-runtime-attach|apm-agent-attach|jattach|elastic-apm-attach|arthas)")
+_ATTACHING = regex(r"(opentelemetry-runtime-attach|apm-agent-attach|jattach|elastic-apm-attach|arthas)")
 #: ... and that call the Java compiler.
-_COMPILING = re.compile(r"(liquor-|compileflow-|in-memory-java-compiler|InMemoryJavaCompiler)")
+_COMPILING = regex(r"(liquor-|compileflow-|in-memory-java-compiler|InMemoryJavaCompiler)")
 
 
 #: Words that only make sense with a JDK.
@@ -410,7 +411,7 @@ _NOT_IN_PACKAGES = frozenset({"jfr", "jjs", "jrunscript", "jwebserver"})
 _COMPILERS = frozenset({"make", "cmake", "gcc", "g++", "cc", "c++", "clang", "ninja", "scons"})
 _BUILD_PACKAGES = frozenset({"maven", "gradle", "ant", "sbt", "leiningen", "apache-maven", "visualvm"})
 #: Paths into a Java installation that a JRE lacks, whoever packaged it.
-_JDK_PATHS = re.compile(
+_JDK_PATHS = regex(
     rf"/bin/(?:{'|'.join(sorted(JDK_TOOLS | _NOT_IN_PACKAGES))})(?![\w.-])"
     r"|(?:JAVA_HOME\}?|/jvm/[^/\s:\"']+|/openjdk)/(?:include|jmods|src\.zip|lib/(?:src\.zip|ct\.sym|dt\.jar))"
 )
@@ -1066,8 +1067,8 @@ def _system_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason
 
 
 #: A branch of Alpine's repositories: ``https://dl-cdn.alpinelinux.org/alpine/v3.12/main``.
-_ALPINE_BRANCH = re.compile(r"(?<![\w.])v(3\.\d+)(?![\w.])|(?<=/)edge/(?:main|community|testing)")
-_APK_SOURCES = re.compile(r"/etc/apk/|\bapk\b")
+_ALPINE_BRANCH = regex(r"(?<![\w.])v(3\.\d+)(?![\w.])|(?<=/)edge/(?:main|community|testing)")
+_APK_SOURCES = regex(r"/etc/apk/|\bapk\b")
 
 
 def _branch_needs(picture: Picture, target: Base) -> Iterator[Reason]:
@@ -1311,7 +1312,7 @@ def _file_needs(
         yield from _loading_needs(native, subject, target, adaptation)
 
 
-_FONT_LIBRARIES = re.compile(
+_FONT_LIBRARIES = regex(
     r"kaptcha|easy-captcha|patchca|simplecaptcha|hutool-captcha|hutool-all|captcha|poi-ooxml|easyexcel|fastexcel|jxls|itext|openpdf|"
     r"flying-saucer|pdfbox|jasperreports|jfreechart|batik|thumbnailator|imgscalr|aspose"
 )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
@@ -25,6 +24,7 @@ from imgopt.java.distributions import (
     java_package,
     jdk_only_bytes,
 )
+from imgopt.light.records import dataclass, replace
 from imgopt.os_packages.commands import PackageCommand, read
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.paths import normal, seen_from

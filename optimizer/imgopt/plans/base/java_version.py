@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.finding import Reason, because
+from imgopt.light.records import dataclass
 from imgopt.picture import Picture, once
 from imgopt.plans.base import installed_java
 

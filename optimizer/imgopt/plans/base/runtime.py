@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_used, writing
 from imgopt.finding import Declined, Reason, because, reason_of
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.picture import Picture, once
 from imgopt.plans.base.adapting import Adaptation, adapt
 from imgopt.plans.base.hazards import DOUBTS, base_needs, jdk_needs
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 JDK, GLIBC, RETIRED = "jdk-runtime", "glibc-runtime", "retired-base"
 #: One variable as it is, without a pattern or a default (`${TAG%%-*}` is another word than TAG's value).
-_PLAIN_VARIABLE = re.compile(r"(?P<before>[^$]*)(?P<written>\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+)))[^$]*")
+_PLAIN_VARIABLE = regex(r"(?P<before>[^$]*)(?P<written>\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+)))[^$]*")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt import shell
@@ -14,6 +13,8 @@ from imgopt.dockerfile import assignments
 from imgopt.files.opening import open_file
 from imgopt.finding import Reason, because
 from imgopt.java.building import WRAPPERS
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.picture.class_paths import running_options
 from imgopt.picture.picture import once
 from imgopt.picture.scripts import reader_of
@@ -31,7 +32,7 @@ BASH_WORDS = frozenset(
 #: Directories in which a program is looked for.
 _PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 #: What is mounted there when a container starts are settings: variables.
-_SETTINGS = re.compile(
+_SETTINGS = regex(
     r"(?:/var)?/run/secrets/|/vault/secrets/|(?:^|[/.])env$|\.env$|/etc/(?:profile|environment)\b"
 )
 _MAX_SOURCED = 20

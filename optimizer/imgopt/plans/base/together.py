@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imgopt.finding import Reason, because
+from imgopt.light.records import replace
 from imgopt.picture import Picture, once
 from imgopt.picture.class_archives import class_archives
 from imgopt.plans.base.adapting import adapt

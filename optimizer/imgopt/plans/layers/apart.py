@@ -7,11 +7,11 @@ jars of later releases; a new library lies with those that may move, which is ne
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.text.quoting import quoted
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ OFTEN = ("spring", "tomcat", "netty", "reactor", "micrometer", "hibernate")
 #: The trees beside that of the layer itself.
 UNMANAGED_TREE, OFTEN_TREE = "unmanaged", "often"
 #: What every shell takes for a part of a name and nothing else.
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,40}")
+_NAME = regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,40}")
 
 
 @dataclass(frozen=True)

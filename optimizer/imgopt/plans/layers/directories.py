@@ -13,10 +13,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from imgopt.dockerfile import Instruction
 from imgopt.finding import Reason, Refused, because
+from imgopt.light.records import dataclass
 from imgopt.picture import Picture
 from imgopt.picture.paths import join
 from imgopt.picture.reach import contains

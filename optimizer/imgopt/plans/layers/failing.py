@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from imgopt.dockerfile import Instruction
 from imgopt.finding import Sentence, say
+from imgopt.light.records import dataclass
 from imgopt.picture import Picture
 from imgopt.plans.layers.missing_stages import missing_stages
 from imgopt.plans.layers.unpacking import Shown, broken

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span
 from imgopt.java.jarmode import Extract, archive_at, mode_of, modes_for, modes_of, read_extract
+from imgopt.light.records import dataclass
 from imgopt.picture import Picture, once
 from imgopt.picture.paths import join
 from imgopt.plans.layers import layering

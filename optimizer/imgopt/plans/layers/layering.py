@@ -15,7 +15,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from itertools import chain, count
 from typing import TYPE_CHECKING
 
@@ -34,6 +33,8 @@ from imgopt.java.spring_boot import (
     served_snapshots,
     version_tuple,
 )
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 from imgopt.picture import Artifact, Picture, StagePicture, once
 from imgopt.picture.java_options import options_of
 from imgopt.picture.module_path import argument_lines, own_path
@@ -103,7 +104,7 @@ _HARMLESS = frozenset(
     }
 )
 
-_EXTRACTS = re.compile(r"jarmode|\bjar\s+-?-?x|\bunzip\b|\bjar\s+-?c?v?f?m|\bjar\s+-?cfm")
+_EXTRACTS = regex(r"jarmode|\bjar\s+-?-?x|\bunzip\b|\bjar\s+-?c?v?f?m|\bjar\s+-?cfm")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imgopt import shell
@@ -21,13 +20,15 @@ from imgopt.java.build_files import repository_of
 from imgopt.java.building import is_output, project_of
 from imgopt.java.model import Jar
 from imgopt.java.spring_boot import DEFAULT_LAYERS, version_tuple
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 from imgopt.picture import Picture, once
 from imgopt.picture.paths import normal
 from imgopt.plans.layers.layering import stage_start
 from imgopt.plans.layers.unpacking import broken
 from imgopt.text.quoting import Unwritable
 
-_NAME = re.compile(r"[a-z][\w-]*|\d+")
+_NAME = regex(r"[a-z][\w-]*|\d+")
 _DIRECTORY = "/extract"
 _COMMAND_FILES = (
     "*.yml", "*.yaml", "*.hcl", "docker-bake*.json", "Jenkinsfile*", "Makefile", "*.sh", ".gitlab-ci.yml",

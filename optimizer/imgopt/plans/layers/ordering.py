@@ -9,12 +9,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt.dockerfile import Edit, Instruction, Span, assignments, variables_used
 from imgopt.finding import Reason, because
 from imgopt.java.spring_boot import DEFAULT_LAYERS
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.picture import Picture, once
 from imgopt.picture.contents import File
 from imgopt.picture.paths import join, normal
@@ -39,11 +40,11 @@ _INSTALLS = {
     "zypper": ("install", "in"),
 }
 #: Places of what a build writes, and what in them, or from another stage, changes less often than the application.
-_BUILT = re.compile(r"/(target|build|out|dist)(/|$)")
-_STABLE = re.compile(
+_BUILT = regex(r"/(target|build|out|dist)(/|$)")
+_STABLE = regex(
     r"/(libs?|dependency|dependencies|snapshot-dependencies)$|agent|opentelemetry|newrelic|skywalking"
 )
-_LOCAL = re.compile(r"://(localhost|127\.|\[::1\])")
+_LOCAL = regex(r"://(localhost|127\.|\[::1\])")
 #: Directories that every image has.
 _EVERYWHERE = frozenset(
     {"/", "/etc", "/home", "/opt", "/root", "/srv", "/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local"}

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from imgopt.dockerfile import Edit, Instruction, writing
+from imgopt.light.records import dataclass
 from imgopt.picture import Picture, StagePicture
 from imgopt.picture.contents import File
 from imgopt.plans.layers.layering import SMALLEST_MODULES, Modules, at, word_in

@@ -10,11 +10,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imgopt.dockerfile import Edit, Instruction, Span, writing
 from imgopt.finding import Reason, Refused, because, reason_of, told
+from imgopt.light.records import dataclass, replace
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.module_path import OwnPath, argument_lines, own_path
 from imgopt.picture.paths import join

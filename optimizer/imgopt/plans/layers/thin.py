@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imgopt.files.opening import read_file
+from imgopt.light.patterns import regex
 from imgopt.picture import Picture
 from imgopt.picture.java_options import options_of
 from imgopt.text.quoting import quoted, quoted_path
@@ -24,7 +25,7 @@ STAMP = "-t 198002010000"
 
 #: What a command, a variable or a script says to the launcher, which the thin layout has not; agents, whose classes come
 #: before the libraries of a fat jar and behind these; and classes that the JDK looks for on the system class path alone.
-_TO_THE_LAUNCHER = re.compile(
+_TO_THE_LAUNCHER = regex(
     r"(?:\b|-D)loader\.[a-z]|\bLOADER_[A-Z]|-javaagent:"
     r"|java\.util\.logging\.(?:manager|config\.(?:class|file))|java\.system\.class\.loader|java\.protocol\.handler\.pkgs"
     r"|(?i:register_?default_?servlet)"
@@ -36,9 +37,7 @@ _MOST_BYTES = 1 << 20
 _SEARCH: frozenset[Tell] = frozenset({"root pattern"})
 
 #: Server engines that look for pages, tags and views in the web resources of libraries.
-_PAGES = re.compile(
-    r"tomcat-embed-jasper|(?:.*-)?apache-jsp|.*(?:jakarta|javax|myfaces|prime|join)\W?faces.*"
-)
+_PAGES = regex(r"tomcat-embed-jasper|(?:.*-)?apache-jsp|.*(?:jakarta|javax|myfaces|prime|join)\W?faces.*")
 
 
 def fits(picture: Picture, jar: Jar) -> bool:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from imgopt.dockerfile import assignments, writing
 from imgopt.dockerfile.faults import first_fault
 from imgopt.finding import Reason, Refused, because
 from imgopt.java.distributions import JavaKind
+from imgopt.light.records import dataclass
 from imgopt.picture import Picture, StagePicture
 from imgopt.plans.base import installed_java, runtime
 from imgopt.plans.base.java_version import java_needed

@@ -10,7 +10,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +19,8 @@ from imgopt.errors import DockerfileError
 from imgopt.finding import Sentence, Word, say
 from imgopt.java.jarmode import archive_at, modes_for, modes_of, refusal, supposed_jar
 from imgopt.java.spring_boot import DEFAULT_LAYERS, LOADER_PATH, is_known_launcher, layered
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.class_paths import volumes
 from imgopt.picture.contents import File, StageContent, Unpacking, stage_contents
@@ -33,18 +34,18 @@ if TYPE_CHECKING:
     from imgopt.java.command import JavaCall
     from imgopt.java.model import Jar
 
-LAUNCHER = re.compile(
+LAUNCHER = regex(
     r"\borg\.springframework\.boot\.loader\.(?:launch\.)?(?:Jar|War|Properties)Launcher\b(?![.\w])"
 )
 #: Mends that may follow each other: a build that fails keeps what comes after it from being seen.
 _MOST_STEPS = 2
 #: They build a project where its build files lie, and put jars nowhere but into its output directories.
 _BUILD_TOOLS = frozenset("mvn mvnw mvnd gradle gradlew dos2unix npm npx yarn pnpm git".split())
-_OUTPUTS = re.compile(r"/(?:target|build|node_modules|dist)(?:/|$)")
+_OUTPUTS = regex(r"/(?:target|build|node_modules|dist)(?:/|$)")
 
 #: What jarmode says of an archive that it does not unpack.
 _CANNOT = r"not compatible|Invalid library location|must end with \.jar or \.war|Unknown command|is not a directory|No layer defined|Layers are not enabled|Failed to load layers\.idx|outside the output location"
-_PLAIN = re.compile(r"[\w./+@-]*")
+_PLAIN = regex(r"[\w./+@-]*")
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from imgopt.dockerfile import Instruction, writing
 from imgopt.java import building
+from imgopt.light.records import dataclass
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.paths import join
 from imgopt.plans.splitting.container import Obstacle, started_jar

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from imgopt import shell
 from imgopt.finding import Refused
 from imgopt.java import building
+from imgopt.light.records import dataclass
 from imgopt.os_packages import commands as packages
 from imgopt.picture.paths import join
 from imgopt.shell import all_commands

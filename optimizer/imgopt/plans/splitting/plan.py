@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from imgopt.dockerfile import Edit, Instruction, Span, apply_edits, parse
 from imgopt.dockerfile.faults import check_stages
 from imgopt.errors import DockerfileError
 from imgopt.finding import Reason, because, reason_of, told
 from imgopt.java import building
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 from imgopt.picture import Picture, once
 from imgopt.picture.application import own_references
 from imgopt.picture.module_path import risk_of_place
@@ -39,7 +39,7 @@ from imgopt.shell import all_commands
 from imgopt.text.quoting import Unwritable
 
 #: Goals and tasks that run the application.
-_RUNS = re.compile(r"^(?:[\w.:-]*:)?(?:run|bootRun|java|dev|quarkusDev|appRun|bootTestRun)$")
+_RUNS = regex(r"^(?:[\w.:-]*:)?(?:run|bootRun|java|dev|quarkusDev|appRun|bootTestRun)$")
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from imgopt.dockerfile import Instruction
 from imgopt.java import building
+from imgopt.light.records import dataclass
 from imgopt.os_packages import commands as packages
 from imgopt.picture.contents import File, Layer
 from imgopt.picture.paths import join

@@ -8,11 +8,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from imgopt.dockerfile import Edit, Instruction, Span, apply_edits, assignments, writing
 from imgopt.java import building
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, field
 from imgopt.os_packages import commands as packages
 from imgopt.picture import Picture
 from imgopt.picture.contents import File
@@ -31,19 +32,19 @@ _FOR_RUNNING = frozenset(
     {"EXPOSE", "LABEL", "VOLUME", "HEALTHCHECK", "STOPSIGNAL", "CMD", "ENTRYPOINT", "MAINTAINER"}
 )
 #: Where a command may leave or remove what nothing at run time reads.
-_CACHES = re.compile(r"/tmp(?:/|$)|/var/(?:lib/apt/lists|cache)(?:/|$)|/usr/share/(?:doc|man)(?:/|$)")
+_CACHES = regex(r"/tmp(?:/|$)|/var/(?:lib/apt/lists|cache)(?:/|$)|/usr/share/(?:doc|man)(?:/|$)")
 #: Files that are read, and places that are written to.
-_FILE_NAME = re.compile(r"\.(?:jar|war|xml|ya?ml|properties|conf|json|p12|jks|pem|crt|key|sh|so|policy)$")
-_WRITTEN_TO = re.compile(
+_FILE_NAME = regex(r"\.(?:jar|war|xml|ya?ml|properties|conf|json|p12|jks|pem|crt|key|sh|so|policy)$")
+_WRITTEN_TO = regex(
     r"log|dump|te?mp|gc|heap|error|jfr|pid|upload|data|cache|storage|\bout\b|\bdb\b", re.IGNORECASE
 )
 #: Settings whose value is where to read from, be it a bare name.
-_READ_FROM = re.compile(
+_READ_FROM = regex(
     r"(?i)(?:loader[._]path|config[._](?:additional[._-]?)?location|logging[._]config)=([^\s\"']+)"
 )
-_ADDRESS = re.compile(r"(?<!\w)\w+://[^\s\"']*|(?<![\w.-])[\w.-]+:\d+[^\s\"']*")
+_ADDRESS = regex(r"(?<!\w)\w+://[^\s\"']*|(?<![\w.-])[\w.-]+:\d+[^\s\"']*")
 #: Variables for the build tools alone.
-_TOOL_VARIABLES = re.compile(r"M2|MAVEN|MVN|GRADLE|NODE|NPM|YARN|PATH$|JAVA_HOME$")
+_TOOL_VARIABLES = regex(r"M2|MAVEN|MVN|GRADLE|NODE|NPM|YARN|PATH$|JAVA_HOME$")
 
 
 @dataclass(frozen=True)

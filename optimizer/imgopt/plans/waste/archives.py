@@ -9,12 +9,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.finding import Reason, Refused, Sentence, because
+from imgopt.light.records import dataclass, field, replace
 from imgopt.os_packages import commands as packages
 from imgopt.picture.paths import normal
 from imgopt.picture.runs import Run, appended, in_place, runs_of, script_called

@@ -10,7 +10,6 @@ import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,8 @@ from imgopt.build_context.patterns import written
 from imgopt.dockerfile import Instruction, writing
 from imgopt.errors import ContextError
 from imgopt.files.opening import read_file
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.picture import Picture, StagePicture, once
 from imgopt.picture.builds import build_command, builds
 from imgopt.picture.contents import File
@@ -53,9 +54,9 @@ _AROUND = frozenset(
 #: Directories that a build or a run fills.
 _OUTPUT = frozenset({"target", "build", "out", "dist", "logs", "log"})
 _BUILD_FILES = ("pom.xml", "build.gradle", "build.gradle.kts", "build.sbt")
-_LOG = re.compile(r"\.(log|hprof|dmp|dump)(\.\d+)?(\.gz)?$|^hs_err_pid\d+")
+_LOG = regex(r"\.(log|hprof|dmp|dump)(\.\d+)?(\.gz)?$|^hs_err_pid\d+")
 #: Small files around a build: not worth naming one by one.
-_FILES = re.compile(
+_FILES = regex(
     r"^(pom\.xml|build\.gradle(\.kts)?|settings\.gradle(\.kts)?|gradlew(\.bat)?|mvnw(\.cmd)?|Dockerfile.*|\.docker.*|"
     r"docker-compose.*|\.git(ignore|attributes)|\.gitlab-ci\.yml|\.travis\.yml|Jenkinsfile|README.*|LICENSE.*|.*\.md|.*\.iml)$"
 )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from imgopt.dockerfile import Edit, writing
 from imgopt.files.opening import open_file
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 from imgopt.os_packages import commands as packages
 from imgopt.picture.class_paths import class_path_is_open
 from imgopt.picture.runs import Run, runs_of, script_called
@@ -27,22 +28,22 @@ if TYPE_CHECKING:
 MOST_BYTES = 4 << 30
 MOST_ENTRIES = 200_000
 #: What Maven and Gradle make for readers, and what they leave beside the jar that runs.
-_FOR_READERS = re.compile(r".+-(?:sources|javadoc|test-sources)\.jar|.+\.[jw]ar\.original")
-_TESTS = re.compile(r".+-(?:tests|test-fixtures)\.jar")
-_PLAIN = re.compile(r"(.+)-plain\.[jw]ar")
+_FOR_READERS = regex(r".+-(?:sources|javadoc|test-sources)\.jar|.+\.[jw]ar\.original")
+_TESTS = regex(r".+-(?:tests|test-fixtures)\.jar")
+_PLAIN = regex(r"(.+)-plain\.[jw]ar")
 #: Parts of a JDK that are for reading: below its root.
-_JDK_PARTS = re.compile(r"(?:lib/)?(?:javafx-)?src\.zip|(?:demo|sample|man|docs)/.*")
-_JDK_ARCHIVE = re.compile(
+_JDK_PARTS = regex(r"(?:lib/)?(?:javafx-)?src\.zip|(?:demo|sample|man|docs)/.*")
+_JDK_ARCHIVE = regex(
     r"(?:jdk|openjdk|server-jre|zulu|bellsoft|amazon-corretto|graalvm|ibm-semeru).*\.(?:tar\.\w+|tgz)",
     re.IGNORECASE,
 )
 
-_FOR_READING = re.compile(
+_FOR_READING = regex(
     r"(?:.+-(?:docs?|manual|javadoc|dbg|dbgsym|debuginfo|debugsource|source|demo)|man-db|manpages(?:-.+)?|man-pages|mandoc)"
 )
-_HEADERS = re.compile(r".+-(?:dev|devel)")
+_HEADERS = regex(r".+-(?:dev|devel)")
 #: A library loaded by the name that only its -dev package has.
-_BARE_NAMES = re.compile(r"LD_PRELOAD|LD_LIBRARY_PATH|\blib\w+\.so(?![.\w])")
+_BARE_NAMES = regex(r"LD_PRELOAD|LD_LIBRARY_PATH|\blib\w+\.so(?![.\w])")
 #: Programs that compile, or may while they install.
 _COMPILES = frozenset(
     "gcc g++ cc c++ clang make cmake ninja meson configure pip pip3 npm yarn pnpm node-gyp gem cargo go python setup.py "

@@ -11,7 +11,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING
 from imgopt import shell
 from imgopt.dockerfile import Edit, Instruction, Span
 from imgopt.finding import Reason, Refused
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 from imgopt.picture import Picture, once
 from imgopt.picture.contents import File, OwnerCommand, owner_command
 from imgopt.picture.paths import join, normal
@@ -33,11 +34,11 @@ if TYPE_CHECKING:
 SMALLEST_BYTES = 100_000
 
 _JARS = (".jar", ".war")
-_CHANGES = re.compile(r"\bch(own|grp|mod)\b")
+_CHANGES = regex(r"\bch(own|grp|mod)\b")
 _PROGRAMS = ("chown", "chgrp", "chmod")
 _USER_TOOLS = ("useradd", "adduser", "groupadd", "addgroup", "usermod", "groupmod", "passwd", "chpasswd")
 #: What a build writes: of unknown size before it, but not small.
-_BUILT = re.compile(r"(?:^|/)(?:target|build|dist|out|libs?|dependency|dependencies|node_modules)(?:/|$)")
+_BUILT = regex(r"(?:^|/)(?:target|build|dist|out|libs?|dependency|dependencies|node_modules)(?:/|$)")
 #: Directories that every image has.
 _EVERYWHERE = frozenset({"/", "/opt", "/srv"})
 

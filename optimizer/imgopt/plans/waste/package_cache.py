@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.dockerfile import Edit, Span, apply_edits
 from imgopt.finding import Reason, Refused, Sentence, because, number, say
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 from imgopt.os_packages import commands as packages
 from imgopt.picture.runs import Run, appended, behind, in_place, runs_of, script_called
 from imgopt.scales import Applicability
@@ -27,9 +28,9 @@ APT_LISTS = "/var/lib/apt/lists"
 
 #: A path in a command that takes the manager's files with it when it is removed.
 _PLACES: Mapping[Manager, re.Pattern[str]] = {
-    "apt": re.compile(r"/var/lib/(?:apt\b|\*|\{[^}]*\bapt\b)"),
-    "rpm": re.compile(r"/var/cache(?:/(?:yum|dnf|microdnf|libdnf5|zypp|\*|\{)|/?[\"']?(?:\s|$))"),
-    "apk": re.compile(r"/var/cache(?:/(?:apk|\*|\{)|/?[\"']?(?:\s|$))"),
+    "apt": regex(r"/var/lib/(?:apt\b|\*|\{[^}]*\bapt\b)"),
+    "rpm": regex(r"/var/cache(?:/(?:yum|dnf|microdnf|libdnf5|zypp|\*|\{)|/?[\"']?(?:\s|$))"),
+    "apk": regex(r"/var/cache(?:/(?:apk|\*|\{)|/?[\"']?(?:\s|$))"),
 }
 #: Where the downloads lie. A mount over one of these keeps them out of the layer.
 _KEPT: Mapping[Manager, tuple[str, ...]] = {
@@ -38,10 +39,10 @@ _KEPT: Mapping[Manager, tuple[str, ...]] = {
     "apk": (*packages.CACHES["apk"], "/etc/apk/cache"),
 }
 #: What looks packages up in apt's lists or apk's index, wherever it stands in a text.
-_READ_LISTS = re.compile(
+_READ_LISTS = regex(
     r"\b(?:apt-cache|apt-file|apt-rdepends|gdebi|tasksel)\b|\bapt\s+(?:list|show|search|policy)\b"
 )
-_READ_INDEX = re.compile(r"\bapk\s{1,20}(?:-\S{1,200}\s{1,20}){0,10}(search|policy|list|fetch)\b")
+_READ_INDEX = regex(r"\bapk\s{1,20}(?:-\S{1,200}\s{1,20}){0,10}(search|policy|list|fetch)\b")
 #: Commands whose words are only text or paths to them.
 _MENTION = frozenset(
     {"echo", "printf", "cat", "grep", "sed", "which", "command", "type", "rm", "ls", "tee", "ln"}
@@ -56,8 +57,8 @@ _LASTING = frozenset(
 )
 #: Scripts that build Java projects: they install no packages.
 _BUILD_SCRIPTS = ("mvnw", "gradlew")
-_INSTALLS = re.compile(r"\bapt(?:-get|itude)?\b[^\n;&|]*\s(?:install|upgrade|dist-upgrade|build-dep)\b")
-_REFRESHES = re.compile(r"\bapt(?:-get|itude)?\b[^\n;&|]*\supdate\b")
+_INSTALLS = regex(r"\bapt(?:-get|itude)?\b[^\n;&|]*\s(?:install|upgrade|dist-upgrade|build-dep)\b")
+_REFRESHES = regex(r"\bapt(?:-get|itude)?\b[^\n;&|]*\supdate\b")
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.dockerfile import Edit
+from imgopt.light.records import dataclass
 from imgopt.os_packages import commands as packages
 from imgopt.os_packages.apt_figures import REFERENCE, Packages, packages_of
 from imgopt.picture.runs import Run, behind, runs_of

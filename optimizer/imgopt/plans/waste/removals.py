@@ -5,13 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from imgopt import shell
 from imgopt.dockerfile import Instruction, writing
 from imgopt.finding import Sentence, say
+from imgopt.light.records import dataclass
 from imgopt.picture import Picture, once
 from imgopt.picture.builds import build_command
 from imgopt.picture.contents import File
