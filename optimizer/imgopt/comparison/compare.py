@@ -187,9 +187,17 @@ class Workshop:
     bases: dict[str, Image | None] = field(default_factory=dict)
 
     def build(
-        self, which: str, context: Path, dockerfile: Path, picture: Picture, release: int = 1
+        self,
+        which: str,
+        context: Path,
+        dockerfile: Path,
+        picture: Picture,
+        release: int = 1,
+        *,
+        alone: bool = False,
     ) -> BuiltImage:
-        """Builds one variant. A BuildError says which one failed, and that the original was broken before."""
+        """Builds one variant. A BuildError says which one failed, and that the original was broken before. ``alone``: the
+        original does not build."""
         name = NAMES[which] + (" of the next release" if release > 1 else "")
 
         def line(text: str) -> None:
@@ -211,7 +219,8 @@ class Workshop:
         except BuildError as error:
             if which == BEFORE and release == 1 and (why := foretold(picture, error)) is not None:
                 raise FailedAsForetold(why) from error
-            raise broken(error, which, release, picture) from error
+            patch = self.settings.patched is not None
+            raise broken(error, which, release, picture, patch=patch, alone=alone) from error
 
     def base(self, picture: Picture) -> Image | None:
         """The base image as the engine has it: what a Dockerfile of nothing but its FROM comes to."""
@@ -235,10 +244,6 @@ class Workshop:
         return self.bases[name]
 
 
-#: Said of a rewrite.
-WHOLE = "the rewrite does not build, though the original does"
-
-
 class FailedAsForetold(Exception):
     """The original does not build, for the reason that was foretold."""
 
@@ -247,8 +252,11 @@ class FailedAsForetold(Exception):
         self.why = why
 
 
-def broken(error: BuildError, which: str, release: int, picture: Picture) -> BuildError:
-    """The same failure, told of the variant that it happened to."""
+def broken(
+    error: BuildError, which: str, release: int, picture: Picture, *, patch: bool = False, alone: bool = False
+) -> BuildError:
+    """The same failure, told of the variant that it happened to. ``patch``: the next release has another patch of Spring Boot;
+    ``alone``: the original did not build either."""
     path = picture.document.path
     if which == BEFORE and release == 1:
         said = "the Dockerfile does not build as it is, before any rewrite"
@@ -257,10 +265,13 @@ def broken(error: BuildError, which: str, release: int, picture: Picture) -> Bui
         if other is not None:
             said += f", and not for what was predicted ({other})"
     elif release > 1:
-        said = f"{NAMES[which]} does not build again with one class changed"
+        changed = "with the jar of --patched-jar" if patch else "with one class changed"
+        said = f"{NAMES[which]} does not build again {changed}"
         hint = "leave out --next-release to compare without it"
     else:
-        said = WHOLE
+        said = "the rewrite does not build, though the original does"
+        if alone:
+            said = "neither the original nor the rewrite builds"
         hint = "keep the original, and please report this with the output below"
     step = f" in {error.step}" if error.step else ""
     told = BuildError(
@@ -366,11 +377,7 @@ def mended(
     settings, run = shop.settings, shop.settings.run
     tell = shop.tell
     tell("the original does not build, as predicted")
-    try:
-        built = shop.build(AFTER, context.root, dockerfile, picture)
-    except BuildError as error:
-        said = error.message.replace(WHOLE, "neither the original nor the rewrite builds")
-        raise BuildError(said, error.hint, step=error.step, output=error.output) from error
+    built = shop.build(AFTER, context.root, dockerfile, picture, alone=True)
     left_out = [
         f"{option} takes an original that builds"
         for option, given in (("--next-release", settings.next_release), ("--push-to", settings.push_to))

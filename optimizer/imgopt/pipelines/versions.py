@@ -107,15 +107,9 @@ CONTAINERD_STORE: Version = (29,)
 #: From here on an Engine unpacks layers of zstd; with a 20.10 a pull ends with "invalid tar header".
 READS_ZSTD: Version = (23,)
 _ENGINE = regex(r"(?:^|/)docker:v?(\d+(?:\.\d+){0,2})(?=[-@]|$)")
-_DIND = regex(r"(?:^|/)docker(?::[\w.-]*)?(?:@|$)|dind")
 
 
 def engine(image: str | None) -> Version | None:
     """The version of the Engine in an image of Docker (``docker:24.0-dind``), None where its tag does not tell."""
     found = _ENGINE.search(image or "")
     return tuple(map(int, found[1].split("."))) if found else None
-
-
-def is_dind(image: str) -> bool:
-    """Whether it is an image with an Engine in it."""
-    return "dind" in image or (_DIND.search(image) is not None and "cli" not in image)

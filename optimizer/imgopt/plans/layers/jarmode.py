@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from imgopt import shell
-from imgopt.dockerfile import Edit, Instruction, Span
+from imgopt.dockerfile import Instruction
 from imgopt.java.jarmode import Extract, archive_at, mode_of, modes_for, modes_of, read_extract
 from imgopt.light.records import dataclass
 from imgopt.picture import Picture, once
@@ -57,42 +57,6 @@ class JarmodeCall:
     @property
     def conditional(self) -> bool:
         return self.command.depth > 0 or self.command.operator == "||"
-
-    def edits_to(self, mode: str) -> tuple[Edit, ...]:
-        """The same extraction in another mode; empty when it cannot be said the same way."""
-        words = [word.literal for word in self.command.words]
-        if "extract" not in words or None in words:
-            return ()
-        flag = next(word for word in self.command.words if "-Djarmode=" in word.text)
-        extract = self.command.words[words.index("extract")]
-        options = [str(word) for word in words[words.index("extract") + 1 :]]
-        edits = [Edit(self._span(flag.start, flag.end), f"-Djarmode={mode}")]
-        if mode == "tools" and self.mode == "layertools":
-            names = [
-                word
-                for n, word in enumerate(options)
-                if not word.startswith("-") and (n == 0 or options[n - 1] != "--destination")
-            ]
-            if names:
-                return ()
-            more = " --layers --launcher --force"
-            if not any(word.startswith("--destination") for word in options):
-                more += " --destination ."
-            return (*edits, Edit(self._span(extract.end, extract.end), more))
-        if (
-            mode == "layertools"
-            and self.mode == "tools"
-            and "--layers" in options
-            and "--launcher" in options
-        ):
-            for word in self.command.words:
-                if word.literal in ("--layers", "--launcher", "--force"):
-                    edits.append(Edit(self._span(word.start - 1, word.end), ""))
-            return tuple(edits)
-        return ()
-
-    def _span(self, start: int, end: int) -> Span:
-        return self.instruction.source_span(start, end)
 
 
 @once
