@@ -11,7 +11,7 @@ import pytest
 from boot_jar import boot_jar, library
 from command_line import Imgopt, imgopt
 from private_docker import Engine
-from test_compare_command import compare, project
+from test_mended import compare, open_builder, project
 
 from imgopt.build_context.tree import open_context
 from imgopt.comparison.next_release import make_context, plan_patch
@@ -20,7 +20,7 @@ from imgopt.java.next_jar import Unchangeable
 from imgopt.options import Options
 from imgopt.picture import Jars, Picture, take_picture
 
-__all__ = ["imgopt", "project"]
+__all__ = ["imgopt"]
 DOCKERFILE = """\
 FROM eclipse-temurin:17-jre
 COPY target/app.jar /app.jar
@@ -87,22 +87,19 @@ def test_a_patch_needs_its_jar(
     assert run.code == 2 and said in run.err
 
 
+@pytest.mark.parametrize("name", ["docker", "podman"])
 def test_what_a_patch_sends_is_measured(
-    project: Path,
-    engine: Engine,
-    app: Callable[..., Path],
-    tmp_path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
+    name: str, request: pytest.FixtureRequest, app: Callable[..., Path], engine: Engine, tmp_path: Path
 ) -> None:
-    jar = project / "target/app.jar"
-    first = apps.changed(
-        jar, tmp_path / "first.jar", added={"hutool-all-5.8.39.jar": library(size=5_000_000)}
-    )
-    jar.unlink()
-    first.rename(jar)
-    given = apps.changed(jar, tmp_path / "patched.jar", moved=("spring-",), spring_boot="3.5.15")
+    builder = open_builder(name, request, engine)
+    builder.provide("eclipse-temurin:17-jre")
+    builder.provide("eclipse-temurin:17-jre-alpine")
+    added = {"hutool-all-5.8.39.jar": library(size=5_000_000)}
+    first = apps.changed(app("3.5.16"), tmp_path / "first.jar", added=added)
+    given = apps.changed(first, tmp_path / "patched.jar", moved=("spring-",), spring_boot="3.5.15")
+    root = project(tmp_path / "project", first, DOCKERFILE)
     options = ("--next-release", "boot-patch", "--patched-jar", str(given), "--no-run", "--format", "json")
-    done = compare(engine, project, *options, cache=tmp_path_factory.mktemp("cache"))
+    done = compare(builder, engine, root, *options, cache=tmp_path / "cache")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     sent = answer["bump_push_bytes"]
