@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from boot_jar import boot_jar, library
 from command_line import written
 
 BOOT = "3.5.4"
@@ -65,3 +66,48 @@ def reactor(root: Path, modules: Mapping[str, Iterable[str]] | Iterable[str], **
         for name, of in needs.items()
     }
     written(root, **{"pom.xml": pom("platform", modules=needs, parent=None), **poms, **files})
+
+
+#: Libraries by artifact: version, bytes, seed. Spring Boot manages those of Spring.
+LIBRARIES = {
+    "spring-core": (BOOT, 900_000, 1),
+    "spring-web": (BOOT, 700_000, 2),
+    "tomcat-embed-core": ("10.1.43", 600_000, 3),
+    "netty-buffer": ("4.1.123.Final", 500_000, 4),
+    "hutool-all": ("5.8.38", 800_000, 5),
+    "poi": ("5.4.1", 400_000, 6),
+    "tiny": ("1.0", 3_000, 7),
+}
+
+
+def archive(
+    path: Path, artifacts: Iterable[str], *, boot: str = BOOT, versions: Mapping[str, str] | None = None
+) -> None:
+    """A fat jar of the module with these libraries; ``versions`` of some of them that others have not."""
+    libraries = {}
+    for artifact in artifacts:
+        version, size, seed = LIBRARIES[artifact]
+        own = (versions or {}).get(artifact, version)
+        libraries[f"{artifact}-{own}.jar"] = library(size=size, seed=seed if own == version else seed + 100)
+    boot_jar(path, version=boot, libraries=libraries)
+
+
+#: What the modules of `shop` hold.
+MODULES = {
+    "auth": ("spring-core", "spring-web", "tomcat-embed-core", "hutool-all", "tiny"),
+    "order": ("spring-core", "spring-web", "tomcat-embed-core", "hutool-all", "poi"),
+    "gateway": ("spring-core", "spring-web", "netty-buffer", "hutool-all"),
+}
+
+
+def shop(root: Path, **files: str) -> Path:
+    """A reactor of three modules with archives, Dockerfiles beside them, and `order` made of `auth`."""
+    reactor(
+        root,
+        {"auth": (), "order": ("auth",), "gateway": ()},
+        **{f"{name}/Dockerfile": dockerfile("target/*.jar") for name in MODULES},
+        **files,
+    )
+    for name, artifacts in MODULES.items():
+        archive(root / name / "target" / f"{name}-1.0.jar", artifacts)
+    return root

@@ -97,11 +97,12 @@ def find_images(repository: Repository, commands: Commands) -> Found:
     documents = _Documents()
     for build in builds:
         path = dockerfiles.get(build.dockerfile) or _as_written(root, build.dockerfile)
+        context = _as_written(root, build.context) if build.context is not None else None
         claimed.add(build.dockerfile)
         shown = _below(root, path)
         for document in documents.of(path, shown, left):
             image = Image(
-                known.any, path, build.context, build.args, build.target, build.names, build.source, build.by
+                known.any, path, context, build.args, build.target, build.names, build.source, build.by
             )
             candidates += _candidates(known, document, image, shown)
     for real, path in dockerfiles.items():
