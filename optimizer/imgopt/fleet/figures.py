@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from imgopt.fleet.plan import File
 from imgopt.fleet.survey import Fleet, Weighed
 from imgopt.fleet.weighing import Blob, once, summed
+from imgopt.light.records import dataclass
 from imgopt.scales import BASES, Basis, Sum, total
 from imgopt.suggest.result import FileReport, ReleaseLimit
 

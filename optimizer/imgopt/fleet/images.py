@@ -8,13 +8,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from imgopt.dockerfile import Dockerfile, expand, parse, scopes
 from imgopt.errors import ImgoptError
 from imgopt.fleet.modules import Module, Repository
+from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass, replace
 from imgopt.pipelines.recipes import unused
 from imgopt.pipelines.tools import repository as without_tag
 
@@ -31,9 +32,9 @@ _WHO = {
     "script": "the one that a script builds was taken",
     "nobody": "the one that lies nearest to the module was taken",
 }
-_OUTPUT = re.compile(r"(?:^|/)(?:target|build/libs|build/install)(?:/|$)")
-_ARCHIVE = re.compile(r"\.[jw]ar$")
-_BUILDS = re.compile(r"\b(?:mvnw?|gradlew?)\b")
+_OUTPUT = regex(r"(?:^|/)(?:target|build/libs|build/install)(?:/|$)")
+_ARCHIVE = regex(r"\.[jw]ar$")
+_BUILDS = regex(r"\b(?:mvnw?|gradlew?)\b")
 #: How surely a Dockerfile is a module's.
 _PATH, _FILE, _NAMED, _CONTEXT, _BESIDE, _CALLED = 6, 5, 4, 3, 2, 1
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.fleet.plan import PREFIX, Plan
 from imgopt.java.spring_boot import DEFAULT_LAYERS, layered, version_tuple
+from imgopt.light.patterns import regex
+from imgopt.light.records import replace
 from imgopt.picture import Jars
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 #: Since when the build plugins know layers of one's own.
 _SINCE = (2, 3)
-_PLAIN = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+_PLAIN = regex(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
 def unplannable(jar: Jar) -> str | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from imgopt.errors import ContextError, InputError
+from imgopt.light.records import dataclass, replace
 
 if TYPE_CHECKING:
     from imgopt.java.build_facts import BuildFacts

@@ -9,6 +9,7 @@ from imgopt.errors import InputError
 from imgopt.files.documents import parsed_toml
 from imgopt.files.opening import read_file
 from imgopt.fleet.plan import PREFIX, Plan
+from imgopt.light.patterns import regex
 
 NAME = "imgopt-fleet.toml"
 _HEAD = """\
@@ -17,8 +18,8 @@ _HEAD = """\
 # in none lies with its own module's. imgopt fleet plan --anew makes the groups anew.
 """
 _MOST_BYTES = 1 << 20
-_GROUP = re.compile(rf"{PREFIX}[A-Za-z0-9-]{{1,60}}")
-_ARTIFACT = re.compile(r"[A-Za-z0-9][\w.-]{0,200}", re.ASCII)
+_GROUP = regex(rf"{PREFIX}[A-Za-z0-9-]{{1,60}}")
+_ARTIFACT = regex(r"[A-Za-z0-9][\w.-]{0,200}", re.ASCII)
 
 
 def rendered(plan: Plan) -> str:

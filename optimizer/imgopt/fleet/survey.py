@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from imgopt.fleet.images import Found, Image, build_arguments, find_images
 from imgopt.fleet.modules import Module, Repository, find_modules
 from imgopt.fleet.plan import MOST_GROUPS, File, Plan, planned
 from imgopt.fleet.weighing import Blob, blobs_of
+from imgopt.light.records import dataclass, replace
 from imgopt.picture import Jars, take_picture
 from imgopt.pipelines.platforms import Commands
 from imgopt.suggest.dockerfile import open_context_of, read_dockerfile, report_file

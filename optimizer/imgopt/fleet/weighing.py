@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from imgopt.light.records import dataclass
 from imgopt.scales import Basis, Sum, total
 
 if TYPE_CHECKING:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from imgopt.light.patterns import regex
+
 #: A literal of either kind: its text is the first group or the second.
 STRING = r"""(?:"([^"\n]*)"|'([^'\n]*)')"""
 
@@ -17,20 +19,18 @@ _STRINGS = rf"\s*{STRING}(?:\s*,\s*{STRING})*\s*,?\s*"
 #: Of a block without blocks in it.
 _BODY = r"(?P<body>(?:[^{}$]|\$\{\w+\}|\$){0,1000})"
 #: A list whose entries a block is run for: its strings, the name that they have there, and the block's body.
-_FOR_EACH = re.compile(
+_FOR_EACH = regex(
     rf"(?:\[|\b(?:listOf|setOf|arrayOf|List\.of)\s*\()(?P<list>{_STRINGS})[\])](?:\s*as\s+[\w\[\]]+)?"
     r"\s*\.\s*(?:each|forEach)\s*\{\s*(?:(?P<name>\w+)\s*->)?" + _BODY + r"\}"
 )
-_LIST_OF = re.compile(
+_LIST_OF = regex(
     rf"\b(?:def|val|var|String\[\]|List<String>)\s+(?P<name>\w+)\s*=\s*(?:\[|(?:listOf|arrayOf|setOf)\s*\()(?P<list>{_STRINGS})[\])]"
 )
-_EACH_OF = re.compile(
-    r"\b(?P<list>\w+)\s*\.\s*(?:each|forEach)\s*\{\s*(?:(?P<name>\w+)\s*->)?" + _BODY + r"\}"
-)
-_INCLUDE = re.compile(
+_EACH_OF = regex(r"\b(?P<list>\w+)\s*\.\s*(?:each|forEach)\s*\{\s*(?:(?P<name>\w+)\s*->)?" + _BODY + r"\}")
+_INCLUDE = regex(
     rf"\binclude\b\s*\(?\s*(?:(?:listOf|arrayOf)\s*\(|\[|\*\s*arrayOf\s*\()?(?P<list>{_STRINGS})"
 )
-_PLACED = re.compile(
+_PLACED = regex(
     r"project\s*\(\s*[\"']([^\"']+)[\"']\s*\)\s*\.\s*projectDir\s*=\s*(?:new\s+)?[Ff]ile\s*\(\s*(?:\w+\s*,\s*)?[\"']([^\"']+)[\"']"
 )
 _MOST_PROJECTS = 10_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from imgopt.fleet.figures import (
@@ -19,6 +18,7 @@ from imgopt.fleet.figures import (
 )
 from imgopt.fleet.survey import Fleet, Weighed
 from imgopt.fleet.weighing import once
+from imgopt.light.records import dataclass
 from imgopt.report.figures import amount, plural, time
 from imgopt.report.json import Object, envelope, error_object
 from imgopt.report.layout import Line, dim, line, table, tail, visible, wrapped
