@@ -24,9 +24,23 @@ Anew = Annotated[
 ]
 
 
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="REV",
+        help="Only the images that the changes since this commit make anew: a line each.",
+    ),
+]
+Format = Annotated[
+    Literal["text", "json", "markdown", "html", "github-matrix", "gitlab-matrix"], typer.Option("--format")
+]
+
+
 def fleet(
     directory: Directory = ".",
-    format: Annotated[Literal["text", "json", "markdown", "html"], typer.Option("--format")] = "text",
+    format: Format = "text",
+    since: Since = None,
     layers: Groups = None,
     anew: Anew = False,
     build_arg: a.BuildArgs = None,
@@ -47,7 +61,16 @@ def fleet(
 
     Finds the modules of Maven and Gradle, the Dockerfile that ships each, and what CI builds. Nothing is changed and
     nothing is built. Formats: text, json, markdown, html.
+
+    With --since only the images are named that changes make anew: those of changed modules and of modules that are made of them,
+    all of them for a root pom, settings.gradle or a script that they share. Nothing is exit code 0 and no line. Formats:
+    text, json, github-matrix and gitlab-matrix (both also without --since, for all images).
+
+    Further: imgopt fleet plan (which libraries get shared layers), fleet write (layers.xml, Gradle's layered block, the
+    Dockerfiles), fleet gate (budgets of all together), fleet push (all images in one call).
     """
+    if since is not None or format.endswith("-matrix"):
+        return _changed(directory, since, format, output_file, no_color=no_color)
     given = a.Given(None, build_arg, None, platform, runtime, None, unsafe, select, ignore, bandwidth, config)
     options = a.options([directory], given)
     found = looked_at(directory, options, layers, anew=anew, quiet=quiet)
@@ -57,6 +80,38 @@ def fleet(
 
         print_errors(found.errors)
     return max((error.exit_code for error in found.errors), default=0)
+
+
+def _changed(
+    directory: str, since: str | None, format: str, output_file: str | None, *, no_color: bool
+) -> int:
+    from pathlib import Path
+
+    from imgopt.cli.output import emit, emit_lines
+    from imgopt.errors import UsageError
+    from imgopt.fleet.images import find_images
+    from imgopt.fleet.modules import find_modules
+    from imgopt.fleet.since import touched_since
+    from imgopt.pipelines.platforms import Commands
+    from imgopt.report import fleet_since as shown
+
+    if format in ("markdown", "html"):
+        raise UsageError(f"--since has no {format}", "choose text, json, github-matrix or gitlab-matrix")
+    repository = find_modules(Path(directory))
+    found = find_images(repository, Commands())
+    change = touched_since(repository, found, since) if since is not None else None
+    images = found.images if change is None else [each.image for each in change.touched]
+    if format == "github-matrix":
+        emit(shown.github_matrix(images, repository), output_file)
+    elif format == "gitlab-matrix":
+        emit(shown.gitlab_matrix(images, repository), output_file)
+    elif change is not None and format == "json":
+        from imgopt.report import json
+
+        emit(json.rendered(shown.change_object(change, repository)), output_file)
+    elif change is not None:
+        emit_lines(shown.text(change, repository), output_file, no_color=no_color)
+    return 0
 
 
 def looked_at(
