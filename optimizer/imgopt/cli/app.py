@@ -19,6 +19,7 @@ COMMANDS = (
     "suggest",
     "rewrite",
     "compare",
+    "fleet",
     "push",
     "bandwidth",
     "inspect",

@@ -27,6 +27,9 @@ from imgopt.java.build_facts import (
     plain_version,
     read_bounded,
 )
+from imgopt.java.gradle_projects import STRING as _STRING
+from imgopt.java.gradle_projects import projects_in
+from imgopt.java.gradle_projects import text_of as _string
 from imgopt.light.patterns import regex
 from imgopt.light.records import dataclass, field
 
@@ -43,7 +46,6 @@ _BRACES_LIMIT = 1_000  # blocks are looked for one by one; large scripts have so
 # configurations whose dependencies are packed into the archive
 _PACKED = "implementation|api|runtimeOnly|compile|runtime|providedRuntime|providedCompile|kapt(?!\\w)|developmentOnly(?!\\w)"
 _NOT_PACKED = ("kapt", "developmentOnly")
-_STRING = r"""(?:"([^"\n]*)"|'([^'\n]*)')"""
 _PLUS = regex(r"""\+(?=(?:[^"']*(?:"[^"]*"|'[^']*'))*[^"']*$)""")  # outside of strings
 # everything up to the end of a statement
 _REST = r"""(?P<value>(?:"[^"\n]*"|'[^'\n]*'|[^\n;}"'])+)"""
@@ -61,6 +63,17 @@ def read_gradle(path: Path, root: Path) -> BuildFacts | None:
     if script is None:
         return None
     return _Module(path, root, script).facts()
+
+
+def read_projects(settings: Path, root: Path) -> dict[str, str]:
+    """What `projects_in` finds in a settings file; ContextError where it cannot be read."""
+    return projects_in(read_script(settings, root, strict=True) or "")
+
+
+def read_needs(path: Path, root: Path) -> tuple[str, ...]:
+    """Paths of the projects that a module's archive is made of; () where its script cannot be read."""
+    script = read_script(path, root)
+    return tuple(dict.fromkeys(_Module(path, root, script).project_dependencies())) if script else ()
 
 
 def read_script(path: Path, root: Path, strict: bool = False) -> str | None:
@@ -203,10 +216,6 @@ def inside(text: str, header: str) -> list[str]:
         found += [block.body for block in outer if wanted.match(block.header)]
         todo = [block.body for block in outer]
     return found
-
-
-def _string(match: re.Match[str], first: int = 1) -> str:
-    return match[first] if match[first] is not None else match[first + 1] or ""
 
 
 # --- a module ----------------------------------------------------------------------------------------------------------
@@ -587,21 +596,23 @@ class _Module:
         return False
 
     def _modules(self) -> tuple[str, ...]:
-        if not self.is_root:
-            return ()
-        folders = dict(
-            re.findall(
-                r"project\s*\(\s*[\"']([^\"']+)[\"']\s*\)\s*\.\s*projectDir\s*=\s*(?:new\s+)?[Ff]ile\s*\(\s*(?:\w+\s*,\s*)?[\"']([^\"']+)[\"']",
-                self.settings,
-            )
-        )
-        found = []
-        for statement in re.finditer(rf"\binclude\b\s*\(?((?:\s*{_STRING}\s*,?)+)", self.settings):
-            for match in re.finditer(_STRING, statement[1]):
-                name = _string(match)
-                path = name if name.startswith(":") else f":{name}"
-                found.append(folders.get(path) or folders.get(name) or path.strip(":").replace(":", "/"))
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(projects_in(self.settings).values())) if self.is_root else ()
+
+    def project_dependencies(self) -> Iterator[str]:
+        """Paths of the projects that its archive is made of, as ``:services:orders``; those of type-safe accessors with a
+        dash where Gradle has camel case."""
+        for text in self.scopes:
+            for body in inside(without_blocks(text, r"buildscript\b"), r"dependencies\b"):
+                for match in re.finditer(r"(?:^|[\n;{])\s*(?P<kind>\w+)\b\s*\(?\s*(?P<rest>[^\n;]+)", body):
+                    if match["kind"].startswith("test"):
+                        continue
+                    named = re.search(rf"\bproject\s*\(\s*(?:path\s*[:=]\s*)?{_STRING}", match["rest"])
+                    if named is not None:
+                        yield _string(named)
+                    accessor = re.search(r"\bprojects\.([\w.]+)", match["rest"])
+                    if accessor is not None:
+                        dashed = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", accessor[1]).lower()
+                        yield ":" + dashed.replace(".", ":")
 
     def _java(self) -> int | None:
         texts = self.scopes

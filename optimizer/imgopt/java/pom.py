@@ -8,6 +8,7 @@ when they are active by default, or when a command line asks for them.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -111,6 +112,39 @@ def sibling(model: Model, group: str, artifact: str) -> Model | None:
     return Model(model.repository, model.repository.lineage(found)) if found is not None else None
 
 
+def reactor(
+    path: Path, root: Path, most: int
+) -> Iterator[tuple[Path, Model | ContextError | None, str | None]]:
+    """The poms of a build of several modules, ``path`` first: each with its model, or why it cannot be read (None: it is not
+    there), and the profile that brings it in, where it is not there without. Each once, ``most`` of them; none outside ``root``.
+    """
+    repository = _Repository(root, path.parent)
+    top = root.resolve()
+    todo: deque[tuple[Path, str | None]] = deque([(path, None)])
+    seen: set[Path] = set()
+    while todo and len(seen) < most:
+        pom, profile = todo.popleft()
+        try:
+            key = pom.resolve()
+        except (OSError, RuntimeError, ValueError):  # a circle of links, a name that no file can have
+            continue
+        if key in seen or not key.is_relative_to(top):
+            continue
+        seen.add(key)
+        try:
+            project = repository.project(pom, strict=True)
+        except ContextError as error:
+            yield pom, error, profile
+            continue
+        if project is None:
+            yield pom, None, profile
+            continue
+        yield pom, Model(repository, repository.lineage(project)), profile
+        for module, own in project.all_modules():
+            below = pom.parent / module
+            todo.append((below if below.name.endswith(".xml") else below / "pom.xml", own or profile))
+
+
 # --- one file ------------------------------------------------------------------------------------------------------
 
 
@@ -191,6 +225,13 @@ class _Project:
             for element in elements_at(self.xml, kind)
         ]
         return tuple(name.strip().replace("\\", "/") for name in names if name and name.strip())
+
+    def all_modules(self) -> Iterator[tuple[str, str | None]]:
+        """Those of every profile, too, with its name."""
+        yield from ((module, None) for module in self.modules)
+        for profile in elements_at(self.xml, "profiles/profile"):
+            name = text_at(profile, "id") or "default"
+            yield from ((module, name) for module in _Project(self.path, profile).modules)
 
     def parts(self, asked: Asked = _NOTHING_ASKED) -> Iterator[Element]:
         """The project itself, after the profiles that are active, what they say goes first: those that are asked for, or
@@ -486,6 +527,18 @@ class Model:
             return None
         group, artifact, version = self.dependency(declared)
         return (group, artifact, version) if group and artifact and version else None
+
+    def needs(self) -> Iterator[tuple[str | None, str | None]]:
+        """Group and artifact of what its archive is made from: dependencies but those of tests, parents, imported BOMs."""
+        for project in self.lineage[1:]:
+            yield project.group_id, project.artifact_id
+        for part in self.parts:
+            for element in elements_at(part, "dependencies/dependency"):
+                if self.value(text_at(element, "scope")) != "test":
+                    yield self.dependency(element)[:2]
+            for element in elements_at(part, "dependencyManagement/dependencies/dependency"):
+                if text_at(element, "scope") == "import":
+                    yield self.dependency(element)[:2]
 
     # facts
 

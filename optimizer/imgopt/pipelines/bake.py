@@ -31,7 +31,8 @@ _MOST_CHARACTERS = 1_000
 class Target:
     """What one target builds. ``context`` and ``dockerfile`` as written, None where nothing is said; ``platforms`` as
     written, a ``$`` in those that are not known; ``tags``: what the image is called; ``stage``: its target in the Dockerfile;
-    ``pushes``: its output is the registry; ``profiles``: of a service, one of which has to be on where it has any."""
+    ``pushes``: its output is the registry; ``profiles``: of a service, one of which has to be on where it has any; ``args``: build
+    arguments as ``K=V``, with a ``$`` where the value is not known."""
 
     name: str
     context: str | None
@@ -42,6 +43,7 @@ class Target:
     stage: str | None = None
     pushes: bool = False
     profiles: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
 
 
 @dataclass
@@ -148,7 +150,20 @@ def compose_target(name: str, key: Node, service: Node) -> Target | None:
         (image,) if image else (),
         _defaulted(build.text("target")) if build.kind == "mapping" else None,
         profiles=tuple(each.value for each in profiles.items) if profiles is not None else (),
+        args=tuple(_compose_args(build.get("args"))) if build.kind == "mapping" else (),
     )
+
+
+def _compose_args(args: Node | None) -> Iterator[str]:
+    """A mapping, or a list of ``K=V``."""
+    if args is None:
+        return
+    for name, _, value in args.entries():
+        if value.kind == "scalar":
+            yield f"{name}={_defaulted(value.value)}"
+    for each in args.items:
+        if "=" in each.value:
+            yield _defaulted(each.value) or ""
 
 
 def _defaulted(text: str | None) -> str | None:
@@ -174,6 +189,21 @@ def _target(block: _Block, targets: dict[str, _Block]) -> Target:
             todo += values.get("inherits", ())
         return ()
 
+    def merged(key: str) -> tuple[str, ...]:
+        """Of the target and all that it inherits from, its own last."""
+        found: dict[str, str] = {}
+        seen: set[str] = set()
+        todo = [block.name]
+        while todo:
+            name = todo.pop()
+            if name in seen or name not in targets:
+                continue
+            seen.add(name)
+            for each in targets[name].values.get(key, ()):
+                found.setdefault(each.partition("=")[0], each)
+            todo += targets[name].values.get("inherits", ())
+        return tuple(found.values())
+
     context, dockerfile = value("context"), value("dockerfile")
     return Target(
         block.name,
@@ -184,6 +214,7 @@ def _target(block: _Block, targets: dict[str, _Block]) -> Target:
         value("tags"),
         next(iter(value("target")), None),
         any("type=registry" in each or "push=true" in each for each in value("output")),
+        args=merged("args"),
     )
 
 
@@ -194,6 +225,8 @@ def _strings(value: object) -> tuple[str, ...]:
             for each in value
         )
         return tuple(each for each in objects if isinstance(each, str))
+    if isinstance(value, dict):
+        return tuple(f"{key}={of}" for key, of in value.items() if isinstance(of, str))
     return (value,) if isinstance(value, str) else ()
 
 
@@ -260,11 +293,35 @@ def _value(tokens: list[tuple[str, str, int]], at: int) -> tuple[tuple[str, ...]
         plain = all(token[0] != "sign" or token[1] == "," for token in tokens[at + 1 : end])
         return (values if plain else ("${unknown}",)), end + 1
     after = tokens[at + 1][1] if at + 1 < len(tokens) else ""
+    if tokens[at][1] == "{" and tokens[at][0] == "sign":
+        return _pairs(tokens, at + 1)
     if tokens[at][0] == "sign":
-        return (), at  # an object
+        return (), at
     if after in ("(", "?", "[", "+", "=="):
         return ("${unknown}",), at + 1
     return (_word(*tokens[at][:2]),), at + 1
+
+
+def _pairs(tokens: list[tuple[str, str, int]], at: int) -> tuple[tuple[str, ...], int]:
+    """``{ K = "V" }`` as ``K=V``; what is more than a string or a name is not known."""
+    found: list[str] = []
+    depth = 1
+    while at < len(tokens) and depth:
+        kind, text, _ = tokens[at]
+        depth += {"{": 1, "}": -1}.get(text, 0) if kind == "sign" else 0
+        if (
+            depth == 1
+            and kind in ("name", "string")
+            and at + 2 < len(tokens)
+            and tokens[at + 1][1] in ("=", ":")
+        ):
+            values, after = _value(tokens, at + 2)
+            value = values[0] if len(values) == 1 and after == at + 3 else "${unknown}"
+            found.append(f"{text.strip(chr(34))}={value}")
+            at = max(after, at + 2)
+            continue
+        at += 1
+    return tuple(found), at
 
 
 def _objects(tokens: Sequence[tuple[str, str, int]]) -> tuple[str, ...]:

@@ -610,6 +610,8 @@ class _At:
             name: parsed.flags[name] for name in parsed.flags if name != "file"
         }
         own["platform"] = target.platforms or parsed.flags.get("platform", ())
+        if target.args:
+            own["build-arg"] = (*target.args, *parsed.flags.get("build-arg", ()))
         if target.stage is not None:
             own["target"] = (target.stage,)
         inside = replace(self, directory=where)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from imgopt.errors import ImgoptError
 from imgopt.files.opening import read_file
@@ -41,7 +41,7 @@ from imgopt.pipelines.containers import (
 from imgopt.pipelines.kinds import kind_of, worth_a_look
 from imgopt.pipelines.makefiles import is_makefile
 from imgopt.pipelines.model import Place, Recipe, Rules, Step, Text
-from imgopt.pipelines.recipes import paths_of
+from imgopt.pipelines.recipes import context_of, paths_of
 from imgopt.pipelines.scripts import Found, find
 from imgopt.pipelines.tools import image_name, repository
 
@@ -117,6 +117,20 @@ class _Said:
     source: str
 
 
+@dataclass(frozen=True)
+class ImageBuild:
+    """What one command, bake target or Compose service builds. ``context``: None where it is not known; ``names``: what the image is
+    called; ``source``: where it stands ("Jenkinsfile:12"); ``by``: "ci" for a CI file, with the scripts that it calls."""
+
+    dockerfile: Path
+    context: Path | None
+    args: tuple[tuple[str, str], ...]
+    target: str | None
+    names: tuple[str, ...]
+    source: str
+    by: Literal["ci", "bake", "compose", "script"]
+
+
 @dataclass
 class Commands:
     """Build commands by the repository that they stand in, each read once. ``given``: CI files that are named on the
@@ -156,6 +170,20 @@ class Commands:
         return BuiltFor(
             tuple(platforms), tuple(sources), tuple(unknown), containers, reading.cut or more, unlinked
         )
+
+    def image_builds(self, root: Path, folders: Sequence[Path]) -> list[ImageBuild]:
+        """The builds that files in a repository and these directories of it name, where their Dockerfile is there. Never
+        raises: a file that cannot be read says nothing."""
+        top = root.resolve()
+        try:
+            paths = _build_files(
+                top, tuple(dict.fromkeys((top, *(each.resolve() for each in folders)))), self.given
+            )
+        except (OSError, RuntimeError, ValueError):
+            return []
+        paths = list(dict.fromkeys([*paths, *filter(_is_compose, self._run_by(top))]))
+        files = [each for path in paths if (each := self._file(top, path)) is not None]
+        return [build for file in files for build in file.image_builds]
 
     def _containers(
         self, root: Path, file: Path, files: Sequence[_File]
@@ -640,6 +668,49 @@ class _File:
         }
         pairs = ((build, asked.get(id(build.recipe))) for build in found.builds)
         return [(build, *of) for build, of in pairs if of is not None]
+
+    @cached_property
+    def image_builds(self) -> Sequence[ImageBuild]:
+        return self._unless_broken(self._image_builds)
+
+    def _image_builds(self) -> Iterator[ImageBuild]:
+        lower = self.path.name.lower()
+        composed = _is_compose(self.path)
+        if composed or lower.endswith((".hcl", ".json")):
+            if composed:
+                targets = compose_targets(self.text, self.shown)
+            else:
+                targets = hcl_targets(self.text) if lower.endswith(".hcl") else json_targets(self.text)
+            by: Literal["compose", "bake"] = "compose" if composed else "bake"
+            for target in targets:
+                args = tuple(
+                    (name, value) for name, _, value in (each.partition("=") for each in target.args)
+                )
+                known = tuple((name, value) for name, value in args if "$" not in value)
+                source, context = f"{self.shown}:{target.line}", self._context_of(target)
+                for file in self.built(target):
+                    if file is not None:
+                        yield ImageBuild(file, context, known, target.stage, target.tags, source, by)
+            return
+        kind = kind_of(self.path, self.text.encode("utf-8", "replace"))
+        by_ci = kind is not None and kind.system in _READ
+        for build, request, file, _ in self._builds:
+            if file is not None:
+                below = context_of(request)
+                folder = self.root / below if below is not None else None
+                there_is = folder if folder is not None and folder.is_dir() else None
+                source = f"{self.shown}:{build.line}"
+                told = request.build_args
+                yield ImageBuild(
+                    file, there_is, told, request.target, build.names, source, "ci" if by_ci else "script"
+                )
+
+    def _context_of(self, target: Target) -> Path | None:
+        for start in (self._folder, ""):
+            below = _plain(f"{start}/{target.context or '.'}")
+            if "$" not in below and not below.startswith("..") and (self.root / below).is_dir():
+                return self.root / below
+        return None
 
     def _commands(self) -> Iterator[_Said]:
         for build, request, file, anywhere in self._builds:

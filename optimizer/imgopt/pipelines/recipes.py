@@ -144,7 +144,7 @@ class Recipes(Checkout):
 
     def _weighed(self, file: Path, shown: str, request: Request) -> Recipe:
         options = self.options
-        context = _context(request)
+        context = context_of(request)
         folder = self.root / context if context is not None else None
         if options.context is None and folder is not None and folder.is_dir():
             options = replace(options, context=folder)
@@ -201,7 +201,7 @@ def _unseen(report: FileReport) -> str | None:
 
 def paths_of(request: Request) -> list[str]:
     """Where the tool would look for the Dockerfile, in its order."""
-    context = _context(request)
+    context = context_of(request)
     file = request.dockerfile or ""
     if not file:
         return [] if context is None else [_join(context, "Dockerfile")]
@@ -227,7 +227,7 @@ def _for_platforms(options: Options, request: Request, at_hand: BuiltFor) -> Opt
     return replace(options, built_for=built_for, platform=None, pushed=own)
 
 
-def _context(request: Request) -> str | None:
+def context_of(request: Request) -> str | None:
     """The context below the repository, None when it is not known or elsewhere."""
     context = request.context
     if context is None or _UNLIKELY.match(context.removeprefix("dir://")):

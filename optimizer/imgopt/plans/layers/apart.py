@@ -25,6 +25,8 @@ LEAST_OF_A_NAME = 400_000
 MOST_NAMES = 12
 #: What most patches move, in most lines: beginnings of names.
 OFTEN = ("spring", "tomcat", "netty", "reactor", "micrometer", "hibernate")
+#: How layers are called that several modules share: what is split differently in one of them is shared no more.
+SHARED = "shared-"
 #: The trees beside that of the layer itself.
 UNMANAGED_TREE, OFTEN_TREE = "unmanaged", "often"
 #: What every shell takes for a part of a name and nothing else.
@@ -60,7 +62,7 @@ def apart(
     with each release."""
     known = {library.path: library for library in jar.libraries if not library.snapshot}
     held = {name: [known[each.name] for each in entries if each.name in known] for name, entries in layers}
-    kept = [name for name in held if name not in {*moving, *served}]
+    kept = [name for name in held if name not in {*moving, *served} and not name.startswith(SHARED)]
     layer = max(kept, key=lambda name: _bytes(held[name]), default=None)
     if layer is None or jar.spring_boot is None or {UNMANAGED_TREE, OFTEN_TREE} & set(held):
         return None
