@@ -97,7 +97,8 @@ NextReleaseOption = Annotated[
     Literal["classes", "boot-patch"] | None,
     typer.Option(
         "--next-release",
-        help="Change one class, or take --patched-jar, build both again without a cache, count what a registry still needs. "
+        help="Change one class, or take another patch of Spring Boot, build both again without a cache, count what a registry "
+        "still needs. "
         "[without a value: classes]",
     ),
 ]
@@ -106,7 +107,8 @@ PatchedJar = Annotated[
     typer.Option(
         "--patched-jar",
         metavar="JAR",
-        help="The same application, built with another patch of Spring Boot: for boot-patch.",
+        help="The same application, built with another patch of Spring Boot: for boot-patch, where the Dockerfile does not "
+        "build it.",
     ),
 ]
 PushTo = Annotated[
@@ -231,6 +233,7 @@ def compare(
             (memory, pids_limit, allow_new_privileges),
         ),
         next_release=next_release is not None,
+        patch=next_release == "boot-patch",
         patched=_patched(next_release, patched_jar),
         push_to=_repository(push_to),
         access=_access(push_to, plain_http=plain_http, insecure=insecure),
@@ -270,11 +273,6 @@ def compare(
 
 
 def _patched(next_release: str | None, jar: Path | None) -> Path | None:
-    if next_release == "boot-patch" and jar is None:
-        raise UsageError(
-            "--next-release boot-patch needs the jar of that release",
-            "build the application with the next patch of Spring Boot and give --patched-jar JAR",
-        )
     if jar is not None and next_release != "boot-patch":
         raise UsageError("--patched-jar is for --next-release boot-patch", "add that, or leave it out")
     return jar

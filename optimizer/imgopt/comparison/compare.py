@@ -17,7 +17,7 @@ from imgopt.comparison.measure import COMPRESSED_HERE, MeasuredImage, measure, w
 from imgopt.comparison.mended import Foretold, Mended, foretold, on_predictions, otherwise
 from imgopt.dockerfile import MAX_BYTES, writing
 from imgopt.engines.engine import BuildError, BuildRequest, BuiltImage, Engine, Runner
-from imgopt.errors import ImgoptError, InputError, MeasureError
+from imgopt.errors import ImgoptError, InputError, MeasureError, UsageError
 from imgopt.files.opening import read_file
 from imgopt.light.records import dataclass, field, replace
 from imgopt.scales import Sum
@@ -53,6 +53,7 @@ class Settings:
 
     run: RunOptions | None
     next_release: bool = False
+    patch: bool = False  # the next release has another patch of Spring Boot, else one class changed
     patched: Path | None = None  # the jar of the next release, where that has another patch of Spring Boot
     push_to: str | None = None
     access: Access | None = None
@@ -219,7 +220,7 @@ class Workshop:
         except BuildError as error:
             if which == BEFORE and release == 1 and (why := foretold(picture, error)) is not None:
                 raise FailedAsForetold(why) from error
-            patch = self.settings.patched is not None
+            patch = self.settings.patch
             raise broken(error, which, release, picture, patch=patch, alone=alone) from error
 
     def base(self, picture: Picture) -> Image | None:
@@ -265,7 +266,7 @@ def broken(
         if other is not None:
             said += f", and not for what was predicted ({other})"
     elif release > 1:
-        changed = "with the jar of --patched-jar" if patch else "with one class changed"
+        changed = "with another patch of Spring Boot" if patch else "with one class changed"
         said = f"{NAMES[which]} does not build again {changed}"
         hint = "leave out --next-release to compare without it"
     else:
@@ -307,13 +308,15 @@ def compare(
         at_hand(Path(path), options), engine=engine.gzip
     )  # its prediction is what is measured here, so of the same gzip
     file = report_file(path, data, options, rules, jars, Weigher(jars, options.engine))
-    if not file.rewrite.changed:
-        raise NothingToCompare(file)
     document = parsed(file.original, path)
     context, _ = open_context_of(document, options)
+    picture = take_picture(document, context, options, jars)
+    if settings.patch and settings.patched is None:
+        require_patch(picture)
+    if not file.rewrite.changed:
+        raise NothingToCompare(file)
     if context is None:
         raise InputError("there is no build context to build with", "give --context DIR", path=path)
-    picture = take_picture(document, context, options, jars)
     rewritten = replace(picture, document=parsed(file.rewrite.text, path))
     if settings.push_to:
         from imgopt.registry.push import check_push
@@ -366,6 +369,19 @@ def compare(
         (*notes(engine, measured), *on_predictions(picture, behaviour)),
         push_error,
     )
+
+
+def require_patch(picture: Picture) -> None:
+    """UsageError where the release with another patch of Spring Boot cannot be built here."""
+    from imgopt.comparison.next_patch import plan_built_patch
+    from imgopt.java.next_jar import Unchangeable
+
+    change = plan_built_patch(picture)
+    if isinstance(change, Unchangeable):
+        raise UsageError(
+            f"--next-release boot-patch needs the jar of that release: {change.reason}",
+            "build the application with another patch of Spring Boot and give --patched-jar JAR",
+        )
 
 
 def mended(
@@ -486,15 +502,22 @@ def next_release(
 ) -> NextRelease:
     """Builds both with one class changed, in a copy of the context, and compares each with its first release.
     The images of the second release are left open in ``later``, to be closed by ``stack``."""
+    from imgopt.comparison.next_patch import plan_built_patch
     from imgopt.comparison.next_release import make_context, plan_change, plan_patch
     from imgopt.comparison.release_difference import release_difference, unstable_layers
     from imgopt.java.next_jar import Unchangeable
 
-    patched = shop.settings.patched
-    change = plan_change(pictures[BEFORE]) if patched is None else plan_patch(pictures[BEFORE], patched)
+    patched, patch = shop.settings.patched, shop.settings.patch
+    if patched is not None:
+        change = plan_patch(pictures[BEFORE], patched)
+        what = f"putting {patched} in its place"
+    elif patch:
+        change = plan_built_patch(pictures[BEFORE])
+        what = "taking the next patch of Spring Boot"
+    else:
+        change, what = plan_change(pictures[BEFORE]), "changing one class"
     if isinstance(change, Unchangeable):
-        return NextRelease(why=change.reason, patch=patched is not None)
-    what = "changing one class" if patched is None else f"putting {patched} in its place"
+        return NextRelease(why=change.reason, patch=patch)
     shop.tell(f"{what}, in a copy of the build context")
     directory = shop.directory / "next-release"
     directory.mkdir()
@@ -519,7 +542,7 @@ def next_release(
         differences[BEFORE],
         differences[AFTER],
         unstable=unstable,
-        patch=patched is not None,
+        patch=patch,
     )
 
 

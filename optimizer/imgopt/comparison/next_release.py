@@ -43,13 +43,20 @@ _MOST_LOOKED_AT = 2_000
 class Change:
     """``path``: the context's file that differs in the next release, relative to its root. ``entry``: the class in
     it, when it is a jar. ``jar``: where the Dockerfile builds it from sources, the change is in ``path`` itself. ``given``:
-    the jar that takes its place, built with another patch of Spring Boot."""
+    the jar that takes its place, built with another patch of Spring Boot. ``texts``: build files with another patch,
+    ``version``."""
 
-    kind: Literal["jar", "class", "source", "patch"]
+    kind: Literal["jar", "class", "source", "patch", "build files"]
     path: str
     jar: Jar | None = None
     entry: Entry | None = None
     given: Path | None = None
+    texts: tuple[tuple[str, bytes], ...] = ()
+    version: str | None = None
+
+    @property
+    def paths(self) -> frozenset[str]:
+        return frozenset((self.path, *(name for name, _ in self.texts)))
 
     @property
     def description(self) -> str:
@@ -58,6 +65,8 @@ class Change:
             return f"{self.entry.name} in {self.path} differs"
         if self.kind == "patch" and self.jar is not None:
             return f"{self.given} with Spring Boot {self.jar.spring_boot} in place of {self.path}"
+        if self.kind == "build files":
+            return f"Spring Boot {self.version} in {', '.join(name for name, _ in self.texts[:5])}"
         if self.kind == "class":
             return f"{self.path} differs"
         return f"{self.path} has one more class"
@@ -74,7 +83,7 @@ def plan_change(picture: Picture) -> Change | Unchangeable:
     files = {each.name: each for each in sent(context) if stat.S_ISREG(each.stat.st_mode)}
     sources = [name for name in files if _SOURCE.search(name) and not name.endswith(_NO_CLASSES)]
     source = _preferred_source(sources, files, picture)
-    if source is not None and _is_built_here(picture):
+    if source is not None and is_built_here(picture):
         return Change("source", source)  # a jar that lies there is built anew, too
     copied = _copied(picture, context)
     reason: str | None = None
@@ -142,12 +151,12 @@ def make_context(context: Context, change: Change, target: Path) -> Context:
             elif stat.S_ISLNK(each.stat.st_mode):
                 place.symlink_to(each.path.readlink())
                 _keep(place, each.stat, follow=False)
-            elif each.name == change.path:
+            elif each.name in change.paths:
                 _write_changed(each, change, place)
             else:
                 link(each, place)
         for place, there in reversed(directories):
-            if not (target / change.path).is_relative_to(place):
+            if not any((target / path).is_relative_to(place) for path in change.paths):
                 _keep(place, there)
             else:  # a build writes into it: later, but of the same owner and mode
                 _keep(place, there, times=False)
@@ -192,6 +201,8 @@ def _write_changed(each: Sent, change: Change, place: Path) -> None:
         write_next_jar(change.jar, change.entry, place)
     elif change.kind == "patch" and change.given is not None:
         shutil.copyfile(change.given, place)
+    elif change.kind == "build files":
+        place.write_bytes(dict(change.texts)[each.name])
     elif change.kind == "class":
         try:
             place.write_bytes(with_unused_constant(each.path.read_bytes(), CONSTANT))
@@ -221,7 +232,7 @@ def _jars(picture: Picture) -> Iterator[Jar]:
     yield from found.values()
 
 
-def _is_built_here(picture: Picture) -> bool:
+def is_built_here(picture: Picture) -> bool:
     """A stage of the Dockerfile builds what is shipped; not so where the jar comes from the context after all."""
     if not any(True for _ in _builds(picture)):
         return False
