@@ -4,6 +4,7 @@
 # make bench   figures: start-up, many Dockerfiles, a large jar, predicted pushes beside real ones
 # make fuzz    looks for crashes, hangs and wrong rewrites, FUZZ_SECONDS (600) with each fuzzer of tests/fuzz
 # make zipapp  dist/imgopt.pyz: imgopt in one file that needs only Python
+# make pictures  docs/pictures: what imgopt prints for the demo
 # make constraints  writes ci/constraints.txt anew: what imgopt is installed with in CI, each with its hashes
 # make clean   removes the virtual environment, downloads and caches
 
@@ -21,7 +22,7 @@ WORKERS ?= auto
 # with engines and registries one more than cores: half of the time a test waits for one
 ALL_WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
-.PHONY: demo check lint test bench fuzz zipapp constraints clean prepare
+.PHONY: demo check lint test bench fuzz zipapp pictures constraints clean prepare
 
 demo: $(VENV)/.demo
 	@$(BIN)/python fixtures/demo/fetch.py fixtures/demo/target/zipkin-server.jar
@@ -56,6 +57,9 @@ fuzz: $(VENV)/.dev
 
 zipapp: $(VENV)/.dev
 	@$(BIN)/python ci/zipapp.py
+
+pictures: $(VENV)/.dev
+	@$(BIN)/python docs/make_pictures.py
 
 # for every platform and Python from 3.10 on; what is there stays as it is unless UPGRADE=--upgrade
 constraints: $(VENV)/.dev

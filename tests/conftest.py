@@ -74,6 +74,7 @@ _SLOW = (
     "quoting/test_hostile_projects.py",
     "registry",
     "running",
+    "test_pictures.py",
     "test_ways_in.py",
     "test_wheel.py",
     "weigh/test_compressed_size.py",

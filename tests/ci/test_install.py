@@ -113,7 +113,7 @@ TEMPLATES = [
 
 def test_no_template_or_document_installs_a_name_that_others_may_have() -> None:
     """`imgopt` on PyPI is another project's, and `imgopt-docker` is nobody's, so anybody's."""
-    for path in [*TEMPLATES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
+    for path in [*TEMPLATES, *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for line in path.read_text().splitlines():
             named = re.sub(r"\bgit\+\S+", "", line)  # by its address it is this repository
             assert not re.search(r"\b(pip|pipx|uv|uvx)\b[^\n]*\binstall\b[^\n]*\bimgopt", named), (path, line)
@@ -174,18 +174,18 @@ def test_templates_fit_their_schemas(path: str, arguments: tuple[str, ...], tmp_
     assert checked(tmp_path / Path(path).name) == 1
 
 
-# what the README shows
+# what the pages show
 
 
-def readme(language: str, holding: str) -> str:
-    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def shown(page: str, language: str, holding: str) -> str:
+    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
     (found,) = [block for block in blocks if holding in block]
     return found
 
 
-def test_the_readmes_workflow_is_one_and_installs_what_it_runs(tmp_path: Path) -> None:
+def test_the_workflow_of_the_gate_is_one_and_installs_what_it_runs(tmp_path: Path) -> None:
     pytest.importorskip("check_jsonschema")
-    job = {"runs-on": "ubuntu-24.04", **yaml.safe_load(readme("yaml", "gate: image.tar"))}
+    job = {"runs-on": "ubuntu-24.04", **yaml.safe_load(shown("gate.md", "yaml", "gate: image.tar"))}
     workflow = tmp_path / "workflow.yml"
     workflow.write_text(yaml.safe_dump({"on": "push", "jobs": {"size": job}}))
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
@@ -197,6 +197,36 @@ def test_the_readmes_workflow_is_one_and_installs_what_it_runs(tmp_path: Path) -
     assert step["with"].keys() <= action["inputs"].keys()
 
 
-def test_the_readmes_stage_of_jenkins_has_steps() -> None:
+@pytest.mark.parametrize(
+    ("page", "language", "holding", "schema"),
+    [
+        ("guides/github.md", "yaml", "gate: image.tar", ("vendor.github-workflows",)),
+        ("guides/gitlab.md", "yaml", "ci/gitlab.yml", ("vendor.gitlab-ci", "--data-transform", "gitlab-ci")),
+        ("first-hour.md", "sh", "workflows/image.yml", ("vendor.github-workflows",)),
+    ],
+)
+def test_the_pipelines_of_the_guides_fit_their_schemas(
+    page: str, language: str, holding: str, schema: tuple[str, ...], tmp_path: Path
+) -> None:
+    text = shown(page, language, holding)
+    if language == "sh":  # in a here-document
+        text = text.partition("'END'\n")[2].partition("\nEND\n")[0]
+    (tmp_path / "pipeline.yml").write_text(text)
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        *schema,
+        tmp_path / "pipeline.yml",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    for inputs in re.findall(r"uses: your-org/imgopt@.*\n\s+with:\n((?: {10}.*\n?)+)", text):
+        assert yaml.safe_load(inputs).keys() <= action["inputs"].keys()
+
+
+def test_the_gates_stage_of_jenkins_has_steps() -> None:
     """Declarative pipelines know no command outside of `steps`."""
-    assert re.match(r"stage\('size'\) \{\s+steps \{\s+sh '", readme("groovy", "stage('size')"))
+    assert re.match(r"stage\('size'\) \{\s+steps \{\s+sh '", shown("gate.md", "groovy", "stage('size')"))

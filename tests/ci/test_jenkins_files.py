@@ -94,8 +94,9 @@ def test_groovy_parses_every_jenkinsfile_and_reads_the_strings_that_imgopt_reads
     assert compared > 100
 
 
-def test_groovy_parses_what_the_readme_shows(groovy: Groovy, tmp_path: Path) -> None:
-    blocks = re.findall(r"```groovy\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def test_groovy_parses_what_the_pages_show(groovy: Groovy, tmp_path: Path) -> None:
+    pages = [path.read_text() for path in sorted((ROOT / "docs").rglob("*.md"))]
+    blocks = [block for page in pages for block in re.findall(r"```groovy\n(.*?)```", page, re.DOTALL)]
     for number, block in enumerate(blocks):
         (tmp_path / f"{number}.groovy").write_text(block)
     run = groovy("parse", *sorted(tmp_path.iterdir()))

@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from imgopt.report.layout import Line, head, plain, safe, visible
 from imgopt.text.foreign import drawing_on
@@ -48,13 +48,12 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def wants_colour(stream: TextIO | None, no_color: bool) -> bool:
-    """Colour goes to a terminal that has it, unless ``--no-color`` or NO_COLOR says otherwise."""
-    return (
-        is_terminal(stream)
-        and not no_color
-        and not os.environ.get("NO_COLOR")
-        and os.environ.get("TERM") not in {"dumb", "unknown"}
-    )
+    """Colour goes to a terminal that has it, and wherever FORCE_COLOR says so, unless ``--no-color`` or NO_COLOR forbids."""
+    if no_color or os.environ.get("NO_COLOR"):
+        return False
+    if stream is not None and os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return is_terminal(stream) and os.environ.get("TERM") not in {"dumb", "unknown"}
 
 
 def show(lines: Iterable[Line], stream: TextIO) -> None:
@@ -63,7 +62,17 @@ def show(lines: Iterable[Line], stream: TextIO) -> None:
     from rich.text import Text
 
     # no markup, no highlighting, no wrapping: Dockerfile text must arrive as it is
-    console = Console(file=drawing_on(stream), markup=False, highlight=False, emoji=False, soft_wrap=True)
+    # a job's log is no terminal, and is coloured where FORCE_COLOR says so
+    colours: Literal["auto", "standard"] = "auto" if is_terminal(stream) else "standard"
+    console = Console(
+        file=drawing_on(stream),
+        force_terminal=True,
+        color_system=colours,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        soft_wrap=True,
+    )
     for each in lines:
         pieces = ((_encodable(text, stream.encoding), _STYLES[style]) for text, style in safe(each))
         console.print(Text.assemble(*pieces))
