@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgopt.errors import ImgoptError, InputError
 from imgopt.light.records import replace
+from imgopt.options import NOBODY, BuiltFor, Options
 from imgopt.picture import Jars
 from imgopt.rule import Rule
 from imgopt.suggest.dockerfile import read_dockerfile, report_file
 from imgopt.suggest.result import FileReport, Report
 
 if TYPE_CHECKING:
-    from imgopt.options import Options
+    from imgopt.pipelines.beside import Repositories
     from imgopt.pipelines.platforms import Commands
     from imgopt.pipelines.rule import PipelineRule
     from imgopt.weigh.layers import Weigher
@@ -26,18 +28,19 @@ def report_on(
     stdin: bytes | None = None,
     *,
     rules: Sequence[Rule],
-    pipeline_rules: Sequence[PipelineRule] = (),
+    pipeline_rules: Sequence[PipelineRule] | Callable[[], Sequence[PipelineRule]] = (),
     as_found: bool = False,
 ) -> Report:
     """Looks at every Dockerfile that the paths name (files, directories, ``-``), and with `pipeline_rules` at CI
     files too: those that are named, and those of a directory that build or push an image. ``as_found``: files that are named
-    are looked at like those of a directory, and what is neither is passed over.
+    are looked at like those of a directory, and what is neither is passed over. The rules for CI files may be a function, which is
+    asked when there is one.
 
     An input that cannot be used becomes an error of the report; the others are still processed.
     """
     from imgopt.bases import catalogue_date
     from imgopt.discover import discover
-    from imgopt.pipelines.platforms import Commands
+    from imgopt.pipelines.beside import Repositories
     from imgopt.weigh.layers import Weigher
 
     reports: list[FileReport] = []
@@ -62,7 +65,8 @@ def report_on(
                 empty.append((path, ci))
         except ImgoptError as error:
             errors.append(error)
-    commands = Commands([Path(name) for name, named in pipelines.items() if named])
+    repositories = Repositories([Path(name) for name, named in pipelines.items() if named])
+    commands = _Commands(repositories)
     for name in dict.fromkeys([*names, *pipelines]):
         if options.progress is not None:
             options.progress(name)
@@ -97,6 +101,26 @@ def report_on(
             hint = "name the file, or another directory"
             errors.append(InputError("no Dockerfile in this directory", hint, path=path))
     return Report(tuple(reports), tuple(errors), options.bandwidth_source, catalogue_date())
+
+
+class _Commands:
+    """What reads the files that lie beside Dockerfiles, loaded where there are any."""
+
+    def __init__(self, repositories: Repositories) -> None:
+        self._repositories = repositories
+
+    @cached_property
+    def read(self) -> Commands:
+        from imgopt.pipelines.platforms import Commands
+
+        return Commands(self._repositories)
+
+    def built_for(self, dockerfile: Path, context: Path | None) -> BuiltFor:
+        return (
+            self.read.built_for(dockerfile, context)
+            if self._repositories.has(dockerfile, context)
+            else NOBODY
+        )
 
 
 def _divided(found: Sequence[Path], *, named: bool) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
@@ -138,10 +162,10 @@ def _pipeline(
     data: bytes,
     options: Options,
     rules: Sequence[Rule],
-    pipeline_rules: Sequence[PipelineRule],
+    pipeline_rules: Sequence[PipelineRule] | Callable[[], Sequence[PipelineRule]],
     jars: Jars,
     weigher: Weigher,
-    commands: Commands,
+    commands: _Commands,
     named: bool,
 ) -> FileReport | None:
     if not pipeline_rules:
@@ -155,6 +179,7 @@ def _pipeline(
     system = kind.system if kind is not None else None
     if system is None:
         raise InputError("changed while it was looked at", "ask again", path=name)
+    asked = pipeline_rules() if callable(pipeline_rules) else pipeline_rules
     return report_pipeline(
-        Path(name), data, system, options, pipeline_rules, rules, jars, weigher, commands, named=named
+        Path(name), data, system, options, asked, rules, jars, weigher, commands.read, named=named
     )

@@ -31,19 +31,24 @@ class Documented:
 
 @dataclass(frozen=True)
 class Rule(Documented):
-    """A check with its id; the documentation is the docstring of the module that defines it."""
+    """A check with its id; the documentation is the docstring of the module that defines it. ``of``: instructions without
+    which it has nothing to say, so that it is not asked, and its plan not loaded, where a file has none."""
 
     id: str
     check: Check
+    of: str | None = None
 
     def __call__(self, picture: Picture) -> Iterator[Finding | Declined]:
-        yield from self.check(picture)
+        if self.of is None or any(
+            each.keyword in (self.of, "ONBUILD") for each in picture.document.instructions
+        ):
+            yield from self.check(picture)
 
 
-def rule(rule_id: str) -> Callable[[Check], Rule]:
+def rule(rule_id: str, *, of: str | None = None) -> Callable[[Check], Rule]:
     """Names a check function; the id names the waste, in kebab case."""
 
     def name(check: Check) -> Rule:
-        return Rule(rule_id, check)
+        return Rule(rule_id, check, of)
 
     return name

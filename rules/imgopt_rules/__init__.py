@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from imgopt.pipelines.rule import PipelineRule
+from typing import TYPE_CHECKING
+
 from imgopt.rule import Documented, Rule
 from imgopt_rules import (
     archive_kept,
     broken_layering,
     build_tools,
-    ci_archived_kaniko,
-    ci_cache_on_slow_link,
-    ci_fresh_agent_push,
-    ci_kaniko_timestamps,
-    ci_large_blob,
-    ci_parallel_pushes,
-    ci_push_timeout,
-    ci_push_without_retry,
-    ci_refused_attestation,
-    ci_reused_kaniko,
-    ci_single_snapshot,
-    ci_uncached_build,
-    ci_uncompressed_push,
-    ci_unlayered_build,
-    ci_unused_stages,
-    ci_zstd_layers,
     deleted_later,
     developer_files,
     fat_jar_layer,
@@ -40,6 +25,9 @@ from imgopt_rules import (
     unused_context,
     whole_context,
 )
+
+if TYPE_CHECKING:
+    from imgopt.pipelines.rule import PipelineRule
 
 ALL_RULES: tuple[Rule, ...] = (
     build_tools.check,
@@ -62,24 +50,20 @@ ALL_RULES: tuple[Rule, ...] = (
     unused_context.check,
 )
 
-#: Those that look at a CI file.
-PIPELINE_RULES: tuple[PipelineRule, ...] = (
-    ci_push_timeout.check,
-    ci_refused_attestation.check,
-    ci_parallel_pushes.check,
-    ci_reused_kaniko.check,
-    ci_fresh_agent_push.check,
-    ci_uncompressed_push.check,
-    ci_kaniko_timestamps.check,
-    ci_single_snapshot.check,
-    ci_unlayered_build.check,
-    ci_zstd_layers.check,
-    ci_large_blob.check,
-    ci_archived_kaniko.check,
-    ci_push_without_retry.check,
-    ci_cache_on_slow_link.check,
-    ci_uncached_build.check,
-    ci_unused_stages.check,
-)
+#: Those that look at a CI file; and all. They are loaded when they are asked for: most runs see no CI file.
+PIPELINE_RULES: tuple[PipelineRule, ...]
+EVERY_RULE: tuple[Documented, ...]
 
-EVERY_RULE: tuple[Documented, ...] = (*ALL_RULES, *PIPELINE_RULES)
+
+def pipeline_rules() -> tuple[PipelineRule, ...]:
+    from imgopt_rules import of_ci_files
+
+    return of_ci_files.PIPELINE_RULES
+
+
+def __getattr__(name: str) -> tuple[Documented, ...]:
+    if name == "PIPELINE_RULES":
+        return pipeline_rules()
+    if name == "EVERY_RULE":
+        return (*ALL_RULES, *pipeline_rules())
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -32,7 +32,7 @@ ID = "archive-kept"
 SMALLEST_BYTES = 100_000
 
 
-@rule(ID)
+@rule(ID, of="RUN")
 def check(picture: Picture) -> Iterator[Finding | Declined]:
     from imgopt.plans.waste.archives import kept_archives
     from imgopt.units import megabytes

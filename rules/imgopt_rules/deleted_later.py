@@ -24,15 +24,16 @@ from collections.abc import Iterator
 
 from imgopt.finding import Declined, Finding, Fix, Waste, say
 from imgopt.picture import Picture
-from imgopt.plans.waste import removals
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
 
 ID = "deleted-later"
 
 
-@rule(ID)
+@rule(ID, of="RUN")
 def check(picture: Picture) -> Iterator[Finding | Declined]:
+    from imgopt.plans.waste import removals
+
     for removal in removals.removals(picture):
         names = ", ".join(removal.names[:3]) + (
             f" and {len(removal.names) - 3} more" if len(removal.names) > 3 else ""

@@ -37,7 +37,7 @@ ID = "jar-stored-twice"
 SMALLEST_BYTES = 100_000
 
 
-@rule(ID)
+@rule(ID, of="RUN")
 def check(picture: Picture) -> Iterator[Finding | Declined]:
     if layering.plan(picture).layered:
         return

@@ -43,7 +43,7 @@ _WHAT = {
 }
 
 
-@rule(ID)
+@rule(ID, of="RUN")
 def check(picture: Picture) -> Iterator[Finding | Declined]:
     from imgopt.plans.waste.package_cache import leftovers
 

@@ -36,7 +36,7 @@ SMALLEST_BYTES = 100_000
 SHOWN = 5
 
 
-@rule(ID)
+@rule(ID, of="RUN")
 def check(picture: Picture) -> Iterator[Finding | Declined]:
     from imgopt.os_packages.apt_figures import ASKED
     from imgopt.plans.waste.recommended import recommended

@@ -40,7 +40,7 @@ from imgopt.scales import Applicability, Severity
 ID = "recursive-chown"
 
 
-@rule(ID)
+@rule(ID, of="RUN")
 def check(picture: Picture) -> Iterator[Finding | Declined]:
     for found in reownings(picture):
         if found.of_one_jar and not layering.plan(picture).layered:

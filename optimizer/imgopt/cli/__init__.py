@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is not None:
         return _main(list(argv))
     # what imports make is never garbage: looking for it there, and once more at the end, is a fifth of a short run
-    gc.set_threshold(20_000, 50, 100)
+    gc.set_threshold(100_000, 50, 100)
     code = _main(sys.argv[1:])
     gc.freeze()
     return code

@@ -125,12 +125,12 @@ def looked_at(
     pipelines: bool = True,
 ) -> Fleet:
     """The fleet below a directory. UsageError where ``layers`` is no number of layers."""
-    from dataclasses import replace
     from pathlib import Path
 
     from imgopt.errors import UsageError
     from imgopt.fleet.plan import MOST_GROUPS
     from imgopt.fleet.survey import survey
+    from imgopt.light.records import replace
     from imgopt.report.terminal import waiting
     from imgopt_rules import ALL_RULES, PIPELINE_RULES
 

@@ -141,7 +141,7 @@ def examine(
     from imgopt.light.records import replace
     from imgopt.report.terminal import waiting
     from imgopt.suggest.dockerfile import MAX_DOCKERFILE_BYTES
-    from imgopt_rules import ALL_RULES, PIPELINE_RULES
+    from imgopt_rules import ALL_RULES, pipeline_rules
 
     stdin = a.read_standard_input(MAX_DOCKERFILE_BYTES) if "-" in paths else None
     with waiting(quiet) as work_on:
@@ -150,7 +150,7 @@ def examine(
             replace(options, progress=work_on),
             stdin,
             rules=ALL_RULES,
-            pipeline_rules=PIPELINE_RULES if pipelines else (),
+            pipeline_rules=pipeline_rules if pipelines else (),
             as_found=as_found,
         )
 

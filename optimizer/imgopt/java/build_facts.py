@@ -13,6 +13,8 @@ from imgopt.light.records import dataclass
 
 FILE_LIMIT = 4 * 1024 * 1024  # bytes of one build file; a larger one was not written by a person
 LINE_LIMIT = 4096  # characters of one line, each of which is looked at from many places
+#: What a module that Gradle builds has.
+BUILD_FILES = ("build.gradle", "build.gradle.kts")
 _PLAIN_VERSION = regex(r"\d+\.\d+(?:\.\d+)?(?:[.-][0-9A-Za-z]+)*")
 _JAVA = regex(r"(?:1\.)?(\d{1,2})(?:\.0)?")
 

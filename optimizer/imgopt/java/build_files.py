@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from imgopt.errors import ContextError
-from imgopt.java.build_facts import BuildFacts
+from imgopt.java.build_facts import BUILD_FILES, BuildFacts
 
 #: What a build of several modules has in the directory above them.
 _OF_REACTORS = ("pom.xml", "settings.gradle", "settings.gradle.kts")
@@ -33,10 +33,10 @@ def read_build_files(
 
         return read_pom(directory / "pom.xml", root)
     if tool != "maven":
-        from imgopt.java.gradle import BUILD_FILES, read_gradle
-
         for name in BUILD_FILES:
             if (directory / name).is_file():
+                from imgopt.java.gradle import read_gradle
+
                 return read_gradle(directory / name, root)
     return None
 
@@ -56,7 +56,7 @@ def build_call(directory: Path) -> str:
                 break
         if (directory / "pom.xml").is_file():
             return "mvn package"
-        if any((directory / name).is_file() for name in ("build.gradle", "build.gradle.kts")):
+        if any((directory / name).is_file() for name in BUILD_FILES):
             return f"gradle {_gradle_task(directory, top)}"
     except (OSError, RuntimeError):  # a loop of links
         pass

@@ -201,6 +201,8 @@ _DISTRIBUTIONS = regex(
     r"|tencentkona-?(?P<kona>\d+).*",
     re.IGNORECASE,
 )
+#: None is called without one of these.
+_WORDS = ("jdk", "jre", "corretto", "dragonwell", "kona")
 #: What archives hold whose names begin like a JDK's and that are none.
 _OTHER = regex(
     r"(?:^|[-_.])(?:docs?|src|sources?|testimage|javadoc|debugimage|certs?|conf|config|agent)(?:$|[-_.])"
@@ -216,7 +218,7 @@ def java_archive(path: str) -> JavaArchive | None:
 
 def java_distribution(name: str) -> JavaArchive | None:
     """The same by the name without its ending, which a directory of the unpacked archive has as well."""
-    match = _DISTRIBUTIONS.fullmatch(name)
+    match = _DISTRIBUTIONS.fullmatch(name) if any(word in name.lower() for word in _WORDS) else None
     if match is None or _OTHER.search(name.lower()):
         return None
     spelled = next((value for value in match.groups() if value), None)

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from imgopt.errors import ContextError
 from imgopt.files.documents import parsed_toml
 from imgopt.java.build_facts import (
+    BUILD_FILES,
     LINE_LIMIT,
     BuildFacts,
     as_bool,
@@ -33,7 +34,6 @@ from imgopt.java.gradle_projects import text_of as _string
 from imgopt.light.patterns import regex
 from imgopt.light.records import dataclass, field
 
-BUILD_FILES = ("build.gradle", "build.gradle.kts")
 _SETTINGS = ("settings.gradle", "settings.gradle.kts")
 _BOOT = "org.springframework.boot"
 _FOLDERS_LIMIT = 32  # between a module and its root project

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from posixpath import normpath
 
-from imgopt.java.gradle import BUILD_FILES, blocks, inside, read_gradle, read_script, shallow, without_blocks
+from imgopt.java.build_facts import BUILD_FILES
+from imgopt.java.gradle import blocks, inside, read_gradle, read_script, shallow, without_blocks
 from imgopt.light.patterns import regex
 from imgopt.light.records import dataclass, field
 

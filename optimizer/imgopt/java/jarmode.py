@@ -11,7 +11,6 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 
-from imgopt.java.archive import Entry
 from imgopt.java.command import WITH_VALUE
 from imgopt.java.model import Jar
 from imgopt.java.spring_boot import DEFAULT_LAYERS, LOADER_PACKAGE, LOADER_PATH, version_tuple
@@ -180,6 +179,8 @@ def supposed_jar(version: str | None, *, war: bool = False) -> Jar:
     """An archive as Spring Boot's plugins make it by default, for files whose jar is not at hand: one library, one
     class, the launchers of the version (of all versions where it is not known), the four layers. Its bytes mean
     nothing."""
+    from imgopt.java.archive import Entry
+
     top = "WEB-INF" if war else "BOOT-INF"
     moved = version_tuple(version)
     packages = ["", "launch/"] if moved is None else ["launch/"] if moved >= (3, 2, 0) else [""]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from imgopt.java.archive import Entry
-from imgopt.java.natives import NativeLibrary
 from imgopt.light.records import dataclass
+
+if TYPE_CHECKING:
+    from imgopt.java.archive import Entry
+    from imgopt.java.natives import NativeLibrary
 
 LayerIndex = tuple[tuple[str, tuple[str, ...]], ...]
 """(layer name, paths) in order; a path that ends in ``/`` stands for everything below it."""

@@ -2,7 +2,7 @@
 
 The library's decorator writes and compiles up to eight methods of each class. Half of a run without a jar went into that,
 most of it for classes that the run makes no object of. Here a class shares its methods with all others, and its
-``__init__`` is written when its first object is made. Type checkers are told that it is the library's; `dataclasses.fields`
+``__init__`` is written when a dozen objects of it were made. Type checkers are told that it is the library's; `dataclasses.fields`
 and what else looks at data classes works.
 """
 
@@ -108,16 +108,47 @@ def _made(cls: type, frozen: bool, slots: bool, eq: bool) -> type:
         for name, value in methods.items():
             setattr(cls, name, value)
     if "__init__" not in given:
-
-        def __init__(self: Any, *args: Any, **named: Any) -> None:
-            _written_init(cls)(self, *args, **named)
-
-        cls.__init__ = __init__  # type: ignore[misc]
+        cls.__init__ = _first_init(cls)  # type: ignore[misc]
     return cls
 
 
 def _of_class(kind: Any) -> bool:
     return str(kind).startswith(("ClassVar", "typing.ClassVar"))
+
+
+#: Objects of a class before it is worth its own ``__init__``: to write one takes as long as thirty of them.
+_FEW = 12
+
+
+def _first_init(cls: Any) -> Callable[..., None]:
+    """What makes the first objects of a class. Arguments that do not fit are left to the class's own, which tells."""
+    fields: dict[str, _Field] = cls.__record__.fields
+    put = _set if cls.__record__.frozen else setattr
+    positional = cls.__match_args__
+    made = 0
+
+    def __init__(self: Any, *args: Any, **named: Any) -> None:
+        nonlocal made
+        made += 1
+        given = dict(zip(positional, args, strict=False))
+        fits = len(args) <= len(positional) and all(name in positional[len(args) :] for name in named)
+        if made > _FEW or not fits:
+            return _written_init(cls)(self, *args, **named)
+        given |= named
+        for name, each in fields.items():
+            if name in given:
+                put(self, name, given[name])
+            elif each.default_factory is not _MISSING:
+                put(self, name, each.default_factory())
+            elif each.default is not _MISSING:
+                put(self, name, each.default)
+            elif each.init:
+                return _written_init(cls)(self, *args, **named)
+        if hasattr(cls, "__post_init__"):
+            self.__post_init__()
+        return None
+
+    return __init__
 
 
 def _written_init(cls: Any) -> Callable[..., None]:

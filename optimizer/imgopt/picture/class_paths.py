@@ -133,8 +133,6 @@ def _starts_by_properties(picture: Picture) -> bool:
 
 def _of_jars(picture: Picture, by_properties: bool) -> Iterator[tuple[str, str]]:
     """What the manifest of the application's jar and its loader.properties name."""
-    from imgopt.java.jar import OpenJar
-
     if not by_properties:
         return
     for jar in picture.application_jars:
@@ -148,6 +146,8 @@ def _of_jars(picture: Picture, by_properties: bool) -> Iterator[tuple[str, str]]
         for entry in jar.entries:
             if posixpath.basename(entry.name) != "loader.properties":
                 continue
+            from imgopt.java.jar import OpenJar
+
             try:
                 with OpenJar(jar) as opened:
                     text = opened.data(entry, _MOST_BYTES_OF_PROPERTIES).decode("utf-8", "replace")

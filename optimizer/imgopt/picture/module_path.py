@@ -12,7 +12,6 @@ The place is made of ``a-z0-9._-`` and slashes only, which no shell and no Docke
 
 from __future__ import annotations
 
-import hashlib
 import os
 import posixpath
 import re
@@ -189,7 +188,9 @@ def _told_apart(name: str, whole: str) -> str:
     data = unicodedata.normalize("NFC", whole).encode("utf-8", "surrogateescape")
     letters = "".join(each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
     readable = re.sub(r"[^a-z0-9]+", "-", letters.lower()).strip("-")[:40].strip("-")
-    return f"{readable or 'module'}-{hashlib.sha256(data).hexdigest()[:8]}"
+    from hashlib import sha256  # loads OpenSSL
+
+    return f"{readable or 'module'}-{sha256(data).hexdigest()[:8]}"
 
 
 # other modules that use the same Dockerfile

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from imgopt.light.patterns import regex
 from imgopt.light.records import dataclass
 from imgopt.pipelines import yaml_kinds
-from imgopt.pipelines.makefiles import is_makefile
-from imgopt.pipelines.model import System
+
+if TYPE_CHECKING:
+    from imgopt.pipelines.model import System
 
 _YAML = (".yml", ".yaml")
 #: Of a file; what tells a kind stands in its beginning or nowhere, long comments and pods in front of it included.
@@ -138,6 +141,13 @@ _IMAGES = regex(
     re.VERBOSE | re.MULTILINE,
 )
 _REMARK = regex(r"^[ \t]*#[^\n]*|\\\n", re.MULTILINE)
+
+
+def is_makefile(name: str) -> bool:
+    lower = name.lower()
+    return (
+        lower in ("makefile", "gnumakefile") or lower.endswith(".mk") or fnmatch.fnmatch(lower, "makefile.*")
+    )
 
 
 def _script(path: PurePath, data: bytes | None) -> Kind | None:

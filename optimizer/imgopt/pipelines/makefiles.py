@@ -5,7 +5,6 @@ A variable that is not set is the environment's: it stays in the recipe as ``${N
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -525,10 +524,3 @@ def _wild(printer: Printer, word: str) -> list[str]:
     if not re.search(r"[*?\[]", word):
         return [word] if printer.checkout.kind(word, printer.directory) is not None else []
     return printer.files(word) or []
-
-
-def is_makefile(name: str) -> bool:
-    lower = name.lower()
-    return (
-        lower in ("makefile", "gnumakefile") or lower.endswith(".mk") or fnmatch.fnmatch(lower, "makefile.*")
-    )

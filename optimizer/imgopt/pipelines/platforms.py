@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from imgopt.light.records import dataclass, field, replace
 from imgopt.options import NOBODY, BuiltFor, Container, Options, named_platforms
 from imgopt.pipelines.around import Around
 from imgopt.pipelines.bake import Target, compose_targets, hcl_targets, json_targets
+from imgopt.pipelines.beside import AT_ROOT, MOST_FOLDERS, NOT_LOOKED_INTO, Repositories, is_compose, shown
 from imgopt.pipelines.checkout import Checkout, content, inside, resolved
 from imgopt.pipelines.commands import Request
 from imgopt.pipelines.container_commands import RunInside, Started, containers_of
@@ -38,8 +38,7 @@ from imgopt.pipelines.containers import (
     is_manifest,
     manifest_services,
 )
-from imgopt.pipelines.kinds import kind_of, worth_a_look
-from imgopt.pipelines.makefiles import is_makefile
+from imgopt.pipelines.kinds import is_makefile, kind_of
 from imgopt.pipelines.model import Place, Recipe, Rules, Step, Text
 from imgopt.pipelines.recipes import context_of, paths_of
 from imgopt.pipelines.scripts import Found, find
@@ -53,11 +52,8 @@ if TYPE_CHECKING:
 _MAX_BYTES = 400_000
 #: Of all of them together.
 MOST_CHARACTERS = 4_000_000
-_MOST_FILES = 1_000
 #: That run one image.
 MOST_CONTAINERS = 200
-#: How far above a Dockerfile its repository is looked for where no checkout says where it begins.
-_MOST_UP = 6
 #: Without one of these words a file says nothing of platforms.
 _SPEAKS = regex(r"platform|--arch|\barm|aarch64", re.IGNORECASE)
 #: Of a Makefile: what speaks stands in another file.
@@ -68,34 +64,6 @@ _BUILDS = regex(r"docker|buildx|build-push|kaniko|podman|buildah|executor", re.I
 _RUNS = regex(
     r"(?i)\b(?:docker|podman|nerdctl|compose|kubectl|oc)\b(?:\\\n|[^\n]){0,300}\b(?:run|exec|create)\b"
 )
-#: Directories in which manifests lie, and what they are called elsewhere.
-_MANIFESTS = regex(
-    r"\.?(k8s?|kube|kubernetes|openshift|ocp|manifests?|deploy(ments?)?|infra(structure)?|ops|argocd?|gitops|helm|charts?|"
-    r"kustomize)",
-    re.IGNORECASE,
-)
-_MANIFEST = regex(
-    r"(k8s|kube|kubernetes|deploy(ment)?|pod|statefulset|cron-?job)[\w.-]*\.ya?ml|[\w.-]*(deployment|k8s|pod)\.ya?ml",
-    re.IGNORECASE,
-)
-_NOT_LOOKED_INTO = frozenset({".git", ".gradle", ".idea", ".venv", "build", "node_modules", "src", "target"})
-#: How far below the root of a repository manifests are looked for: `services/orders/k8s/overlays/prod`.
-_MOST_DOWN = 5
-_MOST_FOLDERS = 2_000
-#: Where repositories keep the scripts that build them.
-_FOLDERS = (
-    "",
-    "scripts",
-    "script",
-    "ci",
-    ".ci",
-    "bin",
-    "build",
-    "hack",
-    "docker",
-    "tools",
-    ".github/scripts",
-)
 _SET = regex(r"(?<![\w*.-])[\w*-][\w*.-]{0,100}\.platform=[\"']?([^\s\"'\\]{1,500})")
 
 T = TypeVar("T")
@@ -103,7 +71,7 @@ T = TypeVar("T")
 
 def at_hand(dockerfile: Path, options: Options, given: Sequence[Path] = ()) -> Options:
     """The options with what the build commands around a Dockerfile say of its platforms. ``given``: CI files besides."""
-    return replace(options, built_for=Commands(given).built_for(dockerfile, options.context))
+    return replace(options, built_for=Commands(Repositories(given)).built_for(dockerfile, options.context))
 
 
 @dataclass(frozen=True)
@@ -133,12 +101,13 @@ class ImageBuild:
 
 @dataclass
 class Commands:
-    """Build commands by the repository that they stand in, each read once. ``given``: CI files that are named on the
-    command line, whatever they are called."""
+    """Build commands by the repository that they stand in, each read once."""
 
-    given: Sequence[Path] = ()
+    repositories: Repositories = field(default_factory=Repositories)
     _files: dict[tuple[Path, Path], _File | None] = field(default_factory=dict)  # by root and file
-    _run: dict[Path, list[Path]] = field(default_factory=dict)  # files that say how images are run, by root
+    _run: dict[Path, Sequence[Path]] = field(
+        default_factory=dict
+    )  # files that say how images are run, by root
     _readings: dict[Path, _Reading] = field(default_factory=dict)
     _described: dict[Path, list[Service]] = field(default_factory=dict)  # by root
     _dockerfiles: dict[Path, list[Path] | None] = field(
@@ -148,13 +117,9 @@ class Commands:
     def built_for(self, dockerfile: Path, context: Path | None = None) -> BuiltFor:
         """What the commands at hand say. Never raises: a file that cannot be read says nothing."""
         try:
-            file = dockerfile.resolve()
-            root = _root_of(file)
-            folders = _between(root, file.parent)
-            if context is not None and context.resolve().is_relative_to(root):
-                folders += _between(root, context.resolve())
-            paths = _build_files(root, tuple(dict.fromkeys(folders)), self.given)
-            paths = list(dict.fromkeys([*paths, *filter(_is_compose, self._run_by(root))]))
+            beside = self.repositories.beside(dockerfile, context)
+            file, root = beside.file, beside.root
+            paths = list(dict.fromkeys([*beside.build, *filter(is_compose, self._run_by(root))]))
             files = [each for path in paths if (each := self._file(root, path)) is not None]
             said = [each for found in files for each in found.said]
             containers, more, unlinked = self._containers(root, file, files)
@@ -176,12 +141,10 @@ class Commands:
         raises: a file that cannot be read says nothing."""
         top = root.resolve()
         try:
-            paths = _build_files(
-                top, tuple(dict.fromkeys((top, *(each.resolve() for each in folders)))), self.given
-            )
+            paths = self.repositories.build_files(top, (top, *(each.resolve() for each in folders)))
         except (OSError, RuntimeError, ValueError):
             return []
-        paths = list(dict.fromkeys([*paths, *filter(_is_compose, self._run_by(top))]))
+        paths = list(dict.fromkeys([*paths, *filter(is_compose, self._run_by(top))]))
         files = [each for path in paths if (each := self._file(top, path)) is not None]
         return [build for file in files for build in file.image_builds]
 
@@ -237,7 +200,7 @@ class Commands:
 
     def _of_manifests(self, root: Path) -> list[Service]:
         if root not in self._described:
-            manifests = [self._file(root, path) for path in self._run_by(root) if not _is_compose(path)]
+            manifests = [self._file(root, path) for path in self._run_by(root) if not is_compose(path)]
             self._described[root] = list(_described([each for each in manifests if each is not None]))
         return self._described[root]
 
@@ -248,9 +211,9 @@ class Commands:
         found = self._dockerfiles[root]
         return found is not None and all(each == file for each in found)
 
-    def _run_by(self, root: Path) -> list[Path]:
+    def _run_by(self, root: Path) -> Sequence[Path]:
         if root not in self._run:
-            self._run[root], end = _run_by(root)
+            self._run[root], end = self.repositories.run_by(root)
             if end is not None:
                 self._readings.setdefault(root, _Reading()).end(end)
         return self._run[root]
@@ -259,9 +222,9 @@ class Commands:
         """None for one that cannot be read."""
         if (root, path) not in self._files:
             reading = self._readings.setdefault(root, _Reading())
-            text = reading.text(path, _shown(root, path))
+            text = reading.text(path, shown(root, path))
             self._files[root, path] = (
-                _File(root, path, _shown(root, path), text, reading) if text is not None else None
+                _File(root, path, shown(root, path), text, reading) if text is not None else None
             )
         return self._files[root, path]
 
@@ -314,9 +277,9 @@ def _two_dockerfiles(root: Path) -> list[Path] | None:
     """The Dockerfiles of a repository, not more than two; None where it is too large to tell."""
     found: list[Path] = []
     for number, (directory, folders, names) in enumerate(os.walk(root)):
-        if number > _MOST_FOLDERS:
+        if number > MOST_FOLDERS:
             return None
-        folders[:] = [name for name in folders if name not in _NOT_LOOKED_INTO]
+        folders[:] = [name for name in folders if name not in NOT_LOOKED_INTO]
         for name in names:
             if re.fullmatch(r"(?i)(.*\.)?dockerfile(\..*)?", name) and not name.endswith(".dockerignore"):
                 found.append(Path(directory, name))
@@ -333,61 +296,11 @@ def _inside(found: Sequence[Service], files: Sequence[_File]) -> Iterator[Contai
             yield Container(checks=(each.check,))
 
 
-def _root_of(file: Path) -> Path:
-    """The checkout that a file lies in; without one the nearest directory that has files of a repository."""
-    above = file.parents
-    checkout = next((each for each in above if (each / ".git").exists()), None)
-    if checkout is not None:
-        return checkout
-    return next((each for each in above[:_MOST_UP] if _is_root(each)), file.parent)
-
-
-#: What lies at the root of a repository, where no checkout says that it is one.
-_AT_ROOT = (
-    ".github/workflows",
-    ".gitlab-ci.yml",
-    "Jenkinsfile",
-    "docker-bake.hcl",
-    "docker-bake.json",
-    "compose.yaml",
-    "compose.yml",
-    "docker-compose.yml",
-    "docker-compose.yaml",
-)
-
-
-def _is_root(directory: Path) -> bool:
-    return any((directory / name).exists() for name in _AT_ROOT)
-
-
-def _between(root: Path, directory: Path) -> list[Path]:
-    """The directories from one down to another, and where each has its scripts."""
-    found = [root]
-    for part in directory.relative_to(root).parts:
-        found.append(found[-1] / part)
-    return found
-
-
-def _build_files(root: Path, folders: Sequence[Path], given: Sequence[Path]) -> list[Path]:
-    """The files that may hold build commands, each once."""
-    found = dict.fromkeys(path.resolve() for path in (*given, *_candidates(root, folders)) if path.is_file())
-    return list(found)[:_MOST_FILES]
-
-
 def _text_of(file: Path) -> str | None:
     try:
         return read_file(file, MOST_CHARACTERS).decode("utf-8", "replace")
     except OSError:
         return None
-
-
-def _shown(root: Path, file: Path) -> str:
-    return file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
-
-
-def _is_compose(file: Path) -> bool:
-    name = file.name.lower()
-    return "compose" in name and name.endswith((".yml", ".yaml"))
 
 
 def _is_values(file: Path) -> bool:
@@ -400,62 +313,8 @@ def _is_values(file: Path) -> bool:
 
 def _main_first(files: Sequence[_File]) -> list[_File]:
     """The Compose files, before those that add to them."""
-    composed = [each for each in files if _is_compose(each.path)]
-    return sorted(composed, key=lambda each: each.path.name.lower() not in _AT_ROOT)
-
-
-def _run_by(root: Path) -> tuple[list[Path], str | None]:
-    """Compose files wherever they lie, and plain manifests where repositories keep them, those near the root first. Where it
-    was not looked any further, None for a repository of which all was seen."""
-    found: list[Path] = []
-    waiting = deque([(root, 0, False)])
-    for _ in range(_MOST_FOLDERS):
-        if not waiting or len(found) > _MOST_FILES:
-            break
-        directory, depth, inside_ = waiting.popleft()
-        try:
-            with os.scandir(directory) as entries:
-                kept = sorted((e for e in entries if e.name not in _NOT_LOOKED_INTO), key=lambda e: e.name)
-        except OSError:
-            continue
-        for entry in kept:
-            if entry.is_symlink():
-                continue
-            if entry.name.endswith((".yml", ".yaml")):
-                path = Path(entry.path)
-                if inside_ or _MANIFEST.fullmatch(entry.name) or _is_compose(path):
-                    found.append(path)
-            elif depth < _MOST_DOWN and entry.is_dir():
-                named = inside_ or _MANIFESTS.fullmatch(entry.name) is not None
-                if named or not entry.name.startswith("."):
-                    waiting.append((Path(entry.path), depth + 1, named))
-    end = found[_MOST_FILES] if len(found) > _MOST_FILES else waiting[0][0] if waiting else None
-    return found[:_MOST_FILES], None if end is None else _shown(root, end)
-
-
-def _candidates(root: Path, folders: Sequence[Path]) -> Iterator[Path]:
-    workflows = root / ".github" / "workflows"
-    yield from _listed(workflows, lambda name: name.endswith((".yml", ".yaml")))
-    for folder in folders:
-        yield from _listed(folder, _is_build_file)
-        for name in _FOLDERS[1:]:
-            yield from _listed(folder / name, _is_build_file)
-
-
-def _listed(directory: Path, wanted: Callable[[str], bool]) -> list[Path]:
-    try:
-        return sorted(each for each in directory.iterdir() if wanted(each.name))
-    except OSError:
-        return []
-
-
-def _is_build_file(name: str) -> bool:
-    lower = name.lower()
-    if lower.endswith((".sh", ".bash", ".hcl")) or is_makefile(lower):
-        return True
-    if lower.endswith((".yml", ".yaml")):
-        return "compose" in lower or lower.startswith(".gitlab-ci")
-    return (lower.endswith(".json") and "bake" in lower) or worth_a_look(Path(name))
+    composed = [each for each in files if is_compose(each.path)]
+    return sorted(composed, key=lambda each: each.path.name.lower() not in AT_ROOT)
 
 
 @dataclass
@@ -506,7 +365,7 @@ class _Reading(Reading):
             text = _text_of(path)
             if text is not None and len(text) > _MAX_BYTES:
                 of_yaml = path.name.lower().endswith((".yml", ".yaml"))
-                if _is_compose(path) or (has_a_pod(text) if of_yaml else _SPEAKS.search(text)):
+                if is_compose(path) or (has_a_pod(text) if of_yaml else _SPEAKS.search(text)):
                     self.end(shown)
                 text = None
             self.characters -= len(text or "")
@@ -555,7 +414,7 @@ class _File:
             return self._of_chart(manifest_services(self.text, self.shown, self.reading))
         if _is_values(self.path):
             return chart_values(self.text, self.shown, self.reading)
-        if not _is_compose(self.path):
+        if not is_compose(self.path):
             return ()
         return compose_services(self.text, self.shown, self._beside, self.reading)
 
@@ -578,7 +437,7 @@ class _File:
         if self.path.parent.name != "templates" or not any("{" in (each.image or "") for each in services):
             return services
         path = self.path.parent.parent / "values.yaml"
-        image = self.reading.image_of_values(path, _shown(self.root, path))
+        image = self.reading.image_of_values(path, shown(self.root, path))
         return [replace(each, image=image) if "{" in (each.image or "") else each for each in services]
 
     def built(self, target: Target) -> list[Path | None]:
@@ -600,7 +459,7 @@ class _File:
 
     def _beside(self, name: str) -> str | None:
         found = inside(self.root, _plain(f"{self._folder}/{name}"))
-        return self.reading.text(found, _shown(self.root, found)) if found is not None else None
+        return self.reading.text(found, shown(self.root, found)) if found is not None else None
 
     def _unless_broken(self, read: Callable[[], Iterator[T]]) -> list[T]:
         try:
@@ -614,7 +473,7 @@ class _File:
             yield from self._targets(hcl_targets(self.text))
         elif lower.endswith(".json"):
             yield from self._targets(json_targets(self.text))
-        elif _is_compose(self.path):
+        elif is_compose(self.path):
             yield from self._targets(compose_targets(self.text, self.shown))
         else:
             yield from self._commands()
@@ -675,7 +534,7 @@ class _File:
 
     def _image_builds(self) -> Iterator[ImageBuild]:
         lower = self.path.name.lower()
-        composed = _is_compose(self.path)
+        composed = is_compose(self.path)
         if composed or lower.endswith((".hcl", ".json")):
             if composed:
                 targets = compose_targets(self.text, self.shown)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from imgopt.dockerfile import Dockerfile, expand, parse, scopes
 from imgopt.errors import ContextError, ImgoptError
-from imgopt.java.gradle import BUILD_FILES
+from imgopt.java.build_facts import BUILD_FILES
 from imgopt.java.image_goals import Bound, MavenCall, bound_goals
 from imgopt.java.image_tasks import Reached, reached_tasks
 from imgopt.light.patterns import regex

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from imgopt.finding import Finding
 from imgopt.light.records import dataclass
-from imgopt.report import release
 from imgopt.report.caveats import still_sent
 from imgopt.report.figures import (
     BOOT_PATCH,
@@ -154,6 +153,8 @@ _LABEL = 14
 
 
 def _release(pipeline: PipelineSummary, view: View) -> list[Line]:
+    from imgopt.report import release
+
     if pipeline.release is None:
         return []
     lines = [

@@ -34,7 +34,6 @@ from imgopt.rule import Rule
 from imgopt.scales import BASES, Applicability, Sum, total
 from imgopt.suggest.analyze import analyze, findings
 from imgopt.suggest.facts import facts_of
-from imgopt.suggest.foreseen import foresee
 from imgopt.suggest.result import FileReport, JavaInfo, RewriteResult, StageInfo
 from imgopt.suggest.rewrite import rewrite
 from imgopt.suggest.rounds import Rounds
@@ -46,6 +45,7 @@ from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, Saving
 if TYPE_CHECKING:
     from imgopt.build_context.tree import Context
     from imgopt.options import Options
+    from imgopt.suggest.foreseen import Foreseen
     from imgopt.weigh.layers import Weigher
 
 #: Larger files are no Dockerfiles; the parser refuses them, this only bounds what is read.
@@ -124,8 +124,14 @@ def report_file(
         sized=weigher.unbuilt.said if weigher.unbuilt is not None else None,
         skipped=picture.ignored,
         base=picture.base,
-        foreseen=foresee(picture, rules, said) if options.foresee else None,
+        foreseen=_foreseen(picture, rules, said) if options.foresee else None,
     )
+
+
+def _foreseen(picture: Picture, rules: Sequence[Rule], said: Sequence[Finding | Declined]) -> Foreseen:
+    from imgopt.suggest.foreseen import foresee
+
+    return foresee(picture, rules, said)
 
 
 def _settled(

@@ -29,6 +29,8 @@ _EXCEPT = (
     rf"(?!(?<=[{_PICTURES}])\ufe0f)"
     rf"(?!(?:(?<=[{_PICTURES}])|(?<=[{_PICTURES}]\ufe0f))\u200d[{_PICTURES}])"
 )
+#: To find out whether there is any, besides tabs and ends of lines, takes less than to leave out those of pictures.
+_ANY = regex("[" + _ACTING.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f") + "]")
 _CHARACTER = regex(rf"{_EXCEPT}[{_ACTING}]")
 #: Documents keep their lines and what aligns them.
 _IN_LINES = regex(rf"{_EXCEPT}(?![\t\n])[{_ACTING}]")
@@ -44,7 +46,8 @@ def visible(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return _CHARACTER.sub(_written, text.replace("\t", " "))
+    text = text.replace("\t", " ")
+    return _CHARACTER.sub(_written, text) if "\n" in text or _ANY.search(text) else text
 
 
 def is_blank(text: str) -> bool:
@@ -62,7 +65,8 @@ def lines(text: str, own: tuple[str, ...] = ()) -> str:
 
     ``own``: how the lines begin that are meant to be commands. Doing it twice changes nothing more.
     """
-    text = _IN_LINES.sub(_written, text)
+    if _ANY.search(text):
+        text = _IN_LINES.sub(_written, text)
     if "::" not in text and "##" not in text:
         return text
 

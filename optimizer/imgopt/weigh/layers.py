@@ -296,25 +296,26 @@ def _published(name: str, line: int, size: Size) -> LayerWeight:
 def _honest(files: tuple[File, ...]) -> bool:
     """Whether the entries of each jar come to no more than a jar of its size holds: else they are zip bombs, or share
     their bytes, and to compress them would take as long as what they claim."""
+    of_jars = [file.entry for file in files if file.entry is not None]
+    if not of_jars:
+        return True
     from imgopt.java.jar import inflatable
 
     totals: dict[str, int] = {}
     limits: dict[str, int] = {}
-    for file in files:
-        if file.entry is not None:
-            jar, entry = file.entry
-            totals[jar.path] = totals.get(jar.path, 0) + entry.bytes
-            limits[jar.path] = inflatable(jar.bytes)
+    for jar, entry in of_jars:
+        totals[jar.path] = totals.get(jar.path, 0) + entry.bytes
+        limits[jar.path] = inflatable(jar.bytes)
     return all(total <= limits[path] for path, total in totals.items())
 
 
 def _small_stream(files: list[File]) -> Iterator[bytes]:
-    from imgopt.java.jar import entry_data
-
     for file in sorted(files, key=lambda file: file.path):
         size = file.bytes or 0
         yield header(file.path, size)
         if file.entry is not None:
+            from imgopt.java.jar import entry_data
+
             data = entry_data(file.entry[0], file.entry[1], LARGE_BYTES)
         elif file.origin is not None:
             data = read_file(file.origin, LARGE_BYTES)

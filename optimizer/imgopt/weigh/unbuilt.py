@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from imgopt.java.local_libraries import libraries_of
 from imgopt.light.patterns import regex
 from imgopt.light.records import dataclass, field
 from imgopt.picture.contents import SMALL_LAYER_BYTES, File
@@ -93,7 +92,11 @@ def unbuilt(picture: Picture) -> Unbuilt | None:
     given = picture.options.jar_size
     name = posixpath.basename(artifact.sources[0]) if "*" not in artifact.sources[0] else artifact.sources[0]
     facts = picture.build_facts
-    found = libraries_of(facts) if facts is not None else None
+    found = None
+    if facts is not None:
+        from imgopt.java.local_libraries import libraries_of
+
+        found = libraries_of(facts)
     last = None if given is not None else _last_release(picture)
     if given is None and found is None and last is None:
         return None

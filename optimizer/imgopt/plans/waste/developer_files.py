@@ -306,13 +306,15 @@ def _plain(file: BinaryIO) -> BinaryIO:
 
 
 def _packages(picture: Picture) -> Iterator[DeveloperFiles]:
+    runs = runs_of(picture.final)
+    if not runs:
+        return
     from imgopt.os_packages.apt_figures import REFERENCE, packages_of
 
     base = picture.base
     own = packages_of(base.os_version) if base.os == "debian" else None
     figures = own or packages_of(REFERENCE)
     assert figures is not None
-    runs = runs_of(picture.final)
     needed = any(_compiles(run) for run in runs) or _BARE_NAMES.search(picture.document.text) is not None
     for run in runs:
         calls = [call for call in map(packages.read, run.commands) if call is not None]
