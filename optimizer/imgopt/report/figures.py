@@ -300,6 +300,7 @@ def held_back(file: FileReport) -> list[str]:
         and finding.fix.applies
         and finding.fix.applicability is Applicability.UNSAFE
         and finding.rule not in file.rewrite.applied
+        and finding.solved_by not in file.rewrite.applied
     ]
     return list(dict.fromkeys(rules))
 
