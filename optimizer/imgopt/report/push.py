@@ -58,9 +58,10 @@ def _sum(result: PushResult) -> str:
     for how in ("mounted", "present"):
         if count := result.bytes_of(how):
             parts.append(f"{_WORDS[how]} {megabytes(count)}")
-    parts.append(f"in {duration(result.seconds)}")
+    took = f"in {duration(result.seconds)}"
     if result.bytes_per_s is not None:
-        parts.append(f"at {rate(_rounded(result.bytes_per_s))}")
+        took += f", {duration(result.sending_s)} of it sending at {rate(_rounded(result.bytes_per_s))}"
+    parts.append(took)
     if result.packed_bytes:
         parts.append(
             f"compressed {megabytes(result.packed_bytes)} here in {duration(result.packed_s)} of processor time"

@@ -4,12 +4,12 @@ the applied ones adds up to the difference between the image and the rewritten o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from imgopt.dockerfile import Edit, apply_edits, parse
 from imgopt.errors import DockerfileError
 from imgopt.finding import Finding, Fix, Place, Sentence, Waste, finding_with
+from imgopt.light.records import dataclass, replace
 from imgopt.scales import BASES, SAYS_SOMETHING, Sum, total
 from imgopt.weigh.weights import ImageWeight, LayerWeight, Saving
 
