@@ -397,7 +397,7 @@ _MARKDOWN = {
 def markdown(found: Comparison) -> str:
     """For a pull-request comment."""
     before, after = found.before, found.after
-    rows = [["base image", code(before.base), code(after.base), ""]]
+    rows = [["base image", code(before.base), code(after.base), "-"]]
     rows += [
         [each.label, each.row.before, each.row.after, saved_with_share(each)] for each in figures_of(found)
     ]

@@ -57,12 +57,12 @@ def suggestions(report: Report) -> str:
     parts = [MARKER, f"### imgopt: {_headline(report)}"]
     if report.files:
         parts += [_overview(report), _notes(report)]
-    parts += _listed("Errors", [escaped(str(error)) for error in report.errors])
+    parts += listed("Errors", [escaped(str(error)) for error in report.errors])
     folded = len(report.files) >= MANY
     for file in report.files:
         said = _findings(file)
         if folded:
-            parts.append(details(f"{_html(file.path)}: {_count(file)}", said))
+            parts.append(details(f"{html(file.path)}: {_count(file)}", said))
         else:
             parts += [f"#### {code(file.path)}", *said] if len(report.files) > 1 else said
     parts += _clients(report)
@@ -85,7 +85,7 @@ def _count(file: FileReport) -> str:
     return plural(len(file.findings), "finding") + (", would change" if file.rewrite.changed else "")
 
 
-def _listed(title: str, items: Sequence[str]) -> list[str]:
+def listed(title: str, items: Sequence[str]) -> list[str]:
     """A list under its name: two lists without words between them are one to Markdown."""
     return [f"**{title}**", "\n".join(f"- {item}" for item in items)] if items else []
 
@@ -209,7 +209,7 @@ def _clients(report: Report) -> list[str]:
     weighed = [file for file in report.files if file.prediction is not None]
     return [
         details(
-            f"⚠️ {_html(caveat.lead[:1].upper() + caveat.lead[1:])} {plural(len(caveat.about), 'client')}",
+            f"⚠️ {html(caveat.lead[:1].upper() + caveat.lead[1:])} {plural(len(caveat.about), 'client')}",
             ["\n".join(f"- **{escaped(who)}**: {prose(what)}" for who, what in caveat.about)],
         )
         for caveat in still_sent(weighed, report.files)
@@ -225,7 +225,7 @@ def _findings(file: FileReport) -> list[str]:
     if (said_of_it := without_findings(file)) is not None:
         verdict, good = said_of_it
         parts.append(f"{'✓ ' if good else ''}{prose(verdict)}")
-    parts += _listed("Findings", [_finding(finding, saving) for finding, saving in file.findings])
+    parts += listed("Findings", [_finding(finding, saving) for finding, saving in file.findings])
     declined = [
         f"**{each.rule}**{f', line {each.line}' if each.line else ''}: {prose(sentence(each.why))}"
         for each in told_apart(file)
@@ -233,8 +233,8 @@ def _findings(file: FileReport) -> list[str]:
     waiting = held_back(file)
     if waiting:
         declined.append(f"{plural(len(waiting), 'fix', 'fixes')} until `--unsafe`: {', '.join(waiting)}")
-    parts += _listed("Not applied", declined)
-    return [*parts, *_listed("Warnings", [prose(warning) for warning in file.warnings])]
+    parts += listed("Not applied", declined)
+    return [*parts, *listed("Warnings", [prose(warning) for warning in file.warnings])]
 
 
 def _release(pipeline: PipelineSummary) -> list[str]:
@@ -270,7 +270,7 @@ def _folded_diff(file: FileReport) -> str:
     difference = unified(file.original, file.rewrite.text, file.path)
     shown = "\n".join(visible(row) for row in difference.split("\n"))
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", shown)), default=0))
-    return details(f"The change of {_html(file.path)}", [f"{fence}diff\n{shown.rstrip()}\n{fence}"])
+    return details(f"The change of {html(file.path)}", [f"{fence}diff\n{shown.rstrip()}\n{fence}"])
 
 
 def markdown_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
@@ -318,6 +318,6 @@ _LINKS = regex(
 )
 
 
-def _html(text: str) -> str:
+def html(text: str) -> str:
     text = visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _LINKS.sub(r"\g<0>&#8203;", text)
