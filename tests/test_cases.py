@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from boot_jar import boot_jar, elf, flat_jar, library, noise
+from closing import assert_sums_close
 
 from imgopt.dockerfile import parse
 from imgopt.options import Options
@@ -128,6 +129,7 @@ def test_case(folder: Path, tmp_path: Path, request: pytest.FixtureRequest) -> N
     assert expected.exists(), "write it with --update-cases, and read it"
     assert got == json.loads(expected.read_text())
     assert after == (changed.read_bytes() if changed.exists() else before)
+    assert_sums_close(report)
 
     again = look(folder, root, after, only=only)
     assert again.rewrite.text.encode("utf-8", "surrogateescape") == after, (

@@ -177,7 +177,7 @@ class Finding:
     """One piece of waste, where it stands (1-based lines) and what mends it.
 
     ``solved_by`` names a rule whose fix, once applied, makes this waste vanish as well. ``waste`` counts where
-    weighing the fix tells nothing.
+    weighing the fix tells nothing. ``applied``: its fix is in the rewrite; no rule says that.
     """
 
     rule: str
@@ -188,6 +188,7 @@ class Finding:
     fix: Fix | None = None
     solved_by: str | None = None
     waste: Waste | None = None
+    applied: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import re
 
 from imgopt.errors import UsageError
 from imgopt.light.patterns import regex
+from imgopt.light.records import dataclass
 
 _DECIMAL = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -100,14 +101,60 @@ def _multiplier(prefix: str) -> int:
 
 
 def megabytes(count: int) -> str:
-    """Bytes in MB (10^6), with as many decimals as the size deserves: ``187.2 MB``, ``0.006 MB``."""
+    """Bytes in MB (10^6), in GB from 1000 MB on, with as many decimals as the size deserves: ``187.2 MB``, ``0.006 MB``."""
     size = abs(count)
     if size == 0:
         return "0 MB"
     if size < 500:
         return "<0.001 MB"
-    decimals = 3 if size < 1_000_000 else 2 if size < 10_000_000 else 1
-    return f"{count / 1_000_000:.{decimals}f} MB"
+    return size_scale(count).say(count)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """One unit and one number of decimals for figures that stand in a row: what is shown of them can be subtracted."""
+
+    unit: str
+    per: float
+    decimals: int
+
+    def say(self, value: float) -> str:
+        """What rounds to nothing is not shown as nothing: ``<0.1 MB``."""
+        steps = self._steps(value)
+        if steps == 0:
+            return f"<{self._text(1)}" if value > 0 else f"0 {self.unit}"
+        return self._text(steps)
+
+    def less(self, before: float, after: float) -> str:
+        """How much less, of the figures as they are shown."""
+        steps = self._steps(before) - self._steps(after)
+        if steps == 0:
+            return f"<{self._text(1)}" if before > after else f"0 {self.unit}"
+        return self._text(steps)
+
+    def _steps(self, value: float) -> int:
+        return round(value / self.per * float(10**self.decimals))
+
+    def _text(self, steps: int) -> str:
+        return f"{steps / 10**self.decimals:.{self.decimals}f} {self.unit}"
+
+
+def size_scale(*counts: int) -> Scale:
+    """The unit of the largest, for all of them."""
+    size = max(map(abs, counts), default=0)
+    if size >= 999_950_000:
+        return Scale("GB", 1e9, 2 if size < 9_995_000_000 else 1)
+    return Scale("MB", 1e6, 3 if size < 1_000_000 else 2 if size < 10_000_000 else 1)
+
+
+def time_scale(*seconds: float) -> Scale:
+    """The unit of the longest, for all of them: seconds, tenths of minutes from two minutes on, tenths of hours from one."""
+    longest = max(map(abs, seconds), default=0.0)
+    if longest < 9.95:
+        return Scale("s", 1, 1)
+    if longest < 119.5:
+        return Scale("s", 1, 0)
+    return Scale("min", 60, 1) if longest < 3597 else Scale("h", 3600, 1)
 
 
 def rate(bytes_per_s: int) -> str:
@@ -121,7 +168,7 @@ def _plain(bytes_per_s: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: ``<0.1 s``, ``1.2 s``, ``95 s``, ``6 min 40 s``, ``87 min``, ``3 h 20 min``."""
+    """Seconds as people say them: ``<0.1 s``, ``1.2 s``, ``95 s``, ``6 min 40 s``, ``43 min``, ``3 h 20 min``."""
     if seconds == 0:
         return "0 s"
     if seconds < 0.1:
@@ -134,6 +181,6 @@ def duration(seconds: float) -> str:
     if whole < 600:
         return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
     minutes = round(seconds / 60)
-    if minutes < 180:
+    if minutes < 60:
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"

@@ -79,7 +79,7 @@ def test_markdown(imgopt: Imgopt, jar: Path) -> None:
     shown = imgopt("jar", "--format", "markdown", str(jar)).text
     assert shown.startswith("### `app.jar`: ")
     assert "| `nat-1.0.jar` | amd64 | glibc | loads |" in shown
-    assert "- duplicates: `guava-32.0.0-jre.jar`, `guava-33.0.0-jre.jar`" in shown
+    assert "**Duplicates**\n\n- `guava-32.0.0-jre.jar`, `guava-33.0.0-jre.jar`" in shown
 
 
 def test_output_file(imgopt: Imgopt, jar: Path) -> None:

@@ -42,7 +42,7 @@ def test_the_diff_cannot_end_its_own_fence() -> None:
     shown = suggestions(samples.report(replace(samples.textbook(), rewrite=rewrite)))
     fence = re.search(r"^(`+)diff$", shown, re.MULTILINE)
     assert fence is not None and len(fence[1]) == 5
-    assert shown.count("</details>") == 2  # the one in the fence, and ours
+    assert shown.count("</details>") == 3  # the one in the fence, and those of the clients and the change
 
 
 def test_a_comment_stays_below_githubs_limit() -> None:

@@ -89,14 +89,40 @@ class Window(io.StringIO):
 
 
 def test_the_users_thirteen_modules() -> None:
-    """13 images of 200 MB: 87 minutes at 0.5 MB/s, 43 at 1 MB/s."""
-    rows = {row.split()[0]: row for row in shown(REPORTS["fleet"]).splitlines() if row.strip()}
-    assert "2600.0 MB" in rows["together"]
-    totals = [row for row in shown(REPORTS["fleet"]).splitlines() if row.startswith("    at ")]
-    assert [re.split(r"\s{2,}", row.strip())[:2] for row in totals] == [
-        ["at 0.5 MB/s", "87 min"],
-        ["at 1 MB/s", "43 min"],
+    """13 images of 200 MB: 87 minutes at 0.5 MB/s; where the registry mounts, the base they share is sent once."""
+    said = shown(REPORTS["fleet"])
+    rows = {row.split()[0]: row.split() for row in said.splitlines() if row.strip()}
+    assert rows["together"][1:6] == ["986.9", "MB", "c", "922.1", "MB"]
+    assert "else the first pushes are 2.60 GB → 1.78 GB (1.4 h → 1.0 h at 0.5 MB/s)" in " ".join(said.split())
+
+
+def test_a_folder_is_read_from_the_top() -> None:
+    """The totals and every file on the first screen, then each rule once; -v has the rest."""
+    said = shown(samples.report(*samples.fleet(), errors=True)).splitlines()
+    assert said[0].startswith("14 files: 39 findings, 13 would change, 1 could not be read")
+    assert len(said) < 70
+    first = next(number for number, row in enumerate(said) if row.startswith("high"))
+    (error,) = [number for number, row in enumerate(said) if "unterminated heredoc" in row]
+    assert (
+        error < next(number for number, row in enumerate(said) if row.startswith("  together")) < first < 32
+    )
+    assert [row.split()[1:] for row in said if row[:6].strip() in ("high", "low")] == [
+        ["jdk-runtime", "in", "13", "files"],
+        ["fat-jar-layer", "in", "13", "files"],
+        ["jar-stored-twice", "in", "13", "files"],
     ]
+    assert "modules/module-01 " in said[3] and "..." not in "".join(said[3:17])
+    assert len(shown(samples.report(*samples.fleet()), verbose=True).splitlines()) > 300
+
+
+def test_a_long_name_keeps_both_ends() -> None:
+    files = [
+        replace(samples.textbook(), path=f"{'deep/' * 9}module-{number}/{'inside/' * 9}Dockerfile.{number}")
+        for number in range(4)
+    ]
+    rows = shown(samples.report(*files)).splitlines()
+    names = [row.split()[0] for row in rows if "..." in row and " MB c" in row]
+    assert [name[:8] + name[-2:] for name in names] == [f"module-{number}.{number}" for number in range(4)]
 
 
 def test_what_is_not_known_is_said() -> None:
@@ -253,12 +279,33 @@ def test_one_unknown_file_does_not_hide_the_others() -> None:
     unknown = replace(samples.good(), prediction=samples.prediction(nothing, nothing))
     said = shown(samples.report(*samples.fleet(), unknown), width=100)
     (together,) = [row for row in said.splitlines() if row.startswith("  together ")]
-    assert "at least 2600.0 MB" in together
+    assert "at least 986.9 MB" in together
     (half,) = [row for row in said.splitlines() if row.startswith("    at 0.5 MB/s")]
-    assert "at least 87 min" in half
+    assert "at least 32.9 min" in half
+
+
+def test_a_lower_bound_is_not_set_against_a_whole_figure() -> None:
+    """ "at least 172.9 MB → 349.7 MB" reads as a loss; nobody knows whether it is one."""
+    textbook = samples.textbook()
+    known = textbook.prediction
+    assert known is not None
+    unknown = replace(samples.JDK, uncompressed_bytes=None)
+    before = replace(known.before, layers=(unknown, *known.before.layers[1:]))
+    said = shown(samples.report(replace(textbook, prediction=replace(known, before=before))))
+    (unpacked,) = [row for row in said.splitlines() if row.startswith("    unpacked")]
+    assert unpacked.split() == ["unpacked", "unknown", "248.1", "MB", "p", "unknown"]
 
 
 def test_a_file_whose_changes_were_declined_is_not_called_good() -> None:
     rewrite = replace(samples.gaps().rewrite, not_applied=samples.gaps().rewrite.not_applied[:1])
     said = shown(samples.report(replace(samples.gaps(), findings=(), rewrite=rewrite)))
     assert "nothing to save" not in said and "needs glibc" in said
+
+
+def test_a_file_without_java_gets_one_line() -> None:
+    other = replace(samples.good(), java=None, good=None, clear=True, path="web/Dockerfile")
+    said = shown(samples.report(other), width=100)
+    assert said == "web/Dockerfile: no Java application recognised; nothing to save was found\n"
+    warned = replace(other, warnings=("line 3 copies what is not there",))
+    assert "image size" in shown(samples.report(warned))
+    assert "image size" in shown(samples.report(other), verbose=True)

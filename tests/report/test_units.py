@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from imgopt.bandwidths import DEFAULT_PROFILE, PROFILES, bandwidth
 from imgopt.errors import UsageError
-from imgopt.units import duration, megabytes, parse_rates, parse_size, rate
+from imgopt.units import Scale, duration, megabytes, parse_rates, parse_size, rate, size_scale, time_scale
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,13 @@ def test_whole_numbers_are_exact(count: int, unit: tuple[str, int]) -> None:
         (999_999, "1.000 MB"),
         (3_620_000, "3.62 MB"),
         (65_573_558, "65.6 MB"),
-        (2_600_000_000, "2600.0 MB"),
+        (999_949_999, "999.9 MB"),
+        (999_950_000, "1.00 GB"),
+        (2_600_000_000, "2.60 GB"),
         (-313_000, "-0.313 MB"),
     ],
 )
-def test_bytes_are_told_in_mb(count: int, text: str) -> None:
+def test_bytes_are_told_in_mb_and_gb(count: int, text: str) -> None:
     assert megabytes(count) == text
 
 
@@ -107,7 +109,9 @@ def test_bytes_are_told_in_mb(count: int, text: str) -> None:
         (400, "6 min 40 s"),
         (599.7, "10 min"),
         (2600, "43 min"),
-        (5200, "87 min"),
+        (3569, "59 min"),
+        (3570, "1 h"),
+        (5200, "1 h 27 min"),
         (10_799, "3 h"),
         (12_000, "3 h 20 min"),
     ],
@@ -143,3 +147,28 @@ def test_profiles() -> None:
     with pytest.raises(UsageError) as error:
         bandwidth("aliyun")
     assert error.value.hint == "did you mean aliyun-personal?"
+
+
+@given(st.integers(0, 10**12), st.integers(0, 10**12))
+def test_a_row_of_bytes_closes(before: int, after: int) -> None:
+    closes(size_scale(before, after), before, after)
+
+
+@given(st.floats(0, 10**6), st.floats(0, 10**6))
+def test_a_row_of_times_closes(before: float, after: float) -> None:
+    closes(time_scale(before, after), before, after)
+
+
+def closes(scale: Scale, before: float, after: float) -> None:
+    """As it is read: what stands there can be subtracted, in one unit."""
+    shown = [scale.say(before), scale.say(after), scale.less(before, after)]
+    assert {text.split()[1] for text in shown} == {scale.unit}
+    numbers = [0.0 if text.startswith("<") else float(text.split()[0]) for text in shown]
+    assert numbers[0] - numbers[1] == pytest.approx(numbers[2], abs=10**-scale.decimals / 100)
+
+
+def test_units_of_a_row() -> None:
+    minutes = time_scale(780, 344)
+    assert [minutes.say(780), minutes.say(344), minutes.less(780, 344)] == ["13.0 min", "5.7 min", "7.3 min"]
+    assert time_scale(4000).say(4000) == "1.1 h"
+    assert size_scale(999_960_000, 10).say(10) == "<0.01 GB"

@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 
 from imgopt.comparison.checks import NOT_STARTED
 from imgopt.comparison.measure import MeasuredImage
+from imgopt.light.records import dataclass
 from imgopt.report.caveats import of_comparison, of_file
-from imgopt.report.figures import NOT_KNOWN, Saved, amount, plural, time
+from imgopt.report.cells import with_basis, without_basis
+from imgopt.report.figures import NOT_KNOWN, Row, Saved, Seconds, amount, arrow, plural, size_row, time_row
 from imgopt.report.layout import Line, Style, dim, head, line, table, visible, width_of, wrapped
-from imgopt.report.markdown import code, escaped
+from imgopt.report.markdown import code, details, escaped, markdown_table, prose
 from imgopt.scales import Sum, total
 from imgopt.suggest.sentence import sentence
-from imgopt.units import duration, megabytes, rate
+from imgopt.units import duration, megabytes, rate, size_scale, time_scale
 
 if TYPE_CHECKING:
     from imgopt.comparison.checks import Check
     from imgopt.comparison.compare import Comparison, NextRelease
     from imgopt.suggest.result import FileReport
     from imgopt.weigh.weights import PushTime
-
-Row = tuple[Line | str, Line | str, Line | str, Line | str, Line | str]
 
 _MARKS: dict[str, tuple[str, Style]] = {
     "same": ("same", "good"),
@@ -51,68 +51,95 @@ def text(found: Comparison, *, width: int, quiet: bool = False, verbose: bool = 
 
 
 def _one_line(found: Comparison) -> Line:
-    before, after = found.before.compressed, found.after.compressed
-    said = [f"image {amount(before)} → {amount(after)}"]
+    said = [f"image {arrow(found.before.compressed, found.after.compressed)}"]
     release = found.next_release
     if release is not None and release.before is not None and release.after is not None:
-        said.append(
-            f"{_called(release)} {megabytes(release.before.compressed_bytes)} → {megabytes(release.after.compressed_bytes)}"
-        )
+        said.append(f"{_called(release)} {arrow(*_sent(release))}")
     said.append(found.behaviour.verdict.replace("not alike", "NOT alike"))
     return line((visible(found.file.path), "strong"), f": {', '.join(said)}")
 
 
-def _figures(found: Comparison) -> list[Line]:
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A row of the comparison. ``sums``, where it counts bytes; ``part``: of the row above it."""
+
+    label: str
+    row: Row
+    sums: tuple[Sum, Sum] | None = None
+    saved: Saved | None = None
+    part: bool = False
+
+
+def figures_of(found: Comparison) -> list[Figure]:
+    """What was measured of both images, in the order that every format shows it in."""
     before, after = found.before, found.after
-    rows: list[Row] = [("", dim("before  "), dim("after  "), dim("saved"), "")]
+    told: list[Figure] = []
 
-    def sizes(label: str, then: Sum, now: Sum) -> None:
-        rows.append((label, size_and_basis(then), size_and_basis(now), *_saved(then, now)))
+    def sizes(label: str, then: Sum, now: Sum, *, part: bool = False) -> None:
+        saved = _saved(then, now)
+        told.append(Figure(label, size_row(then, now, saved), (then, now), saved, part))
 
-    def times(
-        label: str, bandwidth: int, seconds: tuple[float | None, float | None], sums: tuple[Sum, Sum]
-    ) -> None:
-        texts = map(time, seconds, sums)
-        shown = [dim("unknown  ") if text == "unknown" else line(f"{text}  ") for text in texts]
-        rows.append((f"  {label} at {rate(bandwidth)}", shown[0], shown[1], "", ""))
+    def times(label: str, bandwidth: int, seconds: Seconds, sums: tuple[Sum, Sum]) -> None:
+        row = time_row(seconds, *sums, _saved(*sums))
+        told.append(Figure(f"{label} at {rate(bandwidth)}", row, part=True))
 
     sizes("image size", before.compressed, after.compressed)
-    sizes("  above the base", before.own, after.own)
-    sizes("  unpacked", before.uncompressed, after.uncompressed)
+    sizes("above the base", before.own, after.own, part=True)
+    sizes("unpacked", before.uncompressed, after.uncompressed, part=True)
+    sums = (before.compressed, after.compressed)
     for each in found.push:
-        times(
-            "first push",
-            each.bandwidth_bytes_per_s,
-            each.first_push_s,
-            (before.compressed, after.compressed),
-        )
+        times("first push", each.bandwidth_bytes_per_s, each.first_push_s, sums)
     release = found.next_release
     if release is not None and release.before is not None and release.after is not None:
-        then, now = (Sum(side.compressed_bytes, "measured", True) for side in (release.before, release.after))
-        sizes(f"{_called(release)}, sent", then, now)
+        sizes(f"{_called(release)}, sent", *_sent(release))
         for each in found.push:
             label, seconds = _next_push(release, each)
-            times(label, each.bandwidth_bytes_per_s, seconds, (then, now))
-    rows.append(_row("built in", duration(before.build_seconds), duration(after.build_seconds)))
-    rows += [_row(*each) for each in _running(found)]
+            times(label, each.bandwidth_bytes_per_s, seconds, _sent(release))
+    told.append(Figure("built in", _seconds(before.build_seconds, after.build_seconds)))
+    return [*told, *_running(found)]
+
+
+def _sent(release: NextRelease) -> tuple[Sum, Sum]:
+    assert release.before is not None and release.after is not None
+    then, now = (Sum(side.compressed_bytes, "measured", True) for side in (release.before, release.after))
+    return then, now
+
+
+def _figures(found: Comparison) -> list[Line]:
+    rows: list[list[Line | str]] = [["", dim("before  "), dim("after  "), dim("saved"), ""]]
+    for each in figures_of(found):
+        label = f"  {each.label}" if each.part else each.label
+        if each.sums is None:
+            texts = (without_basis(each.row.before), without_basis(each.row.after))
+            rows.append([label, *texts, dim(each.row.saved), ""])
+            continue
+        texts = (with_basis(each.row.before, each.sums[0]), with_basis(each.row.after, each.sums[1]))
+        style: Style = "" if each.saved is None else "good" if each.saved.value > 0 else "warn"
+        share = each.saved.share if each.saved is not None else ""
+        less: Line = ((each.row.saved, style),) if each.saved is not None else dim("unknown")
+        rows.append([label, *texts, less, ((share, style),)])
     return table(rows)
 
 
-def _row(label: str, before: str, after: str) -> Row:
-    return label, line(f"{before}  "), line(f"{after}  "), "", ""
+def _seconds(before: float, after: float) -> Row:
+    scale = time_scale(before, after)
+    return Row(scale.say(before), scale.say(after), scale.less(before, after))
 
 
-def _running(found: Comparison) -> list[tuple[str, str, str]]:
+def _running(found: Comparison) -> list[Figure]:
     """Start-up and memory, the medians of what was measured."""
     ours, theirs = found.behaviour.before, found.behaviour.after
-    rows = []
+    told = []
     if ours.start_seconds and theirs.start_seconds:
-        seconds = [duration(_middle(side.start_seconds)) for side in (ours, theirs)]
-        rows.append(("answers after", seconds[0], seconds[1]))
+        told.append(
+            Figure("answers after", _seconds(_middle(ours.start_seconds), _middle(theirs.start_seconds)))
+        )
     if ours.memory_bytes and theirs.memory_bytes:
-        memory = [megabytes(round(_middle(side.memory_bytes))) for side in (ours, theirs)]
-        rows.append(("resident memory", memory[0], memory[1]))
-    return rows
+        memory = (round(_middle(ours.memory_bytes)), round(_middle(theirs.memory_bytes)))
+        scale = size_scale(*memory)
+        row = Row(scale.say(memory[0]), scale.say(memory[1]), scale.less(*memory))
+        told.append(Figure("resident memory", row))
+    return told
 
 
 def _middle(values: tuple[float, ...] | tuple[int, ...]) -> float:
@@ -127,16 +154,10 @@ def size_and_basis(each: Sum) -> Line:
     return (amount(each), ""), (f" {each.basis[0]}", "dim")
 
 
-def _saved(then: Sum, now: Sum) -> tuple[Line, Line]:
+def _saved(then: Sum, now: Sum) -> Saved | None:
     if then.value is None or now.value is None or not (then.complete and now.complete):
-        return dim("unknown"), ()
-    less = then.value - now.value
-    if not less:
-        return dim("0 MB"), ()
-    style: Style = "good" if less > 0 else "warn"
-    sign = "" if less > 0 else "-"
-    share = Saved(less, then.value).share
-    return ((f"{sign}{megabytes(abs(less))}", style),), ((share, style),)
+        return None
+    return Saved(then.value - now.value, then.value)
 
 
 def _notes(found: Comparison, width: int) -> list[Line]:
@@ -376,49 +397,52 @@ _MARKDOWN = {
 def markdown(found: Comparison) -> str:
     """For a pull-request comment."""
     before, after = found.before, found.after
-    rows = [("", "before", "after"), ("---", "---:", "---:")]
-    rows.append(("base image", f"`{before.base}`", f"`{after.base}`"))
-    rows.append(("image size", *_both(before.compressed, after.compressed)))
-    rows.append(("above the base", *_both(before.own, after.own)))
-    rows.append(("unpacked", *_both(before.uncompressed, after.uncompressed)))
-    release = found.next_release
-    if release is not None and release.before is not None and release.after is not None:
-        then, now = release.before.compressed_bytes, release.after.compressed_bytes
-        rows.append((f"**{_called(release)}, sent**", f"**{megabytes(then)}**", f"**{megabytes(now)}**"))
-        for each in found.push:
-            label, took = _next_push(release, each)
-            seconds = [duration(s) if s is not None else "unknown" for s in took]
-            rows.append((f"{label} at {rate(each.bandwidth_bytes_per_s)}", seconds[0], seconds[1]))
-    rows.append(("built in", duration(before.build_seconds), duration(after.build_seconds)))
-    rows += _running(found)
-    text = [f"### imgopt compare: {code(found.file.path)}", ""]
-    text += [
-        f"Built with {found.engine_description} for {before.platform}; original and rewrite {_MARKDOWN[found.behaviour.verdict]}.",
-        "",
+    rows = [["base image", code(before.base), code(after.base), "-"]]
+    rows += [
+        [each.label, each.row.before, each.row.after, saved_with_share(each)] for each in figures_of(found)
     ]
-    text += ["| " + " | ".join(row) + " |" for row in rows]
+    parts = [
+        f"### imgopt compare: {code(found.file.path)}",
+        f"Built with {escaped(found.engine_description)} for {before.platform}; original and rewrite {_MARKDOWN[found.behaviour.verdict]}.",
+        markdown_table(["", "before", "after", "saved"], rows),
+    ]
     wrong = [each for each in found.behaviour.checks if each.verdict in ("different", "unknown")]
     if wrong:
-        text += ["", "| check | before | after | |", "|---|---|---|---|"]
-        text += [
-            f"| {escaped(each.name)} | {escaped(_value(each.before))} | {escaped(_value(each.after))} | {escaped(_why(each))} |"
+        cells = [
+            [
+                escaped(each.name),
+                escaped(_value(each.before)),
+                escaped(_value(each.after)),
+                escaped(_why(each)),
+            ]
             for each in wrong
         ]
+        parts += ["**What differs**", markdown_table(["check", "before", "after", "why"], cells, left=4)]
     if found.pushed is not None:
-        text += ["", f"Pushed to {code(found.pushed.repository)}:", ""]
-        text += ["| push | sent | predicted | took | predicted | at |", "|---|---:|---:|---:|---:|---:|"]
-        text += ["| " + " | ".join(row) + " |" for row in _push_rows(found)]
+        titles = ["push", "sent", "predicted", "took", "predicted", "at"]
+        parts.append(f"**Pushed to {code(found.pushed.repository)}**")
+        parts.append(markdown_table(titles, _push_rows(found)))
+    if notes := notes_of_comparison(found):
+        parts.append(details("Notes on these figures", ["\n".join(f"- {prose(each)}" for each in notes)]))
+    return "\n\n".join(parts) + "\n"
+
+
+def saved_with_share(each: Figure) -> str:
+    """For tables of one column: never empty."""
+    if not each.row.saved:
+        return "unknown"
+    share = each.saved.share if each.saved is not None else ""
+    return f"{each.row.saved} ({share})" if share else each.row.saved
+
+
+def notes_of_comparison(found: Comparison) -> list[str]:
+    """What has to be known to read the figures."""
     notes = [text for each in of_comparison(found) for text in (each.text, *each.details)]
+    release = found.next_release
     if release is not None and release.why:
         notes.append(f"{_called(release)} not measured: {release.why}")
     if found.pushed is not None:
         notes += [_PUSH_NOTE, *([] if found.pushed.removed else [_NOT_REMOVED])]
     if found.behaviour.limits_text is not None:
         notes.append(found.behaviour.limits_text)
-    if notes:
-        text += ["", *(f"- {escaped(each)}" for each in notes)]
-    return "\n".join(text) + "\n"
-
-
-def _both(before: Sum, after: Sum) -> tuple[str, str]:
-    return amount(before), amount(after)
+    return notes

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from imgopt.finding import Declined, Finding, Sentence
-from imgopt.light.records import dataclass
+from imgopt.light.records import dataclass, replace
 from imgopt.report.layout import visible
 from imgopt.scales import BASES, SAYS_SOMETHING, Applicability, Basis, Sum, total
 from imgopt.suggest.result import Fact, FileReport, PipelineSummary
-from imgopt.units import duration, megabytes
+from imgopt.units import Scale, duration, megabytes, rate, size_scale, time_scale
 from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, PushClient, Saving
 
 #: A client that sends this much more than it would need to is worth a warning.
@@ -63,16 +63,17 @@ def saved(
     return Saved(difference, before.value, "at least", whole)
 
 
-def saves_or_costs(saving: Saving | None) -> tuple[str, str]:
+ONE_FILE = ("on the first push", "on each next push")
+SEVERAL_FILES = ("on the first pushes, each by itself", "on the next pushes")
+
+
+def saves_or_costs(saving: Saving | None, when: tuple[str, str] = ONE_FILE) -> tuple[str, str]:
     """What a fix saves, and what it costs, behind the word for the first of them; "" without either."""
     if saving is None:
         return "saves", ""
-    counts = (
-        (saving.first_push_bytes, "on the first push"),
-        (saving.next_push_bytes, "on each next push"),
-    )
-    saves = ", ".join(f"{megabytes(count)} {when}" for count, when in counts if count and count > 0)
-    costs = ", ".join(f"{megabytes(-count)} {when}" for count, when in counts if count and count < 0)
+    counts = tuple(zip((saving.first_push_bytes, saving.next_push_bytes), when, strict=True))
+    saves = ", ".join(f"{megabytes(count)} {each}" for count, each in counts if count and count > 0)
+    costs = ", ".join(f"{megabytes(-count)} {each}" for count, each in counts if count and count < 0)
     if not (saves or costs):
         return "saves", "an amount that cannot be told here" if saving.first_push_bytes is None else ""
     of = f", of {', '.join(saving.platforms)} alone" if saving.platforms else ""
@@ -241,19 +242,67 @@ def still_sending(predictions: Iterable[Prediction]) -> list[tuple[Sum, Sum, lis
     return [(sent, needed, clients) for (sent, needed), clients in same.items()]
 
 
-def seconds_together(predictions: Iterable[Prediction]) -> dict[int, list[float | None]]:
-    """For each bandwidth: first push before and after, next push before and after, one image after the other.
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Several images, pushed one after the other: the first push and the next, before and after. A base image that several
+    of them are built on counts once in ``first``, as where the registry mounts it; ``each`` counts it with each of them.
+    ``seconds``: for each bandwidth the first push, before and after, and the next; ``alone``: of the first pushes, with all
+    that ``each`` counts."""
 
-    What is known is added up; whether that is all of it, `sums_together` tells.
-    """
-    together: dict[int, list[float | None]] = {}
+    first: tuple[Sum, Sum]
+    each: tuple[Sum, Sum]
+    following: tuple[Sum, Sum]
+    seconds: dict[int, tuple[float | None, float | None, float | None, float | None]]
+    alone: dict[int, Seconds]
+
+    @property
+    def shared(self) -> bool:
+        return self.first != self.each
+
+
+def together(predictions: Sequence[Prediction]) -> Together:
+    each_first = _columns([sums_of(prediction)[:2] for prediction in predictions])
+    following = _columns([sums_of(prediction)[2:] for prediction in predictions])
+    again = (
+        _counted_again([prediction.before for prediction in predictions]),
+        _counted_again([prediction.after for prediction in predictions]),
+    )
+    first = tuple(
+        each if each.value is None else replace(each, value=each.value - less)
+        for each, less in zip(each_first, again, strict=True)
+    )
+    seconds: dict[int, list[float | None]] = {}
     for prediction in predictions:
         for push in prediction.push:
-            sums = together.setdefault(push.bandwidth_bytes_per_s, [None] * 4)
+            sums = seconds.setdefault(push.bandwidth_bytes_per_s, [None] * 4)
             for number, value in enumerate((*push.first_push_s, *push.next_push_s)):
                 if value is not None:
                     sums[number] = (sums[number] or 0.0) + value
-    return together
+    alone: dict[int, Seconds] = {bandwidth: (values[0], values[1]) for bandwidth, values in seconds.items()}
+    for bandwidth, values in seconds.items():
+        for number, less in enumerate(again):
+            value = values[number]
+            values[number] = None if value is None else max(0.0, value - less / bandwidth)
+    times = {bandwidth: (a, b, c, d) for bandwidth, (a, b, c, d) in seconds.items()}
+    return Together((first[0], first[1]), each_first, following, times, alone)
+
+
+def _columns(pairs: Sequence[tuple[Sum, Sum]]) -> tuple[Sum, Sum]:
+    return added([before for before, _ in pairs]), added([after for _, after in pairs])
+
+
+def _counted_again(images: Sequence[ImageWeight]) -> int:
+    """Bytes of base images that an image before has brought to the registry."""
+    known: set[tuple[object, ...]] = set()
+    again = 0
+    for image in images:
+        for layer in image.pushed:
+            if not layer.from_base or layer.compressed_bytes is None:
+                continue
+            blob = (layer.instruction, layer.compressed_bytes, layer.note, image.platforms[:1])
+            again += layer.compressed_bytes if blob in known else 0
+            known.add(blob)
+    return again
 
 
 def sums_of(prediction: Prediction) -> tuple[Sum, Sum, Sum, Sum]:
@@ -262,8 +311,19 @@ def sums_of(prediction: Prediction) -> tuple[Sum, Sum, Sum, Sum]:
     return before.first_push, after.first_push, before.next_push, after.next_push
 
 
-def sums_together(predictions: Sequence[Prediction]) -> list[Sum]:
-    return [added(column) for column in zip(*map(sums_of, predictions), strict=True)]
+def told_together(sums: Together) -> str:
+    """How a total was made, in a sentence."""
+    if not sums.shared:
+        return "together: one image after the other"
+    said = arrow(*sums.each)
+    if sums.alone:
+        slowest = min(sums.alone)
+        row = time_row(sums.alone[slowest], *sums.each, None)
+        said += f" ({row.before} → {row.after} at {rate(slowest)})"
+    return (
+        "together: one image after the other; a base image that several share counts once, as where the registry mounts it "
+        f"(imgopt bandwidth tries that), else the first pushes are {said}"
+    )
 
 
 NOT_KNOWN = "what could be saved is not known"
@@ -300,6 +360,7 @@ def held_back(file: FileReport) -> list[str]:
         and finding.fix.applies
         and finding.fix.applicability is Applicability.UNSAFE
         and finding.rule not in file.rewrite.applied
+        and finding.solved_by not in file.rewrite.applied
     ]
     return list(dict.fromkeys(rules))
 
@@ -324,6 +385,72 @@ def added(sums: Sequence[Sum]) -> Sum:
     return Sum(whole.value, whole.basis, whole.complete and all(each.complete for each in sums))
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A figure before and after and how much less that is, as they are shown: in one unit, so that the row closes.
+    ``saved``: "" where that cannot be told."""
+
+    before: str
+    after: str
+    saved: str
+
+
+def size_row(before: Sum, after: Sum, difference: Saved | None, bound: str = "at least ") -> Row:
+    before, after = _comparable(before, after, difference)
+    scale = size_scale(*(each.told for each in (before, after) if each.told is not None))
+    saved = ""
+    if difference is not None and before.value is not None and after.value is not None:
+        saved = _bounded(scale.less(before.value, after.value), difference, bound)
+    return Row(_said(before.told, before, scale, bound), _said(after.told, after, scale, bound), saved)
+
+
+#: Before and after.
+Seconds = tuple[float | None, float | None]
+
+
+def time_row(
+    seconds: Seconds,
+    before: Sum,
+    after: Sum,
+    difference: Saved | None,
+    bound: str = "at least ",
+) -> Row:
+    """``before``, ``after``: the bytes that take these seconds; times are as good as these are known."""
+    before, after = _comparable(before, after, difference)
+    then, now = (
+        None if of.told is None else value for value, of in zip(seconds, (before, after), strict=True)
+    )
+    scale = time_scale(*(each for each in (then, now) if each is not None))
+    saved = ""
+    if difference is not None and seconds[0] is not None and seconds[1] is not None:
+        saved = _bounded(scale.less(seconds[0], seconds[1]), difference, bound)
+    return Row(_said(then, before, scale, bound), _said(now, after, scale, bound), saved)
+
+
+def _comparable(before: Sum, after: Sum, difference: Saved | None) -> tuple[Sum, Sum]:
+    """A lower bound beside a whole figure looks like a loss or a gain; it is one only where the difference is known."""
+    if difference is not None or before.complete == after.complete:
+        return before, after
+    unknown = Sum(None, "unknown", False)
+    return (before, unknown) if before.complete else (unknown, after)
+
+
+def _said(value: float | None, of: Sum, scale: Scale, bound: str) -> str:
+    if value is None:
+        return "unknown"
+    return scale.say(value) if of.complete else at_least(scale.say(value), bound)
+
+
+def _bounded(text: str, difference: Saved, bound: str) -> str:
+    return at_least(text, bound) if difference.bound else text
+
+
+def arrow(before: Sum, after: Sum) -> str:
+    """``375.2 MB → 171.9 MB``, in one unit."""
+    row = size_row(before, after, None)
+    return f"{row.before} → {row.after}"
+
+
 def amount(each: Sum) -> str:
     """``243.1 MB``, ``at least 243.1 MB`` when a part is unknown, ``unknown``."""
     if each.told is None:
@@ -343,5 +470,5 @@ def at_least(text: str, words: str = "at least ") -> str:
     return words + ("0" + text[text.index(" ") :] if text.startswith("<") else text)
 
 
-def plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def plural(count: int, noun: str, several: str = "") -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {several or f'{noun}s'}"

@@ -9,7 +9,7 @@ from imgopt.gate.budgets import Growth
 from imgopt.report.caveats import notes_of, of_verdict
 from imgopt.report.figures import amount, plural
 from imgopt.report.layout import Line, Style, line, table, visible, width_of, wrapped
-from imgopt.report.markdown import code, escaped, markdown_table
+from imgopt.report.markdown import code, details, escaped, html, listed, markdown_table, prose
 
 if TYPE_CHECKING:
     from imgopt.gate.judge import Judged, Verdict
@@ -109,39 +109,55 @@ def _limit(each: Judged) -> str:
 
 def markdown(report: GateReport) -> str:
     parts = [MARKER, f"### imgopt: {escaped(headline(report))}"]
+    several = len(report.verdicts) > 1
+    if several:
+        titles = ["image", "compressed", "unpacked", "over", "not measured"]
+        parts.append(markdown_table(titles, [_image(verdict) for verdict in report.verdicts]))
+    parts += listed("Errors", [escaped(str(error)) for error in report.errors])
     for verdict in report.verdicts:
-        subject = verdict.subject
-        sign = {True: "✅", False: "❌", None: "⚠️"}
-        rows = [
-            [
-                f"{sign[each.passed]} {code(each.limit.name)}",
-                escaped(each.limit.text),
-                escaped(each.message),
-                each.basis,
-            ]
-            for each in verdict.budgets
-        ]
-        sizes = sizes_of(subject)
-        parts += [
-            f"#### {code(subject.label)}: {sizes}",
-            markdown_table(
-                ["budget", "limit", "measured" if not subject.predicted else "predicted", "basis"],
-                rows,
-                left=4,
-            ),
-        ]
-        for each in (*verdict.broken, *verdict.unmeasured):
-            items = [f"- {escaped(text)}" for text in each.details]
-            items += [f"- **{escaped(text)}**" for text in each.remedies]
-            if items:
-                parts.append("\n".join([f"**{escaped(each.limit.name)}**", "", *items]))
-        if caveats := of_verdict(verdict):
-            parts.append("\n".join(f"- {escaped(each.text)}" for each in caveats))
-    parts += [f"- **error** {escaped(str(error))}" for error in report.errors]
-    parts += [f"- {escaped(each)}" for each in (*report.notes, *report.updated)]
+        title = f"{code(verdict.subject.label)}: {sizes_of(verdict.subject)}"
+        if several and verdict.passed:
+            summary = f"<code>{html(verdict.subject.label)}</code>: {html(sizes_of(verdict.subject))}"
+            parts.append(details(summary, _budgets(verdict)))
+        else:
+            parts += [f"#### {title}", *_budgets(verdict)]
+    parts += listed("Notes", [prose(each) for each in (*report.notes, *report.updated)])
     if report.stale:
         parts.append(f"<sub>In the baseline, not looked at: {escaped(', '.join(report.stale))}</sub>")
     return "\n\n".join(parts) + "\n"
+
+
+_SIGN = {True: "✅", False: "❌", None: "⚠️"}
+
+
+def _image(verdict: Verdict) -> list[str]:
+    subject = verdict.subject
+    names = [[each.limit.name for each in some] for some in (verdict.broken, verdict.unmeasured)]
+    told = [", ".join(map(code, each)) if each else "none" for each in names]
+    sign = _SIGN[False if verdict.broken else None if verdict.unmeasured else True]
+    return [f"{sign} {code(subject.label)}", amount(subject.compressed), amount(subject.uncompressed), *told]
+
+
+def _budgets(verdict: Verdict) -> list[str]:
+    """The table of one image, what is over budget and why, and what has to be known to read it."""
+    rows = [
+        [
+            f"{_SIGN[each.passed]} {code(each.limit.name)}",
+            escaped(each.limit.text),
+            prose(each.message),
+            each.basis,
+        ]
+        for each in verdict.budgets
+    ]
+    figures = "measured" if not verdict.subject.predicted else "predicted"
+    parts = [markdown_table(["budget", "limit", figures, "basis"], rows, left=4)] if rows else []
+    for each in (*verdict.broken, *verdict.unmeasured):
+        items = [prose(text) for text in each.details]
+        parts += listed(each.limit.name, [*items, *(f"**{prose(text)}**" for text in each.remedies)])
+    if caveats := of_verdict(verdict):
+        notes = "\n".join(f"- {prose(each.text)}" for each in caveats)
+        parts.append(details(f"{plural(len(caveats), 'note')} on these figures", [notes]))
+    return parts
 
 
 def gate_object(report: GateReport) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from imgopt.inspection.places import NAMES, WHATS
 from imgopt.light.records import dataclass
 from imgopt.report.figures import amount, plural
 from imgopt.report.layout import Line, dim, head, line, table, tail, visible, wrapped
-from imgopt.report.markdown import code, escaped, markdown_table
+from imgopt.report.markdown import code, escaped, listed, markdown_table, prose
 from imgopt.report.tree import Branch, branches, inside_of
 from imgopt.units import megabytes
 from imgopt.users import name_of
@@ -238,7 +238,7 @@ def markdown(found: Inspection, view: View) -> str:
                     f"{layer.number} {code(head(shown_command(layer.command), 80))}",
                     size(layer.compressed_bytes),
                     size(layer.uncompressed_bytes),
-                    escaped(", ".join(holds(layer, most=4))),
+                    escaped(", ".join(holds(layer, most=4)) or "nothing of note"),
                 ]
                 for layer in found.layers
             ],
@@ -250,25 +250,23 @@ def markdown(found: Inspection, view: View) -> str:
             [code(each.path), escaped(why(each)), megabytes(each.bytes)]
             for each in contents.wasted[: None if view.verbose else ROWS]
         ]
-        parts.append(markdown_table(["wasted", "", "unpacked"], rows, left=2))
+        parts.append(markdown_table(["wasted", "why", "unpacked"], rows, left=2))
     if contents is not None:
-        parts += [
-            f"- {code(each.path)} (layer {each.layer + 1}): {escaped(_largest(each))}"
-            for each in contents.jars
-            if each.jar is not None
-        ]
+        jars = [each for each in contents.jars if each.jar is not None]
+        told = [f"{code(each.path)} (layer {each.layer + 1}): {escaped(_largest(each))}" for each in jars]
+        parts += listed("Jars", told)
     if contents is not None and view.depth is not None:
         root = branches(contents.files, view.depth, view.under, inside_of(contents))
         if root is not None:
             rows = [
                 [f"{'&emsp;' * depth}{code(label)}", megabytes(branch.bytes), str(branch.layer + 1)]
                 if branch is not None
-                else [f"{'&emsp;' * depth}{escaped(label)}", "", ""]
+                else [f"{'&emsp;' * depth}{escaped(label)}", "-", "-"]
                 for depth, label, branch in tree_rows(root, ROWS)
             ]
             parts.append(markdown_table(["files", "bytes", "layer"], rows))
     notes = [*found.notes, *([COMPRESSED_HERE] if found.compressed_here else [])]
-    parts += [f"<sub>{escaped(note)}</sub>" for note in notes]
+    parts += [f"<sub>{prose(note)}</sub>" for note in notes]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imgopt.light.records import dataclass
 from imgopt.report.layout import Line, Style, dim, head, line, table, tail, visible, width_of, wrapped
-from imgopt.report.markdown import code, escaped, markdown_table
+from imgopt.report.markdown import code, escaped, listed, markdown_table, prose
 from imgopt.units import megabytes
 
 if TYPE_CHECKING:
@@ -285,8 +285,8 @@ def markdown(jar: Jar) -> str:
     if natives:
         rows = [[code(row.library), row.arch, row.libc, escaped(_verdict(row))] for row in natives]
         parts.append(markdown_table(["native library", "arch", "libc", "on musl (Alpine)"], rows))
-    parts += [
-        f"- duplicates: {', '.join(code(library.file) for library in group)}" for group in jar.duplicates
-    ]
-    parts += [f"- {escaped(problem)}" for problem in _problems(jar)]
+    parts += listed(
+        "Duplicates", [", ".join(code(library.file) for library in group) for group in jar.duplicates]
+    )
+    parts += listed("Problems", [prose(problem) for problem in _problems(jar)])
     return "\n\n".join(parts) + "\n"

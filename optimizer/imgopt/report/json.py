@@ -260,6 +260,7 @@ def _finding(finding: Finding, saving: Saving | None) -> Object:
             "risk": sentence(fix.risk) if fix.risk is not None else None,
             "reason": _why(fix),
         },
+        "applied": finding.applied,
         "solved_by": finding.solved_by,
         "saves": None
         if saving is None

@@ -13,8 +13,9 @@ from imgopt.report.diff import unified
 from imgopt.report.figures import (
     BOOT_PATCH,
     Saved,
+    Seconds,
     added,
-    amount,
+    arrow,
     built_for,
     bump_push_saved,
     bump_told,
@@ -24,23 +25,25 @@ from imgopt.report.figures import (
     next_push_saved,
     plural,
     saves_or_costs,
-    seconds_together,
+    size_row,
     size_saved,
     sums_of,
-    sums_together,
-    time,
+    time_row,
+    together,
     told_apart,
+    told_together,
     unknown_layers,
     unpacked_saved,
     without_findings,
 )
+from imgopt.report.folder import MANY
 from imgopt.report.layout import visible
 from imgopt.report.text import skipped
 from imgopt.scales import Applicability, Sum
 from imgopt.suggest.result import FileReport, PipelineSummary, Report
 from imgopt.suggest.sentence import sentence
 from imgopt.text.quoting import typed_path
-from imgopt.units import megabytes, rate
+from imgopt.units import rate
 from imgopt.weigh.weights import Prediction, Saving
 
 #: By which a comment is found again, to be updated in place.
@@ -54,20 +57,43 @@ def suggestions(report: Report) -> str:
     parts = [MARKER, f"### imgopt: {_headline(report)}"]
     if report.files:
         parts += [_overview(report), _notes(report)]
+    parts += listed("Errors", [escaped(str(error)) for error in report.errors])
+    folded = len(report.files) >= MANY
     for file in report.files:
-        parts += _findings(file, alone=len(report.files) == 1)
+        said = _findings(file)
+        if folded:
+            parts.append(details(f"{html(file.path)}: {_count(file)}", said))
+        else:
+            parts += [f"#### {code(file.path)}", *said] if len(report.files) > 1 else said
+    parts += _clients(report)
     room = _DIFFS_CHARACTERS
     for file in report.files:
         if not file.rewrite.changed:
             continue
-        folded = _folded_diff(file)
-        room -= len(folded)
+        change = _folded_diff(file)
+        room -= len(change)
         command = f"imgopt rewrite --diff {typed_path(file.path)}"
         parts.append(
-            folded if room >= 0 else f"The change of {code(file.path)} is long: run {code(command)}."
+            change if room >= 0 else f"The change of {code(file.path)} is long: run {code(command)}."
         )
-    parts += [f"- **error** {escaped(str(error))}" for error in report.errors]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _count(file: FileReport) -> str:
+    if file.skipped is not None:
+        return "skipped"
+    return plural(len(file.findings), "finding") + (", would change" if file.rewrite.changed else "")
+
+
+def listed(title: str, items: Sequence[str]) -> list[str]:
+    """A list under its name: two lists without words between them are one to Markdown."""
+    return [f"**{title}**", "\n".join(f"- {item}" for item in items)] if items else []
+
+
+def details(summary: str, parts: Sequence[str]) -> str:
+    """Folded away; ``summary`` is HTML already."""
+    inner = "\n\n".join(part for part in parts if part)
+    return f"<details>\n<summary>{summary}</summary>\n\n{inner}\n\n</details>"
 
 
 def _headline(report: Report) -> str:
@@ -83,7 +109,7 @@ def _headline(report: Report) -> str:
         after = added([prediction.after.first_push for prediction in changed])
         then = added([prediction.before.next_push for prediction in changed])
         now = added([prediction.after.next_push for prediction in changed])
-        said += f"; first push {amount(before)} → {amount(after)}, next push {amount(then)} → {amount(now)}"
+        said += f"; first push {arrow(before, after)}, next push {arrow(then, now)}"
     if report.errors:
         said += f"; {plural(len(report.errors), 'error')}"
     return said
@@ -100,23 +126,22 @@ def _overview(report: Report) -> str:
         return "Image size and push times are not known."
     before, after = prediction.before, prediction.after
     changed = file.rewrite.changed
-    rows = [["image size", *_sums(before.compressed, after.compressed), _less(size_saved(prediction))]]
+    first, following = first_push_saved(prediction), next_push_saved(prediction)
+    rows = [_sizes("image size", before.compressed, after.compressed, size_saved(prediction))]
     if before.uncompressed.told is not None or after.uncompressed.told is not None:
-        less = _less(unpacked_saved(prediction))
-        rows.append(["unpacked", *_sums(before.uncompressed, after.uncompressed), less])
+        rows.append(_sizes("unpacked", before.uncompressed, after.uncompressed, unpacked_saved(prediction)))
     if before.elsewhere:
-        less = _less(first_push_saved(prediction))
-        rows.append(["first push", *_sums(before.first_push, after.first_push), less])
-    rows += _times(prediction, first=True)
-    rows.append(["next push", *_sums(before.next_push, after.next_push), _less(next_push_saved(prediction))])
-    rows += _times(prediction, first=False)
+        rows.append(_sizes("first push", before.first_push, after.first_push, first))
+    times = [(push.bandwidth_bytes_per_s, push.first_push_s) for push in prediction.push]
+    rows += _times("first push", times, before.first_push, after.first_push, first)
+    rows.append(_sizes("next push", before.next_push, after.next_push, following))
+    times = [(push.bandwidth_bytes_per_s, push.next_push_s) for push in prediction.push]
+    rows += _times("next push", times, before.next_push, after.next_push, following)
     if bump_told(prediction):
-        pair = (before.bump_push, after.bump_push)
-        rows.append(["Boot patch", *_sums(*pair), _less(bump_push_saved(prediction))])
-        for push in prediction.push:
-            rows.append(
-                [f"Boot patch at {rate(push.bandwidth_bytes_per_s)}", *map(time, push.bump_push_s, pair), ""]
-            )
+        bumped = bump_push_saved(prediction)
+        rows.append(_sizes("Boot patch", before.bump_push, after.bump_push, bumped))
+        times = [(push.bandwidth_bytes_per_s, push.bump_push_s) for push in prediction.push]
+        rows += _times("Boot patch", times, before.bump_push, after.bump_push, bumped)
     name = f"{code(file.path)} {escaped(built_for(file))}" if before.elsewhere else code(file.path)
     if not changed:
         return markdown_table([name, "now"], [row[:2] for row in rows])
@@ -124,35 +149,43 @@ def _overview(report: Report) -> str:
 
 
 def _several(weighed: Sequence[tuple[FileReport, Prediction]]) -> str:
-    predictions = [prediction for _, prediction in weighed]
-    together = sums_together(predictions)
-    rows = [[code(file.path), *_sums(*sums_of(prediction))] for file, prediction in weighed]
-    rows.append(["**together**", *_sums(*together)])
-    for bandwidth, values in seconds_together(predictions).items():
-        rows.append([f"at {rate(bandwidth)}", *map(time, values, together)])
+    sums = together([prediction for _, prediction in weighed])
+    rows = [[code(file.path), *_pairs(*sums_of(prediction))] for file, prediction in weighed]
+    rows.append(["**together**", *_pairs(*sums.first, *sums.following)])
+    for bandwidth, (first, after, following, then) in sums.seconds.items():
+        one, other = (
+            time_row((first, after), *sums.first, None),
+            time_row((following, then), *sums.following, None),
+        )
+        rows.append([f"at {rate(bandwidth)}", one.before, one.after, other.before, other.after])
     return markdown_table(["", "first push", "after", "next push", "after"], rows)
 
 
-def _times(prediction: Prediction, *, first: bool) -> list[list[str]]:
-    sums = sums_of(prediction)[:2] if first else sums_of(prediction)[2:]
+def _sizes(label: str, before: Sum, after: Sum, difference: Saved | None) -> list[str]:
+    row = size_row(before, after, difference)
+    share = f" ({difference.share})" if difference is not None and difference.share and row.saved else ""
+    saved = f"{row.saved}{share}" if row.saved else "unknown"
+    return [label, _told(row.before, before), _told(row.after, after), saved]
+
+
+def _times(
+    label: str, times: Sequence[tuple[int, Seconds]], before: Sum, after: Sum, difference: Saved | None
+) -> list[list[str]]:
     rows = []
-    for push in prediction.push if any(each.told is not None for each in sums) else ():
-        seconds = push.first_push_s if first else push.next_push_s
-        label = f"{'first' if first else 'next'} push at {rate(push.bandwidth_bytes_per_s)}"
-        rows.append([label, *map(time, seconds, sums), ""])
+    for bandwidth, seconds in times if not before.told is after.told is None else ():
+        row = time_row(seconds, before, after, difference)
+        rows.append([f"{label} at {rate(bandwidth)}", row.before, row.after, row.saved or "unknown"])
     return rows
 
 
-def _sums(*sums: Sum) -> list[str]:
-    return [f"{amount(each)}{'' if each.told is None else f' ({each.basis})'}" for each in sums]
+def _pairs(first: Sum, after: Sum, following: Sum, then: Sum) -> list[str]:
+    one, other = size_row(first, after, None), size_row(following, then, None)
+    texts = (one.before, one.after, other.before, other.after)
+    return [_told(text, each) for text, each in zip(texts, (first, after, following, then), strict=True)]
 
 
-def _less(difference: Saved | None) -> str:
-    if difference is None:
-        return "unknown"
-    bound = f"{difference.bound} " if difference.bound else ""
-    share = f" ({difference.share})" if difference.share else ""
-    return f"{bound}{megabytes(round(difference.value))}{share}"
+def _told(text: str, each: Sum) -> str:
+    return text if text == "unknown" else f"{text} ({each.basis})"
 
 
 def _notes(report: Report) -> str:
@@ -165,62 +198,71 @@ def _notes(report: Report) -> str:
     if any(file.prediction is not None and unknown_layers(file.prediction) for file in report.files):
         notes.append("At least: the size of a layer is unknown.")
     if len(report.files) > 1:
-        notes.append("Together: one image after the other; layers they share count each time.")
-    parts = [f"<sub>{escaped(' '.join(notes))}</sub>"]
+        weighed = [file.prediction for file in report.files if file.prediction is not None]
+        said = told_together(together(weighed))
+        notes.append(f"{said[:1].upper()}{said[1:]}.")
+    return f"<sub>{prose(' '.join(notes))}</sub>"
+
+
+def _clients(report: Report) -> list[str]:
+    """Who sends more than it has to, folded away."""
     weighed = [file for file in report.files if file.prediction is not None]
-    for caveat in still_sent(weighed, report.files):
-        parts.append(f"⚠️ {escaped(caveat.lead[:1].upper() + caveat.lead[1:])}")
-        parts.append("\n".join(f"- **{escaped(who)}**: {escaped(what)}" for who, what in caveat.about))
-    return "\n\n".join(parts)
+    return [
+        details(
+            f"⚠️ {html(caveat.lead[:1].upper() + caveat.lead[1:])} {plural(len(caveat.about), 'client')}",
+            ["\n".join(f"- **{escaped(who)}**: {prose(what)}" for who, what in caveat.about)],
+        )
+        for caveat in still_sent(weighed, report.files)
+    ]
 
 
-def _findings(file: FileReport, *, alone: bool) -> list[str]:
-    parts = [] if alone else [f"#### {code(file.path)}"]
+def _findings(file: FileReport) -> list[str]:
+    parts = []
     if file.skipped is not None:
-        return [*parts, escaped(skipped(file.skipped))]
+        return [prose(skipped(file.skipped))]
     if file.pipeline is not None:
         parts += _release(file.pipeline)
-    items = [_finding(finding, saving, file) for finding, saving in file.findings]
-    items += [
-        f"- **{each.rule}**{f', line {each.line}' if each.line else ''}, not applied: {escaped(sentence(each.why))}"
+    if (said_of_it := without_findings(file)) is not None:
+        verdict, good = said_of_it
+        parts.append(f"{'✓ ' if good else ''}{prose(verdict)}")
+    parts += listed("Findings", [_finding(finding, saving) for finding, saving in file.findings])
+    declined = [
+        f"**{each.rule}**{f', line {each.line}' if each.line else ''}: {prose(sentence(each.why))}"
         for each in told_apart(file)
     ]
     waiting = held_back(file)
     if waiting:
-        items.append(f"- {len(waiting)} held back until `--unsafe`: {', '.join(waiting)}")
-    if (said_of_it := without_findings(file)) is not None:
-        verdict, good = said_of_it
-        items.insert(0, f"{'✓' if good else '-'} {escaped(verdict)}")
-    items += [f"- {escaped(warning)}" for warning in file.warnings]
-    return [*parts, "\n".join(items)]
+        declined.append(f"{plural(len(waiting), 'fix', 'fixes')} until `--unsafe`: {', '.join(waiting)}")
+    parts += listed("Not applied", declined)
+    return [*parts, *listed("Warnings", [prose(warning) for warning in file.warnings])]
 
 
 def _release(pipeline: PipelineSummary) -> list[str]:
     if pipeline.release is None:
         return []
-    told = [[f"**{row.label}**" if row.label else "", escaped(row.text)] for row in release.rows(pipeline)]
+    told = [[f"**{row.label}**" if row.label else "", prose(row.text)] for row in release.rows(pipeline)]
     return [
-        f"**A release**: {escaped(release.headline(pipeline.release))}",
+        f"**A release**: {prose(release.headline(pipeline.release))}",
         markdown_table(["", ""], told, left=2),
     ]
 
 
-def _finding(finding: Finding, saving: Saving | None, file: FileReport) -> str:
-    text = f"- **{finding.rule}** ({finding.severity.value}), line {finding.line}: {escaped(sentence(finding.message))}."
+def _finding(finding: Finding, saving: Saving | None) -> str:
+    text = f"**{finding.rule}** ({finding.severity.value}), line {finding.line}: {prose(sentence(finding.message))}."
     label, said = saves_or_costs(saving)
     if said:
         text += f" {label.capitalize()} {said}."
     fix = finding.fix
     if fix is not None:
         name = "Advice" if fix.applicability is Applicability.MANUAL else f"Fix ({fix.applicability.label})"
-        text += f" {name}: {escaped(sentence(fix.description))}"
+        text += f" {name}: {prose(sentence(fix.description))}"
         text += (
-            f"; {escaped(sentence(fix.risk))}."
+            f"; {prose(sentence(fix.risk))}."
             if fix.risk and fix.applicability is not Applicability.SAFE
             else "."
         )
     if finding.solved_by is not None:
-        text += f" Mended together with {finding.solved_by}."
+        text += f" Its bytes go with the fix of {finding.solved_by}."
     return text
 
 
@@ -228,8 +270,7 @@ def _folded_diff(file: FileReport) -> str:
     difference = unified(file.original, file.rewrite.text, file.path)
     shown = "\n".join(visible(row) for row in difference.split("\n"))
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", shown)), default=0))
-    summary = f"<summary>The change of {_html(file.path)}</summary>"
-    return f"<details>\n{summary}\n\n{fence}diff\n{shown.rstrip()}\n{fence}\n\n</details>"
+    return details(f"The change of {html(file.path)}", [f"{fence}diff\n{shown.rstrip()}\n{fence}"])
 
 
 def markdown_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
@@ -256,6 +297,16 @@ def escaped(text: str) -> str:
     return re.sub(r"^(?=[-+=/])", r"\\", _LINKS.sub(r"\g<0>&#8203;", text))
 
 
+def prose(text: str) -> str:
+    """A sentence of ours: what stands between backticks is code, the rest is shown as it is."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escaped(text)
+    return "".join(
+        code(part) if number % 2 and part.strip() else escaped(part) for number, part in enumerate(parts)
+    )
+
+
 def _escape(match: re.Match[str]) -> str:
     return "&amp;" if match[0] == "&" else f"\\{match[0]}"
 
@@ -267,6 +318,6 @@ _LINKS = regex(
 )
 
 
-def _html(text: str) -> str:
+def html(text: str) -> str:
     text = visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _LINKS.sub(r"\g<0>&#8203;", text)

@@ -10,7 +10,7 @@ from imgopt.report.comparison_json import identity, image
 from imgopt.report.figures import amount
 from imgopt.report.json import file_object
 from imgopt.report.layout import Line, Style, line, visible, wrapped
-from imgopt.report.markdown import code, escaped
+from imgopt.report.markdown import code, escaped, prose
 from imgopt.units import duration
 
 if TYPE_CHECKING:
@@ -110,15 +110,15 @@ def markdown(found: Mended) -> str:
     """For a pull-request comment."""
     rows = [f"### imgopt compare: {code(found.file.path)}", ""]
     rows += [
-        f"Built with {found.engine_description} for {found.after.platform}; **{escaped(_verdict(found))}**.",
+        f"Built with {found.engine_description} for {found.after.platform}; **{prose(_verdict(found))}**.",
         "",
     ]
-    rows += [f"- {label}: {escaped(said)}" for label, said in _failure(found)]
-    rows.append(f"- start: {escaped(found.said)}")
+    rows += [f"- {label}: {prose(said)}" for label, said in _failure(found)]
+    rows.append(f"- start: {prose(found.said)}")
     rows += [f"- answer: {escaped(f'{label}: {answer}')}" for label, answer in _answers(found)]
     rows.append(
         f"- image size: {amount(found.after.compressed)}, built in {duration(found.after.build_seconds)}"
     )
-    rows += [f"- not measured: {escaped(missing)}" for missing in found.not_measured]
-    rows += [f"- {escaped(note)}" for note in found.notes]
+    rows += [f"- not measured: {prose(missing)}" for missing in found.not_measured]
+    rows += [f"- {prose(note)}" for note in found.notes]
     return "\n".join(rows) + "\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 from imgopt.registry.result import Bandwidth, Mounts
 from imgopt.report.layout import Line, dim, visible, wrapped
-from imgopt.report.markdown import escaped
+from imgopt.report.markdown import prose
 from imgopt.units import duration, megabytes
 
 _PRICE = (
@@ -70,7 +70,7 @@ def text(found: Bandwidth, mounts: Mounts, width: int) -> list[Line]:
 
 def markdown(found: Bandwidth, mounts: Mounts) -> str:
     said = [*sentences(found, mounts), *(f"stays there: {each}" for each in mounts.left)]
-    return "".join(f"- {escaped(each)}\n" for each in said)
+    return "".join(f"- {prose(each)}\n" for each in said)
 
 
 def mounts_object(found: Bandwidth, mounts: Mounts) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from imgopt.registry.result import Bandwidth, Mounts, PushedAll, PushedBlob, PushResult
 from imgopt.report import mounts as report_mounts
 from imgopt.report.layout import Line, dim, head, line, table, visible
-from imgopt.report.markdown import code, escaped, markdown_table
+from imgopt.report.markdown import code, escaped, listed, markdown_table, prose
 from imgopt.units import duration, megabytes, rate
 
 _WORDS = {"sent": "sent", "mounted": "mounted", "present": "already there"}
@@ -58,9 +58,10 @@ def _sum(result: PushResult) -> str:
     for how in ("mounted", "present"):
         if count := result.bytes_of(how):
             parts.append(f"{_WORDS[how]} {megabytes(count)}")
-    parts.append(f"in {duration(result.seconds)}")
+    took = f"in {duration(result.seconds)}"
     if result.bytes_per_s is not None:
-        parts.append(f"at {rate(_rounded(result.bytes_per_s))}")
+        took += f", {duration(result.sending_s)} of it sending at {rate(_rounded(result.bytes_per_s))}"
+    parts.append(took)
     if result.packed_bytes:
         parts.append(
             f"compressed {megabytes(result.packed_bytes)} here in {duration(result.packed_s)} of processor time"
@@ -80,13 +81,13 @@ def markdown(result: PushResult) -> str:
         ]
         for n, blob in enumerate(result.layers, 1)
     ]
-    rows.append(["", "config", megabytes(result.config.size), _how(result.config)])
+    rows.append(["-", "config", megabytes(result.config.size), _how(result.config)])
     parts = [
         "<!-- imgopt: push -->",
         f"### imgopt push: {escaped(_sum(result))}",
         f"{code(result.target)} is {code(result.digest)} ({escaped(result.platform)}).",
-        markdown_table(["layer", "made by", "bytes", ""], rows, left=2),
-        *(f"- {escaped(each)}" for each in (*mounts_said(result), *result.notes)),
+        markdown_table(["layer", "made by", "bytes", "how"], rows, left=2),
+        *listed("Notes", [prose(each) for each in (*mounts_said(result), *result.notes)]),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from imgopt.registry.result import Outcome, PushedAll
 from imgopt.report.layout import Line, dim, line, table, visible
-from imgopt.report.markdown import code, escaped, markdown_table
+from imgopt.report.markdown import code, escaped, listed, markdown_table, prose
 from imgopt.report.push import mounts_object, mounts_said, push_object
 from imgopt.units import duration, megabytes
 
@@ -73,10 +73,15 @@ def markdown(found: PushedAll) -> str:
     parts = [
         "<!-- imgopt: push -->",
         f"### imgopt push: {escaped(_sum(found))}",
-        markdown_table(["target", "", "sent", "mounted", "there"], rows, left=2),
-        *(f"- {escaped(each)}" for each in mounts_said(found)),
-        *(f"- {escaped(str(error))}" for error in found.errors),
-        *(f"- {escaped(f'{each.target}: {note}')}" for each in found.results for note in each.notes),
+        markdown_table(["target", "outcome", "sent", "mounted", "there"], rows, left=2),
+        *listed("Errors", [escaped(str(error)) for error in found.errors]),
+        *listed(
+            "Notes",
+            [
+                *map(prose, mounts_said(found)),
+                *(prose(f"{each.target}: {note}") for each in found.results for note in each.notes),
+            ],
+        ),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imgopt.report.layout import Line, line, visible, wrapped
-from imgopt.report.markdown import escaped, markdown_table
+from imgopt.report.markdown import markdown_table, prose
 
 if TYPE_CHECKING:
     from imgopt.rule import Documented
@@ -56,9 +56,7 @@ def explained(rule: Documented, width: int) -> list[Line]:
 
 
 def listed_markdown(rules: Sequence[Documented]) -> str:
-    return (
-        markdown_table(["rule", "finds"], [[f"`{rule.id}`", escaped(rule.summary)] for rule in rules]) + "\n"
-    )
+    return markdown_table(["rule", "finds"], [[f"`{rule.id}`", prose(rule.summary)] for rule in rules]) + "\n"
 
 
 def explained_markdown(rule: Documented) -> str:

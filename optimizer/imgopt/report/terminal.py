@@ -95,7 +95,7 @@ def _encodable(text: str, encoding: str | None) -> str:
     return text
 
 
-_ASCII = str.maketrans({"─": "-", "═": "=", "→": ">", "≥": ">", "✓": "+"})
+_ASCII = str.maketrans({"─": "-", "═": "=", "→": "->", "≥": ">=", "✓": "+"})
 
 
 @contextmanager

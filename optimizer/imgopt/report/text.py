@@ -6,12 +6,16 @@ from collections.abc import Sequence
 
 from imgopt.finding import Finding
 from imgopt.light.records import dataclass
+from imgopt.report import folder
 from imgopt.report.caveats import still_sent
+from imgopt.report.cells import SEVERITY, trust, with_basis, without_basis
 from imgopt.report.figures import (
     BOOT_PATCH,
+    Row,
     Saved,
+    Seconds,
     amount,
-    at_least,
+    arrow,
     bases_used,
     built_for,
     bump_push_saved,
@@ -23,25 +27,24 @@ from imgopt.report.figures import (
     plural,
     rests_on,
     saves_or_costs,
-    seconds_together,
+    size_row,
     size_saved,
-    sums_of,
-    sums_together,
-    time,
+    time_row,
+    together,
     told_apart,
+    told_together,
     unknown_layers,
     unpacked_saved,
     without_findings,
 )
-from imgopt.report.layout import Line, Style, dim, head, line, table, tail, visible, width_of, wrapped
-from imgopt.scales import Applicability, Severity, Sum
+from imgopt.report.layout import Line, Style, dim, head, line, table, visible, width_of, wrapped
+from imgopt.scales import Applicability, Sum
 from imgopt.suggest.result import FileReport, JavaInfo, PipelineSummary, Report
 from imgopt.suggest.sentence import sentence
 from imgopt.text.quoting import typed
-from imgopt.units import duration, megabytes, rate
+from imgopt.units import megabytes, rate
 from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, Saving
 
-_SEVERITY: dict[Severity, Style] = {Severity.HIGH: "bad", Severity.MEDIUM: "warn", Severity.LOW: "dim"}
 _KINDS = {
     "spring-boot": "Spring Boot",
     "spring-boot-war": "Spring Boot war",
@@ -73,14 +76,27 @@ def suggestions(report: Report, view: View) -> list[Line]:
     """Everything `imgopt suggest` says on standard output."""
     if view.quiet:
         return [_one_line(file) for file in report.files]
-    lines: list[Line] = []
+    one = len(report.files) + len(report.errors) == 1
+    many = len(report.files) >= folder.MANY
+    lines: list[Line] = [] if one else _top(report, view)
+    if many and not view.verbose:
+        lines += folder.by_rule(report, view.width)
     for file in report.files:
+        if many and not view.verbose and file.pipeline is None:
+            continue
         if lines:
             lines += [(), (("─" * view.width, "dim"),), ()]
         lines += _file(file, view, report)
-    if len(report.files) > 1:
-        lines += _summary(report, view)
     lines += _next_steps(report, view)
+    return lines
+
+
+def _top(report: Report, view: View) -> list[Line]:
+    """What is said of several files before each of them."""
+    lines = [*folder.headline(report, view.width), (), *folder.summary(report, view.width)]
+    weighed = [file for file in report.files if file.prediction is not None]
+    if weighed:
+        lines += [*_footnotes(weighed, report, view), *_clients(weighed, report, view)]
     return lines
 
 
@@ -95,9 +111,7 @@ def _one_line(file: FileReport) -> Line:
             ("first push", prediction.before.first_push, prediction.after.first_push),
             ("next push", prediction.before.next_push, prediction.after.next_push),
         ):
-            said.append(
-                f"{name} {amount(before)} → {amount(after)}" if changed else f"{name} {amount(before)}"
-            )
+            said.append(f"{name} {arrow(before, after)}" if changed else f"{name} {amount(before)}")
     return line((_name(file), "strong"), f": {', '.join(said)}")
 
 
@@ -111,6 +125,10 @@ def _file(file: FileReport, view: View, report: Report) -> list[Line]:
     lines = wrapped(about, view.width, first=line((_name(file), "strong"), "  "), indent=2, style="dim")
     if file.skipped is not None:
         return [*lines, *wrapped(skipped(file.skipped), view.width)]
+    if not view.verbose and _nothing_for_java(file):
+        name = line((_name(file), "strong"), ": ")
+        verdict, _ = without_findings(file) or ("", True)
+        return wrapped(f"{_java(None)}; {verdict}", view.width, first=name, indent=2, style="dim")
     said = _java(file.java) if file.pipeline is None else pushes(file.pipeline)
     if file.pipeline is None or file.pipeline.pushes or file.findings:
         lines += wrapped(said, view.width, style="dim")
@@ -146,6 +164,12 @@ def _file(file: FileReport, view: View, report: Report) -> list[Line]:
         if footnotes:
             lines += _clients([file], report, view)
     return lines
+
+
+def _nothing_for_java(file: FileReport) -> bool:
+    """A file of something else, in which nothing was found: one line is enough."""
+    nothing = not file.findings and not file.warnings and not file.rewrite.changed
+    return file.pipeline is None and file.java is None and nothing and not file.rewrite.not_applied
 
 
 #: Where what is said of a release begins.
@@ -237,30 +261,22 @@ def _finding(finding: Finding, saving: Saving | None, file: FileReport, view: Vi
     if finding.end_line > finding.line:
         place = f"lines {finding.line}-{finding.end_line}"
     label = f"{finding.severity.value:<6}"
-    lines = [line((label, _SEVERITY[finding.severity]), "  ", (finding.rule, "strong"), "  ", (place, "dim"))]
+    lines = [line((label, SEVERITY[finding.severity]), "  ", (finding.rule, "strong"), "  ", (place, "dim"))]
     lines += wrapped(sentence(finding.message), view.width, first=line(" " * 8), indent=8)
     label, said = saves_or_costs(saving)
     if said:
         lines += wrapped(said, view.width, first=line(" " * 8, (f"{label:<7}", "dim")), indent=15)
     fix = finding.fix
     if fix is not None:
-        text = f"{sentence(fix.description)} ({_trust(finding, file)})"
+        text = f"{sentence(fix.description)} ({trust(finding, file)})"
         if fix.risk and fix.applicability is not Applicability.SAFE:
             text += f": {sentence(fix.risk)}"
         name = "advice" if fix.applicability is Applicability.MANUAL else "fix"
         lines += wrapped(text, view.width, first=line(" " * 8, (f"{name:<7}", "dim")), indent=15)
     if finding.solved_by is not None:
-        text = f"mended together with {finding.solved_by}"
+        text = f"its bytes go with the fix of {finding.solved_by}"
         lines += wrapped(text, view.width, first=line(" " * 8, ("fix    ", "dim")), indent=15)
     return lines
-
-
-def _trust(finding: Finding, file: FileReport) -> str:
-    assert finding.fix is not None
-    label = finding.fix.applicability.label
-    if finding.fix.applicability is Applicability.UNSAFE:
-        return f"{label}, applied" if finding.rule in file.rewrite.applied else "needs --unsafe"
-    return label
 
 
 def _not_applied(file: FileReport, view: View) -> list[Line]:
@@ -276,7 +292,7 @@ def _not_applied(file: FileReport, view: View) -> list[Line]:
         )
     if waiting:
         needs = "needs" if len(waiting) == 1 else "need"
-        count = plural(len(waiting), "fix") if len(waiting) == 1 else f"{len(waiting)} fixes"
+        count = plural(len(waiting), "fix", "fixes")
         lines += wrapped(
             f"{count} {needs} --unsafe: {', '.join(waiting)}", view.width, first=line("  "), indent=4
         )
@@ -299,18 +315,25 @@ def _figures_table(file: FileReport, prediction: Prediction, bound: str) -> list
     rows: list[tuple[str, Line, Line, Line, Line]] = []
 
     def sizes(label: str, pair: tuple[Sum, Sum], difference: Saved | None) -> None:
-        then, now = pair
-        less = _bytes_saved(difference, bound)
-        rows.append((label, _size(then, bound), _size(now, bound), *less))
+        row = size_row(*pair, difference, bound)
+        then, now = (with_basis(text, each) for text, each in zip((row.before, row.after), pair, strict=True))
+        rows.append((label, then, now, *_bytes_saved(row, difference)))
 
     def times(
         label: str, bandwidth: int, seconds: Seconds, pair: tuple[Sum, Sum], difference: Saved | None
     ) -> None:
         if pair[0].told is None and pair[1].told is None:
             return
-        then, now = _time(seconds[0], pair[0], bound), _time(seconds[1], pair[1], bound)
-        less = _seconds_saved(difference, seconds, bound)
-        rows.append((f"  {label} at {rate(bandwidth)}", then, now, less, ()))
+        row = time_row(seconds, *pair, difference, bound)
+        rows.append(
+            (
+                f"  {label} at {rate(bandwidth)}",
+                without_basis(row.before),
+                without_basis(row.after),
+                dim(row.saved),
+                (),
+            )
+        )
 
     sizes("image size", (before.compressed, after.compressed), size_saved(prediction))
     if before.uncompressed.told is not None or after.uncompressed.told is not None:
@@ -335,42 +358,18 @@ def _figures_table(file: FileReport, prediction: Prediction, bound: str) -> list
     return table([("", dim("before  "), dim("after  "), dim("saved"), ()), *rows])
 
 
-Seconds = tuple[float | None, float | None]
-
-
-def _size(each: Sum, bound: str) -> Line:
+def _size(each: Sum) -> Line:
     """A figure and the first letter of its basis."""
-    if each.told is None:
-        return dim("unknown  ")
-    text = megabytes(each.told)
-    if not each.complete:
-        text = at_least(text, bound)
-    return (text, ""), (f" {each.basis[0]}", "dim")
+    return with_basis(amount(each), each)
 
 
-def _time(seconds: float | None, of: Sum, bound: str) -> Line:
-    text = time(seconds, of, bound)
-    return dim("unknown  ") if text == "unknown" else line(f"{text}  ")
-
-
-def _bytes_saved(difference: Saved | None, bound: str) -> tuple[Line, Line]:
+def _bytes_saved(row: Row, difference: Saved | None) -> tuple[Line, Line]:
     if difference is None:
         return dim("unknown"), ()
     if not difference.value:
-        return dim("0 MB"), ()
+        return dim(row.saved), ()
     style: Style = "good" if difference.value > 0 else "warn"
-    sign = "" if difference.value > 0 else "-"
-    text = f"{bound if difference.bound else ''}{sign}{megabytes(abs(round(difference.value)))}"
-    return ((text, style),), ((difference.share, style),)
-
-
-def _seconds_saved(bytes_saved: Saved | None, seconds: Seconds, bound: str) -> Line:
-    """Seconds are only as comparable as the bytes they come from."""
-    if bytes_saved is None or seconds[0] is None or seconds[1] is None:
-        return ()
-    difference = seconds[0] - seconds[1]
-    text = duration(difference) if difference >= 0 else f"-{duration(-difference)}"
-    return dim(f"{bound if bytes_saved.bound else ''}{text}")
+    return ((row.saved, style),), ((difference.share, style),)
 
 
 def _footnotes(files: Sequence[FileReport], report: Report, view: View) -> list[Line]:
@@ -392,18 +391,18 @@ def _footnotes(files: Sequence[FileReport], report: Report, view: View) -> list[
     unknown = [layer for prediction in predictions for layer in unknown_layers(prediction)]
     if unknown:
         notes.append(_at_least(unknown, one_file=len(files) == 1))
-    together = dict.fromkeys(
+    platforms_of = dict.fromkeys(
         prediction.before.platforms for prediction in predictions if prediction.before.elsewhere
     )
     notes += [
         f"a push sends {' and '.join(platforms)}, what they have in common once; the image is that of {platforms[0]}"
-        for platforms in together
+        for platforms in platforms_of
     ]
     notes.append("next push: the last release is in the registry, only classes changed")
     if any(bump_told(prediction) for prediction in predictions):
         notes.append(f"Boot patch: {BOOT_PATCH}")
     if len(files) > 1:
-        notes.append("together: one image after the other; layers they share count each time")
+        notes.append(told_together(together(predictions)))
     if any(prediction.push for prediction in predictions):
         notes.append(f"bandwidth: {report.bandwidth_source}{_set_it(report.bandwidth_source)}")
     return [
@@ -448,7 +447,7 @@ def _layer_table(image: ImageWeight, view: View) -> list[Line]:
         unpacked = layer.uncompressed_bytes
         figures.append(
             [
-                _size(Sum(layer.compressed_bytes, layer.basis, True), ""),
+                _size(Sum(layer.compressed_bytes, layer.basis, True)),
                 dim("unknown") if unpacked is None else megabytes(unpacked),
                 (("changes", "warn"),) if layer.changes_each_release else dim("stays"),
             ]
@@ -474,37 +473,6 @@ def _clients(files: Sequence[FileReport], report: Report, view: View) -> list[Li
         for detail in caveat.details:
             lines += wrapped(detail, view.width, first=line(" " * 8), indent=10)
     return [(), *lines] if lines else []
-
-
-def _summary(report: Report, view: View) -> list[Line]:
-    """One row a file and the totals, when there is more than one file."""
-    weighed = [(file, file.prediction) for file in report.files if file.prediction is not None]
-    findings = sum(len(file.findings) for file in report.files)
-    changed = sum(file.rewrite.changed for file in report.files)
-    title = f"{plural(len(report.files), 'file')}, {plural(findings, 'finding')}, {changed} would change"
-    lines: list[Line] = [(), (("═" * view.width, "dim"),), (), line((title, "strong"))]
-    if not weighed:
-        return lines
-    body = _summary_table(weighed, view, "at least ")
-    if max(width_of(each) for each in body) > view.width:
-        body = _summary_table(weighed, view, "≥")
-    lines += [(), *body, *_footnotes([file for file, _ in weighed], report, view)]
-    return lines + _clients([file for file, _ in weighed], report, view)
-
-
-def _summary_table(weighed: Sequence[tuple[FileReport, Prediction]], view: View, bound: str) -> list[Line]:
-    predictions = [prediction for _, prediction in weighed]
-    rows: list[list[Line | str]] = [[dim("first push  "), dim("after  "), dim("next push  "), dim("after  ")]]
-    rows += [[_size(each, bound) for each in sums_of(prediction)] for prediction in predictions]
-    together = sums_together(predictions)
-    rows.append([_size(each, bound) for each in together])
-    seconds = seconds_together(predictions)
-    for values in seconds.values():
-        rows.append([_time(value, each, bound) for value, each in zip(values, together, strict=True)])
-    room = max(20, view.width - width_of(table(rows, left=0)[0]) - 2)
-    labels: list[Line | str] = ["", *(tail(_name(file), room) for file, _ in weighed)]
-    labels += [(("together", "strong"),), *(f"  at {rate(bandwidth)}" for bandwidth in seconds)]
-    return table([[label, *row] for label, row in zip(labels, rows, strict=True)])
 
 
 def _next_steps(report: Report, view: View) -> list[Line]:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgopt.dockerfile import Dockerfile, Instruction, apply_edits, expand, parse, scopes
+from imgopt.dockerfile import Dockerfile, Instruction, expand, parse, scopes
 from imgopt.dockerfile.faults import Fault, check_stages, first_fault, unseen_by_from
 from imgopt.errors import DockerfileError
 from imgopt.files.opening import read_file
@@ -17,7 +17,6 @@ from imgopt.finding import (
     Fix,
     Place,
     Reason,
-    Waste,
     because,
     declined_with,
     finding_with,
@@ -31,16 +30,17 @@ from imgopt.plans.base.java_version import java_needed, java_running, too_old
 from imgopt.plans.layers import layering
 from imgopt.plans.layers.jarmode import layered_jar
 from imgopt.rule import Rule
-from imgopt.scales import BASES, Applicability, Sum, total
+from imgopt.scales import Applicability
 from imgopt.suggest.analyze import analyze, findings
 from imgopt.suggest.facts import facts_of
 from imgopt.suggest.result import FileReport, JavaInfo, RewriteResult, StageInfo
 from imgopt.suggest.rewrite import rewrite
 from imgopt.suggest.rounds import Rounds
+from imgopt.suggest.savings import Course, Shown, Step, attributed, steps_of
 from imgopt.suggest.sentence import sentence
 from imgopt.suggest.unknown import unknowns
 from imgopt.weigh.unbuilt import unbuilt
-from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, Saving
+from imgopt.weigh.weights import LayerWeight, Prediction, Saving
 
 if TYPE_CHECKING:
     from imgopt.build_context.tree import Context
@@ -87,15 +87,25 @@ def report_file(
     said = analyze(picture, rules)
     level = Applicability.UNSAFE if options.unsafe else Applicability.SAFE
     unselected = _unselected(picture, rules)
-    result, opened, base = _settled(picture, said, rules, level, weigher, unselected)
+    result, opened, course = _settled(picture, said, rules, level, unselected)
     broken = _apart(said)[0] or unselected
-    shown = broken if broken and base is not picture and not unselected else said
-    prediction, savings = _weights(
-        base, () if broken else said, result.text if result.changed else None, weigher
-    )
-    found = _as_it_stands(picture, findings(shown), unselected)
-    if broken:
-        savings = [None for _ in found]
+    shown = findings(broken if broken and course.start is not picture and not unselected else said)
+    prediction = _prediction(course.start, result.text if result.changed else None, weigher)
+    found = _as_it_stands(picture, shown, unselected)
+    told: list[tuple[Finding, Saving | None]]
+    pairs = [*map(Shown, found, shown), *opened]
+    if course.start is not picture:  # what is mended first saves nothing that could be compared
+        mends = [
+            replace(each.finding, applied=BROKEN in result.applied)
+            for each in pairs
+            if each.said.rule == BROKEN
+        ]
+        pairs = [each for each in pairs if each.said.rule != BROKEN]
+        told = [*((each, None) for each in mends), *attributed(pairs, course, weigher)]
+    elif broken:
+        told = [(each, None) for each in found]
+    else:
+        told = attributed(pairs, course, weigher)
     unknown = unknowns(picture)
     clear = not unknown and not any(_is_unseen(layer) for layer in prediction.before.layers)
     warnings = [*_warnings(picture), *map(sentence, unknown)]
@@ -113,7 +123,7 @@ def report_file(
             for stage in picture.stages
         ),
         java=_java(picture),
-        findings=(*zip(found, savings, strict=True), *opened),
+        findings=tuple(told),
         rewrite=result,
         prediction=prediction,
         original=document.text,
@@ -139,30 +149,35 @@ def _settled(
     said: Sequence[Finding | Declined],
     rules: Sequence[Rule],
     level: Applicability,
-    weigher: Weigher,
     unselected: Sequence[Finding],
-) -> tuple[RewriteResult, list[tuple[Finding, Saving | None]], Picture]:
+) -> tuple[RewriteResult, list[Shown], Course]:
     """The rewrite, and the rewrite of the rewrite, until nothing is left to do: of two fixes that touch the same
     lines the second has its turn when the first is in. So a rewritten file is never rewritten again.
 
     With it, what rules find in a stage that was split off and so was not there before, told of the final stage's FROM,
     because the lines it stands in are not the original's; and what they find in a file that was broken before. Last, the
-    picture that there can be an image of: the one that is given, or that of the mended file.
+    fixes one by one, from the picture that there can be an image of: the one that is given, or that of the mended file.
     """
+
+    def unchanged() -> Course:
+        left = findings(said)
+        return Course(picture, (), left, _held(picture, said, rules, level), partial(_findings_of, rules))
+
     fault = first_fault(picture.document, picture.options.build_args)
     if fault is not None:
-        return _unbuildable(picture, said, fault), [], picture
+        return _unbuildable(picture, said, fault), [], unchanged()
     first = picture
     from_ = picture.final.stage.from_
     if unselected:
-        return _waiting(picture, _unchanged(picture), unselected, said), [], picture
+        return _waiting(picture, _unchanged(picture), unselected, said), [], unchanged()
     broken, others = _apart(said)
     result = _rewritten(picture, broken or said, level)
     if broken and not result.changed:
-        return _waiting(picture, result, broken, others), [], picture
+        return _waiting(picture, result, broken, others), [], unchanged()
     documents, edits = [picture.document], []
     later: list[tuple[Picture, tuple[Finding | Declined, ...], RewriteResult]] = []
     latest = result
+    made = [(picture, said, result)]
     while latest.changed and len(later) < MOST_ROUNDS:
         edits.append(latest.edits)
         picture = _picture_of(picture, latest.text)
@@ -173,31 +188,31 @@ def _settled(
         if again and not latest.changed:
             latest = _waiting(picture, latest, again, others)
         later.append((picture, now, latest))
+    made += later
     if latest.changed:
         edits.append(latest.edits)
         documents.append(_picture_of(picture, latest.text).document)
     rounds = Rounds(documents, edits)
     looked_at = [first, *(each for each, _, _ in later)]
 
-    opened: list[tuple[Finding, Saving | None]] = []
+    opened: list[Shown] = []
     spoke = {entry.rule for entry in said if not (isinstance(entry, Declined) and entry.solved_by)}
     waits = bool(broken)  # what the other rules say is told of the mended file
-    for number, (picture, now, latest) in enumerate(later, start=1):
+    for number, (_, now, latest) in enumerate(later, start=1):
         shown = partial(_shown_place, rounds, number)
         if waits:
             again, _ = _apart(now)
             waits = bool(again)
             line = partial(_shown_line, rounds, number, from_)
             new = again or findings(now)
-            savings = [None for _ in again] if again else _weights(picture, new, None, weigher)[1]
             opened += [
-                (
+                Shown(
                     replace(
                         finding_with(finding, shown), line=line(finding.line), end_line=line(finding.end_line)
                     ),
-                    saving,
+                    finding,
                 )
-                for finding, saving in zip(new, savings, strict=True)
+                for finding in new
             ]
             told = tuple(
                 replace(declined_with(entry, shown), line=line(entry.line)) for entry in latest.not_applied
@@ -210,14 +225,13 @@ def _settled(
         if split:
             new = [entry for entry in findings(now) if entry.rule not in spoke]
         else:  # what had to wait until another fix made it possible changes the file, and is told
-            before = {entry.rule for entry in (*findings(said), *(each for each, _ in opened))}
+            before = {entry.rule for entry in (*findings(said), *(each.said for each in opened))}
             new = [
                 entry for entry in findings(now) if entry.rule in latest.applied and entry.rule not in before
             ]
-        _, savings = _weights(picture, new, None, weigher) if new else (None, [])
         opened += [
-            (replace(finding_with(finding, shown), line=from_.line, end_line=from_.end_line), saving)
-            for finding, saving in zip(new, savings, strict=True)
+            Shown(replace(finding_with(finding, shown), line=from_.line, end_line=from_.end_line), finding)
+            for finding in new
         ]
         if not split:
             result = _joined(result, replace(latest, not_applied=()), now)
@@ -227,7 +241,50 @@ def _settled(
         result = _joined(result, replace(latest, not_applied=told), now)
     if first.ignored is None:
         result = replace(result, rests_on=facts_of(looked_at, rules))
-    return result, opened, later[0][0] if broken else first
+    return result, opened, _course(made, rounds, rules, level)
+
+
+def _course(
+    made: Sequence[tuple[Picture, Sequence[Finding | Declined], RewriteResult]],
+    rounds: Rounds,
+    rules: Sequence[Rule],
+    level: Applicability,
+) -> Course:
+    """``made``: each round's file, what is said of it and its rewrite. It begins with the first file that makes an image."""
+    begin = next((number for number, (_, said, _) in enumerate(made) if not _apart(said)[0]), len(made) - 1)
+    steps = [
+        step
+        for number, (picture, _, result) in enumerate(made)
+        if number >= begin
+        for step in steps_of(
+            picture, result, partial(_picture_of, picture), partial(_shown_place, rounds, number)
+        )
+    ]
+    last, said, result = made[-1]
+    if result.changed:
+        last = _picture_of(last, result.text)
+        said = analyze(last, rules)
+    held = _held(last, said, rules, level)
+    return Course(made[begin][0], steps, findings(said), held, partial(_findings_of, rules))
+
+
+def _held(
+    picture: Picture, said: Sequence[Finding | Declined], rules: Sequence[Rule], level: Applicability
+) -> list[Step]:
+    """The fixes that wait for ``--unsafe``, as they would go in."""
+    steps: list[Step] = []
+    while level is not Applicability.UNSAFE and len(steps) < MOST_ROUNDS:
+        result = _rewritten(picture, said, Applicability.UNSAFE)
+        if not result.changed:
+            break
+        steps += steps_of(picture, result, partial(_picture_of, picture))
+        picture = _picture_of(picture, result.text)
+        said = analyze(picture, rules)
+    return steps
+
+
+def _findings_of(rules: Sequence[Rule], picture: Picture) -> tuple[Finding, ...]:
+    return findings(analyze(picture, rules))
 
 
 def _apart(said: Iterable[Finding | Declined]) -> tuple[list[Finding], list[Finding | Declined]]:
@@ -410,95 +467,18 @@ def _sources(document: Dockerfile, options: Options) -> list[str]:
 # weights
 
 
-def _weights(
-    picture: Picture, said: Iterable[Finding | Declined], after_text: str | None, weigher: Weigher
-) -> tuple[Prediction, list[Saving | None]]:
+def _prediction(picture: Picture, after_text: str | None, weigher: Weigher) -> Prediction:
     from imgopt.weigh.push import push_clients, push_times
 
     before = weigher.weigh(picture)
     after = weigher.weigh(_picture_of(picture, after_text)) if after_text is not None else before
     options = picture.options
     times = push_times(before, after, tuple(options.bandwidths), options.rtt_s)
-    prediction = Prediction(before, after, times, push_clients(before, after))
-    savings: list[Saving | None] = []
-    known: dict[str, Saving] = {}
-    for finding in findings(said):
-        fix = finding.fix
-        own = _own_saving(finding.waste, weigher) if finding.waste is not None else None
-        if fix is None or not fix.applies:
-            savings.append(own)
-            continue
-        text = apply_edits(picture.document.text, fix.edits)
-        if text not in known:
-            alone = after if text == after_text else weigher.weigh(_picture_of(picture, text))
-            known[text] = saving(before, alone)
-        weighed = known[text]
-        unknown = weighed.first_push_bytes is None or weighed.basis == "unknown"
-        savings.append(own if own is not None and unknown else weighed)
-    return prediction, savings
-
-
-def _own_saving(waste: Waste, weigher: Weigher) -> Saving:
-    if not waste.files:
-        return Saving(waste.first_push_bytes, waste.next_push_bytes, waste.basis)
-    packed = weigher.packed(waste.files)
-    if packed is None:
-        return Saving(None, None, "unknown")
-    return Saving(packed, packed if waste.each_release else 0, weigher.basis(waste.files))
+    return Prediction(before, after, times, push_clients(before, after))
 
 
 def _picture_of(picture: Picture, text: str) -> Picture:
     return replace(picture, document=parse(text, picture.document.path))
-
-
-def saving(before: ImageWeight, after: ImageWeight) -> Saving:
-    """What a change saves, over the layers that differ: layers equal on both sides cancel out, known or not. Of several
-    platforms that a push sends all, or the first where not all can be told."""
-    whole = _saving(*_differing(before.pushed, after.pushed))
-    if not before.elsewhere or whole.first_push_bytes is not None:
-        return whole
-    return replace(_saving(*_differing(before.layers, after.layers)), platforms=before.platforms[:1])
-
-
-def _saving(one: list[LayerWeight], other: list[LayerWeight]) -> Saving:
-    first = _difference(_sum(one, releases=False), _sum(other, releases=False))
-    following = _difference(_sum(one, releases=True), _sum(other, releases=True))
-    bases = [layer.basis for layer in (*one, *other) if layer.compressed_bytes is not None]
-    basis = max(bases, key=BASES.index) if bases else "unknown"
-    return Saving(first, following, basis)
-
-
-def _differing(
-    before: Sequence[LayerWeight], after: Sequence[LayerWeight]
-) -> tuple[list[LayerWeight], list[LayerWeight]]:
-    def key(layer: LayerWeight) -> tuple[object, ...]:
-        return (layer.instruction, layer.compressed_bytes, layer.changes_each_release)
-
-    rest = list(after)
-    one: list[LayerWeight] = []
-    for layer in before:
-        twin = next((other for other in rest if key(other) == key(layer)), None)
-        if twin is None:
-            one.append(layer)
-        else:
-            rest.remove(twin)
-    return one, rest
-
-
-def _sum(layers: list[LayerWeight], *, releases: bool) -> Sum:
-    return total(
-        [
-            (layer.compressed_bytes, layer.basis)
-            for layer in layers
-            if layer.changes_each_release or not releases
-        ]
-    )
-
-
-def _difference(before: Sum, after: Sum) -> int | None:
-    if not (before.complete and after.complete) or before.value is None or after.value is None:
-        return None
-    return before.value - after.value
 
 
 # what is known of the application

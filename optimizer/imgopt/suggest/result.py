@@ -62,8 +62,8 @@ class Fact:
 
 @dataclass(frozen=True)
 class RewriteResult:
-    """``applicability`` is that of the weakest fix applied, or of nothing ("safe") when unchanged. ``edits`` are those of
-    one round; of several there is only the text."""
+    """``applicability`` is that of the weakest fix applied, or of nothing ("safe") when unchanged. ``edits`` and ``chosen``,
+    the findings whose fixes went in, are those of one round; of several there is only the text."""
 
     changed: bool
     applicability: str
@@ -71,6 +71,7 @@ class RewriteResult:
     not_applied: tuple[Declined, ...]
     applied: tuple[str, ...] = ()  # rule ids, in report order
     edits: tuple[Edit, ...] = ()
+    chosen: tuple[Finding, ...] = ()
     rests_on: tuple[Fact, ...] = ()
 
     @property

@@ -81,6 +81,7 @@ def rewrite(
         not_applied=_unique(not_applied),
         applied=tuple(dict.fromkeys(entry.finding.rule for entry in chosen)),
         edits=tuple(edits),
+        chosen=tuple(entry.finding for entry in chosen),
     )
 
 
