@@ -64,6 +64,7 @@ _SLOW = (
     "ci/test_adopters.py",
     "ci/test_ci_properties.py",
     "ci/test_jenkins_files.py",
+    "cli/test_completion.py",
     "cli/test_terminal.py",
     "compare",
     "dockerfile/test_buildkit_properties.py",

@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(arguments: list[str]) -> int:
     debug = _take_debug(arguments)
     try:
-        if arguments == ["--version"]:
+        if arguments in (["--version"], ["-V"]):
             from imgopt import __version__
             from imgopt.cli.output import emit_exactly
 

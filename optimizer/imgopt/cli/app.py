@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from imgopt.errors import UsageError
 from imgopt.files.opening import forget_opened
@@ -27,11 +28,21 @@ COMMANDS = (
     "jar",
     "rules",
     "explain",
+    "completion",
 )
+
+
+class Command(TyperCommand):
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from imgopt.cli.help import write
+
+        write(self, ctx, formatter)
 
 
 class Commands(TyperGroup):
     """Builds a command when it is asked for; ``--help`` asks for all."""
+
+    format_help = Command.format_help
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
@@ -40,7 +51,7 @@ class Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             raise UsageError(f"there is no command {cmd_name!r}", choose_from(cmd_name, COMMANDS))
         command = _typer()
-        command.command(cmd_name)(getattr(import_module(f"imgopt.cli.{cmd_name}"), cmd_name))
+        command.command(cmd_name, cls=Command)(getattr(import_module(f"imgopt.cli.{cmd_name}"), cmd_name))
         return typer.main.get_command(command)
 
 
@@ -66,7 +77,9 @@ def _show_version(asked: bool) -> None:
 def imgopt(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+        typer.Option(
+            "--version", "-V", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Finds what makes the images of Java services slow to push, and rewrites their Dockerfiles.
@@ -100,6 +113,10 @@ def run(arguments: Sequence[str]) -> int:
     application = _typer(cls=Commands)
     application.callback()(imgopt)
     command = typer.main.get_command(application)
+    if "_IMGOPT_COMPLETE" in os.environ:  # a shell asks what may follow
+        from imgopt.cli.completion import answer
+
+        return answer(command)
     try:
         code = command.main(_with_values(arguments) or ["--help"], prog_name="imgopt", standalone_mode=False)
         sys.stdout.flush()

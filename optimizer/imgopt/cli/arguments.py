@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -82,14 +82,34 @@ Unsafe = Annotated[
         show_default=False,
     ),
 ]
-Select = Annotated[list[str] | None, typer.Option("--select", metavar="RULE,...", help="Only these rules.")]
-Ignore = Annotated[list[str] | None, typer.Option("--ignore", metavar="RULE,...", help="Not these rules.")]
+
+
+def completed(what: Literal["rules", "profiles", "forbidden"]) -> Callable[[str], list[str]]:
+    """What `imgopt completion` offers as the value of an option."""
+
+    def values(incomplete: str) -> list[str]:
+        from imgopt.cli.candidates import candidates
+
+        return candidates(what, incomplete)
+
+    return values
+
+
+Select = Annotated[
+    list[str] | None,
+    typer.Option("--select", metavar="RULE,...", help="Only these rules.", autocompletion=completed("rules")),
+]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", metavar="RULE,...", help="Not these rules.", autocompletion=completed("rules")),
+]
 BandwidthOption = Annotated[
     list[str] | None,
     typer.Option(
         "--bandwidth",
         metavar="RATE",
         help="0.5MB/s, 8Mbit/s, a range 0.5-1MB/s, or a profile.  [default: aliyun-personal, 0.5-1MB/s]",
+        autocompletion=completed("profiles"),
     ),
 ]
 ConfigFile = Annotated[

@@ -11,7 +11,12 @@ from imgopt.errors import UsageError
 
 
 def explain(
-    rule: Annotated[str, typer.Argument(metavar="RULE", help="A rule's name.", show_default=False)],
+    rule: Annotated[
+        str,
+        typer.Argument(
+            metavar="RULE", help="A rule's name.", show_default=False, autocompletion=a.completed("rules")
+        ),
+    ],
     format: a.Format = "text",
     output_file: a.OutputFile = None,
     no_color: a.NoColor = False,

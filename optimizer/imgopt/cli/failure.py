@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from imgopt.cli.output import emit
 from imgopt.errors import Bug, ImgoptError, InputError, UsageError, unforeseen
 from imgopt.report.terminal import note
+from imgopt.text.spelling import nearest
 
 
 def report_failure(error: Exception, arguments: Sequence[str], *, debug: bool) -> int:
     """Prints the error as the contract says and gives its exit code."""
-    known = _as_ours(error, debug)
+    known = _as_ours(error, debug, arguments)
     if isinstance(known, Bug) and known.told:
         return known.exit_code
     print_errors([known])
@@ -33,18 +35,41 @@ def print_errors(errors: Iterable[ImgoptError]) -> None:
         note(f"error: {error}")
 
 
-def _as_ours(error: Exception, debug: bool) -> ImgoptError:
+def _as_ours(error: Exception, debug: bool, arguments: Sequence[str]) -> ImgoptError:
     if isinstance(error, ImgoptError):
         return error
     # typer keeps a click of its own and exports none of its base classes; this method is what they share
     format_message = getattr(error, "format_message", None)
     if callable(format_message):
-        message = str(format_message()).rstrip(".")
+        # an option that is not there has no list of those that are spelt like it: one name is meant
+        message = str(
+            getattr(error, "message", "") if hasattr(error, "option_name") else format_message()
+        ).rstrip(".")
         message = " ".join(message.split())
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "imgopt"
-        return UsageError(f"{message[:1].lower()}{message[1:]}", f"see {command} --help")
+        return UsageError(
+            f"{message[:1].lower()}{message[1:]}",
+            _meant(error, context, arguments) or f"see {command} --help",
+        )
     return unforeseen(error, "please report it with the traceback above") if debug else unforeseen(error)
+
+
+def _meant(error: Any, context: Any, arguments: Sequence[str]) -> str | None:
+    """The option, or the value of one, that a misspelt one was probably meant to be."""
+    parameter = getattr(error, "param", None)
+    if hasattr(error, "possibilities"):
+        given = str(error.option_name)
+        known = [name for each in context.command.params for name in (*each.opts, *each.secondary_opts)]
+        # without dashes, which all of them have in common
+        names = {name.lstrip("-"): name for name in known if name.startswith("--")}
+    elif parameter is not None:
+        given = next(filter(None, (_value_of(name, arguments) for name in parameter.opts)), "")
+        names = {str(name): str(name) for name in getattr(parameter.type, "choices", ())}
+    else:
+        return None
+    match = nearest(given.lstrip("-"), names) if len(given) > 2 else None
+    return f"did you mean {names[match]}?" if match else None
 
 
 def _value_of(option: str, arguments: Sequence[str]) -> str | None:

@@ -52,7 +52,12 @@ MaxWaste = Annotated[
 MinEfficiency = Annotated[str | None, _budget("--min-efficiency", "SHARE", "0.95 or 95%, as dive counts it.")]
 Forbid = Annotated[
     list[str] | None,
-    typer.Option("--forbid", metavar="WHAT,...", help="jdk, build-tools, package-cache, root-user."),
+    typer.Option(
+        "--forbid",
+        metavar="WHAT,...",
+        help="jdk, build-tools, package-cache, root-user.",
+        autocompletion=a.completed("forbidden"),
+    ),
 ]
 MaxGrowth = Annotated[
     list[str] | None,

@@ -203,7 +203,9 @@ def _print(
             for rule in EVERY_RULE
             if (not options.select or rule.id in options.select) and rule.id not in options.ignore
         }
-        remarks = of_suggest(report, options.fail_on, asked, {rule.id for rule in PIPELINE_RULES})
+        documentation = {rule.id: rule.documentation for rule in EVERY_RULE} if format == "sarif" else {}
+        pipeline_rules = {rule.id for rule in PIPELINE_RULES}
+        remarks = of_suggest(report, options.fail_on, asked, pipeline_rules, documentation)
         emit_remarks(remarks, format, output_file, lambda: markdown.suggestions(report))
     else:
         from imgopt.report import terminal, text

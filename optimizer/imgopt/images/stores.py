@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from imgopt.errors import InputError
+from imgopt.files.meant import IMAGE, meant
 from imgopt.files.opening import open_file
 from imgopt.files.tar import BLOCK, Entry, TarStream
 from imgopt.images.streams import Extent, PartOfFile
@@ -109,8 +110,16 @@ class Tar:
             raise InputError(f"it cannot be read: {error.strerror or error}", path=self.name) from error
 
     def _no_tar(self, why: str) -> InputError:
+        try:
+            self._file.seek(0)
+            other = meant(self._file.read(4096))
+            other = None if other == IMAGE else other
+        except OSError:
+            other = None
         return InputError(
-            f"it is no readable tar ({why})", "give what docker save or an OCI export wrote", path=self.name
+            f"it is no readable tar ({why})",
+            other or "give what docker save or an OCI export wrote",
+            path=self.name,
         )
 
     def find(self, path: str) -> Extent | None:

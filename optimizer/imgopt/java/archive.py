@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 from imgopt.errors import JarError
+from imgopt.files.meant import meant
 from imgopt.files.opening import NoRegularFile, open_raw
 from imgopt.light.patterns import regex
 from imgopt.light.records import dataclass
@@ -203,7 +204,9 @@ def find_directory(source: ByteSource, path: str) -> DirectoryRange:
             "damaged: the zip directory does not lie where its end record says", _REBUILD, path=path
         )
     raise JarError(
-        f"no jar: it looks like {looks_like(head)}", "give the jar that the build makes", path=path
+        f"no jar: it looks like {looks_like(head)}",
+        meant(head, path) or "give the jar that the build makes",
+        path=path,
     )
 
 

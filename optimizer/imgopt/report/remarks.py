@@ -10,9 +10,11 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from imgopt.finding import Finding, Sentence
-from imgopt.light.records import dataclass
+from imgopt.light.records import dataclass, field
 from imgopt.report.caveats import Caveat, of_file, of_verdict
+from imgopt.scales import Applicability
 from imgopt.suggest.sentence import sentence
+from imgopt.text.foreign import acting
 from imgopt.units import megabytes
 
 if TYPE_CHECKING:
@@ -47,6 +49,17 @@ class Remark:
     details: tuple[str, ...] = ()
     caveat: bool = False
     related: tuple[tuple[int, int], ...] = ()
+    edits: tuple[Replaced, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """``text`` instead of what stands between two places of the file, each a line and a column from 1 on, in code points;
+    the second place is the first one that stays."""
+
+    begin: tuple[int, int]
+    end: tuple[int, int]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +73,12 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Remarks:
-    """``summaries``: for each rule or budget one line on what it is. ``marks``: what the tool is called with."""
+    """``summaries``: for each rule or budget one line on what it is; ``documentation``: of rules all of it, in Markdown."""
 
     command: str
     checked: tuple[Checked, ...]
     summaries: dict[str, str]
+    documentation: dict[str, str] = field(default_factory=dict)
 
     @property
     def all(self) -> tuple[Remark, ...]:
@@ -89,7 +103,11 @@ BUDGETS = {
 
 
 def of_suggest(
-    report: Report, fail_on: Severity | None, summaries: dict[str, str], pipeline_rules: Collection[str] = ()
+    report: Report,
+    fail_on: Severity | None,
+    summaries: dict[str, str],
+    pipeline_rules: Collection[str] = (),
+    documentation: dict[str, str] | None = None,
 ) -> Remarks:
     """``summaries``: of the rules that were asked; those of ``pipeline_rules`` look at CI files alone."""
     checked = [
@@ -104,7 +122,7 @@ def of_suggest(
         for file in report.files
     ]
     checked += _errors(report.errors)
-    return Remarks("suggest", tuple(checked), summaries)
+    return Remarks("suggest", tuple(checked), summaries, documentation or {})
 
 
 def _finding(file: FileReport, finding: Finding, saving: Saving | None, fail_on: Severity | None) -> Remark:
@@ -132,7 +150,27 @@ def _finding(file: FileReport, finding: Finding, saving: Saving | None, fail_on:
         fails=fail_on is not None and finding.severity.rank >= fail_on.rank,
         details=tuple(details),
         related=_related(finding),
+        edits=_edits(finding, file.original),
     )
+
+
+def _edits(finding: Finding, text: str) -> tuple[Replaced, ...]:
+    """What a fix that is safe would change in the file, where an editor can do it as it stands."""
+    fix = finding.fix
+    # an editor counts no byte order mark, and shows what would act as something else
+    if fix is None or fix.applicability is not Applicability.SAFE or text.startswith("\ufeff"):
+        return ()
+    edits = tuple(dict.fromkeys(fix.edits))
+    if any(acting(each.replacement) is not None for each in edits):
+        return ()
+    return tuple(
+        Replaced(_place(text, each.span.start), _place(text, each.span.end), each.replacement)
+        for each in edits
+    )
+
+
+def _place(text: str, at: int) -> tuple[int, int]:
+    return text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
 
 
 def _related(finding: Finding) -> tuple[tuple[int, int], ...]:

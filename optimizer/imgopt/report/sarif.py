@@ -12,6 +12,8 @@ from imgopt.report.remarks import Remark, Remarks
 from imgopt.report.uris import relative, uri
 from imgopt.text.foreign import in_json, visible
 
+#: Where the pages of docs/ are published.
+PAGES = "https://imgopt.github.io/imgopt"
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
@@ -28,10 +30,8 @@ def rendered(remarks: Remarks) -> bytes:
             "driver": {
                 "name": "imgopt",
                 "version": __version__,
-                "rules": [
-                    {"id": name, "name": name, "shortDescription": {"text": remarks.summaries[name]}}
-                    for name in used
-                ],
+                "informationUri": f"{PAGES}/",
+                "rules": [_rule(name, remarks) for name in used],
             }
         },
         "automationDetails": {"id": f"imgopt/{remarks.command}/"},
@@ -51,6 +51,50 @@ def rendered(remarks: Remarks) -> bytes:
     return (in_json(json.dumps(document, indent=2, ensure_ascii=True)) + "\n").encode()
 
 
+def _rule(name: str, remarks: Remarks) -> dict[str, Any]:
+    """A rule with its page; a budget with that of the gate."""
+    summary = remarks.summaries[name]
+    documentation = remarks.documentation.get(name)
+    if documentation is None:
+        full, about = summary, {"text": summary}
+        page = "gate"
+    else:
+        # the second paragraph that is no heading: why it costs
+        paragraphs = [each for each in documentation.split("\n\n") if each.strip()]
+        why = next(
+            (each.partition("\n")[2] for each in paragraphs if each.startswith("## Why it costs\n")), ""
+        )
+        full = " ".join(f"{summary} {why}".split())
+        about = {"text": documentation, "markdown": documentation}
+        page = f"rules/{name}"
+    return {
+        "id": name,
+        "name": name,
+        "shortDescription": {"text": summary},
+        "fullDescription": {"text": full},
+        "help": about,
+        "helpUri": f"{PAGES}/{page}/",
+    }
+
+
+def _fix(remark: Remark) -> dict[str, Any]:
+    description = next((each for each in remark.details if each.startswith("fix (")), remark.message)
+    replacements = [
+        {
+            "deletedRegion": {
+                "startLine": each.begin[0],
+                "startColumn": each.begin[1],
+                "endLine": each.end[0],
+                "endColumn": each.end[1],
+            },
+            "insertedContent": {"text": each.text},
+        }
+        for each in remark.edits
+    ]
+    change = {"artifactLocation": {"uri": uri(remark.path)}, "replacements": replacements}
+    return {"description": {"text": visible(description)}, "artifactChanges": [change]}
+
+
 def _result(remark: Remark, index: int, mark: str) -> dict[str, Any]:
     return {
         "ruleId": remark.name,
@@ -60,6 +104,7 @@ def _result(remark: Remark, index: int, mark: str) -> dict[str, Any]:
         "locations": [_location(remark)],
         **({"relatedLocations": _related(remark)} if remark.related else {}),
         "partialFingerprints": {"imgopt/v1": mark},
+        **({"fixes": [_fix(remark)]} if remark.edits else {}),
     }
 
 

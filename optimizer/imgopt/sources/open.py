@@ -11,6 +11,7 @@ from typing import IO, Any, BinaryIO, cast
 
 from imgopt.bases.reference import parse_reference
 from imgopt.errors import ImgoptError, InputError, MeasureError
+from imgopt.files.meant import meant_directory
 from imgopt.files.opening import open_file
 from imgopt.images import documents as doc
 from imgopt.images.layout import Found, find_manifest, find_manifests, fitting, images_of, names_of
@@ -281,7 +282,7 @@ def _from_directory(path: Path, choice: _Choice) -> list[StoredImage]:
         if store.find("index.json") is None:
             raise InputError(
                 "this directory is no OCI layout (it has no index.json)",
-                f"for the image of that name write {typed(f'docker:{path}')}",
+                meant_directory(path) or f"for the image of that name write {typed(f'docker:{path}')}",
                 path=str(path),
             )
         return _images_of_layout(store, choice)

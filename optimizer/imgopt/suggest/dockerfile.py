@@ -78,6 +78,11 @@ def report_file(
     except DockerfileError as error:
         if b"{{" in data:
             error.hint = "it looks like a template ({{ }}): fill it in first, then ask again"
+        from imgopt.files.meant import DOCKERFILE, meant
+
+        other = meant(data[:4096], path)
+        if other not in (None, DOCKERFILE):
+            error.hint = other
         raise
     check_stages(document)
     context, note = open_context_of(document, options)
