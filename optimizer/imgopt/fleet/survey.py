@@ -146,7 +146,7 @@ def survey(
     path = directory / plan_file.NAME
     given = None if anew else plan_file.read(path)
     images: list[Weighed] = []
-    errors: list[ImgoptError] = []
+    errors: list[ImgoptError] = [*found.errors]
     for image in found.images:
         if only is not None and image.module.directory not in only:
             continue
