@@ -71,6 +71,11 @@ class Fleet:
     def modules(self) -> tuple[Module, ...]:
         return self.repository.modules
 
+    @property
+    def unbuilt(self) -> tuple[Weighed, ...]:
+        """The images whose archive is not there to be read: what they share is not known."""
+        return tuple(each for each in self.images if each.jar is None)
+
 
 @dataclass
 class _Work:
