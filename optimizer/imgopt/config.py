@@ -49,6 +49,7 @@ class Config:
     bases: tuple[DeclaredBase, ...] = ()
     build_args: Mapping[str, str] = field(default_factory=dict)
     budgets: tuple[BudgetTable, ...] = ()
+    fleet: tuple[Limit, ...] = ()  # of all modules together
     baseline: str | None = None
     mount_from: tuple[str, ...] = ()
     lines: Mapping[str, int] = field(default_factory=dict)
@@ -224,7 +225,7 @@ class _Reader:
 
     def config(self, document: object) -> Config:
         top = self.table(document, ())
-        self.known(top, (), (*_TOP, "rules", "bases", "build-args", "budgets", "gate", "push"))
+        self.known(top, (), (*_TOP, "rules", "bases", "build-args", "budgets", "gate", "push", "fleet"))
         rules = self.table(top.get("rules", {}), ("rules",))
         self.known(rules, ("rules",), ("select", "ignore"))
         gate = self.table(top.get("gate", {}), ("gate",))
@@ -242,6 +243,7 @@ class _Reader:
             bases=tuple(self.bases(self.table(top.get("bases", {}), ("bases",)))),
             build_args=self.build_args(self.table(top.get("build-args", {}), ("build-args",))),
             budgets=tuple(self.budgets(self.table(top.get("budgets", {}), ("budgets",)))),
+            fleet=tuple(self.fleet(self.table(top.get("fleet", {}), ("fleet",)))),
             baseline=self.string(gate["baseline"], ("gate", "baseline")) if "baseline" in gate else None,
             mount_from=self.repositories(push.get("mount-from", []), ("push", "mount-from")),
             lines={
@@ -287,6 +289,13 @@ class _Reader:
             if pattern not in own:
                 key = ("budgets", pattern)
                 yield BudgetTable(pattern, tuple(self.limits(self.table(value, key), key)))
+
+    def fleet(self, table: Mapping[str, object]) -> Iterator[Limit]:
+        if table:
+            from imgopt.gate.budgets import OF_FLEETS
+
+            self.known(table, ("fleet",), OF_FLEETS)
+            yield from self.limits(table, ("fleet",))
 
     def limits(self, table: Mapping[str, object], key: tuple[str, ...]) -> Iterator[Limit]:
         from imgopt.gate.budgets import NAMES, parse_limit

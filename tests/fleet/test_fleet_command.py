@@ -82,6 +82,7 @@ def test_one_broken_module_stops_nothing(here: Path, imgopt: Imgopt) -> None:
     (here / "gateway/pom.xml").write_text("<project><unclosed>\n")
     run = imgopt("fleet", here, "--format", "json")
     answer = run.json
+    assert run.code == 2
     assert [module["name"] for module in answer["modules"] if module["image"]] == ["auth", "gateway"]
     left = {each["what"]: each["why"] for each in answer["left_out"]}
     assert left["order/Dockerfile:1"].startswith("cannot be read")

@@ -31,6 +31,9 @@ COMMANDS = (
     "completion",
 )
 
+#: What `fleet` does besides: each is a module and a function, too (`fleet_gate`).
+OF_FLEET = ("plan", "write", "gate", "push")
+
 
 class Command(TyperCommand):
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -48,10 +51,11 @@ class Commands(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in (*COMMANDS, *(f"fleet {each}" for each in OF_FLEET)):
             raise UsageError(f"there is no command {cmd_name!r}", choose_from(cmd_name, COMMANDS))
         command = _typer()
-        command.command(cmd_name, cls=Command)(getattr(import_module(f"imgopt.cli.{cmd_name}"), cmd_name))
+        name = cmd_name.replace(" ", "_")
+        command.command(cmd_name, cls=Command)(getattr(import_module(f"imgopt.cli.{name}"), name))
         return typer.main.get_command(command)
 
 
@@ -107,6 +111,13 @@ def _with_values(arguments: Sequence[str]) -> list[str]:
     return found
 
 
+def _of_fleet(arguments: Sequence[str]) -> list[str]:
+    """``fleet gate`` as one word. A directory of that name is ``./gate``."""
+    if len(arguments) > 1 and arguments[0] == "fleet" and arguments[1] in OF_FLEET:
+        return [" ".join(arguments[:2]), *arguments[2:]]
+    return [*arguments]
+
+
 def run(arguments: Sequence[str]) -> int:
     """Parses the arguments and runs the command; its exit code."""
     forget_opened()
@@ -118,7 +129,9 @@ def run(arguments: Sequence[str]) -> int:
 
         return answer(command)
     try:
-        code = command.main(_with_values(arguments) or ["--help"], prog_name="imgopt", standalone_mode=False)
+        code = command.main(
+            _with_values(_of_fleet(arguments)) or ["--help"], prog_name="imgopt", standalone_mode=False
+        )
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):  # the reader of --help has gone away
         from imgopt.cli.output import forget_stdout

@@ -166,7 +166,7 @@ def gate(
         file = _beside(settings.path, file)
     rules = Rules(
         settings.budgets,
-        _limits(
+        limits_of(
             {
                 "max-size": max_size,
                 "max-unpacked": max_unpacked,
@@ -209,7 +209,7 @@ def gate(
     return report.exit_code
 
 
-def _limits(given: dict[str, object]) -> list[Limit]:
+def limits_of(given: dict[str, object]) -> list[Limit]:
     from imgopt.gate.budgets import parse_limit
 
     return [parse_limit(name, value, f"--{name}") for name, value in given.items() if value is not None]

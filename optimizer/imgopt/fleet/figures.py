@@ -269,3 +269,8 @@ def per_image(weighed: Weighed) -> Callable[[Release, Column], Sum]:
         return _sum(of[column], release)
 
     return told
+
+
+def sent_once(fleet: Fleet, release: Release) -> Sum:
+    """What all images send as they are now, each blob once."""
+    return _sum(once(blob for each in fleet.images for blob in each.now), release)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from imgopt.dockerfile import Dockerfile, expand, parse, scopes
-from imgopt.errors import ImgoptError
+from imgopt.errors import ContextError, ImgoptError
 from imgopt.fleet.modules import Module, Repository
 from imgopt.light.patterns import regex
 from imgopt.light.records import dataclass, replace
@@ -72,6 +72,7 @@ class LeftOut:
 class Found:
     images: tuple[Image, ...]
     left_out: tuple[LeftOut, ...]
+    errors: tuple[ImgoptError, ...] = ()  # of Dockerfiles and build files that cannot be read
 
 
 @dataclass(frozen=True)
@@ -122,12 +123,14 @@ def find_images(repository: Repository, commands: Commands) -> Found:
     for module in repository.modules:
         if module.problem is not None:
             left.append(LeftOut(module.build_file, f"cannot be read: {module.problem}", module.directory))
+            hint = "mend the file"
+            documents.errors.append(ContextError(module.problem, hint, path=str(root / module.build_file)))
         elif module.repackaged and module.directory not in with_image:
             why = "no Dockerfile here ships its archive"
             left.append(LeftOut(module.directory, why, module.directory))
     order = {module.directory: number for number, module in enumerate(repository.modules)}
     images = sorted(chosen, key=lambda image: order[image.module.directory])
-    return Found(tuple(images), tuple(dict.fromkeys(left)))
+    return Found(tuple(images), tuple(dict.fromkeys(left)), tuple(documents.errors))
 
 
 def _as_written(root: Path, path: Path) -> Path:
@@ -145,6 +148,7 @@ class _Documents:
 
     def __init__(self) -> None:
         self._read: dict[Path, Dockerfile | None] = {}
+        self.errors: list[ImgoptError] = []
 
     def of(self, path: Path, shown: str, left: list[LeftOut]) -> Iterator[Dockerfile]:
         if path not in self._read:
@@ -154,6 +158,7 @@ class _Documents:
             try:
                 self._read[path] = parse(read_dockerfile(path), str(path))
             except ImgoptError as error:
+                self.errors.append(error)
                 where = f"{shown}:{error.line}" if error.line else shown
                 left.append(LeftOut(where, f"cannot be read: {error.message}"))
         document = self._read[path]

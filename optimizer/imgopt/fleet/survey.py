@@ -71,6 +71,11 @@ class Fleet:
     def modules(self) -> tuple[Module, ...]:
         return self.repository.modules
 
+    @property
+    def unbuilt(self) -> tuple[Weighed, ...]:
+        """The images whose archive is not there to be read: what they share is not known."""
+        return tuple(each for each in self.images if each.jar is None)
+
 
 @dataclass
 class _Work:
@@ -146,7 +151,7 @@ def survey(
     path = directory / plan_file.NAME
     given = None if anew else plan_file.read(path)
     images: list[Weighed] = []
-    errors: list[ImgoptError] = []
+    errors: list[ImgoptError] = [*found.errors]
     for image in found.images:
         if only is not None and image.module.directory not in only:
             continue

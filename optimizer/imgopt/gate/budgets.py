@@ -233,3 +233,5 @@ _PARSERS: Mapping[str, Callable[[str, object, str], Limit]] = {
 }
 #: All budgets, in the order in which they are judged and shown.
 NAMES: tuple[str, ...] = tuple(_PARSERS)
+#: Those that all modules of a repository may have together.
+OF_FLEETS = ("max-first-push", "max-bump", "max-next-push")

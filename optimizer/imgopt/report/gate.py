@@ -188,7 +188,7 @@ def _target(verdict: Verdict) -> dict[str, Any]:
         "wasted_bytes": subject.wasted_bytes,
         "efficiency": None if subject.efficiency is None else round(subject.efficiency, 6),
         "layers": [_layer(layer) for layer in subject.layers],
-        "budgets": [_budget(each) for each in verdict.budgets],
+        "budgets": [budget_object(each) for each in verdict.budgets],
         "skipped": [limit.name for limit in verdict.skipped],
         "notes": list(notes_of(subject)),
     }
@@ -210,7 +210,7 @@ def _layer(layer: Layer) -> dict[str, Any]:
     }
 
 
-def _budget(each: Judged) -> dict[str, Any]:
+def budget_object(each: Judged) -> dict[str, Any]:
     value = each.limit.value
     limit: Any = (
         each.allowed if isinstance(value, Growth) else list(value) if isinstance(value, tuple) else value
