@@ -53,7 +53,7 @@ def fleet_plan(
     print_errors(errors)
     if not errors and found.plan.groups:
         new = plan_file.rendered(found.plan).encode()
-        old = found.plan_path.read_bytes() if found.plan_path.exists() else None
+        old = plan_file.content(found.plan_path) if found.plan_path.exists() else None
         if new != old:
             write_file(str(found.plan_path), new, expected=ABSENT if old is None else old)
             if not quiet:

@@ -32,6 +32,11 @@ def rendered(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
+def content(path: Path) -> bytes:
+    """The file as it is, for what writes it anew. OSError."""
+    return read_file(path, _MOST_BYTES + 1)
+
+
 def read(path: Path) -> Plan | None:
     """The plan of a file; None where there is none. InputError where it is wrong."""
     if not path.exists():

@@ -67,13 +67,18 @@ ONE_FILE = ("on the first push", "on each next push")
 SEVERAL_FILES = ("on the first pushes, each by itself", "on the next pushes")
 
 
+#: What a sentence says of a finding; the table has it all.
+WORTH_A_WORD_BYTES = 1_000
+
+
 def saves_or_costs(saving: Saving | None, when: tuple[str, str] = ONE_FILE) -> tuple[str, str]:
     """What a fix saves, and what it costs, behind the word for the first of them; "" without either."""
     if saving is None:
         return "saves", ""
     counts = tuple(zip((saving.first_push_bytes, saving.next_push_bytes), when, strict=True))
-    saves = ", ".join(f"{megabytes(count)} {each}" for count, each in counts if count and count > 0)
-    costs = ", ".join(f"{megabytes(-count)} {each}" for count, each in counts if count and count < 0)
+    told = [(count, each) for count, each in counts if count and abs(count) >= WORTH_A_WORD_BYTES]
+    saves = ", ".join(f"{megabytes(count)} {each}" for count, each in told if count > 0)
+    costs = ", ".join(f"{megabytes(-count)} {each}" for count, each in told if count < 0)
     if not (saves or costs):
         return "saves", "an amount that cannot be told here" if saving.first_push_bytes is None else ""
     of = f", of {', '.join(saving.platforms)} alone" if saving.platforms else ""
