@@ -94,7 +94,7 @@ def suggestions(report: Report, view: View) -> list[Line]:
 def _top(report: Report, view: View) -> list[Line]:
     """What is said of several files before each of them."""
     lines = [*folder.headline(report, view.width), (), *folder.summary(report, view.width)]
-    weighed = [file for file in report.files if file.prediction is not None]
+    weighed = [file for file in report.files if file.prediction and figures_told(file.prediction)]
     if weighed:
         lines += [*_footnotes(weighed, report, view), *_clients(weighed, report, view)]
     return lines
