@@ -223,6 +223,10 @@ def _group(group: _Group, names: dict[str, str], width: int) -> list[Line]:
     )
     if said:
         lines += wrapped(said, width, first=line(" " * 8, (f"{label:<7}", "dim")), indent=15)
+    if first.solved_by is not None:
+        lines += wrapped(
+            f"counted with {first.solved_by}", width, first=line(" " * 8, ("saves  ", "dim")), indent=15
+        )
     if first.fix is not None:
         text = f"{sentence(first.fix.description)} ({trust(first, file)})"
         name = "advice" if first.fix.applicability is Applicability.MANUAL else "fix"

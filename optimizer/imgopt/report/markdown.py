@@ -220,6 +220,8 @@ def _finding(finding: Finding, saving: Saving | None) -> str:
     label, said = saves_or_costs(saving)
     if said:
         text += f" {label.capitalize()} {said}."
+    if finding.solved_by is not None:
+        text += f" What it saves is counted with {finding.solved_by}."
     fix = finding.fix
     if fix is not None:
         name = "Advice" if fix.applicability is Applicability.MANUAL else f"Fix ({fix.applicability.label})"
@@ -229,8 +231,6 @@ def _finding(finding: Finding, saving: Saving | None) -> str:
             if fix.risk and fix.applicability is not Applicability.SAFE
             else "."
         )
-    if finding.solved_by is not None:
-        text += f" Its bytes go with the fix of {finding.solved_by}."
     return text
 
 

@@ -117,7 +117,7 @@ def _finding(finding: Finding, saving: Saving | None) -> str:
         if finding.fix.risk and finding.fix.applicability is not Applicability.SAFE:
             said.append(f'<span class="dim">what could change: {text(sentence(finding.fix.risk))}</span>')
     if finding.solved_by is not None:
-        said.append(f'<span class="dim">its bytes go with the fix of {text(finding.solved_by)}</span>')
+        said.append(f'<span class="dim">what it saves is counted with {text(finding.solved_by)}</span>')
     return "<br>".join(said)
 
 
