@@ -27,6 +27,7 @@ want mmdebstrap mmdebstrap                                 # stand-ins for base 
 want dpkg-deb dpkg
 want zsh zsh                                               # completes what imgopt completion writes
 want fish fish
+want chromium chromium                                     # shows the HTML reports
 want cc gcc                                                # small libraries for glibc and musl, and musl's real loader
 want musl-gcc musl-tools
 [ -n "$(find /usr/lib -maxdepth 2 -name libc.a -path '*-gnu*' 2>/dev/null)" ] || wanted="$wanted libc=libc6-dev"

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from imgopt.comparison.mended import Mended
     from imgopt.comparison.observing import RunOptions
     from imgopt.registry.client import Access
+    from imgopt.report.layout import Line
     from imgopt.suggest.result import FileReport
 
 #: Docker's own.
 LEAST_MEMORY = 6 << 20
 
+Format = Annotated[Literal["text", "json", "markdown", "html"], typer.Option("--format")]
 DockerfilePath = Annotated[
     str, typer.Argument(metavar="[PATH]", help="A Dockerfile, or a directory that holds one.  [default: .]")
 ]
@@ -169,7 +171,7 @@ def compare(
     start_timeout: StartTimeout = 180,
     stop_timeout: StopTimeout = 10,
     no_cache: NoCache = False,
-    format: a.Format = "text",
+    format: Format = "text",
     context: a.Context = None,
     build_arg: a.BuildArgs = None,
     target: a.Target = None,
@@ -192,7 +194,7 @@ def compare(
     Nothing of your files is changed, and nothing that was built stays in the engine. Exit code 1: they were seen to behave
     differently. 3: nothing showed how they behave, as when a time limit ran out; the report says what to raise or give.
     An original that does not build, for the reason that broken-layering gives, is no fault: then the rewrite alone is built
-    and started, and 0 means that it answers.
+    and started, and 0 means that it answers. Formats: text, json, markdown, html (one file with both images).
     """
     from imgopt.cli.files import check_file
     from imgopt.comparison.compare import NothingToCompare, Settings
@@ -376,6 +378,9 @@ def _say_nothing(file: FileReport, format: str, output_file: str | None, *, no_c
         emit(json.rendered(json.envelope((), compared=False, file=json.file_object(file))), output_file)
     elif format == "markdown":
         emit(comparison.nothing_markdown(file).encode("utf-8", "replace"), output_file)
+    elif format == "html":
+        lines = comparison.nothing(file, terminal.width())
+        emit(_plain_page(file, lines), output_file)
     else:
         emit_lines(comparison.nothing(file, terminal.width()), output_file, no_color=no_color)
 
@@ -399,6 +404,10 @@ def _print(
         emit(json.rendered(json.envelope(errors, **comparison_object(found))), output_file)
     elif format == "markdown":
         emit(comparison.markdown(found).encode("utf-8", "replace"), output_file)
+    elif format == "html":
+        from imgopt.report import comparison_html
+
+        emit(comparison_html.page(found).encode("utf-8", "replace"), output_file)
     else:
         lines = comparison.text(found, width=terminal.width(), quiet=quiet, verbose=verbose)
         emit_lines(lines, output_file, no_color=no_color)
@@ -414,5 +423,15 @@ def _print_mended(
         emit(json.rendered(json.envelope((), **mended.json_object(found))), output_file)
     elif format == "markdown":
         emit(mended.markdown(found).encode("utf-8", "replace"), output_file)
+    elif format == "html":
+        emit(_plain_page(found.file, mended.text(found, width=terminal.width())), output_file)
     else:
         emit_lines(mended.text(found, width=terminal.width(), quiet=quiet), output_file, no_color=no_color)
+
+
+def _plain_page(file: FileReport, lines: list[Line]) -> bytes:
+    """Where there are no two images to show."""
+    from imgopt.report import page
+
+    texts = ["".join(piece for piece, _ in each) for each in lines]
+    return page.plain(f"imgopt compare: {file.path}", texts).encode("utf-8", "replace")

@@ -216,6 +216,12 @@ def _check(each: Check, width: int) -> list[Line]:
     return wrapped(said, width, first=line("  ", (f"{mark:<9}", style), f"{each.name}: "), indent=13)
 
 
+def marked(each: Check) -> list[str]:
+    """A check in words: its name, the verdict, what was before and after, and why."""
+    mark, _ = _MARKS[each.verdict]
+    return [each.name, mark, _value(each.before), _value(each.after), _why(each)]
+
+
 def _why(each: Check) -> str:
     said = each.reason or each.verdict
     return said if each.missing is None else f"not measured: {said}; {each.remedy}"
@@ -294,7 +300,7 @@ def _pushed(found: Comparison, width: int) -> list[Line]:
     rows: list[tuple[Line | str, ...]] = [
         ("", dim("sent"), dim("predicted"), dim("took"), dim("predicted"), dim("at"))
     ]
-    rows += [(name, *figures) for name, *figures in _push_rows(found)]
+    rows += [(name, *figures) for name, *figures in pushed_rows(found)]
     lines += table(rows)
     lines += wrapped(_PUSH_NOTE, width, first=line("  "), indent=4, style="dim")
     if not pushed.removed:
@@ -314,7 +320,7 @@ _PUSH_NOTE = (
 _NOT_REMOVED = "the registry did not delete all that was pushed: tags imgopt-compare-... stay there"
 
 
-def _push_rows(found: Comparison) -> list[tuple[str, str, str, str, str, str]]:
+def pushed_rows(found: Comparison) -> list[tuple[str, str, str, str, str, str]]:
     """Name, bytes sent and predicted, seconds taken and predicted, rate."""
     if found.pushed is None:
         return []
@@ -385,7 +391,8 @@ def nothing_markdown(file: FileReport) -> str:
     return "".join(f"{''.join(piece for piece, _ in each)}\n" for each in nothing(file, 10_000))
 
 
-_MARKDOWN = {
+#: What is said of the original and the rewrite; words between stars matter.
+VERDICTS = {
     "alike": "behave alike",
     "alike as far as the configs say": "are alike as far as the configs say",
     "alike as far as both go": "behave alike as far as both go: **neither was seen to work**",
@@ -403,7 +410,7 @@ def markdown(found: Comparison) -> str:
     ]
     parts = [
         f"### imgopt compare: {code(found.file.path)}",
-        f"Built with {escaped(found.engine_description)} for {before.platform}; original and rewrite {_MARKDOWN[found.behaviour.verdict]}.",
+        f"Built with {escaped(found.engine_description)} for {before.platform}; original and rewrite {VERDICTS[found.behaviour.verdict]}.",
         markdown_table(["", "before", "after", "saved"], rows),
     ]
     wrong = [each for each in found.behaviour.checks if each.verdict in ("different", "unknown")]
@@ -421,7 +428,7 @@ def markdown(found: Comparison) -> str:
     if found.pushed is not None:
         titles = ["push", "sent", "predicted", "took", "predicted", "at"]
         parts.append(f"**Pushed to {code(found.pushed.repository)}**")
-        parts.append(markdown_table(titles, _push_rows(found)))
+        parts.append(markdown_table(titles, pushed_rows(found)))
     if notes := notes_of_comparison(found):
         parts.append(details("Notes on these figures", ["\n".join(f"- {prose(each)}" for each in notes)]))
     return "\n\n".join(parts) + "\n"

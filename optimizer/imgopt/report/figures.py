@@ -36,6 +36,58 @@ class Saved:
         return ">99 %" if percent == 100 and self.value != self.before else f"{percent} %"
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A row of a Dockerfile's figures. ``sums``, where it counts bytes; ``saved`` is how much less, where that is known."""
+
+    label: str
+    row: Row
+    sums: tuple[Sum, Sum] | None
+    saved: Saved | None
+
+    @property
+    def less(self) -> str:
+        """What is saved, with its share: never empty."""
+        share = f" ({self.saved.share})" if self.sums and self.saved and self.saved.share else ""
+        return f"{self.row.saved}{share}" if self.row.saved else "unknown"
+
+
+def figures_of(prediction: Prediction) -> list[Told]:
+    """Sizes and pushes before and after, in the order that reports show them in."""
+    before, after = prediction.before, prediction.after
+    first, following = first_push_saved(prediction), next_push_saved(prediction)
+    told: list[Told] = []
+
+    def sizes(label: str, then: Sum, now: Sum, difference: Saved | None) -> None:
+        told.append(Told(label, size_row(then, now, difference), (then, now), difference))
+
+    def times(
+        label: str, of: Iterable[tuple[int, Seconds]], then: Sum, now: Sum, difference: Saved | None
+    ) -> None:
+        if then.told is None and now.told is None:
+            return
+        for bandwidth, seconds in of:
+            row = time_row(seconds, then, now, difference)
+            told.append(Told(f"{label} at {rate(bandwidth)}", row, None, difference))
+
+    sizes("image size", before.compressed, after.compressed, size_saved(prediction))
+    if before.uncompressed.told is not None or after.uncompressed.told is not None:
+        sizes("unpacked", before.uncompressed, after.uncompressed, unpacked_saved(prediction))
+    if before.elsewhere:
+        sizes("first push", before.first_push, after.first_push, first)
+    at = [(push.bandwidth_bytes_per_s, push.first_push_s) for push in prediction.push]
+    times("first push", at, before.first_push, after.first_push, first)
+    sizes("next push", before.next_push, after.next_push, following)
+    at = [(push.bandwidth_bytes_per_s, push.next_push_s) for push in prediction.push]
+    times("next push", at, before.next_push, after.next_push, following)
+    if bump_told(prediction):
+        bumped = bump_push_saved(prediction)
+        sizes("Boot patch", before.bump_push, after.bump_push, bumped)
+        at = [(push.bandwidth_bytes_per_s, push.bump_push_s) for push in prediction.push]
+        times("Boot patch", at, before.bump_push, after.bump_push, bumped)
+    return told
+
+
 #: A layer of unknown size: its instruction, and where its bytes come from.
 Unseen = tuple[str, frozenset[str]]
 
@@ -63,22 +115,22 @@ def saved(
     return Saved(difference, before.value, "at least", whole)
 
 
+#: Fewer are not worth a line.
+_SAID_BYTES = 1_000
 ONE_FILE = ("on the first push", "on each next push")
 SEVERAL_FILES = ("on the first pushes, each by itself", "on the next pushes")
-
-
-#: What a sentence says of a finding; the table has it all.
-WORTH_A_WORD_BYTES = 1_000
 
 
 def saves_or_costs(saving: Saving | None, when: tuple[str, str] = ONE_FILE) -> tuple[str, str]:
     """What a fix saves, and what it costs, behind the word for the first of them; "" without either."""
     if saving is None:
         return "saves", ""
-    counts = tuple(zip((saving.first_push_bytes, saving.next_push_bytes), when, strict=True))
-    told = [(count, each) for count, each in counts if count and abs(count) >= WORTH_A_WORD_BYTES]
-    saves = ", ".join(f"{megabytes(count)} {each}" for count, each in told if count > 0)
-    costs = ", ".join(f"{megabytes(-count)} {each}" for count, each in told if count < 0)
+    told = (saving.first_push_bytes, saving.next_push_bytes)
+    counts = tuple(
+        zip((0 if count and abs(count) < _SAID_BYTES else count for count in told), when, strict=True)
+    )
+    saves = ", ".join(f"{megabytes(count)} {each}" for count, each in counts if count and count > 0)
+    costs = ", ".join(f"{megabytes(-count)} {each}" for count, each in counts if count and count < 0)
     if not (saves or costs):
         return "saves", "an amount that cannot be told here" if saving.first_push_bytes is None else ""
     of = f", of {', '.join(saving.platforms)} alone" if saving.platforms else ""

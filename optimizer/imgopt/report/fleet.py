@@ -298,7 +298,7 @@ def _markdown_rows(fleet: Fleet, figures: Figures, view: View) -> str:
 
 def page(fleet: Fleet, figures: Figures, view: View) -> str:
     """One self-contained file, with which layers lie in which images."""
-    from imgopt.report.inspect_html import document, rows
+    from imgopt.report.page import document, rows
 
     slowest = min(fleet.options.bandwidths)
     body = [f"<h1>imgopt fleet: {_text(_headline(fleet))}</h1>"]
@@ -334,7 +334,7 @@ def page(fleet: Fleet, figures: Figures, view: View) -> str:
 
 
 def _layers_table(fleet: Fleet) -> str:
-    from imgopt.report.inspect_html import rows
+    from imgopt.report.page import rows
 
     images = fleet.images
     blobs = once(blob for each in images for blob in each.best)

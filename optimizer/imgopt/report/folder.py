@@ -8,12 +8,14 @@ from pathlib import PurePosixPath
 
 from imgopt.errors import ImgoptError
 from imgopt.finding import Finding
+from imgopt.light.patterns import regex
 from imgopt.light.records import dataclass
 from imgopt.report.cells import SEVERITY, trust, with_basis, without_basis
 from imgopt.report.figures import (
     ONE_FILE,
     SEVERAL_FILES,
     Together,
+    figures_told,
     held_back,
     plural,
     saves_or_costs,
@@ -64,7 +66,9 @@ def summary(report: Report, width: int) -> list[Line]:
 
 
 def _table(report: Report, width: int, bound: str) -> list[Line]:
-    predictions = [file.prediction for file in report.files if file.prediction is not None]
+    predictions = [
+        file.prediction for file in report.files if file.prediction and figures_told(file.prediction)
+    ]
     sums = together(predictions)
     figures = [_figures(*sums_of(prediction), bound) for prediction in predictions]
     head: list[Line | str] = [dim("first push  "), dim("after  "), dim("next push  "), dim("after  ")]
@@ -72,10 +76,12 @@ def _table(report: Report, width: int, bound: str) -> list[Line]:
     rows = [head, *figures, *totals]
     names = dict(zip(_paths(report), _names(_paths(report)), strict=True))
     room = width - width_of(table(rows, left=0)[0]) - 2
+    if any(cells(name) > room for name in names.values()):
+        names = {path: name.removesuffix("/Dockerfile") for path, name in names.items()}
     shown = {path: _short(name, max(20, room)) for path, name in names.items()}
     labels: list[Line | str] = [
         "",
-        *(shown[file.path] for file in report.files if file.prediction is not None),
+        *(shown[file.path] for file in report.files if file.prediction and figures_told(file.prediction)),
     ]
     if predictions:
         labels += [(("together", "strong"),), *(f"  at {rate(bandwidth)}" for bandwidth in sums.seconds)]
@@ -84,7 +90,7 @@ def _table(report: Report, width: int, bound: str) -> list[Line]:
     weighed = iter(lines[1:])
     found = [lines[0]] if predictions else []
     for each in _in_order(report):
-        if isinstance(each, FileReport) and each.prediction is not None:
+        if isinstance(each, FileReport) and each.prediction and figures_told(each.prediction):
             found.append(next(weighed))
             continue
         path = each.path or ""
@@ -100,7 +106,7 @@ def _table(report: Report, width: int, bound: str) -> list[Line]:
 def _unweighed(file: FileReport) -> str:
     if file.skipped is not None:
         return "skipped" + (f": {file.skipped}" if file.skipped else "")
-    return file.pipeline.system if file.pipeline is not None else "not weighed"
+    return file.pipeline.system if file.pipeline is not None else "not known, see below"
 
 
 def _in_order(report: Report) -> list[FileReport | ImgoptError]:
@@ -155,8 +161,6 @@ def _names(paths: Sequence[str]) -> list[str]:
 
 def _short(name: str, room: int) -> str:
     """Both ends of a name that is too long: the module, and what the file is called."""
-    if cells(name) > room:
-        name = name.removesuffix("/Dockerfile")
     if cells(name) <= room:
         return name
     start, end = name, name
@@ -219,6 +223,10 @@ def _group(group: _Group, names: dict[str, str], width: int) -> list[Line]:
     )
     if said:
         lines += wrapped(said, width, first=line(" " * 8, (f"{label:<7}", "dim")), indent=15)
+    if first.solved_by is not None:
+        lines += wrapped(
+            f"counted with {first.solved_by}", width, first=line(" " * 8, ("saves  ", "dim")), indent=15
+        )
     if first.fix is not None:
         text = f"{sentence(first.fix.description)} ({trust(first, file)})"
         name = "advice" if first.fix.applicability is Applicability.MANUAL else "fix"
@@ -242,17 +250,22 @@ def _sum(savings: Sequence[Saving | None]) -> Saving | None:
 
 
 def _warnings(report: Report, names: dict[str, str], width: int) -> list[Line]:
-    said: dict[str, list[str]] = {}
+    """One of each sort, whatever the file that it is about."""
+    said: dict[str, tuple[str, list[str]]] = {}
     for file in report.files:
         for warning in file.warnings if file.pipeline is None else ():
-            said.setdefault(warning, []).append(names[file.path])
+            sort = _NAMES.sub("", warning)
+            said.setdefault(sort, (warning, []))[1].append(names[file.path])
     lines: list[Line] = [()] if said else []
-    for warning, files in list(said.items())[:_NAMED]:
-        where = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
-        lines += wrapped(f"{where}: {warning}", width, first=line(("warning ", "warn")), indent=8)
-    if len(said) > _NAMED:
-        lines.append(dim(f"{plural(len(said) - _NAMED, 'warning')} more, with -v"))
+    for warning, files in said.values():
+        more = f" (so in {plural(len(set(files)), 'file')})" if len(set(files)) > 1 else ""
+        text = f"{files[0]}: {warning}{more}"
+        lines += wrapped(text, width, first=line(("warning ", "warn")), indent=8)
     return lines
+
+
+#: Paths and numbers: what differs between warnings of one sort.
+_NAMES = regex(r"\d+|\S*[/.$*]\S*")
 
 
 def _not_applied(report: Report, width: int) -> list[Line]:

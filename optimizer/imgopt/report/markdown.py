@@ -12,28 +12,23 @@ from imgopt.report.caveats import still_sent
 from imgopt.report.diff import unified
 from imgopt.report.figures import (
     BOOT_PATCH,
-    Saved,
-    Seconds,
+    Told,
     added,
     arrow,
     built_for,
-    bump_push_saved,
     bump_told,
+    figures_of,
     figures_told,
-    first_push_saved,
     held_back,
-    next_push_saved,
     plural,
     saves_or_costs,
     size_row,
-    size_saved,
     sums_of,
     time_row,
     together,
     told_apart,
     told_together,
     unknown_layers,
-    unpacked_saved,
     without_findings,
 )
 from imgopt.report.folder import MANY
@@ -124,26 +119,9 @@ def _overview(report: Report) -> str:
     file, prediction = weighed[0]
     if not figures_told(prediction):
         return "Image size and push times are not known."
-    before, after = prediction.before, prediction.after
-    changed = file.rewrite.changed
-    first, following = first_push_saved(prediction), next_push_saved(prediction)
-    rows = [_sizes("image size", before.compressed, after.compressed, size_saved(prediction))]
-    if before.uncompressed.told is not None or after.uncompressed.told is not None:
-        rows.append(_sizes("unpacked", before.uncompressed, after.uncompressed, unpacked_saved(prediction)))
-    if before.elsewhere:
-        rows.append(_sizes("first push", before.first_push, after.first_push, first))
-    times = [(push.bandwidth_bytes_per_s, push.first_push_s) for push in prediction.push]
-    rows += _times("first push", times, before.first_push, after.first_push, first)
-    rows.append(_sizes("next push", before.next_push, after.next_push, following))
-    times = [(push.bandwidth_bytes_per_s, push.next_push_s) for push in prediction.push]
-    rows += _times("next push", times, before.next_push, after.next_push, following)
-    if bump_told(prediction):
-        bumped = bump_push_saved(prediction)
-        rows.append(_sizes("Boot patch", before.bump_push, after.bump_push, bumped))
-        times = [(push.bandwidth_bytes_per_s, push.bump_push_s) for push in prediction.push]
-        rows += _times("Boot patch", times, before.bump_push, after.bump_push, bumped)
-    name = f"{code(file.path)} {escaped(built_for(file))}" if before.elsewhere else code(file.path)
-    if not changed:
+    rows = [_row(each) for each in figures_of(prediction)]
+    name = f"{code(file.path)} {escaped(built_for(file))}" if prediction.before.elsewhere else code(file.path)
+    if not file.rewrite.changed:
         return markdown_table([name, "now"], [row[:2] for row in rows])
     return markdown_table([name, "before", "after", "saved"], rows)
 
@@ -161,21 +139,11 @@ def _several(weighed: Sequence[tuple[FileReport, Prediction]]) -> str:
     return markdown_table(["", "first push", "after", "next push", "after"], rows)
 
 
-def _sizes(label: str, before: Sum, after: Sum, difference: Saved | None) -> list[str]:
-    row = size_row(before, after, difference)
-    share = f" ({difference.share})" if difference is not None and difference.share and row.saved else ""
-    saved = f"{row.saved}{share}" if row.saved else "unknown"
-    return [label, _told(row.before, before), _told(row.after, after), saved]
-
-
-def _times(
-    label: str, times: Sequence[tuple[int, Seconds]], before: Sum, after: Sum, difference: Saved | None
-) -> list[list[str]]:
-    rows = []
-    for bandwidth, seconds in times if not before.told is after.told is None else ():
-        row = time_row(seconds, before, after, difference)
-        rows.append([f"{label} at {rate(bandwidth)}", row.before, row.after, row.saved or "unknown"])
-    return rows
+def _row(each: Told) -> list[str]:
+    if each.sums is None:
+        return [each.label, each.row.before, each.row.after, each.less]
+    then, now = each.sums
+    return [each.label, _told(each.row.before, then), _told(each.row.after, now), each.less]
 
 
 def _pairs(first: Sum, after: Sum, following: Sum, then: Sum) -> list[str]:
@@ -252,6 +220,8 @@ def _finding(finding: Finding, saving: Saving | None) -> str:
     label, said = saves_or_costs(saving)
     if said:
         text += f" {label.capitalize()} {said}."
+    if finding.solved_by is not None:
+        text += f" What it saves is counted with {finding.solved_by}."
     fix = finding.fix
     if fix is not None:
         name = "Advice" if fix.applicability is Applicability.MANUAL else f"Fix ({fix.applicability.label})"
@@ -261,8 +231,6 @@ def _finding(finding: Finding, saving: Saving | None) -> str:
             if fix.risk and fix.applicability is not Applicability.SAFE
             else "."
         )
-    if finding.solved_by is not None:
-        text += f" Its bytes go with the fix of {finding.solved_by}."
     return text
 
 

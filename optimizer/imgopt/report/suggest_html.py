@@ -2,147 +2,176 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
+from imgopt.finding import Finding
 from imgopt.report import release
 from imgopt.report.caveats import Caveat, of_file
 from imgopt.report.diff import unified
-from imgopt.report.figures import amount, built_for, bump_told, plural, sums_of, time, without_findings
-from imgopt.report.inspect_html import bars, document, rows
-from imgopt.report.layout import visible
+from imgopt.report.figures import (
+    amount,
+    built_for,
+    bump_told,
+    figures_of,
+    figures_told,
+    plural,
+    saves_or_costs,
+    size_row,
+    sums_of,
+    together,
+    told_apart,
+    told_together,
+    without_findings,
+)
+from imgopt.report.page import bars, document, figure, layer_legend, layer_part, rows, text
+from imgopt.scales import Applicability, Sum
 from imgopt.suggest.result import FileReport, Report
 from imgopt.suggest.sentence import sentence
-from imgopt.units import megabytes, rate
-from imgopt.weigh.weights import ImageWeight, Prediction, Saving
-
-_BASE, _CHANGES, _STAYS = "#7a8b99", "#d9480f", "#4f8a5b"
+from imgopt.weigh.weights import Prediction, Saving
 
 
 def page(report: Report) -> str:
     found = sum(len(file.findings) for file in report.files)
     body = [f"<h1>imgopt suggest: {plural(found, 'finding')} in {plural(len(report.files), 'file')}</h1>"]
     body.append(
-        f'<p class="dim">Bandwidth: {_text(report.bandwidth_source)}. Catalogue of {report.catalogue_date}.</p>'
+        f'<p class="dim">Bandwidth: {text(report.bandwidth_source)}. Catalogue of {report.catalogue_date}. Next push: the '
+        "last release is in the registry, only classes changed.</p>"
     )
+    if len(report.files) > 1:
+        body += _together(report)
+    body += [f"<p><strong>error</strong> {text(str(error))}</p>" for error in report.errors]
     for file in report.files:
         body += _file(file, report)
-    body += [f"<p><strong>error</strong> {_text(str(error))}</p>" for error in report.errors]
     return document("imgopt suggest", body)
 
 
+def _together(report: Report) -> list[str]:
+    weighed = [(file, file.prediction) for file in report.files if file.prediction is not None]
+    if not weighed:
+        return []
+    sums = together([prediction for _, prediction in weighed])
+    lines = [
+        [f"<code>{text(file.path)}</code>", *_pairs(*sums_of(prediction))] for file, prediction in weighed
+    ]
+    lines.append(["<strong>together</strong>", *_pairs(*sums.first, *sums.following)])
+    titles = ["file", "first push", "after", "next push", "after"]
+    said = told_together(sums)
+    return [
+        rows(titles, lines, (1, 2, 3, 4), "All files, before and after the rewrite"),
+        f'<p class="dim">{text(said[:1].upper() + said[1:])}.</p>',
+    ]
+
+
+def _pairs(first: Sum, after: Sum, following: Sum, then: Sum) -> list[str]:
+    one, other = size_row(first, after, None), size_row(following, then, None)
+    return [one.before, one.after, other.before, other.after]
+
+
 def _file(file: FileReport, report: Report) -> list[str]:
-    parts = [f"<h2>{_text(file.path)}</h2>"]
+    parts = [f"<h2>{text(file.path)}</h2>"]
     if file.skipped is not None:
-        return [*parts, f'<p class="dim">skipped: {_text(file.skipped)}</p>']
+        return [*parts, f'<p class="dim">skipped: {text(file.skipped)}</p>']
     if file.pipeline is None:
-        parts.append(f'<p class="dim">{_text(built_for(file))}</p>')
+        parts.append(f'<p class="dim">{text(built_for(file))}</p>')
     elif file.pipeline.release is not None:
-        parts.append(f"<p><strong>A release</strong>: {_text(release.headline(file.pipeline.release))}</p>")
-        told = [[_text(row.label), _text(row.text)] for row in release.rows(file.pipeline)]
-        parts.append(rows(["", ""], told, ()))
+        parts.append(f"<p><strong>A release</strong>: {text(release.headline(file.pipeline.release))}</p>")
+        told = [[text(row.label), text(row.text)] for row in release.rows(file.pipeline)]
+        parts.append(rows(["", ""], told, (), "What one run of the pipeline pushes"))
     if file.prediction is not None:
         parts += _sizes(file, file.prediction)
-    lines = [
-        [
-            str(finding.line),
-            f'<code class="k">{_text(finding.rule)}</code>',
-            finding.severity.value,
-            _text(sentence(finding.message))
-            + (
-                f'<br><span class="dim">{_text(sentence(finding.fix.description))}</span>'
-                if finding.fix
-                else ""
-            ),
-            _saved(saving, "first"),
-            _saved(saving, "next"),
-        ]
-        for finding, saving in file.findings
-    ]
-    if lines:
-        parts.append(rows(["line", "rule", "", "finding", "first push", "each next push"], lines, (0, 4, 5)))
+    if file.findings:
+        entries = "\n".join(f"<li>{_finding(finding, saving)}</li>" for finding, saving in file.findings)
+        parts.append(f'<h3>Findings</h3>\n<ul class="found">\n{entries}\n</ul>')
     elif (said_of_it := without_findings(file)) is not None:
-        parts.append(f"<p>{_text(said_of_it[0])}</p>")
-    parts += [
-        f'<p class="dim">not applied: <code>{_text(each.rule)}</code>, line {each.line}: {_text(sentence(each.why))}</p>'
-        for each in file.rewrite.not_applied
-    ]
+        parts.append(f"<p>{text(said_of_it[0])}</p>")
+    if declined := told_apart(file):
+        entries = "\n".join(
+            f"<li><code>{text(each.rule)}</code>, line {each.line}: {text(sentence(each.why))}</li>"
+            for each in declined
+        )
+        parts.append(f"<h3>Not applied</h3>\n<ul>\n{entries}\n</ul>")
     parts += caveats_html(of_file(file, report.files))
     if file.rewrite.changed:
         parts.append("<h3>The change</h3>")
         shown = "\n".join(
-            _text(row) for row in unified(file.original, file.rewrite.text, file.path).split("\n")
+            text(row) for row in unified(file.original, file.rewrite.text, file.path).split("\n")
         )
-        parts.append(f'<pre style="overflow-x:auto">{shown}</pre>')
+        parts.append(f'<pre tabindex="0" aria-label="The change of the file">{shown}</pre>')
     return parts
+
+
+def _finding(finding: Finding, saving: Saving | None) -> str:
+    said = [
+        f'<strong><code class="k">{text(finding.rule)}</code></strong> '
+        f'<span class="dim">{finding.severity.value}, line {finding.line}</span><br>{text(sentence(finding.message))}'
+    ]
+    label, amount_saved = saves_or_costs(saving)
+    if amount_saved:
+        said.append(f"{label} {text(amount_saved)}")
+    if finding.fix is not None:
+        applicability = "applied" if finding.applied else finding.fix.applicability.label
+        word = "advice" if finding.fix.applicability is Applicability.MANUAL else "fix"
+        said.append(
+            f'<span class="dim">{word} ({applicability}): {text(sentence(finding.fix.description))}</span>'
+        )
+        if finding.fix.risk and finding.fix.applicability is not Applicability.SAFE:
+            said.append(f'<span class="dim">what could change: {text(sentence(finding.fix.risk))}</span>')
+    if finding.solved_by is not None:
+        said.append(f'<span class="dim">what it saves is counted with {text(finding.solved_by)}</span>')
+    return "<br>".join(said)
 
 
 def caveats_html(caveats: Sequence[Caveat]) -> list[str]:
     """Each as a paragraph, what to do about it as a list below."""
     parts = []
     for each in caveats:
-        parts.append(f"<p>⚠️ {_text(each.text)}</p>")
-        if each.details:
-            parts.append("<ul>" + "".join(f"<li>{_text(detail)}</li>" for detail in each.details) + "</ul>")
+        if not each.details:
+            parts.append(f"<p>⚠️ {text(each.text)}</p>")
+            continue
+        entries = "".join(f"<li>{text(detail)}</li>" for detail in each.details)
+        parts.append(f"<details><summary>⚠️ {text(each.text)}</summary><ul>{entries}</ul></details>")
     return parts
 
 
 def _sizes(file: FileReport, prediction: Prediction) -> list[str]:
-    sides = [("before", prediction.before)] + ([("after", prediction.after)] if file.rewrite.changed else [])
+    sides = [("before", prediction.before)]
+    if file.rewrite.changed:
+        sides.append(("after", prediction.after))
     widest = max((weight.compressed.value or 0 for _, weight in sides), default=0)
     parts = []
+    drawn = []
     for name, weight in sides:
         first, following = amount(weight.first_push), amount(weight.next_push)
         if bump_told(prediction):
             following += f", Boot patch {amount(weight.bump_push)}"
         basis = weight.compressed.basis
         known = "" if basis == "unknown" else f" ({basis})"
-        parts.append(f"<p><strong>{name}</strong>: first push {first}, next push {following}{known}</p>")
-        parts.append(_bar(weight, widest))
-    key = (("base image", _BASE), ("pushed with each release", _CHANGES), ("keeps its digest", _STAYS))
-    parts.append(
-        '<svg viewBox="0 0 1160 20">'
-        + "".join(
-            f'<rect x="{at * 240}" y="3" width="13" height="13" fill="{colour}"/>'
-            f'<text x="{at * 240 + 18}" y="14" font-size="12" fill="#7a858e">{label}</text>'
-            for at, (label, colour) in enumerate(key)
-        )
-        + "</svg>"
-    )
-    lines = []
-    for push in prediction.push:
-        cells = [rate(push.bandwidth_bytes_per_s)]
-        cells += map(time, (*push.first_push_s, *push.next_push_s), sums_of(prediction))
-        if bump_told(prediction):
-            pair = (prediction.before.bump_push, prediction.after.bump_push)
-            cells += map(time, push.bump_push_s, pair)
-        lines.append(cells)
-    titles = ["at", "first push before", "after", "next push before", "after"]
-    titles += ["Boot patch before", "after"] if bump_told(prediction) else []
-    if lines:
-        parts.append(rows(titles, lines, range(1, len(titles))))
+        layers = [
+            layer_part(
+                layer.instruction,
+                layer.compressed_bytes,
+                base=layer.from_base,
+                changes=layer.changes_each_release,
+            )
+            for layer in weight.layers
+            if layer.compressed_bytes is not None
+        ]
+        caption = f"<strong>{name}</strong>: first push {first}, next push {following}{known}"
+        if weight.compressed.told is None:
+            parts.append(f"<p>{caption}</p>")
+            continue
+        unknown = len(weight.layers) - len(layers)
+        if unknown:
+            caption += f"; not drawn: {plural(unknown, 'layer')} of unknown size"
+        drawn += layers
+        parts.append(figure(caption, bars(layers, widest, f"Layers {name}")))
+    parts.append(layer_legend(drawn))
+    if figures_told(prediction):
+        columns = slice(4 if file.rewrite.changed else 2)
+        titles = ["", "before" if file.rewrite.changed else "now", "after", "saved"][columns]
+        lines = [
+            [each.label, each.row.before, each.row.after, each.less][columns]
+            for each in figures_of(prediction)
+        ]
+        parts.append(rows(titles, lines, (1, 2, 3), "Sizes and pushes"))
     return parts
-
-
-def _bar(weight: ImageWeight, widest: int) -> str:
-    parts = [
-        (
-            f"{megabytes(layer.compressed_bytes)} {layer.instruction}",
-            layer.compressed_bytes,
-            _BASE if layer.from_base else _CHANGES if layer.changes_each_release else _STAYS,
-        )
-        for layer in weight.layers
-        if layer.compressed_bytes is not None
-    ]
-    return bars(parts, widest)
-
-
-def _saved(saving: Saving | None, which: str) -> str:
-    count = None if saving is None else getattr(saving, f"{which}_push_bytes")
-    if saving is None or count is None:
-        return ""
-    return f"{megabytes(count)} ({saving.basis})" if count > 0 else ""
-
-
-def _text(text: str) -> str:
-    return html.escape(visible(text))

@@ -94,7 +94,7 @@ def suggestions(report: Report, view: View) -> list[Line]:
 def _top(report: Report, view: View) -> list[Line]:
     """What is said of several files before each of them."""
     lines = [*folder.headline(report, view.width), (), *folder.summary(report, view.width)]
-    weighed = [file for file in report.files if file.prediction is not None]
+    weighed = [file for file in report.files if file.prediction and figures_told(file.prediction)]
     if weighed:
         lines += [*_footnotes(weighed, report, view), *_clients(weighed, report, view)]
     return lines
@@ -266,6 +266,9 @@ def _finding(finding: Finding, saving: Saving | None, file: FileReport, view: Vi
     label, said = saves_or_costs(saving)
     if said:
         lines += wrapped(said, view.width, first=line(" " * 8, (f"{label:<7}", "dim")), indent=15)
+    if finding.solved_by is not None:
+        text = f"counted with {finding.solved_by}"
+        lines += wrapped(text, view.width, first=line(" " * 8, ("saves  ", "dim")), indent=15)
     fix = finding.fix
     if fix is not None:
         text = f"{sentence(fix.description)} ({trust(finding, file)})"
@@ -273,9 +276,6 @@ def _finding(finding: Finding, saving: Saving | None, file: FileReport, view: Vi
             text += f": {sentence(fix.risk)}"
         name = "advice" if fix.applicability is Applicability.MANUAL else "fix"
         lines += wrapped(text, view.width, first=line(" " * 8, (f"{name:<7}", "dim")), indent=15)
-    if finding.solved_by is not None:
-        text = f"its bytes go with the fix of {finding.solved_by}"
-        lines += wrapped(text, view.width, first=line(" " * 8, ("fix    ", "dim")), indent=15)
     return lines
 
 
