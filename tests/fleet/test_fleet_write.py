@@ -111,7 +111,7 @@ def test_a_module_that_is_not_built_stops_the_layers_and_not_the_other_rewrites(
 ) -> None:
     (here / "order/target/order-1.0.jar").unlink()
     run = imgopt("fleet", "write", "--in-place")
-    assert "no shared layers: order is not built yet" in run.err
+    assert "no shared layers: of order nothing is known, since its archive is not built yet" in run.err
     assert not (here / ".mvn").exists() and not (here / "imgopt-fleet.toml").exists()
     assert "jarmode" in (here / "auth/Dockerfile").read_text()
     assert "shared-1" not in (here / "auth/Dockerfile").read_text()
