@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command_line import Imgopt
-from fleet_repositories import MODULES, archive, dockerfile, reactor, shop
+from command_line import Imgopt, written
+from fleet_repositories import MODULES, archive, dockerfile, pom, reactor, shop
 
 KANIKO = """pipeline { agent any
  stages { stage('images') { steps { script {
@@ -149,3 +149,88 @@ def test_jars_beside_the_dockerfile_that_a_script_copies_there(here: Path, imgop
     image = answer["modules"][1]["image"]
     size = image["archive"]["bytes"]
     assert image["next_push_bytes"]["now"] == {"bytes": size, "basis": "predicted", "complete": True}
+
+
+# what repositories can be like
+
+
+def test_modules_in_a_circle_outside_and_behind_links(here: Path, imgopt: Imgopt) -> None:
+    written(
+        here,
+        **{
+            "inner/pom.xml": pom(
+                "inner", parent=None, modules=["auth", ".", "..", "../outer", "link", "/etc", "none"]
+            ),
+            "inner/auth/pom.xml": pom("auth", parent="inner", modules=[".."], boot=True),
+            "outer/pom.xml": pom("outer", parent=None, boot=True),
+        },
+    )
+    (here / "inner/link").symlink_to(".")
+    (here / "inner/auth/loop").symlink_to("loop")
+    run = imgopt("fleet", here / "inner", "--format", "json")
+    assert run.code == 0, run.err
+    assert [module["directory"] for module in run.json["modules"]] == [".", "auth"]
+    said = "\n".join(run.json["warnings"])
+    assert "../outer/pom.xml is named as a module and lies outside of this directory" in said
+    assert "none/pom.xml is named as a module and is not there" in said
+    assert "no image: no Dockerfile here ships the archive of a module" in said
+
+
+def test_modules_that_need_each_other_touch_each_other(here: Path, imgopt: Imgopt) -> None:
+    from imgopt.fleet.modules import find_modules
+
+    reactor(here, {"a": ("b",), "b": ("a",)})
+    assert find_modules(here).dependents(["a"]) == {"a", "b"}
+
+
+def test_more_modules_than_are_looked_at(here: Path, imgopt: Imgopt, monkeypatch: pytest.MonkeyPatch) -> None:
+    from imgopt.fleet import modules
+
+    monkeypatch.setattr(modules, "MOST_MODULES", 3)
+    reactor(here, [f"m{number}" for number in range(10)])
+    answer = imgopt("fleet", here, "--format", "json").json
+    assert len(answer["modules"]) == 3
+    assert "more than 3 modules: the others were not looked at" in answer["warnings"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "<project><a", "no xml", '<!DOCTYPE x [<!ENTITY a "b">]><project>&a;</project>', "<html/>", "\0\0"],
+)
+def test_a_root_pom_that_is_none(here: Path, imgopt: Imgopt, text: str) -> None:
+    (here / "pom.xml").write_text(text)
+    run = imgopt("fleet", here)
+    assert run.code == 2
+    assert len(run.err.splitlines()) == 1 and "pom.xml" in run.err
+
+
+def test_names_with_control_characters_act_nowhere(here: Path, imgopt: Imgopt) -> None:
+    evil = "\x1b[31mred\u202e::error::x"
+    written(
+        here,
+        **{
+            "pom.xml": pom("platform", modules=[evil.replace("\x1b", "")], parent=None),
+            f"{evil}/Dockerfile": dockerfile("target/*.jar"),
+            "auth/Dockerfile": dockerfile("target/*.jar"),
+        },
+    )
+    for format in ("text", "json", "markdown", "html"):
+        run = imgopt("fleet", here, "--format", format)
+        assert "\x1b" not in run.text and "\u202e" not in run.text.replace("\\u202e", "")
+        assert not any(row.startswith("::") for row in run.text.splitlines())
+
+
+def test_an_archive_that_cannot_be_read_is_an_error_of_its_own(here: Path, imgopt: Imgopt) -> None:
+    shop(here)
+    (here / "order/target/order-1.0.jar").write_bytes(b"PK\3\4 no archive at all")
+    run = imgopt("fleet", here, "--format", "json")
+    assert run.code == 2
+    (order,) = [module for module in run.json["modules"] if module["name"] == "order"]
+    assert (
+        order["image"]["unplanned"].startswith("its archive ")
+        and "not built" not in order["image"]["unplanned"]
+    )
+    assert [Path(error["path"]).name for error in run.json["errors"]] == ["order-1.0.jar"]
+    write = imgopt("fleet", "write", here, "--in-place")
+    assert "no shared layers: of order nothing is known" in write.err
+    assert not (here / ".mvn").exists()

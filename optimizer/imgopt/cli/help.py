@@ -51,7 +51,21 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "fleet": (
         ("imgopt fleet", "every module below this directory: what they push together"),
+        ("imgopt fleet --since origin/main", "the images that a change makes anew, a line each"),
         ("imgopt fleet --format json services", "for a program"),
+    ),
+    "fleet plan": (("imgopt fleet plan", "choose the shared layers and keep them in imgopt-fleet.toml"),),
+    "fleet write": (
+        ("imgopt fleet write", "as a patch: layers.xml, the pom, all Dockerfiles"),
+        ("imgopt fleet write --in-place", "in the files"),
+    ),
+    "fleet gate": (
+        ("imgopt fleet gate --max-first-push '20 min at 0.5MB/s'", "of all modules together"),
+        ("imgopt fleet gate --format junit --output-file gate.xml", "budgets of imgopt.toml, for Jenkins"),
+    ),
+    "fleet push": (
+        ("imgopt fleet push --to registry.corp/shop --tag 8", "all images that were built with these names"),
+        ("imgopt fleet push --to registry.corp/shop --tag 8 --from images", "archives images/MODULE.tar"),
     ),
     "push": (
         ("imgopt push image.tar registry.corp/shop/api:8", "what the registry lacks"),

@@ -179,16 +179,18 @@ class _Names:
         ] or list(repository.modules)
         self.any = self.modules[0]
         self.directories = {each.directory: each for each in self.modules}
-        self.plain: dict[str, list[Module]] = {}
-        self.short: dict[str, list[Module]] = {}
+        self.plain: dict[str, dict[str, Module]] = {}
+        self.short: dict[str, dict[str, Module]] = {}
+        self.archives: dict[str, Module] = {}
         for module in self.modules:
             own = {module.name.lower(), posixpath.basename(module.directory).lower()} - {".", ""}
             for name in own:
-                self.plain.setdefault(name, []).append(module)
-            for name in own:
+                self.plain.setdefault(name, {})[module.directory] = module
                 for part in _endings(name):
-                    if module not in self.short.setdefault(part, []):
-                        self.short[part].append(module)
+                    self.short.setdefault(part, {})[module.directory] = module
+            artifact = module.facts.artifact if module.facts is not None else None
+            if artifact is not None:
+                self.archives.setdefault(_stem(artifact), module)
 
     def at(self, prefix: str) -> Module | None:
         """The module whose directory a path is, or ends with."""
@@ -205,21 +207,23 @@ class _Names:
         if name in self.directories:
             return self.directories[name]
         for names in (self.plain, self.short):
-            found = names.get(name.rpartition("/")[2], [])
+            found = names.get(name.rpartition("/")[2], {})
             if len(found) == 1:
-                return found[0]
+                return next(iter(found.values()))
         return None
 
     def of_archive(self, file: str) -> Module | None:
         """By the name of its archive, whatever version it has."""
-        stem = _ARCHIVE.sub("", posixpath.basename(file)).lower()
-        for module in self.modules:
-            artifact = module.facts.artifact if module.facts is not None else None
-            if artifact is not None and stem == _ARCHIVE.sub("", posixpath.basename(artifact)).lower():
-                return module
+        stem = _stem(file)
+        if stem in self.archives:
+            return self.archives[stem]
         return self.called(
             re.split(r"[-_.]?(?:[\d*?\[$]|latest\b|snapshot\b)", stem, maxsplit=1)[0].rstrip("-_.")
         )
+
+
+def _stem(archive: str) -> str:
+    return _ARCHIVE.sub("", posixpath.basename(archive)).lower()
 
 
 def _endings(name: str) -> Iterator[str]:

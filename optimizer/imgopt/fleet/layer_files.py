@@ -46,7 +46,7 @@ def layers_xml(plan: Plan, *, modules: bool = True) -> str:
     ]
     for name, artifacts in plan.groups.items():
         lines.append(f'    <into layer="{name}">')
-        lines += [f"      <include>*:{artifact}</include>" for artifact in artifacts]
+        lines += [f"      <include>*:{artifact}:*</include>" for artifact in artifacts]
         lines.append("    </into>")
     lines += ['    <into layer="dependencies"/>', "  </dependencies>", "  <layerOrder>"]
     lines += [f"    <layer>{name}</layer>" for name in _order(plan)]
@@ -90,5 +90,5 @@ def _gradle_dependencies(plan: Plan, modules: bool) -> Iterator[str]:
     yield "                }"
     for name, artifacts in plan.groups.items():
         yield f"                intoLayer('{name}') {{"
-        yield from (f"                    include '*:{artifact}'" for artifact in artifacts)
+        yield from (f"                    include '*:{artifact}:*'" for artifact in artifacts)
         yield "                }"

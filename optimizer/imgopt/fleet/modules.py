@@ -176,6 +176,11 @@ def _of_maven(top: Path, pom: Path, remarks: list[str], most: int) -> Iterator[M
 
     for path, model, profile in reactor(pom, top, most):
         file = path.resolve()
+        if not file.is_relative_to(top):
+            remarks.append(
+                f"{os.path.relpath(path, top)} is named as a module and lies outside of this directory"
+            )
+            continue
         shown = _shown(top, file)
         folder = posixpath.dirname(shown) or "."
         if model is None:

@@ -74,6 +74,11 @@ class Fleet:
     @property
     def unbuilt(self) -> tuple[Weighed, ...]:
         """The images whose archive is not there to be read: what they share is not known."""
+        return tuple(each for each in self.images if each.jar is None and each.image.module.archive is None)
+
+    @property
+    def unread(self) -> tuple[Weighed, ...]:
+        """The same with those whose archive is there and cannot be read."""
         return tuple(each for each in self.images if each.jar is None)
 
 
@@ -98,12 +103,8 @@ class _Work:
             built_for=built_for,
             progress=None,
         )
-        archive = image.module.archive
-        return (
-            asked
-            if archive is None or asked.jar_size is not None
-            else replace(asked, jar_size=archive.stat().st_size)
-        )
+        size = _size_of(image.module.archive)
+        return asked if size is None or asked.jar_size is not None else replace(asked, jar_size=size)
 
     def blobs(
         self, report: FileReport, options: Options, jars: Jars, name: object, *, after: bool
@@ -172,6 +173,10 @@ def survey(
     held = _held(images)
     plan = given if given is not None else planned(held, most_groups) if len(held) > 1 else Plan()
     images = [_with_plan(work, each, plan) for each in images]
+    for each in images:
+        archive = each.image.module.archive
+        if each.jar is None and archive is not None and (problem := jars.problem(archive)) is not None:
+            errors.append(problem)
     pipelines = _pipelines(directory, work, pipeline_rules, errors) if pipeline_rules else ()
     return Fleet(repository, found, tuple(images), plan, path, held, pipelines, tuple(errors), options)
 
@@ -202,6 +207,13 @@ def _jar(work: _Work, image: Image, report: FileReport, options: Options) -> Jar
         return copied[0]
     archive = image.module.archive
     return work.jars(archive) if archive is not None else None
+
+
+def _size_of(archive: Path | None) -> int | None:
+    try:
+        return archive.stat().st_size or None if archive is not None else None
+    except OSError:  # it is not there any more
+        return None
 
 
 def _patch(jar: Jar) -> Patch | None:
@@ -237,7 +249,10 @@ def _held(images: Sequence[Weighed]) -> dict[str, dict[str, tuple[File, ...]]]:
 def _with_plan(work: _Work, weighed: Weighed, plan: Plan) -> Weighed:
     jar = weighed.jar
     if jar is None:
-        return replace(weighed, unplanned="its archive is not built yet")
+        archive = weighed.image.module.archive
+        problem = work.jars.problem(archive) if archive is not None else None
+        said = "its archive is not built yet" if problem is None else f"its archive {problem.message}"
+        return replace(weighed, unplanned=said)
     why = layering.unplannable(jar)
     if why is not None:
         return replace(weighed, unplanned=why)

@@ -95,7 +95,7 @@ def _against(fleet: Fleet) -> list[str]:
     for each in fleet.images:
         name = each.image.module.name
         if each.jar is None:
-            found.append(f"{name} is not built yet, and what its Dockerfile would lack is not known")
+            found.append(f"of {name} nothing is known, since {each.unplanned}")
         elif each.breaks:
             found.append(f"{each.image.dockerfile} copies layers by their names and would lack the new ones")
         elif each.planned is not None and (missing := _not_copied(each)) is not None:

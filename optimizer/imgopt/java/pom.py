@@ -116,7 +116,7 @@ def reactor(
     path: Path, root: Path, most: int
 ) -> Iterator[tuple[Path, Model | ContextError | None, str | None]]:
     """The poms of a build of several modules, ``path`` first: each with its model, or why it cannot be read (None: it is not
-    there), and the profile that brings it in, where it is not there without. Each once, ``most`` of them; none outside ``root``.
+    there, or outside of ``root``), and the profile that brings it in, where it is not there without. Each once, ``most`` of them.
     """
     repository = _Repository(root, path.parent)
     top = root.resolve()
@@ -128,9 +128,12 @@ def reactor(
             key = pom.resolve()
         except (OSError, RuntimeError, ValueError):  # a circle of links, a name that no file can have
             continue
-        if key in seen or not key.is_relative_to(top):
+        if key in seen:
             continue
         seen.add(key)
+        if not key.is_relative_to(top):
+            yield pom, None, profile
+            continue
         try:
             project = repository.project(pom, strict=True)
         except ContextError as error:

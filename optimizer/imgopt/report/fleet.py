@@ -18,6 +18,7 @@ from imgopt.fleet.figures import (
 )
 from imgopt.fleet.survey import Fleet, Weighed
 from imgopt.fleet.weighing import once
+from imgopt.java.build_files import build_call
 from imgopt.light.records import dataclass
 from imgopt.report.figures import amount, plural, time
 from imgopt.report.json import Object, envelope, error_object
@@ -192,12 +193,18 @@ def limit_said(path: str, limit: ReleaseLimit) -> str:
 def caveats(fleet: Fleet, figures: Figures) -> list[str]:
     """What a reader of the figures has to know, the most important first."""
     found: list[str] = []
+    if not fleet.images:
+        found.append("no image: no Dockerfile here ships the archive of a module")
+    if fleet.unbuilt:
+        how = build_call(fleet.repository.root)
+        what = plural(len(fleet.unbuilt), "archive")
+        found.append(f"{what} not built: build first{f' ({how})' if how else ''}, and ask again")
     tight = [each for each in figures.limits if not each[1].long_enough]
     found += [limit_said(_below(fleet, path), limit) for path, limit in tight[:2]]
     for report in fleet.pipelines:
         high = [finding for finding, _ in report.findings if finding.severity.value == "high"]
         found += [f"{_below(fleet, report.path)}:{each.line}: {sentence(each.message)}" for each in high[:2]]
-    unplanned = [each for each in fleet.images if each.unplanned is not None]
+    unplanned = [each for each in fleet.images if each.unplanned is not None and each.jar is not None]
     for why in dict.fromkeys(each.unplanned or "" for each in unplanned):
         names = [each.image.module.name for each in unplanned if each.unplanned == why]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""

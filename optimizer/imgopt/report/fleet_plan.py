@@ -100,7 +100,7 @@ def markdown(fleet: Fleet) -> str:
 
 def plan_object(fleet: Fleet, errors: Sequence[ImgoptError]) -> Object:
     without, with_plan, least = _costs(fleet)
-    complete = not fleet.unbuilt and all(
+    complete = not fleet.unread and all(
         each.bytes is not None
         for libraries in fleet.held.values()
         for held in libraries.values()
