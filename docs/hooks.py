@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from imgopt_rules import ALL_RULES, PIPELINE_RULES  # noqa: E402
 
 def commands() -> list[str]:
     """As they are typed, those of `imgopt fleet` behind it."""
-    of_fleet = [f"fleet {each}" for each in getattr(app, "OF_FLEET", ())]
+    of_fleet = [f"fleet {each}" for each in app.OF_FLEET if find_spec(f"imgopt.cli.fleet_{each}")]
     return [name for command in app.COMMANDS for name in (command, *(of_fleet if command == "fleet" else ()))]
 
 
