@@ -4,6 +4,7 @@
 # make bench   figures: start-up, many Dockerfiles, a large jar, predicted pushes beside real ones
 # make fuzz    looks for crashes, hangs and wrong rewrites, FUZZ_SECONDS (600) with each fuzzer of tests/fuzz
 # make zipapp  dist/imgopt.pyz: imgopt in one file that needs only Python
+# make docs     the pages of docs/, and those made of --help and of the rules, into site/
 # make pictures  docs/pictures: what imgopt prints for the demo
 # make constraints  writes ci/constraints.txt anew: what imgopt is installed with in CI, each with its hashes
 # make clean   removes the virtual environment, downloads and caches
@@ -22,7 +23,7 @@ WORKERS ?= auto
 # with engines and registries one more than cores: half of the time a test waits for one
 ALL_WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
-.PHONY: demo check lint test bench fuzz zipapp pictures constraints clean prepare
+.PHONY: demo check lint test bench fuzz zipapp docs pictures constraints clean prepare
 
 demo: $(VENV)/.demo
 	@$(BIN)/python fixtures/demo/fetch.py fixtures/demo/target/zipkin-server.jar
@@ -57,6 +58,9 @@ fuzz: $(VENV)/.dev
 
 zipapp: $(VENV)/.dev
 	@$(BIN)/python ci/zipapp.py
+
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 pictures: $(VENV)/.dev
 	@$(BIN)/python docs/make_pictures.py

@@ -132,7 +132,7 @@ def test_the_text_and_the_markdown_name_the_timeout_that_would_do(
     assert text.startswith(
         "Jenkinsfile Jenkins 1 push with kaniko, of Dockerfile A release: 1 image, at 0.5 and 1 MB/s first push "
     )
-    assert " medium push-timeout line 1 timeout 60 ends the push" in text
+    assert " medium push-timeout Jenkinsfile:1 timeout 60 ends the push" in text
     assert "exit code 143" in text
     _, document = suggested(capsys, "Jenkinsfile")
     size = document["files"][0]["pipeline"]["pushes"][0]["first_push_bytes"]  # type: ignore[index]

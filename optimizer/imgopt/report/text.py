@@ -257,11 +257,13 @@ def _stages(file: FileReport, view: View) -> list[Line]:
 
 
 def _finding(finding: Finding, saving: Saving | None, file: FileReport, view: View) -> list[Line]:
-    place = f"line {finding.line}"
-    if finding.end_line > finding.line:
-        place = f"lines {finding.line}-{finding.end_line}"
     label = f"{finding.severity.value:<6}"
-    lines = [line((label, SEVERITY[finding.severity]), "  ", (finding.rule, "strong"), "  ", (place, "dim"))]
+    place = _place(file, finding.line)
+    lines = [
+        line((label, SEVERITY[finding.severity]), "  ", (finding.rule, "strong"), "  ", (place, "place"))
+    ]
+    if source := _source(file, finding):
+        lines.append(dim(f"        {head(source, view.width - 8)}"))
     lines += wrapped(sentence(finding.message), view.width, first=line(" " * 8), indent=8)
     label, said = saves_or_costs(saving)
     if said:
@@ -277,6 +279,31 @@ def _finding(finding: Finding, saving: Saving | None, file: FileReport, view: Vi
         name = "advice" if fix.applicability is Applicability.MANUAL else "fix"
         lines += wrapped(text, view.width, first=line(" " * 8, (f"{name:<7}", "dim")), indent=15)
     return lines
+
+
+def _place(file: FileReport, number: int) -> str:
+    """A place as terminals and editors make a link of it."""
+    return (
+        f"{_name(file)}:{number}"
+        if number and file.path != "-"
+        else f"line {number}"
+        if number
+        else _name(file)
+    )
+
+
+def _source(file: FileReport, finding: Finding) -> str:
+    """The first line of what a finding is about, as it stands in the Dockerfile; a sign where it goes on.
+
+    A line of a CI file stays there: it may hold a login, and a report goes into logs.
+    """
+    if file.pipeline is not None:
+        return ""
+    rows = file.original.split("\n")
+    if not 0 < finding.line <= len(rows):
+        return ""
+    row = visible(" ".join(rows[finding.line - 1].split()))
+    return f"{row} …" if row and finding.end_line > finding.line and not row.endswith("\\") else row
 
 
 def _not_applied(file: FileReport, view: View) -> list[Line]:
