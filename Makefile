@@ -37,7 +37,7 @@ demo: $(VENV)/.demo
 	@printf '\nTo type imgopt alone: export PATH="%s:$$PATH"\n' "$(CURDIR)/$(BIN)"
 
 check: lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not (engine or maven or registry or native or slow)"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations 10 -m "not (engine or maven or registry or native or slow)"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -46,7 +46,7 @@ lint: $(VENV)/.dev
 	PYTHONPATH=optimizer:rules $(BIN)/lint-imports --no-cache --no-logo
 
 test: prepare lint
-	$(BIN)/python -m pytest -n $(ALL_WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(ALL_WORKERS) --dist loadfile --durations 10 --no-loadscope-reorder
 
 bench: $(VENV)/.dev
 	$(BIN)/python tests/benchmarks/bench.py
