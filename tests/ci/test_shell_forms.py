@@ -460,6 +460,29 @@ TOOLS = [
     Form("help-that-is-written", "cat <<'X'\nusage: build.sh NAME\n  docker push NAME comes next\nX", ()),
     Form("manifest-elsewhere", "kubectl apply -f k/kaniko.yaml", (), unjudged="kubectl with k/kaniko.yaml is not followed"),
     Form("manifest-elsewhere-of-the-application", "kubectl apply -f k/api.yaml", ()),
+    *(
+        Form(f"manifest-filled-in-by-{name}", script, (), files={"k/pod.yaml": POD}, unjudged="kubectl with kaniko", modules=())
+        for name, script in (
+            ("envsubst", "envsubst < k/pod.yaml | kubectl -n ci apply -f -"),
+            ("envsubst-with-names", "envsubst '$TAG' <k/pod.yaml | tee /tmp/x | kubectl create -f -"),
+            ("sed", "sed s/A/$B/ k/pod.yaml | kubectl apply -f -"),
+            ("yq", "yq '.metadata.name = env(NAME)' k/pod.yaml | kubectl apply -f -"),
+        )
+    ),
+    Form("manifest-of-the-application-filled-in", "envsubst < k/api.yaml | kubectl apply -f -", (), files={"k/api.yaml": "kind: Pod\n"}, modules=()),
+    *(
+        Form(f"compose-run-{name}", script, of("api"), files={file: text})
+        for name, script, file, text in (
+            ("of-kaniko", "docker compose run --rm k --dockerfile=api/Dockerfile --destination=r/api:1", "compose.yaml", "services: {k: {image: 'gcr.io/kaniko-project/executor:v1.24.0'}}\n"),
+            ("of-kaniko-by-its-command", "docker-compose -f ci.yml run k", "ci.yml", "services:\n  k:\n    image: kaniko-project/executor\n    command: [--dockerfile=api/Dockerfile, --destination=r/api:1]\n"),
+            ("of-kaniko-in-a-text", "docker compose run k", "docker-compose.yml", "services:\n  k:\n    image: kaniko-project/executor\n    command: --dockerfile=api/Dockerfile --destination=r/api:1\n"),
+        )
+    ),
+    Form("compose-run-of-kaniko-without-words", "docker compose run k", (), files={"compose.yaml": "services: {k: {image: kaniko-project/executor}}\n"}, unjudged="what it builds is not said there", modules=()),
+    Form("compose-run-of-something-else", "docker compose run api true", (), files={"compose.yaml": "services: {api: {image: r/api}}\n"}, modules=()),
+    Form("maven-goals-of-a-variable", "mvn -B $GOALS", (), files={"pom.xml": "<project><modelVersion>4.0.0</modelVersion><groupId>a</groupId><artifactId>b</artifactId><version>1</version></project>"}, unjudged="which goals these are is not known here", modules=()),
+    Form("gradle-tasks-of-a-variable", './gradlew "$TASK"', (), files={"build.gradle": ""}, unjudged="which tasks these are is not known here", modules=()),
+    Form("maven-options-of-a-variable", "mvn -B -Drevision=$REV test", (), files={"pom.xml": "<project><modelVersion>4.0.0</modelVersion><groupId>a</groupId><artifactId>b</artifactId><version>1</version></project>"}, modules=()),
     Form("manifest-filled-in", 'sed "s/A/$B/" k/kaniko.yaml | kubectl apply -f -', (), unjudged="kubectl with kaniko"),
     Form(
         "buildah-without-a-dockerfile",

@@ -130,6 +130,28 @@ def compose_targets(text: str, path: str) -> list[Target]:
     return found
 
 
+def service_named(text: str, path: str, wanted: str) -> tuple[str, list[str] | None] | None:
+    """The image of a Compose service and its command; None where there is no such service with an image."""
+    try:
+        roots = documents(text, path)
+    except ImgoptError:
+        return None
+    for root in roots:
+        services = root.get("services") if root.kind == "mapping" else None
+        service = services.get(wanted) if services is not None and services.kind == "mapping" else None
+        image = (
+            _defaulted(service.text("image")) if service is not None and service.kind == "mapping" else None
+        )
+        if service is None or image is None:
+            continue
+        command = service.get("command")
+        if command is None:
+            return image, None
+        listed = command.items if command.kind == "sequence" else ()
+        return image, [each.value for each in listed] or command.value.split()
+    return None
+
+
 def compose_target(name: str, key: Node, service: Node) -> Target | None:
     """What a service of a compose file builds; ``key`` is the node of its name."""
     build = service.get("build")

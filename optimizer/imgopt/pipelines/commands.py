@@ -11,7 +11,7 @@ from imgopt.java.image_goals import Bound, MavenCall, reaches
 from imgopt.java.image_tasks import Reached
 from imgopt.light.patterns import regex
 from imgopt.light.records import dataclass, field, replace
-from imgopt.pipelines.bake import Target, bake_targets, compose_targets
+from imgopt.pipelines.bake import Target, bake_targets, compose_targets, service_named
 from imgopt.pipelines.build_tools import (
     GRADLE,
     MAVEN,
@@ -478,6 +478,7 @@ class _At:
             if goal.tool not in tools:
                 self.goal(goal)
         self._perhaps(shown, [reaches(call.targets) or ""], bound)
+        self._perhaps_any(shown, call.targets, "goals")
 
     def gradle(self, program: str, words: Sequence[Arg]) -> None:
         """The tasks that a call of Gradle names, and those that the build scripts lead to from them."""
@@ -493,7 +494,9 @@ class _At:
             found = goal_of_task(module, task, publishes=module in publishes)
             if found is not None and task not in named:
                 replace(self, directory="").goal(found)
-        self._perhaps(f"{program} {' '.join(call.tasks)}", call.tasks, reached)
+        shown = f"{program} {' '.join(call.tasks)}"
+        self._perhaps(shown, call.tasks, reached)
+        self._perhaps_any(shown, call.tasks, "tasks")
 
     def _perhaps(self, shown: str, names: Sequence[str], said: Bound | Reached | str) -> None:
         """Keeps in mind what a build tool may do where its files do not tell."""
@@ -502,6 +505,13 @@ class _At:
         unknown = (said,) if isinstance(said, str) else said.unknown
         if any(MAY_PUSH.fullmatch(name.rpartition(":")[2]) for name in names):
             self.reading.perhaps += [Unfollowed(shown[:80], self.lines[0], why) for why in unknown[:5]]
+
+    def _perhaps_any(self, shown: str, names: Sequence[str], what: str) -> None:
+        """Keeps in mind that a call may do anything."""
+        if any("$" in name for name in names):
+            self.reading.perhaps.append(
+                Unfollowed(shown[:80], self.lines[0], f"which {what} these are is not known here")
+            )
 
     def goal(self, goal: Goal) -> None:
         """A goal of Maven or a task of Gradle."""
@@ -533,15 +543,18 @@ class _At:
         """``docker compose build``, ``push`` and ``build --push``: the services of its files."""
         options, rest = behind_options(words, _COMPOSE_OPTIONS)
         command, parsed = (rest[0].value if rest else None), flags(rest[1:])
+        files = options.get("-f", []) + options.get("--file", [])
+        folder = next(iter(options.get("--project-directory", [])), None)
         if command in ("run", "exec"):
             self.ran("compose", command, rest[1:])
+        if command == "run":
+            self._run_service(run_image(rest[1:]), files, folder)
+        if command in ("run", "exec"):
             return
         builds = command == "build" or (command == "up" and "build" in parsed.flags)
         pushes = command == "push" or (command == "build" and parsed.last("push") is not None)
         if not builds and not pushes:
             return
-        files = options.get("-f", []) + options.get("--file", [])
-        folder = next(iter(options.get("--project-directory", [])), None)
         wanted = [word.known for word in parsed.rest]
         targets = self._targets(files, _COMPOSE_FILES, folder, wanted)
         on = options.get("--profile", [])
@@ -564,6 +577,26 @@ class _At:
                 fresh = self.place.agent.docker
                 build = self._named(image_name(named))
                 self._pushed("docker", build, image_name(named), asks=False, fresh=fresh)
+
+    def _run_service(self, run: Container | None, files: list[str], folder: str | None) -> None:
+        """``docker compose run``: as ``docker run`` of the service's image."""
+        if run is None or "$" in run.image:
+            return
+        where = folder or ""
+        for name in files or [posixpath.join(where, each) for each in _COMPOSE_FILES]:
+            text = self.reading.repository.script(name, self.directory)
+            told = service_named(text, name, run.image) if text is not None else None
+            if told is None:
+                continue
+            image, command = told
+            if "kaniko" in image and not run.words and command is None:
+                self.reading.not_followed(
+                    f"compose run {run.image}", self.lines[0], "what it builds is not said there"
+                )
+                return
+            words = run.words or [Arg(each, None if "$" in each else each) for each in command or ()]
+            self.inside(replace(run, image=image, words=words))
+            return
 
     def bake(self, parsed: Parsed) -> None:
         """``docker buildx bake``: the targets of its files."""

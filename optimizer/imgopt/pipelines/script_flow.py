@@ -101,7 +101,7 @@ class Flow(Standing):
         fed = self.printer().output([*nodes[:-2], before], self.parsed)
         if fed is None:
             self._piped_on(nodes[:-1])
-            self._from_elsewhere(last, before)
+            self._from_elsewhere(last, nodes[:-1])
         if isinstance(last, shell.Command):
             self.command(last, fed=fed)
         elif isinstance(last, shell.Block):
@@ -110,13 +110,23 @@ class Flow(Standing):
             self._while(last, fed, read=True)
             self.scope = scope
 
-    def _from_elsewhere(self, last: shell.Node, before: shell.Node) -> None:
-        """``sed … kaniko.yaml | kubectl apply -f -``, of which nothing else is known."""
-        of_kaniko = isinstance(before, shell.Command) and any(
-            "kaniko" in word.text for word in before.words[1:]
-        )
-        if of_kaniko and isinstance(last, shell.Command) and last.program in ("kubectl", "oc"):
-            self._say(last, f"{last.program} with kaniko", "what it gets is not known")
+    def _from_elsewhere(self, last: shell.Node, before: Sequence[shell.Node]) -> None:
+        """``sed … kaniko.yaml | kubectl apply -f -``, ``envsubst < pod.yaml | kubectl apply -f -``: of which nothing else is
+        known."""
+        if not isinstance(last, shell.Command) or last.program not in ("kubectl", "oc"):
+            return
+        words = self.words()
+        for each in (node for node in before if isinstance(node, shell.Command)):
+            read = [word for sign, word in each.redirects if sign.lstrip("0") == "<"]
+            names = [words.value(word.text).known for word in (*each.words[1:], *read)][:20]
+            if any("kaniko" in name or self._starts_kaniko(name) for name in names):
+                self._say(last, f"{last.program} with kaniko", "what it gets is not known")
+                return
+
+    def _starts_kaniko(self, name: str) -> bool:
+        if not name or name.startswith("-"):
+            return False
+        return "kaniko" in (self.reading.repository.script(name, self.directory) or "")
 
     def _piped_on(self, nodes: Sequence[shell.Node]) -> None:
         """The parts of a pipe of which nothing is known but that they run, each in a shell of its own."""
