@@ -191,6 +191,35 @@ LINKED: dict[str, dict[str, str]] = {
 }
 
 
+OF_CHART = (
+    "kind: Deployment\nspec:\n  template:\n    spec:\n      containers:\n        - name: a\n          image: %s\n"
+    "          livenessProbe: {exec: {command: [jcmd, '1']}}\n"
+)
+TWO_IMAGES = "orders:\n  image: {registry: corp.io, repository: orders, tag: 1}\nbills:\n  image: {registry: corp.io, repository: bills}\n"
+LINKED |= {
+    "a template below a folder": {
+        "build.sh": "docker build -t corp.io/orders orders\n",
+        "helm/Chart.yaml": "name: shop\n",
+        "helm/values.yaml": "image:\n  repository: corp.io/orders\n",
+        "helm/templates/api/deployment.yaml": OF_CHART
+        % '"{{ .Values.image.repository }}:{{ .Values.image.tag }}"',
+    },
+    "an image in one text": {
+        "build.sh": "docker build -t corp.io/orders orders\n",
+        "helm/Chart.yaml": "name: shop\n",
+        "helm/values.yaml": "image: corp.io/orders:3\nother: {image: corp.io/other}\n",
+        "helm/templates/deployment.yaml": OF_CHART % "{{ .Values.image | quote }}",
+    },
+    "one of two images": {
+        "build.sh": "docker build -t corp.io/orders orders\n",
+        "helm/Chart.yaml": "name: shop\n",
+        "helm/values.yaml": TWO_IMAGES,
+        "helm/templates/deployment.yaml": OF_CHART
+        % "{{ $.Values.orders.image.registry }}/{{- .Values.orders.image.repository -}}:{{ .Values.orders.image.tag }}",
+    },
+}
+
+
 @pytest.mark.parametrize("files", LINKED.values(), ids=LINKED)
 def test_what_runs_in_the_image_elsewhere_counts(
     files: dict[str, str], repository: Path, imgopt: Imgopt
@@ -248,6 +277,13 @@ NOT_LINKED: dict[str, dict[str, str]] = {
         "build.sh": "docker build -t corp.io/orders orders\n",
         "helm/Chart.yaml": "name: shop\n",
         "helm/values.yaml": "image: {repository: corp.io/other}\nlivenessProbe: {exec: {command: [jcmd]}}\n",
+    },
+    "the other one of two images": {
+        "build.sh": "docker build -t corp.io/orders orders\ndocker build -t corp.io/bills bills\n",
+        "helm/Chart.yaml": "name: shop\n",
+        "helm/values.yaml": TWO_IMAGES,
+        "helm/templates/deployment.yaml": OF_CHART
+        % "{{ .Values.bills.image.registry }}/{{ .Values.bills.image.repository }}",
     },
     "values that belong to no chart": {
         "build.sh": "docker build -t corp.io/orders orders\n",

@@ -114,14 +114,44 @@ def chart_values(text: str, shown: str, reading: Reading) -> list[Service]:
         if not reading.spend(1 + _listed_in(node), f"{shown}:{node.line}"):
             return found
         image = _mapping(node.get("image"))
-        name = image.text("repository") or image.text("name") if image is not None else None
-        if image is not None and name:
-            registry = image.text("registry")
+        name = image.text("repository") or image.text("name") if image is not None else node.text("image")
+        if name:
+            registry = image.text("registry") if image is not None else None
             whole = f"{registry}/{name}" if registry else name
             found.append(Service(None, None, whole, _container(node, node, shown)))
         if depth < _MOST_DEEP:
             todo += [(value, depth + 1) for _, value in node.pairs if value.kind == "mapping"]
     return found
+
+
+#: The line of an image in a template, and the values that it is made of.
+_IMAGE = regex(r"(?m)^([ \t-]*image:)([^\n]{1,500})$")
+_OF_VALUES = regex(
+    r"\{\{-?\s*(?:default\s+[^\s{}]{1,100}\s+)?\$?\.Values\.([\w.]{1,200})\s*(?:\|[^{}]{0,200})?-?\}\}"
+)
+
+
+def value_at(root: Node, path: str) -> str | None:
+    """What values have at a place: ``api.image.repository``."""
+    *above, last = path.split(".")[:_MOST_DEEP]
+    node: Node | None = root
+    for key in above:
+        node = _mapping(node.get(key)) if node is not None else None
+    return node.text(last) if node is not None else None
+
+
+def with_images(text: str, values: str, shown: str, reading: Reading) -> str:
+    """A template whose images have the names that the chart's values give them, where these say it."""
+    roots = _roots(values, shown, reading) if _IMAGE.search(text) else []
+
+    def known(match: re.Match[str]) -> str:
+        found = (value_at(root, match[1]) for root in roots)
+        value = next(
+            (each for each in found if each is not None and re.fullmatch(r"[\w./:@-]{1,300}", each)), None
+        )
+        return match[0] if value is None else value
+
+    return _IMAGE.sub(lambda line: line[1] + _OF_VALUES.sub(known, line[2]), text) if roots else text
 
 
 _BRACES = regex(r"\{\{.*?(?:\}\}|\Z)", re.DOTALL)

@@ -37,6 +37,7 @@ from imgopt.pipelines.containers import (
     image_aliases,
     is_manifest,
     manifest_services,
+    with_images,
 )
 from imgopt.pipelines.kinds import is_makefile, kind_of
 from imgopt.pipelines.model import Place, Recipe, Rules, Step, Text
@@ -65,6 +66,9 @@ _RUNS = regex(
     r"(?i)\b(?:docker|podman|nerdctl|compose|kubectl|oc)\b(?:\\\n|[^\n]){0,300}\b(?:run|exec|create)\b"
 )
 _SET = regex(r"(?<![\w*.-])[\w*-][\w*.-]{0,100}\.platform=[\"']?([^\s\"'\\]{1,500})")
+
+#: How far below a chart's `templates` they lie.
+_TEMPLATES_UP = 4
 
 T = TypeVar("T")
 
@@ -411,7 +415,7 @@ class _File:
     @cached_property
     def services(self) -> Sequence[Service]:
         if is_manifest(self.text):
-            return self._of_chart(manifest_services(self.text, self.shown, self.reading))
+            return self._of_chart()
         if _is_values(self.path):
             return chart_values(self.text, self.shown, self.reading)
         if not is_compose(self.path):
@@ -432,11 +436,16 @@ class _File:
             else ()
         )
 
-    def _of_chart(self, services: Sequence[Service]) -> Sequence[Service]:
-        """An image that a template takes from the chart's values is the one that these name, where they name one."""
-        if self.path.parent.name != "templates" or not any("{" in (each.image or "") for each in services):
-            return services
-        path = self.path.parent.parent / "values.yaml"
+    def _of_chart(self) -> Sequence[Service]:
+        """The containers of a manifest. An image that a template takes from its chart's values is the one that these give it,
+        or the only one that they name."""
+        folder = next((each for each in self.path.parents[:_TEMPLATES_UP] if each.name == "templates"), None)
+        path = folder.parent / "values.yaml" if folder is not None and "{{" in self.text else None
+        values = self.reading.text(path, shown(self.root, path)) if path is not None else None
+        if path is None or values is None:
+            return manifest_services(self.text, self.shown, self.reading)
+        text = with_images(self.text, values, shown(self.root, path), self.reading)
+        services = manifest_services(text, self.shown, self.reading)
         image = self.reading.image_of_values(path, shown(self.root, path))
         return [replace(each, image=image) if "{" in (each.image or "") else each for each in services]
 
