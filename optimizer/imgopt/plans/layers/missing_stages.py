@@ -24,8 +24,9 @@ from imgopt.light.patterns import regex
 from imgopt.light.records import dataclass, replace
 from imgopt.picture import Picture, once
 from imgopt.picture.paths import normal
+from imgopt.plans.base.java_version import too_old
 from imgopt.plans.layers.layering import stage_start
-from imgopt.plans.layers.unpacking import broken
+from imgopt.plans.layers.unpacking import LAUNCHER, broken
 from imgopt.text.quoting import Unwritable
 
 _NAME = regex(r"[a-z][\w-]*|\d+")
@@ -332,7 +333,11 @@ class _Adding:
             line += f'ENTRYPOINT ["java", {writing.json_word(jar.launcher or "")}]{self.newline}'
             edits.append(Edit(Span(end, end), line))
             parts.append(f"ENTRYPOINT with {jar.launcher}, the jar's launcher")
-        self._check(edits, jar)
+        after = self._check(edits, jar)
+        if risk is None and picture.start_commands and not _is_started(after):
+            risk = because(
+                "not-known", "whether {} starts what is unpacked is not known", picture.start_commands[-1]
+            )
         added = say("; ".join("{}" for _ in parts), *parts)
         added = say(
             "add {} (an image called {} that the builder may have cannot be seen from here)",
@@ -349,7 +354,7 @@ class _Adding:
                     raise Refused("{} does more than unpack the jar", run)
                 yield run
 
-    def _check(self, edits: Sequence[Edit], jar: Jar) -> None:
+    def _check(self, edits: Sequence[Edit], jar: Jar) -> Picture:
         """The text that comes of it must have no fault of its own."""
         try:
             text = apply_edits(self.picture.document.text, edits)
@@ -364,6 +369,21 @@ class _Adding:
         read = {file.entry[0].path for file in after.final.content.files.values() if file.entry is not None}
         if jar.path and jar.path not in read:
             raise _LeftOut("the build context leaves the jar out")
+        old = too_old(after)
+        if old is not None:
+            raise Refused("{}", old, kind=old.kind)
+        return after
+
+
+def _is_started(picture: Picture) -> bool:
+    """Whether the start is a launcher's, or that of a jar that is there."""
+    files = picture.final.content.files
+    return bool(picture.calls) and all(
+        LAUNCHER.fullmatch(call.main_class) is not None
+        if call.main_class is not None
+        else call.jar is not None and picture.at_start(call.jar) in files
+        for call in picture.calls
+    )
 
 
 def _given_by(picture: Picture, name: str) -> str | None:
