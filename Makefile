@@ -1,7 +1,7 @@
 # make demo    a virtual environment, the package, then the main job on a real Spring Boot service
 # make check   the inner loop: ruff, mypy, the directions of imports, and the tests that need nothing but Python
 # make test    what the tests need (with apt, when it may), then all of `make check` and all tests
-# make bench   figures: start-up, many Dockerfiles, a large jar, predicted pushes beside real ones
+# make bench   figures as ratios: start-up, many Dockerfiles, a large jar, many modules, a tar of 1 GB, pushes; HISTORY=1 keeps them
 # make fuzz    looks for crashes, hangs and wrong rewrites, FUZZ_SECONDS (600) with each fuzzer of tests/fuzz
 # make zipapp  dist/imgopt.pyz: imgopt in one file that needs only Python
 # make docs     the pages of docs/, and those made of --help and of the rules, into site/
@@ -18,6 +18,8 @@ SHELL := /bin/sh
 export PYTHONDONTWRITEBYTECODE :=
 
 FUZZ_SECONDS ?= 600
+# what bench compares with, where it can be had
+TALLY := 0.45.0
 # how many tests run at a time: one for each core
 WORKERS ?= auto
 # with engines and registries one more than cores: half of the time a test waits for one
@@ -49,7 +51,8 @@ test: prepare lint
 	$(BIN)/python -m pytest -n $(ALL_WORKERS) --dist loadfile --durations 10 --no-loadscope-reorder
 
 bench: $(VENV)/.dev
-	$(BIN)/python tests/benchmarks/bench.py
+	-@$(BIN)/python -m pip install --quiet --disable-pip-version-check tally-cli==$(TALLY)
+	$(BIN)/python tests/benchmarks/bench.py $(if $(HISTORY),--history)
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'

@@ -11,7 +11,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from imgopt.errors import JarError
 from imgopt.files.opening import open_file
@@ -163,10 +163,13 @@ def read_chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def in_parallel(tasks: list[Callable[[], Packed]]) -> list[Packed | None]:
+_T = TypeVar("_T")
+
+
+def in_parallel(tasks: list[Callable[[], _T]]) -> list[_T | None]:
     """Runs compression tasks on two threads (the libraries release the interpreter lock). None: unreadable."""
 
-    def size(task: Callable[[], Packed]) -> Packed | None:
+    def size(task: Callable[[], _T]) -> _T | None:
         try:
             return task()
         except (OSError, JarError):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from imgopt.errors import JarError
 from imgopt.java import archive, classfile, natives, spring_boot
@@ -363,9 +364,8 @@ class _Xray:
             if cost > self.directory_budget:
                 raise JarError("too many entries to look through")
             directory = source.read_at(found.start, found.size)
-            for name, at in archive.records(directory):
-                if name.endswith((b".class", b"/")):
-                    continue
+            told = _told_by(directory)
+            for name, at in told.records:
                 if name.startswith(_SERVED):
                     self.serves.add(holder.name)
                 if name.startswith(b"META-INF/services/"):
@@ -380,6 +380,8 @@ class _Xray:
                         raise JarError("too many files that may be native code")
                     entry = archive.entry_at(directory, at, found, holder.name)
                     suspects.append(_Suspect(entry, holder, bool(_NATIVE_NAME.search(entry.name))))
+            if told.damaged:
+                raise ValueError
         except JarError as error:
             self.unseen(f"{archive.shown(holder.name)}: {error.message}")
         except ValueError:
@@ -543,6 +545,44 @@ class _Xray:
             return natives.examine(content.read, path, library, entry.bytes, beside, deep)
         finally:
             self.budget = max(0, self.budget - (work - content.work))
+
+
+class _Told(NamedTuple):
+    """Of the directory of a nested archive: the records that tell something, and whether it breaks off."""
+
+    records: tuple[tuple[bytes, int], ...]
+    damaged: bool
+
+
+#: By the digest of the directory, which is all that it depends on: modules of one system have the same libraries.
+_directories: dict[bytes, _Told] = {}
+_MOST_DIRECTORIES = 10_000
+
+
+def _told_by(directory: bytes) -> _Told:
+    from hashlib import sha256
+
+    digest = sha256(directory).digest()
+    if digest not in _directories:
+        if len(_directories) >= _MOST_DIRECTORIES:
+            _directories.clear()
+        _directories[digest] = _look_through(directory)
+    return _directories[digest]
+
+
+def _look_through(directory: bytes) -> _Told:
+    found: list[tuple[bytes, int]] = []
+    try:
+        for name, at in archive.records(directory):
+            if name.endswith((b".class", b"/")):
+                continue
+            size = int.from_bytes(directory[at + 24 : at + 28], "little")
+            of_maven = name.startswith(b"META-INF/maven/") and name.endswith(b"/pom.properties")
+            if of_maven or name.startswith((*_SERVED, b"META-INF/services/")) or _may_be_native(name, size):
+                found.append((name, at))
+    except ValueError:
+        return _Told(tuple(found), True)
+    return _Told(tuple(found), False)
 
 
 def inflatable(size: int) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from imgopt import shell
-from imgopt.dockerfile import Dockerfile, Edit, Instruction, Span, Stage, assignments, expand, scopes
+from imgopt.dockerfile import Dockerfile, Edit, Instruction, Span, Stage, assignments, expand, parse, scopes
 from imgopt.errors import ContextError, DockerfileError, JarError
 from imgopt.files.opening import open_file
 from imgopt.java.command import JavaCall, calls_in_argv, calls_in_script
@@ -141,6 +141,16 @@ class Picture:
     options: Options
     jars: Jars = field(compare=False)
     found: dict[object, object] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _of_texts: dict[str, Picture] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def of_text(self, text: str) -> Picture:
+        """What another text of the file makes. Each is looked at once, whoever asks: rules, rewrites and weights try the
+        same texts. DockerfileError where it is no Dockerfile."""
+        if text not in self._of_texts:
+            other = replace(self, document=parse(text, self.path))
+            object.__setattr__(other, "_of_texts", self._of_texts)
+            self._of_texts[text] = other
+        return self._of_texts[text]
 
     @property
     def path(self) -> str:

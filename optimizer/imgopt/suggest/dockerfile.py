@@ -185,7 +185,7 @@ def _settled(
     made = [(picture, said, result)]
     while latest.changed and len(later) < MOST_ROUNDS:
         edits.append(latest.edits)
-        picture = _picture_of(picture, latest.text)
+        picture = picture.of_text(latest.text)
         documents.append(picture.document)
         now = analyze(picture, rules)
         again, others = _apart(now)
@@ -196,7 +196,7 @@ def _settled(
     made += later
     if latest.changed:
         edits.append(latest.edits)
-        documents.append(_picture_of(picture, latest.text).document)
+        documents.append(picture.of_text(latest.text).document)
     rounds = Rounds(documents, edits)
     looked_at = [first, *(each for each, _, _ in later)]
 
@@ -261,13 +261,11 @@ def _course(
         step
         for number, (picture, _, result) in enumerate(made)
         if number >= begin
-        for step in steps_of(
-            picture, result, partial(_picture_of, picture), partial(_shown_place, rounds, number)
-        )
+        for step in steps_of(picture, result, picture.of_text, partial(_shown_place, rounds, number))
     ]
     last, said, result = made[-1]
     if result.changed:
-        last = _picture_of(last, result.text)
+        last = last.of_text(result.text)
         said = analyze(last, rules)
     held = _held(last, said, rules, level)
     return Course(made[begin][0], steps, findings(said), held, partial(_findings_of, rules))
@@ -282,8 +280,8 @@ def _held(
         result = _rewritten(picture, said, Applicability.UNSAFE)
         if not result.changed:
             break
-        steps += steps_of(picture, result, partial(_picture_of, picture))
-        picture = _picture_of(picture, result.text)
+        steps += steps_of(picture, result, picture.of_text)
+        picture = picture.of_text(result.text)
         said = analyze(picture, rules)
     return steps
 
@@ -417,7 +415,7 @@ def _without_losses(
 ) -> RewriteResult:
     """The last check before a rewrite is shown: every file that the final image is known to hold is still there,
     except those that a fix leaves out on purpose."""
-    after = _picture_of(picture, result.text)
+    after = picture.of_text(result.text)
     left_out = {
         path
         for finding in findings(said)
@@ -476,14 +474,10 @@ def _prediction(picture: Picture, after_text: str | None, weigher: Weigher) -> P
     from imgopt.weigh.push import push_clients, push_times
 
     before = weigher.weigh(picture)
-    after = weigher.weigh(_picture_of(picture, after_text)) if after_text is not None else before
+    after = weigher.weigh(picture.of_text(after_text)) if after_text is not None else before
     options = picture.options
     times = push_times(before, after, tuple(options.bandwidths), options.rtt_s)
     return Prediction(before, after, times, push_clients(before, after))
-
-
-def _picture_of(picture: Picture, text: str) -> Picture:
-    return replace(picture, document=parse(text, picture.document.path))
 
 
 # what is known of the application

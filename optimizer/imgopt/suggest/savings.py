@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from imgopt.dockerfile import Edit, apply_edits, parse
+from imgopt.dockerfile import Edit, apply_edits
 from imgopt.errors import DockerfileError
 from imgopt.finding import Finding, Fix, Place, Sentence, Waste, finding_with
 from imgopt.light.records import dataclass, replace
@@ -247,7 +247,7 @@ def _with(picture: Picture, finding: Finding | None) -> Picture | None:
         return None
     try:
         text = apply_edits(picture.document.text, finding.fix.edits)
-        return replace(picture, document=parse(text, picture.document.path))
+        return picture.of_text(text)
     except (ValueError, DockerfileError):
         return None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TextIO, cast
 
@@ -65,8 +65,7 @@ def lines(text: str, own: tuple[str, ...] = ()) -> str:
 
     ``own``: how the lines begin that are meant to be commands. Doing it twice changes nothing more.
     """
-    if _ANY.search(text):
-        text = _IN_LINES.sub(_written, text)
+    text = _each(text, numbered)
     if "::" not in text and "##" not in text:
         return text
 
@@ -82,8 +81,16 @@ def lines(text: str, own: tuple[str, ...] = ()) -> str:
 
 def in_json(text: str) -> str:
     """A JSON document, with the same values: its strings hold as escapes what `lines` would write out."""
-    text = _IN_LINES.sub(lambda match: _json_escape(match[0]), text)
+    text = _each(text, _json_escape)
     return _HASH.sub(r"\\u0023", text) if "##" in text else text
+
+
+def _each(text: str, written: Callable[[str], str]) -> str:
+    """A document with each character that acts written out."""
+    # what may be one is found fast in a large text; what stands around it is looked at there alone
+    return _ANY.sub(
+        lambda match: written(match[0]) if _IN_LINES.match(text, match.start()) else match[0], text
+    )
 
 
 def commands_in(text: str) -> list[int]:

@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+import posixpath
+import zlib
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from imgopt.compressing import (
     CHUNK_BYTES,
     LARGE_BYTES,
+    Kind,
     Packed,
     header,
     in_parallel,
@@ -45,9 +48,20 @@ HEADER = Packed.of("other", 512, 90, entries=1)
 END = Packed.of("other", 20, 20)
 
 
+class _Part(NamedTuple):
+    """A file, or a part of a jar, that is compressed by itself. ``place`` is where it lies. ``content`` is what its jar
+    says of it, by which a library that many jars have is one; the weight found is kept for it where that is true."""
+
+    place: tuple[str, str]
+    content: tuple[Hashable, ...] | None
+    weigh: Callable[[], tuple[Packed, bool]]
+    """Its size, and whether ``content`` is true of what was read."""
+
+
 class Weigher:
     """Weighs pictures. Files and jar entries are compressed once and their sizes kept; a jar that `jars` has read
-    is weighed by its entries, so that copying it whole and copying it unpacked cost one compression.
+    is weighed by its entries, so that copying it whole and copying it unpacked cost one compression, and so does a
+    library that many jars have.
 
     ``engine``: a key of `imgopt.compressing.ENGINES`, whose gzip the sizes are predicted for; None: they are what
     compressing them here gave. It may be changed between pictures; nothing is compressed again. ``unbuilt``: what is known of the archive of
@@ -56,7 +70,7 @@ class Weigher:
     def __init__(self, jars: Jars | None = None, engine: str | None = None) -> None:
         self._jars = jars
         self.unbuilt: Unbuilt | None = None
-        self._large: dict[tuple[str, str], Packed] = {}
+        self._sizes: dict[tuple[Hashable, ...], Packed] = {}  # by places, and by contents
         self.engine = engine
         self._patch: Patch | None = None  # of the picture that is weighed
 
@@ -216,31 +230,37 @@ class Weigher:
         self._prepare_files([file for layer in layers if _honest(layer.files) for file in layer.files])
 
     def _prepare_files(self, files: Sequence[File]) -> None:
-        tasks: dict[tuple[str, str], Callable[[], Packed]] = {}
-        for file in files:
-            for key, task in self._large_parts(file):
-                if key not in self._large:
-                    tasks[key] = task
-        for key, size in zip(tasks, in_parallel(list(tasks.values())), strict=True):
-            if size is not None:  # a part that cannot be read makes its layer unknown
-                self._large[key] = size
+        waiting = {part.place: part for file in files for part in self._large_parts(file)}
+        while waiting := {place: part for place, part in waiting.items() if self._size_of(part) is None}:
+            now = {part.content or place: part for place, part in waiting.items()}
+            for part, found in zip(
+                now.values(), in_parallel([each.weigh for each in now.values()]), strict=True
+            ):
+                if found is not None:  # a part that cannot be read makes its layer unknown
+                    size, true = found
+                    self._sizes[part.content if true and part.content else part.place] = size
+                del waiting[part.place]
 
-    def _large_parts(self, file: File) -> Iterator[tuple[tuple[str, str], Callable[[], Packed]]]:
+    def _size_of(self, part: _Part) -> Packed | None:
+        found = self._sizes.get(part.place)
+        return self._sizes.get(part.content) if found is None and part.content is not None else found
+
+    def _large_parts(self, file: File) -> Iterator[_Part]:
         if file.entry is not None:
             jar, entry = file.entry
             if entry.bytes >= LARGE_BYTES:
-                yield (jar.path, entry.name), functools.partial(_entry_size, jar, entry)
+                yield _entry_part(jar, entry)
         elif file.origin is not None and (file.bytes or 0) >= LARGE_BYTES:
             known = self._jars.known(file.origin) if self._jars is not None else None
             if known is None:
-                yield (str(file.origin), ""), functools.partial(_file_size, file.origin)
+                yield _Part((str(file.origin), ""), None, functools.partial(_file_size, file.origin))
                 return
             parts = tuple(entry for entry in known.entries if entry.stored and entry.bytes >= LARGE_BYTES)
             if sum(entry.compressed_bytes for entry in parts) > known.bytes:
                 parts = ()  # they share bytes
             for entry in parts:
-                yield (known.path, entry.name), functools.partial(_entry_size, known, entry)
-            yield (known.path, ""), functools.partial(_rest_size, known, parts)
+                yield _entry_part(known, entry)
+            yield _Part((known.path, ""), None, functools.partial(_rest_size, known, parts))
 
     def _packed(self, files: tuple[File, ...]) -> Packed | None:
         """Large files one by one, all small ones in one stream (gzip finds what they share); of text, where there is
@@ -253,10 +273,11 @@ class Weigher:
             parts = list(self._large_parts(file))
             if not parts:
                 small.append(file)
-            for key, _ in parts:
-                if key not in self._large:
+            for part in parts:
+                size = self._size_of(part)
+                if size is None:
                     return None
-                total += self._large[key]
+                total += size
             total += HEADER if parts else Packed()
         text = [file for file in small if kind_of(file.path) == "text"]
         if sum(file.bytes or 0 for file in text) < LARGE_BYTES:
@@ -264,12 +285,27 @@ class Weigher:
         other = [file for file in small if kind_of(file.path) != "text"] if text else small
         try:
             if text:
-                total += packed(_small_stream(text), "text")
+                total += self._together(text, "text")
             if other:
-                total += packed(_small_stream(other))
+                total += self._together(other, "other")
             return total + Packed(entries=len(small))
         except (OSError, JarError):
             return None
+
+    def _together(self, files: list[File], kind: Kind) -> Packed:
+        """Small files as one stream, compressed once."""
+        key = (kind, *((file.path, file.bytes, _place(file)) for file in files))
+        if key not in self._sizes:
+            self._sizes[key] = packed(_small_stream(files), kind)
+        return self._sizes[key]
+
+
+def _place(file: File) -> Hashable:
+    """Where the content of a file comes from."""
+    if file.entry is not None:
+        jar, entry = file.entry
+        return jar.path, entry.name, entry.data_offset
+    return str(file.origin) if file.origin is not None else None, file.text
 
 
 def _same_everywhere(layer: Layer) -> bool:
@@ -326,11 +362,11 @@ def _small_stream(files: list[File]) -> Iterator[bytes]:
         yield data + b"\0" * (-len(data) % 512)
 
 
-def _file_size(path: Path) -> Packed:
-    return packed(read_chunks(path), kind_of(path.name))
+def _file_size(path: Path) -> tuple[Packed, bool]:
+    return packed(read_chunks(path), kind_of(path.name)), False
 
 
-def _rest_size(jar: Jar, parts: tuple[Entry, ...]) -> Packed:
+def _rest_size(jar: Jar, parts: tuple[Entry, ...]) -> tuple[Packed, bool]:
     """What lies between the large stored entries of a jar: deflated classes, small libraries, the directory."""
 
     def chunks() -> Iterator[bytes]:
@@ -342,7 +378,7 @@ def _rest_size(jar: Jar, parts: tuple[Entry, ...]) -> Packed:
                 position = entry.data_offset + 30 + len(entry.name) + entry.compressed_bytes
             yield from _range(file, position, jar.bytes)
 
-    return packed(chunks(), "jar")
+    return packed(chunks(), "jar"), False
 
 
 def _range(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
@@ -353,12 +389,27 @@ def _range(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _entry_size(jar: Jar, entry: Entry) -> Packed:
+def _entry_part(jar: Jar, entry: Entry) -> _Part:
+    content = (entry.crc32, entry.bytes, entry.compressed_bytes, entry.stored, posixpath.basename(entry.name))
+    return _Part((jar.path, entry.name), content, functools.partial(_entry_size, jar, entry))
+
+
+def _entry_size(jar: Jar, entry: Entry) -> tuple[Packed, bool]:
     from imgopt.java.jar import content_chunks, library_bytes
 
     if entry.bytes > MOST_BYTES:
         raise JarError(f"{entry.name} is too large to be compressed here", path=jar.path)
     kind = kind_of(entry.name)
+    crc32 = 0
+
+    def summed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+        nonlocal crc32
+        for chunk in chunks:
+            crc32 = zlib.crc32(chunk, crc32)
+            yield chunk
+
     if entry.stored:
-        return packed(library_bytes(jar, entry), kind)
-    return packed(content_chunks(jar, entry), "text" if kind == "text" else "other")
+        size = packed(summed(library_bytes(jar, entry)), kind)
+    else:
+        size = packed(summed(content_chunks(jar, entry)), "text" if kind == "text" else "other")
+    return size, (crc32, sum(size.raw)) == (entry.crc32, entry.bytes)

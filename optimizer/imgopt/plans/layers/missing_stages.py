@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from imgopt import shell
-from imgopt.dockerfile import Edit, Instruction, Span, apply_edits, parse, writing
+from imgopt.dockerfile import Edit, Instruction, Span, apply_edits, writing
 from imgopt.errors import ContextError, DockerfileError
 from imgopt.files.opening import read_file
 from imgopt.finding import Reason, Refused, Sentence, Word, because, listed, say
@@ -358,7 +358,7 @@ class _Adding:
         """The text that comes of it must have no fault of its own."""
         try:
             text = apply_edits(self.picture.document.text, edits)
-            after = replace(self.picture, document=parse(text, self.picture.document.path))
+            after = self.picture.of_text(text)
         except (ValueError, DockerfileError) as error:
             raise Refused("the rewrite would be no Dockerfile ({})", str(error)) from error
         if missing_stages(after) is not None:

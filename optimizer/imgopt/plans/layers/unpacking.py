@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from imgopt import shell
-from imgopt.dockerfile import Edit, Instruction, Span, apply_edits, parse, writing
+from imgopt.dockerfile import Edit, Instruction, Span, apply_edits, writing
 from imgopt.errors import DockerfileError
 from imgopt.finding import Sentence, Word, say
 from imgopt.java.jarmode import archive_at, modes_for, modes_of, refusal, supposed_jar
@@ -142,7 +142,7 @@ def _helped(
     of its own."""
     try:
         text = apply_edits(picture.document.text, mend.edits)
-        after = replace(picture, document=parse(text, picture.document.path))
+        after = picture.of_text(text)
     except (ValueError, DockerfileError):
         return None
     rest = _Model(after).faults

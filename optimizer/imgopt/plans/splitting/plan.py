@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 
-from imgopt.dockerfile import Edit, Instruction, Span, apply_edits, parse
+from imgopt.dockerfile import Edit, Instruction, Span, apply_edits
 from imgopt.dockerfile.faults import check_stages
 from imgopt.errors import DockerfileError
 from imgopt.finding import Reason, because, reason_of, told
@@ -225,11 +225,10 @@ def _left(picture: Picture, project: Project, edits: Sequence[Edit]) -> frozense
     """The known files that the split leaves out. Looks at the result as a build would: the container starts the same
     way in the same place, and nothing is missing that is not the build's own."""
     try:
-        document = parse(apply_edits(picture.document.text, edits), picture.document.path)
-        check_stages(document)
+        after = picture.of_text(apply_edits(picture.document.text, edits))
+        check_stages(after.document)
     except (DockerfileError, ValueError) as error:
         raise Obstacle("the result would not be a Dockerfile ({})", str(error)) from error
-    after = replace(picture, document=document)
     same = (
         [text for _, text in picture.start_texts] == [text for _, text in after.start_texts]
         and picture.environment == after.environment
