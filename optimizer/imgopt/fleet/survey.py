@@ -115,7 +115,7 @@ class _Work:
         """Those of the image as it is, or after the rewrite."""
         weight = report.prediction
         if weight is None:
-            return []
+            return [Blob((name, after), report.path, None, "unknown", False, True, None)]
         text = report.rewrite.text if after and report.rewrite.changed else report.original
         document = parse(text.encode("utf-8", "surrogateescape"), report.path)
         context, _ = open_context_of(document, options)
