@@ -222,3 +222,25 @@ def test_gradle_builds_beside_each_other(tmp_path: Path, imgopt: Imgopt) -> None
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "second")
     assert touched(imgopt, tmp_path, **{"one/gradle/libs.versions.toml": "x"}) == ["one/app"]
+
+
+def test_a_bake_file_says_the_same_images(shop: Path, imgopt: Imgopt) -> None:
+    from imgopt.fleet.images import find_images
+    from imgopt.fleet.modules import find_modules
+    from imgopt.pipelines.bake import bake_targets
+    from imgopt.pipelines.platforms import Commands
+
+    run = imgopt("fleet", shop, "--emit", "bake")
+    assert run.code == 0, run.err
+    targets = {each.name: each for each in bake_targets(run.text, "docker-bake.hcl", ["default"])}
+    assert list(targets) == ["auth", "order", "gateway"]
+    assert (targets["gateway"].context, targets["gateway"].dockerfile) == (".", "docker/gateway/Dockerfile")
+    assert targets["auth"].tags == ("auth:latest",)
+    (shop / "docker-bake.hcl").write_text(run.text)
+    images = find_images(find_modules(shop), Commands()).images
+    assert [(image.module.directory, image.by) for image in images] == [(name, "bake") for name in targets]
+    git(shop, "add", ".")
+    git(shop, "commit", "-qm", "bake")
+    written(shop, **{"auth/x": "x"})
+    run = imgopt("fleet", shop, "--emit", "bake", "--since", "HEAD")
+    assert [each.name for each in bake_targets(run.text, "docker-bake.hcl", ["default"])] == ["auth"]
