@@ -159,6 +159,8 @@ class Options:
     fail_on: Severity | None = None
     root: Path | None = None  # where what a CI file names lies; None: in the checkout that it lies in itself
     recorded: tuple[Recorded, ...] = ()  # images of which a part may not be built yet, for figures alone
+    #: Layers of archives that other images of the same Dockerfile have something in, so that each gets a line of its own.
+    needed_layers: frozenset[str] = frozenset()
     jar_size: int | None = None  # bytes of an archive that is not built yet, for figures alone
     engine: str | None = None  # whose gzip sizes are predicted for: a key of imgopt.compressing.ENGINES
     progress: Callable[[str], None] | None = field(default=None, compare=False)

@@ -210,7 +210,7 @@ def test_gradle_by_lists_and_project_directories(tmp_path: Path) -> None:
         "services/gateway": "services/gateway/Dockerfile",
     }
     modules = {module.directory: module for module in find_modules(tmp_path).modules}
-    assert modules["services/auth"].needs == {"common"}
+    assert modules["services/auth"].needs == {".", "common"}
 
 
 def test_gradle_that_finds_its_modules_when_it_runs(tmp_path: Path) -> None:

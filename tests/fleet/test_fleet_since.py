@@ -186,3 +186,61 @@ def test_of_what_lies_above_the_directory_only_builds_count(tmp_path: Path, imgo
     assert imgopt("fleet", tmp_path / "backend", "--since", "HEAD").text == ""
     written(tmp_path, **{"pom.xml": "<project></project>"})
     assert "../pom.xml touches all" in imgopt("fleet", tmp_path / "backend", "--since", "HEAD").text
+
+
+def test_a_script_of_a_build_below_the_repository_touches_its_modules(tmp_path: Path, imgopt: Imgopt) -> None:
+    reactor(
+        tmp_path / "backend",
+        ["auth", "order"],
+        **{f"{name}/Dockerfile": dockerfile("target/*.jar") for name in ("auth", "order")},
+    )
+    (tmp_path / "backend/auth/pom.xml").write_text(
+        pom("auth", parent=None, boot=True)
+    )  # it inherits nothing from there
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "first")
+    assert touched(imgopt, tmp_path, **{"backend/build.sh": "x"}) == ["backend/auth", "backend/order"]
+
+
+def test_gradle_builds_beside_each_other(tmp_path: Path, imgopt: Imgopt) -> None:
+    files = {}
+    for build in ("one", "two"):
+        files |= {
+            f"{build}/settings.gradle": "include 'app', 'common'\n",
+            f"{build}/build.gradle": "",
+            f"{build}/common/build.gradle": "",
+            f"{build}/app/build.gradle": "plugins { id 'org.springframework.boot' version '3.5.4' }\n"
+            "dependencies {\n  implementation project(':common')\n}\n",
+            f"{build}/app/Dockerfile": dockerfile("build/libs/*.jar"),
+        }
+    written(tmp_path, **files)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "first")
+    assert touched(imgopt, tmp_path, **{"two/common/src/A.java": "x"}) == ["two/app"]
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "second")
+    assert touched(imgopt, tmp_path, **{"one/gradle/libs.versions.toml": "x"}) == ["one/app"]
+
+
+def test_a_bake_file_says_the_same_images(shop: Path, imgopt: Imgopt) -> None:
+    from imgopt.fleet.images import find_images
+    from imgopt.fleet.modules import find_modules
+    from imgopt.pipelines.bake import bake_targets
+    from imgopt.pipelines.platforms import Commands
+
+    run = imgopt("fleet", shop, "--emit", "bake")
+    assert run.code == 0, run.err
+    targets = {each.name: each for each in bake_targets(run.text, "docker-bake.hcl", ["default"])}
+    assert list(targets) == ["auth", "order", "gateway"]
+    assert (targets["gateway"].context, targets["gateway"].dockerfile) == (".", "docker/gateway/Dockerfile")
+    assert targets["auth"].tags == ("auth:latest",)
+    (shop / "docker-bake.hcl").write_text(run.text)
+    images = find_images(find_modules(shop), Commands()).images
+    assert [(image.module.directory, image.by) for image in images] == [(name, "bake") for name in targets]
+    git(shop, "add", ".")
+    git(shop, "commit", "-qm", "bake")
+    written(shop, **{"auth/x": "x"})
+    run = imgopt("fleet", shop, "--emit", "bake", "--since", "HEAD")
+    assert [each.name for each in bake_targets(run.text, "docker-bake.hcl", ["default"])] == ["auth"]

@@ -32,6 +32,12 @@ Since = Annotated[
         help="Only the images that the changes since this commit make anew: a line each.",
     ),
 ]
+Emit = Annotated[
+    Literal["bake"] | None,
+    typer.Option(
+        "--emit", help="Write a docker-bake.hcl of the images, or with --since of those that change."
+    ),
+]
 Format = Annotated[
     Literal["text", "json", "markdown", "html", "github-matrix", "gitlab-matrix"], typer.Option("--format")
 ]
@@ -41,6 +47,7 @@ def fleet(
     directory: Directory = ".",
     format: Format = "text",
     since: Since = None,
+    emit: Emit = None,
     layers: Groups = None,
     anew: Anew = False,
     build_arg: a.BuildArgs = None,
@@ -69,8 +76,8 @@ def fleet(
     Further: imgopt fleet plan (which libraries get shared layers), fleet write (layers.xml, Gradle's layered block, the
     Dockerfiles), fleet gate (budgets of all together), fleet push (all images in one call).
     """
-    if since is not None or format.endswith("-matrix"):
-        return _changed(directory, since, format, output_file, no_color=no_color)
+    if since is not None or emit is not None or format.endswith("-matrix"):
+        return _changed(directory, since, emit or format, output_file, no_color=no_color)
     given = a.Given(None, build_arg, None, platform, runtime, None, unsafe, select, ignore, bandwidth, config)
     options = a.options([directory], given)
     found = looked_at(directory, options, layers, anew=anew, quiet=quiet)
@@ -101,7 +108,11 @@ def _changed(
     found = find_images(repository, Commands())
     change = touched_since(repository, found, since) if since is not None else None
     images = found.images if change is None else [each.image for each in change.touched]
-    if format == "github-matrix":
+    if format == "bake":
+        from imgopt.report.fleet_bake import bake
+
+        emit(bake(images, repository), output_file)
+    elif format == "github-matrix":
         emit(shown.github_matrix(images, repository), output_file)
     elif format == "gitlab-matrix":
         emit(shown.gitlab_matrix(images, repository), output_file)

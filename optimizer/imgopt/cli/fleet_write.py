@@ -70,6 +70,8 @@ def fleet_write(
     if not quiet:
         for problem in writing.problems:
             note(f"not written: {problem}")
+        for each in writing.notes if writing.changes else ():
+            note(f"warning: {each}")
         if not writing.changes and not errors:
             note("nothing to change")
         if in_place and any(

@@ -58,7 +58,7 @@ def gradle_script(plan: Plan, *, modules: bool = True) -> str:
     lines = [
         f"// {_BY}: libraries that several modules share get layers of their own.",
         "allprojects {",
-        "    tasks.matching { it.name == 'bootJar' }.configureEach {",
+        "    tasks.matching { it.name in ['bootJar', 'bootWar'] }.configureEach {",
         "        layered {",
         "            application {",
         "                intoLayer('spring-boot-loader') {",

@@ -16,8 +16,8 @@ from imgopt.picture import Jars
 if TYPE_CHECKING:
     from imgopt.java.model import Jar, LayerIndex, Library
 
-#: Since when the build plugins know layers of one's own.
-_SINCE = (2, 3)
+#: Since when the build plugins know layers of one's own, of jars and of wars.
+_SINCE = {"spring-boot": (2, 3), "spring-boot-war": (2, 5)}
 _PLAIN = regex(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
@@ -26,8 +26,9 @@ def unplannable(jar: Jar) -> str | None:
     if jar.kind not in ("spring-boot", "spring-boot-war") or jar.spring_boot is None:
         return "its archive is none of Spring Boot's"
     version = version_tuple(jar.spring_boot)
-    if version is None or version[:2] < _SINCE:
-        return f"Spring Boot {jar.spring_boot} makes no layers; 2.3 and later do"
+    since = _SINCE[jar.kind]
+    if version is None or version[:2] < since:
+        return f"Spring Boot {jar.spring_boot} makes no layers of it; {since[0]}.{since[1]} and later do"
     if jar.jarmode is None:
         return "its archive has no jarmode to unpack its layers with"
     own = [name for name, _ in jar.layers_index or () if not _is_ours(name)]

@@ -213,6 +213,7 @@ def _of_gradle(
     from imgopt.java.build_files import read_build_files
     from imgopt.java.gradle import read_needs, read_projects
 
+    home_shown = _shown(top, home)
     projects = {":": "."}
     if settings is not None:
         try:
@@ -240,15 +241,16 @@ def _of_gradle(
             facts = read_build_files(there, top, "gradle") if script is not None else None
         except ContextError as error:
             problem = error.message
+        needs = {f"{home_shown}{need}" for need in (read_needs(script, top) if script is not None else ())}
         own = key.rpartition(":")[2] if key != ":" else (facts.name if facts else None) or there.name
         yield Module(
             name=own,
             directory=shown,
             tool="gradle",
             build_file=_shown(top, script or settings or there),
-            key=key,
+            key=f"{home_shown}{key}",
             facts=facts,
-            needs=frozenset(read_needs(script, top)) if script is not None else frozenset(),
+            needs=frozenset({f"{home_shown}:", *needs}),  # what the root project's script says holds for all
             archive=_archive(there, facts),
             problem=problem,
         )

@@ -171,7 +171,7 @@ def _touched(repository: Repository, found: Found, paths: Sequence[str]) -> list
             all_of = all_of or path
     reasons: dict[str, list[str]] = {}
     for directory, changed in modules.items():
-        for user in repository.dependents([directory]):
+        for user in repository.dependents([directory, *_built_with(repository, directory)]):
             said = changed if user == directory else [f"made of {directory}"]
             reasons.setdefault(user, []).extend(said)
     touched = []
@@ -187,6 +187,18 @@ def _touched(repository: Repository, found: Found, paths: Sequence[str]) -> list
             more = f" and {len(why) - _MOST_REASONS} more" if len(why) > _MOST_REASONS else ""
             touched.append(Touched(image, ", ".join(why[:_MOST_REASONS]) + more))
     return touched
+
+
+def _built_with(repository: Repository, directory: str) -> list[str]:
+    """The modules below one that builds others: a script beside its build file may be theirs."""
+    module = repository.by_directory(directory)
+    if module is None:
+        return []
+    builds = module.build_file in repository.roots or (
+        module.facts is not None and module.facts.packaging == "pom"
+    )
+    below = f"{directory}/"
+    return [each.directory for each in repository.modules if builds and each.directory.startswith(below)]
 
 
 def _is_alone(repository: Repository) -> bool:

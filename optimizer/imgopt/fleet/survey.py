@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,8 @@ class Weighed:
     planned: tuple[Blob, ...] | None = None
     unplanned: str | None = None
     report_then: FileReport | None = None
+    #: Its Dockerfile copies two layers in a row that it has nothing of, with which the classic builder ends.
+    needs_buildkit: bool = False
     breaks: bool = False  # with the plan's archive, and without a Dockerfile that fits
 
     @property
@@ -112,7 +115,7 @@ class _Work:
         """Those of the image as it is, or after the rewrite."""
         weight = report.prediction
         if weight is None:
-            return []
+            return [Blob((name, after), report.path, None, "unknown", False, True, None)]
         text = report.rewrite.text if after and report.rewrite.changed else report.original
         document = parse(text.encode("utf-8", "surrogateescape"), report.path)
         context, _ = open_context_of(document, options)
@@ -172,7 +175,8 @@ def survey(
             errors.append(failure)
     held = _held(images)
     plan = given if given is not None else planned(held, most_groups) if len(held) > 1 else Plan()
-    images = [_with_plan(work, each, plan) for each in images]
+    needed = _needed(images, held, plan)
+    images = [_with_plan(work, each, plan, needed.get(each.image.dockerfile, frozenset())) for each in images]
     for each in images:
         archive = each.image.module.archive
         if each.jar is None and archive is not None and (problem := jars.problem(archive)) is not None:
@@ -246,7 +250,22 @@ def _held(images: Sequence[Weighed]) -> dict[str, dict[str, tuple[File, ...]]]:
     return held
 
 
-def _with_plan(work: _Work, weighed: Weighed, plan: Plan) -> Weighed:
+def _needed(
+    images: Sequence[Weighed], held: Mapping[str, Mapping[str, object]], plan: Plan
+) -> dict[Path, frozenset[str]]:
+    """By Dockerfiles that several modules share: the groups that one of these has something of."""
+    of = plan.group_of
+    found: dict[Path, set[str]] = {}
+    count: dict[Path, int] = {}
+    for each in images:
+        path = each.image.dockerfile
+        count[path] = count.get(path, 0) + 1
+        mine = held.get(each.image.module.directory, {})
+        found.setdefault(path, set()).update(of[artifact] for artifact in mine if artifact in of)
+    return {path: frozenset(names) for path, names in found.items() if count[path] > 1}
+
+
+def _with_plan(work: _Work, weighed: Weighed, plan: Plan, needed: frozenset[str]) -> Weighed:
     jar = weighed.jar
     if jar is None:
         archive = weighed.image.module.archive
@@ -258,7 +277,7 @@ def _with_plan(work: _Work, weighed: Weighed, plan: Plan) -> Weighed:
         return replace(weighed, unplanned=why)
     if not plan.groups:
         return replace(weighed, planned=weighed.after)
-    options = work.options_for(weighed.image)
+    options = replace(work.options_for(weighed.image), needed_layers=needed)
     jars = layering.PlannedJars(work.jars, plan, [Path(jar.path)])
     data = read_dockerfile(weighed.image.dockerfile)
     try:
@@ -271,13 +290,19 @@ def _with_plan(work: _Work, weighed: Weighed, plan: Plan) -> Weighed:
     wanted = [name for name, artifacts in plan.groups.items() if own & set(artifacts)]
     text = report.rewrite.text
     if all(f"/{name}" in text for name in wanted):
-        return replace(weighed, planned=tuple(blobs), report_then=report)
+        nothing = [name not in wanted for name in plan.groups if name in needed]
+        alone = _in_a_row([*nothing, own <= plan.group_of.keys()])
+        return replace(weighed, planned=tuple(blobs), report_then=report, needs_buildkit=alone)
     declined = [
         each for each in report.rewrite.not_applied if each.rule in ("fat-jar-layer", "broken-layering")
     ]
     why = sentence(declined[0].why) if declined else "its Dockerfile keeps the archive whole"
     breaks = any(finding.rule == "broken-layering" for finding, _ in report.findings)
     return replace(weighed, unplanned=why, breaks=breaks)
+
+
+def _in_a_row(empty: Sequence[bool]) -> bool:
+    return any(one and other for one, other in itertools.pairwise(empty))
 
 
 def _pipelines(

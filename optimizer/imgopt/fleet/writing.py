@@ -41,10 +41,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Writing:
-    """``problems``: why the plan's layers are not written, or why a Dockerfile stays; ``errors``: what could not be told yet."""
+    """``problems``: why the plan's layers are not written, or why a Dockerfile stays; ``notes``: what to mind with what is written;
+    ``errors``: what could not be told yet."""
 
     changes: tuple[Change, ...]
     problems: tuple[str, ...]
+    notes: tuple[str, ...]
     errors: tuple[ImgoptError, ...]
 
 
@@ -67,7 +69,14 @@ def changes(fleet: Fleet) -> Writing:
             found.append(_change(fleet.plan_path, plan_file.rendered(fleet.plan).encode(), "the plan"))
             found += layers
     found += _dockerfiles(fleet, problems, with_plan=with_plan)
-    return Writing(tuple(each for each in found if each.changes), tuple(problems), fleet.errors)
+    classic = dict.fromkeys(str(each.image.dockerfile) for each in fleet.images if each.needs_buildkit)
+    notes = [
+        f"{path} is shared by modules that have different layers: build it with BuildKit, podman or kaniko (docker build before "
+        "23 ends with 'layer does not exist')"
+        for path in classic
+        if with_plan
+    ]
+    return Writing(tuple(each for each in found if each.changes), tuple(problems), tuple(notes), fleet.errors)
 
 
 def _change(path: Path, new: bytes, what: str) -> Change:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
 from typing import Any
 
 from imgopt.fleet.figures import (
@@ -17,11 +16,11 @@ from imgopt.fleet.figures import (
     per_image,
 )
 from imgopt.fleet.survey import Fleet, Weighed
-from imgopt.fleet.weighing import once
+from imgopt.fleet.weighing import Blob, once
 from imgopt.java.build_files import build_call
 from imgopt.light.records import dataclass
 from imgopt.report.figures import amount, plural, time
-from imgopt.report.json import Object, envelope, error_object
+from imgopt.report.json import Object, envelope
 from imgopt.report.layout import Line, dim, line, table, tail, visible, wrapped
 from imgopt.report.markdown import code, escaped, markdown_table
 from imgopt.scales import Sum
@@ -344,11 +343,10 @@ def _layers_table(fleet: Fleet) -> str:
     from imgopt.report.page import rows
 
     images = fleet.images
-    blobs = once(blob for each in images for blob in each.best)
     told = []
-    for blob in sorted(blobs, key=lambda blob: -(blob.bytes or 0))[:200]:
-        there = ["x" if any(own.key == blob.key for own in each.best) else "" for each in images]
-        told.append([f"<code>{_text(blob.instruction)}</code>", _size(blob.bytes), *there])
+    for layer in sorted(_layers(fleet), key=lambda layer: -(layer["bytes"] or 0))[:200]:
+        there = ["x" if each.image.module.directory in layer["modules"] else "" for each in images]
+        told.append([f"<code>{_text(layer['instruction'])}</code>", _size(layer["bytes"]), *there])
     names = [_text(each.image.module.name) for each in images]
     return rows(["layer", "bytes", *names], told, (1,))
 
@@ -388,6 +386,7 @@ def fleet_object(fleet: Fleet, figures: Figures, view: View) -> Object:
             "groups": {name: list(artifacts) for name, artifacts in fleet.plan.groups.items()},
             "distance": {_KEYS[release]: _rounded(figures.distance[release]) for release in RELEASES},
         },
+        layers=_layers(fleet),
         drift=[
             {
                 "artifact": each.artifact,
@@ -417,6 +416,24 @@ def fleet_object(fleet: Fleet, figures: Figures, view: View) -> Object:
         warnings=[*caveats(fleet, figures), *fleet.repository.remarks],
         bandwidth_source=fleet.options.bandwidth_source,
     )
+
+
+def _layers(fleet: Fleet) -> list[Object]:
+    """The blobs of all images, as the plan or else the rewrite has them, each once with the modules that have it."""
+    there: dict[Any, tuple[Blob, list[str]]] = {}
+    for weighed in fleet.images:
+        for blob in once(weighed.best):
+            there.setdefault(blob.key, (blob, []))[1].append(weighed.image.module.directory)
+    return [
+        {
+            "instruction": blob.instruction,
+            "bytes": blob.bytes,
+            "basis": blob.basis,
+            "from_base": blob.from_base,
+            "modules": modules,
+        }
+        for blob, modules in there.values()
+    ]
 
 
 def _rounded(value: float | None) -> float | None:
@@ -490,7 +507,3 @@ def _image(fleet: Fleet, row: Row) -> Object:
             for release in RELEASES
         },
     }
-
-
-def errors_object(fleet: Fleet) -> Sequence[Object]:
-    return [error_object(error) for error in fleet.errors]

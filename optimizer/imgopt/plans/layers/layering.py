@@ -156,6 +156,7 @@ class _Facts:
     modules: Modules | None = None
     ascii: bool = True  # all names in the archive
     apart: Apart | None = None
+    empty: frozenset[str] = frozenset()  # layers that nothing is unpacked into
 
 
 class LayeringRefused(Refused):
@@ -341,6 +342,7 @@ def _facts_of_jar(picture: Picture, jar: Jar) -> _Facts | None:
         modules=modules,
         ascii=all(entry.name.isascii() for entry in jar.entries),
         apart=apart.apart(jar, by_path, moving, served) if not explicit else None,
+        empty=frozenset(name for name, entries in by_path if not entries),
     )
 
 
@@ -391,7 +393,14 @@ def _thin(jar: Jar, layers: tuple[tuple[str, tuple[Entry, ...]], ...]) -> _Facts
         served=served,
         modules=_modules(jar, layers, tuple(own)),
         apart=apart.apart(jar, layers, own, served),
+        empty=frozenset(name for name, entries in layers if name not in own and not _listed(jar, entries)),
     )
+
+
+def _listed(jar: Jar, entries: tuple[Entry, ...]) -> bool:
+    """Whether the thin layout has one of a layer's files: the libraries that classpath.idx names."""
+    named = set(jar.classpath_index or ())
+    return any(entry.name in named for entry in entries)
 
 
 def _holds_the_loader(entries: tuple[Entry, ...]) -> bool:
@@ -741,7 +750,7 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts, unpacker: Unpack
         sources = (f"{place}/out/{writing.word(layer)}/" for layer in layers)
         return writing.copy(word_in("COPY", lower), flags, (*sources, "/"))
 
-    groups = _groups(facts)
+    groups = _groups(facts, picture.options.needed_layers)
     named_owner = chown is not None and not re.fullmatch(r"[\d:]+", chown.value or "")
     first = _libraries_before(picture, instruction, named_owner=named_owner)
     where = _before_comment(picture, first)
@@ -763,7 +772,7 @@ def _beside(facts: _Facts) -> tuple[str, ...]:
     return tuple(layer for layer in facts.layers if layer in changing)
 
 
-def _groups(facts: _Facts) -> list[tuple[str, ...]]:
+def _groups(facts: _Facts, needed: frozenset[str]) -> list[tuple[str, ...]]:
     """The layers of libraries, those together that change together: the loader with the libraries of its release,
     snapshots with the project's own modules."""
     names = [layer for layer in facts.layers if layer not in _beside(facts)]
@@ -777,7 +786,24 @@ def _groups(facts: _Facts) -> list[tuple[str, ...]]:
             groups[-1] += (name,)
         else:
             groups.append((name,))
+    groups = _with_empty_ones_together(groups, facts.empty - needed)
     return groups if facts.apart is None else _with_apart(groups, facts.apart)
+
+
+def _with_empty_ones_together(groups: list[tuple[str, ...]], empty: frozenset[str]) -> list[tuple[str, ...]]:
+    """Layers that several modules share and this one has nothing of, in one COPY with its own libraries: after two of nothing
+    in a row the classic builder ends with "layer does not exist"."""
+    if not any(name.startswith(apart.SHARED) for group in groups for name in group):
+        return groups
+    nothing = [group for group in groups if empty.issuperset(group)]
+    kept = [group for group in groups if group not in nothing]
+    names = tuple(name for group in nothing for name in group)
+    at = next((index for index, group in enumerate(kept) if not group[0].startswith(apart.SHARED)), None)
+    if not names:
+        return groups
+    if at is None:
+        return [*kept, names]
+    return [*kept[:at], (*names, *kept[at]), *kept[at + 1 :]]
 
 
 def _with_apart(groups: list[tuple[str, ...]], split: Apart) -> list[tuple[str, ...]]:
