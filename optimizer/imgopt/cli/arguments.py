@@ -84,7 +84,7 @@ Unsafe = Annotated[
 ]
 
 
-def completed(what: Literal["rules", "profiles", "forbidden"]) -> Callable[[str], list[str]]:
+def completed(what: Literal["rules", "profiles", "forbidden", "fleet"]) -> Callable[[str], list[str]]:
     """What `imgopt completion` offers as the value of an option."""
 
     def values(incomplete: str) -> list[str]:
