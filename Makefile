@@ -5,6 +5,7 @@
 # make fuzz    looks for crashes, hangs and wrong rewrites, FUZZ_SECONDS (600) with each fuzzer of tests/fuzz
 # make zipapp  dist/imgopt.pyz: imgopt in one file that needs only Python
 # make docs     the pages of docs/, and those made of --help and of the rules, into site/
+# make schemas  schemas/: of what is printed as JSON, and of imgopt.toml
 # make pictures  docs/pictures: what imgopt prints for the demo
 # make constraints  writes ci/constraints.txt anew: what imgopt is installed with in CI, each with its hashes
 # make clean   removes the virtual environment, downloads and caches
@@ -25,7 +26,7 @@ WORKERS ?= auto
 # with engines and registries one more than cores: half of the time a test waits for one
 ALL_WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
-.PHONY: demo check lint test bench fuzz zipapp docs pictures constraints clean prepare
+.PHONY: demo check lint test bench fuzz zipapp docs pictures schemas constraints clean prepare
 
 demo: $(VENV)/.demo
 	@$(BIN)/python fixtures/demo/fetch.py fixtures/demo/target/zipkin-server.jar
@@ -64,6 +65,9 @@ zipapp: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
+schemas: $(VENV)/.dev
+	@$(BIN)/python schemas/make_schemas.py
 
 pictures: $(VENV)/.dev
 	@$(BIN)/python docs/make_pictures.py

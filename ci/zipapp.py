@@ -92,6 +92,10 @@ def run(program: str, *arguments: str | Path) -> None:
     """A program of this Python's environment."""
     path = Path(sys.executable).with_name(program)
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    # uv does not read what pip is told
+    for of_pip, of_uv in (("PIP_INDEX_URL", "UV_DEFAULT_INDEX"), ("PIP_CERT", "SSL_CERT_FILE")):
+        if of_pip in environment:
+            environment.setdefault(of_uv, environment[of_pip])
     subprocess.run([path, *arguments], check=True, env=environment)
 
 

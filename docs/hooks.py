@@ -96,6 +96,10 @@ def _rules() -> str:
 def on_config(config: Any) -> Any:
     """The made pages belong into the navigation, which is read before they are made."""
     made = [path for path, _ in pages()]
+    # a page that nobody has given a place
+    known = str(config.nav)
+    works = next(section["How it works"] for section in config.nav if "How it works" in section)
+    works += [path.name for path in sorted((ROOT / "docs").glob("*.md")) if path.name not in known]
     config.nav[-1]["Reference"] += [
         {"Commands": [path for path in made if path.startswith("commands/")]},
         {"Rules": [path for path in made if path.startswith("rules/")]},

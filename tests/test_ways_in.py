@@ -17,6 +17,9 @@ ROOT = Path(__file__).parent.parent
 def clean(home: Path) -> dict[str, str]:
     """The environment of somebody who has nothing but a home; where packages come from is the machine's."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_"))}
+    for of_pip, of_uv in (("PIP_INDEX_URL", "UV_DEFAULT_INDEX"), ("PIP_CERT", "SSL_CERT_FILE")):
+        if of_pip in kept:
+            kept.setdefault(of_uv, kept[of_pip])
     return {**kept, "HOME": str(home), "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 

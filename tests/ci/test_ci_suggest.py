@@ -12,7 +12,7 @@ from boot_jar import boot_jar
 
 from imgopt.cli import main
 
-SCHEMA = json.loads((Path(__file__).parents[1] / "report" / "suggest.schema.json").read_text())
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "suggest.schema.json").read_text())
 DOCKERFILE = 'FROM eclipse-temurin:17-jdk\nCOPY app.jar /app.jar\nENTRYPOINT ["java", "-jar", "/app.jar"]\n'
 JENKINSFILE = "node { sh 'timeout 60 /kaniko/executor --context . --destination registry.example/app:1' }\n"
 GITLAB = "docker-image:\n  script:\n    - /kaniko/executor --context . --destination registry.example/app:1\n"

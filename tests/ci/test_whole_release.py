@@ -12,7 +12,7 @@ import pytest
 from boot_jar import boot_jar
 from command_line import Imgopt
 
-SCHEMA = json.loads((Path(__file__).parents[1] / "report" / "suggest.schema.json").read_text())
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "suggest.schema.json").read_text())
 MODULES = "gateway auth user item order cart pay stock search member coupon comment job".split()
 DOCKERFILE = """FROM openjdk:17-jdk-slim
 WORKDIR /app

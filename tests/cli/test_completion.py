@@ -29,6 +29,9 @@ TYPED = {
     "imgopt suggest --select jdk-runtime,fat": {"jdk-runtime,fat-jar-layer"},
     "imgopt suggest --bandwidth ": {profile.name for profile in PROFILES},
     "imgopt gate --forbid jdk,root": {"jdk,root-user"},
+    "imgopt fleet ga": {"gate"},
+    "imgopt fleet push --tag 8 --fr": {"--from"},
+    "imgopt fleet gate --max-f": {"--max-first-push"},
     "imgopt completion ": {"bash", "zsh", "fish"},
 }
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import stand_ins
+from json_schemas import fits
 from private_docker import Engine
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -76,6 +77,7 @@ def test_both_are_built_measured_started_and_their_next_release_is_weighed(
     )
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
+    fits("compare", answer)
     assert answer["compared"] and answer["behaviour"]["alike"] and answer["behaviour"]["ran"]
     assert answer["engine"]["name"] == "docker"
     before, after = answer["images"]["before"], answer["images"]["after"]
@@ -127,6 +129,7 @@ def test_what_was_not_seen_to_work_is_not_measured(
     assert "--start-timeout" in done.stdout and "--smoke CMD" in done.stdout and "--no-run" in done.stdout
     assert "behave alike as" not in done.stdout and "Behaviour  alike" not in done.stdout
     if format == "json":
+        fits("compare", json.loads(done.stdout))
         found = json.loads(done.stdout)["behaviour"]
         assert (found["alike"], found["measured"], found["ran"], found["worked"]) == (
             None,

@@ -15,6 +15,7 @@ from typing import Any
 import builders
 import private_docker
 import pytest
+from json_schemas import fits
 from test_compare_command import DOCKERFILE, ROOT
 
 # Docker: test_compare_command.py; digests on all builders: tests/engines/test_releases.py
@@ -71,4 +72,5 @@ def compare(
     done = subprocess.run([*command, *options], env=environment, text=True, capture_output=True, timeout=1200)
     assert done.returncode == 0, done.stderr + done.stdout[-3000:]
     found: dict[str, Any] = json.loads(done.stdout)
+    fits("compare", found)
     return found

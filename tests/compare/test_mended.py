@@ -15,6 +15,7 @@ from typing import Any
 import builders
 import private_docker
 import pytest
+from json_schemas import fits
 from test_compare_command import invocation
 
 BASE = "eclipse-temurin:17-jre-alpine"
@@ -100,6 +101,7 @@ def test_an_original_that_fails_as_predicted_and_a_rewrite_that_answers(
     done = compare(builder, engine, root, "--format", "json", cache=tmp_path / "cache")
     assert done.returncode == 0, done.stderr + done.stdout[-3000:]
     answer: dict[str, Any] = json.loads(done.stdout)
+    fits("compare", answer)
     mended = answer["mended"]
     assert not answer["compared"] and answer["images"].keys() == {"after"}
     assert mended["predicted"]["line"] == line

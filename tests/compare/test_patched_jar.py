@@ -11,6 +11,7 @@ import apps
 import pytest
 from boot_jar import boot_jar, library
 from command_line import Imgopt, imgopt
+from json_schemas import fits
 from private_docker import Engine
 from test_mended import compare, open_builder, project
 
@@ -239,6 +240,7 @@ def test_what_a_patch_sends_is_measured(
     done = compare(builder, engine, root, *options, cache=tmp_path / "cache")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
+    fits("compare", answer)
     sent = answer["bump_push_bytes"]
     assert answer["next_release"]["kind"] == "boot-patch" and sent["basis"] == "measured"
     assert 5_000_000 < sent["after"] < sent["before"] - 5_000_000

@@ -18,6 +18,7 @@ import report_samples as samples
 from boot_jar import boot_jar, library
 from command_line import imgopt as imgopt
 from image_samples import docker_archive, layer
+from json_schemas import fits
 from test_ci_formats import conforms
 from test_ci_formats import sarif_schema as sarif_schema
 
@@ -29,6 +30,7 @@ from imgopt.comparison.release_difference import Group, ImageDifference
 from imgopt.registry.result import Bandwidth, PushedBlob, PushResult
 from imgopt.report import comparison, push
 from imgopt.report.comparison_json import comparison_object
+from imgopt.report.json import envelope
 from imgopt.suggest.result import FileReport
 
 Imgopt = Callable[..., Any]
@@ -210,6 +212,7 @@ def test_compare(behaviour: Behaviour, verdict: str) -> None:
     file = replace(samples.textbook(), warnings=("the jar needs Java_21",))
     found = compared(file, behaviour, None if behaviour.ran else "--no-run")
     shown = comparison_object(found)
+    fits("compare", json.loads(json.dumps(envelope((), **shown))))
     assert shown["behaviour"]["verdict"] == verdict
     assert shown["behaviour"]["alike"] is {"not alike": False, "not measured": None}.get(verdict, True)
     sentences = [*shown["notes"], *shown["warnings"], *shown["behaviour"]["notes"], *clients(file_of(shown))]

@@ -15,7 +15,9 @@ from imgopt.errors import UsageError
 from imgopt.report.json import REPLACED, envelope, rendered, suggestions
 from imgopt.suggest.result import Report
 
-SCHEMA = json.loads(Path(__file__).with_name("suggest.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads(
+    (Path(__file__).parents[2] / "schemas" / "suggest.schema.json").read_text(encoding="utf-8")
+)
 FILES = [samples.textbook(), samples.gaps(), samples.good(), samples.skipped()]
 
 

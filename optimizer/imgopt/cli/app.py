@@ -127,7 +127,7 @@ def run(arguments: Sequence[str]) -> int:
     if "_IMGOPT_COMPLETE" in os.environ:  # a shell asks what may follow
         from imgopt.cli.completion import answer
 
-        return answer(command)
+        return answer(command, OF_FLEET)
     try:
         code = command.main(
             _with_values(_of_fleet(arguments)) or ["--help"], prog_name="imgopt", standalone_mode=False

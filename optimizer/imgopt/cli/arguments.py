@@ -84,7 +84,7 @@ Unsafe = Annotated[
 ]
 
 
-def completed(what: Literal["rules", "profiles", "forbidden"]) -> Callable[[str], list[str]]:
+def completed(what: Literal["rules", "profiles", "forbidden", "fleet"]) -> Callable[[str], list[str]]:
     """What `imgopt completion` offers as the value of an option."""
 
     def values(incomplete: str) -> list[str]:
@@ -145,7 +145,9 @@ Force = Annotated[
     bool,
     typer.Option("--force", callback=_force, help="Let --output-file (-o) write over a file that was read."),
 ]
-NoColor = Annotated[bool, typer.Option("--no-color", help="No colours. NO_COLOR does the same.")]
+NoColor = Annotated[
+    bool, typer.Option("--no-color", help="No colours, as with NO_COLOR; FORCE_COLOR asks for them in a log.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what matters.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]
 Format = Annotated[Literal["text", "json", "markdown"], typer.Option("--format")]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import MutableMapping, Sequence
 from typing import Annotated, Any, Literal
 
 import typer
@@ -36,7 +38,17 @@ def completion(
     return 0
 
 
-def answer(command: Any) -> int:
+def _with_fleet(environment: MutableMapping[str, str], of_fleet: Sequence[str]) -> None:
+    """`fleet gate` is one word to the parser (`imgopt.cli.app`): where a shell says two, they become one."""
+    two = rf"^(\s*\S+\s+)fleet\s+({'|'.join(of_fleet)})(?=\s)"
+    for name in ("COMP_WORDS", "_TYPER_COMPLETE_ARGS"):
+        if name in environment and re.match(two, environment[name]):
+            environment[name] = re.sub(two, r"\1'fleet \2'", environment[name])
+            if name == "COMP_WORDS" and environment.get("COMP_CWORD", "").isdigit():
+                environment["COMP_CWORD"] = str(int(environment["COMP_CWORD"]) - 1)
+
+
+def answer(command: Any, of_fleet: Sequence[str]) -> int:
     """Prints what may follow, as the script of the shell asks for it in the environment; its exit code."""
     from typer._completion_classes import completion_init
     from typer.completion import shell_complete
@@ -44,6 +56,7 @@ def answer(command: Any) -> int:
     from imgopt.errors import ImgoptError
 
     completion_init()
+    _with_fleet(os.environ, of_fleet)
     try:
         return int(shell_complete(command, {}, "imgopt", VARIABLE, os.environ[VARIABLE]))
     except SystemExit as ended:  # fish asks by exit code whether anything may follow

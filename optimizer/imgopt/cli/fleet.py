@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from imgopt.options import Options
 
 Directory = Annotated[
-    str, typer.Argument(metavar="[DIR]", help="The repository's directory.", show_default=True)
+    str,
+    typer.Argument(
+        metavar="[DIR]",
+        help="The repository's directory.",
+        show_default=True,
+        autocompletion=a.completed("fleet"),
+    ),
 ]
 Groups = Annotated[
     int | None,

@@ -53,6 +53,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("imgopt fleet", "every module below this directory: what they push together"),
         ("imgopt fleet --since origin/main", "the images that a change makes anew, a line each"),
         ("imgopt fleet --format json services", "for a program"),
+        ("imgopt fleet plan --help", "and write, gate, push: what is done for all modules at once"),
     ),
     "fleet plan": (("imgopt fleet plan", "choose the shared layers and keep them in imgopt-fleet.toml"),),
     "fleet write": (
@@ -140,6 +141,7 @@ GROUPS = {
         *("--start-timeout", "--stop-timeout", "--next-release", "--patched-jar", "--keep"),
     ),
     "Figures": ("--bandwidth", "--rtt"),
+    "Where the images go": ("--to", "--tag", "--from"),
     "Registry": (
         *(
             "--push-to",
@@ -170,6 +172,8 @@ VERDICTS = {
     "rewrite": "--check: a file would change",
     "compare": "the two were seen to behave differently",
     "gate": "a budget is broken",
+    "fleet write": "--check: something would change",
+    "fleet gate": "a budget is broken",
 }
 #: Commands that build, measure or push: what exit code 3 says of them.
 NOT_MEASURED = {
@@ -178,6 +182,8 @@ NOT_MEASURED = {
     "gate": "it could not be measured",
     "inspect": "the daemon or registry failed",
     "push": "the daemon or registry failed",
+    "fleet gate": "it could not be measured",
+    "fleet push": "the daemon or registry failed",
     "bandwidth": "the registry failed",
 }
 

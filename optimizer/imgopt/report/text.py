@@ -313,10 +313,9 @@ def _not_applied(file: FileReport, view: View) -> list[Line]:
         return []
     lines: list[Line] = [(), line(("Not applied", "strong"))]
     for each in declined:
-        place = f", line {each.line}" if each.line else ""
-        lines += wrapped(
-            sentence(each.why), view.width, first=line("  ", (each.rule, "name"), f"{place}: "), indent=4
-        )
+        place: Line = line("  ", (_place(file, each.line), "place")) if each.line else ()
+        first: Line = (*line("  ", (each.rule, "name")), *place, (": ", ""))
+        lines += wrapped(sentence(each.why), view.width, first=first, indent=4)
     if waiting:
         needs = "needs" if len(waiting) == 1 else "need"
         count = plural(len(waiting), "fix", "fixes")
