@@ -17,7 +17,7 @@ from command_line import Imgopt, imgopt  # noqa: F401
 SCRIPTS = Path(__file__).parents[1] / "fixtures/start-scripts"
 BASE = "eclipse-temurin:17-jdk"  # Ubuntu: `sh` is dash
 ALPINE, GLIBC = "eclipse-temurin:17-jre-alpine", "eclipse-temurin:17-jre"
-BASH = "the script /start.sh runs in bash, which eclipse-temurin:17-jre-alpine has not"
+BASH = "the script /start.sh runs in bash, which eclipse-temurin:17-jre-alpine lacks"
 
 #: The base that each script may run on, and what stands against Alpine.
 UNDERSTOOD = {

@@ -19,9 +19,9 @@ and not images, and it resolves dependencies in another way than the build that 
 ## Fix safety
 Safe when the sources are at hand and show that the application reads nothing of the project around it: no path into
 src/, target/ or to a build file, no user.dir, no other program started. Files beside the sources that no build needs
-(config/, keystores, scripts) go along. Unsafe when the sources are not there to be read, when the application runs
+(config/, keystores, scripts) go along. Unsafe when the sources are not available, when the application runs
 as a user who may own what the build left or whom only the build image has (gradle, who is made anew), when the jar may need files beside it, or when whole directories go along
-and other modules may share the Dockerfile. Not done when a command is not understood, when which jar starts cannot be told, or when the container runs the build tool itself
+and other modules may share the Dockerfile. Not done when a command is not understood, when which jar starts cannot be determined, or when the container runs the build tool itself
 (`spring-boot:run`, `bootRun`).
 
 A COPY that takes a whole project or its output directory out of a build stage is reported with the jar to copy.
@@ -65,7 +65,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         return
     if not plan.edits and not plan.starts:
         yield Declined(
-            ID, plan.line, plan.why_not or because("not-known", "what runs in the image cannot be told")
+            ID, plan.line, plan.why_not or because("not-known", "what runs in the image cannot be determined")
         )
         return
     if plan.started_with is not None:

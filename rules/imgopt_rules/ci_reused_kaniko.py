@@ -98,7 +98,7 @@ def _at_once(pipeline: Pipeline, build: Build, builds: list[Build]) -> Finding |
         f"{count} kaniko builds run at the same time in one container and write into each other's root file system: each "
         "image may get files of the others, and all of them end with exit code 0",
         Fix(
-            f"{_OWN[pipeline.system]}, or run them one after the other with `{EMPTY}` in front of each; no line mends "
+            f"{_OWN[pipeline.system]}, or run them one after the other with `{EMPTY}` in front of each; no line fixes "
             "builds that run at the same time",
             Applicability.MANUAL,
         ),

@@ -120,7 +120,7 @@ def push(
     Layers are compressed here, always to the same bytes, and the registry is asked for each. What its tags say about
     layers that other tools compressed is not believed: such layers are sent once, unless --verify reads and compares
     the registry's blobs, or --trust-tags takes the tags' word.
-    Run it again after a cut, a timeout or Ctrl-C: what was sent is not sent again.
+    Resumes after an interruption, a timeout or Ctrl-C: what was sent is not sent again.
     """
     from imgopt.errors import UsageError
     from imgopt.options import platform_name

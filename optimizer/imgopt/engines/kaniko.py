@@ -151,7 +151,7 @@ def check_flags(flags: Sequence[str]) -> None:
         name = flag.partition("=")[0].lstrip("-")
         if not flag.startswith("-"):
             raise UsageError(
-                f"{flag!r} is no flag of kaniko",
+                f"{flag!r} is not a flag of kaniko",
                 "write a flag and its value in one: --kaniko-flag=--verbosity=debug",
             )
         if name in REFUSED and flag != "--single-snapshot=false":

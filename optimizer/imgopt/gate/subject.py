@@ -179,7 +179,7 @@ def of_image(found: Inspection, name: str | None) -> Subject:
     forbidden: dict[str, str | None] = {}
     untold: dict[str, str] = {}
     if found.root is None:
-        untold["root-user"] = found.user_untold or "its user cannot be told"
+        untold["root-user"] = found.user_untold or "its user cannot be determined"
     else:
         forbidden["root-user"] = _root(found.user) if found.root else None
     if contents is None:

@@ -161,7 +161,7 @@ def refusal(jar: Jar, asked: Extract) -> str | None:
     if asked.launcher:
         return None
     if jar.classpath_index is None or jar.start_class is None:
-        return "without --launcher it takes a classpath.idx and a Start-Class, which the jar has not"
+        return "without --launcher it takes a classpath.idx and a Start-Class, which the jar lacks"
     place = f"{jar.manifest.get('Spring-Boot-Lib', '').rstrip('/')}/"
     apart = next((path for path in jar.classpath_index if not path.startswith(place)), None)
     if apart is not None:

@@ -132,7 +132,7 @@ def saves_or_costs(saving: Saving | None, when: tuple[str, str] = ONE_FILE) -> t
     saves = ", ".join(f"{megabytes(count)} {each}" for count, each in counts if count and count > 0)
     costs = ", ".join(f"{megabytes(-count)} {each}" for count, each in counts if count and count < 0)
     if not (saves or costs):
-        return "saves", "an amount that cannot be told here" if saving.first_push_bytes is None else ""
+        return "saves", "an unknown amount" if saving.first_push_bytes is None else ""
     of = f", of {', '.join(saving.platforms)} alone" if saving.platforms else ""
     said = f"{saves}; costs {costs}" if saves and costs else saves or costs
     return "saves" if saves else "costs", f"{said} ({saving.basis}{of})"
@@ -157,7 +157,7 @@ def rests_on(file: FileReport) -> str:
     missing = [fact for fact in facts if not fact.known]
     said = []
     if known:
-        said.append(f"rests on {_listed(known)}")
+        said.append(f"is based on {_listed(known)}")
     if missing:
         said.append(f"was made without {_listed([fact.what for fact in missing])}: {why_missing(missing)}")
     return " and ".join(said)

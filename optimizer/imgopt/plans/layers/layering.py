@@ -418,14 +418,16 @@ def _require_plain_names(jar: Jar, layers: tuple[str, ...]) -> None:
     for name in layers:
         if not re.fullmatch(_NAME, name):
             raise LayeringRefused(
-                "layers.idx calls a layer {}, which is no plain name for a directory", shown(name)
+                "layers.idx calls a layer {}, which is not a plain name for a directory", shown(name)
             )
     attributes = [("Spring-Boot-Lib", path) for path in jar.lib_prefixes]
     attributes += [("Spring-Boot-Classes", jar.classes_prefix)] if jar.classes_prefix else []
     for attribute, path in attributes:
         if not re.fullmatch(rf"(?:{_NAME}/)+", path):
             raise LayeringRefused(
-                "the manifest's {} is {}, which is no plain directory of the archive", attribute, shown(path)
+                "the manifest's {} is {}, which is not a plain directory of the archive",
+                attribute,
+                shown(path),
             )
 
 
@@ -542,13 +544,13 @@ def _facts_of_build(picture: Picture, artifact: Artifact) -> _Facts | None:
                 kind="unseen",
             )
         raise LayeringRefused(
-            "{} is not there to be read, and no build file tells its Spring Boot version; build it first, or give --spring-boot VERSION",
+            "{} is not available, and no build file states its Spring Boot version; build it first, or give --spring-boot VERSION",
             name,
             kind="unseen",
         )
     if any(source.endswith(".war") for source in artifact.sources) or (facts and facts.packaging == "war"):
         raise LayeringRefused(
-            "{} is not there to be read; a war is only layered from its bytes", name, kind="unseen"
+            "{} is not available; a war is only layered from its bytes", name, kind="unseen"
         )
     if facts and (facts.executable or facts.loader):
         raise LayeringRefused(
@@ -627,7 +629,7 @@ def _require_untouched(picture: Picture, artifact: Artifact) -> None:
     """Nobody may look inside the jar at its path: the small jar that stands there holds only a manifest."""
     if artifact.path is None:
         raise LayeringRefused(
-            "where the jar stands in the image cannot be told from its COPY", kind="not-known"
+            "where the jar stands in the image cannot be determined from its COPY", kind="not-known"
         )
     name = posixpath.basename(artifact.path)
     if any(

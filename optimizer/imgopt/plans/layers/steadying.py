@@ -588,7 +588,9 @@ def _library_target(picture: Picture, instruction: Instruction, target: str) -> 
     itself the directories that not every image has, the outermost first."""
     path = picture.target_of(instruction)
     if path is None:
-        raise _No("where {} is cannot be told: a WORKDIR above it has a variable without a value", target)
+        raise _No(
+            "where {} is cannot be determined: a WORKDIR above it has a variable without a value", target
+        )
     parents = [path]
     while parents[-1] != "/":
         parents.append(posixpath.dirname(parents[-1]))

@@ -411,7 +411,7 @@ def _covered(
         raise _No("`{}` could not be read; {}", command.text, _advice([command]), kind="not-known")
     for word, target in zip(words, command.targets, strict=True):
         if target is None or re.search(r"[*?\[{~]", target):
-            raise _No("what {} is cannot be told; {}", word.text, _advice([command]), kind="not-known")
+            raise _No("what {} is cannot be determined; {}", word.text, _advice([command]), kind="not-known")
         found, inner = _holders(picture, run, command, target, moving)
         if not found:
             rest.append(word.text)
