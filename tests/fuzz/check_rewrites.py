@@ -102,7 +102,9 @@ def _check_rewrite(source: str, report: FileReport, folder: Path, options: Optio
     for keyword in (*_KEPT, *(() if changed_start else _STARTS)):
         here, there = _texts(document, keyword), _texts(new, keyword)
         if keyword == "WORKDIR" and changed_start and not here:
-            there = [text for text in there if text != "/application"]  # so that the root holds no application
+            there = [
+                text for text in there if text != "/application"
+            ]  # so that the root holds no application
         if here != there:
             fail(f"lost-{keyword}", f"{_texts(document, keyword)}\n{_texts(new, keyword)}")
     lost = _names(document) - _names(new)
