@@ -30,7 +30,6 @@ from collections.abc import Iterator
 
 from imgopt.finding import Declined, Finding, Fix, because, say
 from imgopt.picture import Picture
-from imgopt.plans.layers.missing_stages import missing_stages
 from imgopt.plans.layers.unpacking import broken
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
@@ -45,6 +44,10 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
 
 
 def _missing_stages(picture: Picture) -> Iterator[Finding]:
+    if not any(each.flag("from") is not None for each in picture.document.instructions):
+        return
+    from imgopt.plans.layers.missing_stages import missing_stages
+
     missing = missing_stages(picture)
     if missing is None:
         return

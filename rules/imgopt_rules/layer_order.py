@@ -29,7 +29,6 @@ from collections.abc import Iterator
 
 from imgopt.finding import Declined, Finding, Fix, Reason, Sentence, because, listed, say
 from imgopt.picture import Picture
-from imgopt.plans.layers import ordering
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
 
@@ -38,6 +37,11 @@ ID = "layer-order"
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
+    stored = [each for each in picture.final.stage.instructions if each.keyword in ("COPY", "ADD", "RUN")]
+    if len(stored) < 2:
+        return
+    from imgopt.plans.layers import ordering
+
     plan = ordering.plan(picture)
     if not plan.moved:
         return

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from imgopt.finding import Finding
 from imgopt.light.records import dataclass
-from imgopt.report import folder
 from imgopt.report.caveats import still_sent
 from imgopt.report.cells import SEVERITY, trust, with_basis, without_basis
 from imgopt.report.figures import (
@@ -76,11 +75,15 @@ def suggestions(report: Report, view: View) -> list[Line]:
     """Everything `imgopt suggest` says on standard output."""
     if view.quiet:
         return [_one_line(file) for file in report.files]
-    one = len(report.files) + len(report.errors) == 1
-    many = len(report.files) >= folder.MANY
-    lines: list[Line] = [] if one else _top(report, view)
-    if many and not view.verbose:
-        lines += folder.by_rule(report, view.width)
+    many = False
+    lines: list[Line] = []
+    if len(report.files) + len(report.errors) != 1:
+        from imgopt.report import folder
+
+        many = len(report.files) >= folder.MANY
+        lines += _top(report, view)
+        if many and not view.verbose:
+            lines += folder.by_rule(report, view.width)
     for file in report.files:
         if many and not view.verbose and file.pipeline is None:
             continue
@@ -93,6 +96,8 @@ def suggestions(report: Report, view: View) -> list[Line]:
 
 def _top(report: Report, view: View) -> list[Line]:
     """What is said of several files before each of them."""
+    from imgopt.report import folder
+
     lines = [*folder.headline(report, view.width), (), *folder.summary(report, view.width)]
     weighed = [file for file in report.files if file.prediction and figures_told(file.prediction)]
     if weighed:
