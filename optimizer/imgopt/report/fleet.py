@@ -54,9 +54,9 @@ def text(fleet: Fleet, figures: Figures, view: View) -> list[Line]:
     """One screen; `verbose` shows all rows and what was left out."""
     lines: list[Line] = [line((_headline(fleet), "strong"))]
     if fleet.images:
-        lines += ((), *_sums(fleet, figures), ())
+        lines += ((), *_sums(fleet, figures))
     if not view.quiet and fleet.images:
-        lines += _rows(figures, fleet, view)
+        lines += ((), *_rows(figures, fleet, view))
     if actions := _actions(fleet, figures, view):
         lines += ((), *actions)
     lines += _remarks(fleet, figures, view)
