@@ -234,3 +234,35 @@ def test_an_archive_that_cannot_be_read_is_an_error_of_its_own(here: Path, imgop
     write = imgopt("fleet", "write", here, "--in-place")
     assert "no shared layers: of order nothing is known" in write.err
     assert not (here / ".mvn").exists()
+
+
+def test_libraries_in_other_directories_share_no_layers_and_that_is_said(here: Path, imgopt: Imgopt) -> None:
+    shop(here)
+    (here / "order/Dockerfile").write_text(
+        "FROM eclipse-temurin:21-jre AS unpack\nWORKDIR /x\nCOPY target/order-1.0.jar app.jar\n"
+        "RUN java -Djarmode=tools -jar app.jar extract --layers --launcher --destination out\n"
+        "FROM eclipse-temurin:21-jre\nWORKDIR /app\n"
+        + "".join(
+            f"COPY --from=unpack /x/out/{layer}/ ./\n"
+            for layer in ("dependencies", "spring-boot-loader", "snapshot-dependencies", "application")
+        )
+        + 'ENTRYPOINT ["java", "org.springframework.boot.loader.launch.JarLauncher"]\n'
+    )
+    answer = imgopt("fleet", here, "--format", "json").json
+    first = answer["first_push_bytes"]
+    assert first["planned"]["bytes"] > first["best"]["bytes"] + 1_000_000
+    (said,) = [each for each in answer["warnings"] if "lie in different directories" in each]
+    assert "/application/lib (2 images)" in said and "/app/BOOT-INF/lib (1 image)" in said
+
+
+def test_a_spring_boot_without_layers_is_no_part_of_the_plan(here: Path, imgopt: Imgopt) -> None:
+    shop(here)
+    archive(here / "auth/target/auth-1.0.jar", MODULES["auth"], boot="2.2.1")
+    answer = imgopt("fleet", here, "--format", "json").json
+    (auth,) = [module for module in answer["modules"] if module["name"] == "auth"]
+    assert auth["image"]["unplanned"] == "Spring Boot 2.2.1 makes no layers of it; 2.3 and later do"
+    assert {"order", "gateway"} == {
+        module["name"]
+        for module in answer["modules"]
+        if module["image"] and module["image"]["unplanned"] is None
+    }

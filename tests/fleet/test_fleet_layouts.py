@@ -287,3 +287,20 @@ def test_a_kaniko_loop_of_a_jenkinsfile(tmp_path: Path) -> None:
         ("shop-auth", "ci", ("hub.corp/shop/shop-auth:1",)),
         ("modules/shop-user", "ci", ("hub.corp/shop/shop-user:1",)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (
+            "${ARTIFACT_NAME}.jar",
+            "which module's archive it copies depends on ARTIFACT_NAME, which no build command here sets",
+        ),
+        ("some-other.jar", "whose archive it copies cannot be told by its paths and names"),
+        ("dist", "copies no archive of a module"),
+    ],
+)
+def test_why_a_dockerfile_is_no_modules(tmp_path: Path, source: str, why: str) -> None:
+    text = f"FROM eclipse-temurin:21-jre\nARG ARTIFACT_NAME\nCOPY {source} /app.jar\n"
+    reactor(tmp_path, ["auth", "gateway"], **{"docker/Dockerfile": text})
+    assert next((each.what, each.why) for each in found(tmp_path).left_out) == ("docker/Dockerfile", why)

@@ -202,6 +202,20 @@ def test_modes_do_not_go_together(here: Path, imgopt: Imgopt, two: tuple[str, st
     assert run.code == 2 and "do not go together" in run.err
 
 
+@pytest.mark.parametrize("link", ["imgopt-fleet.toml", ".mvn"])
+def test_nothing_is_written_through_a_link_out_of_the_repository(
+    here: Path, imgopt: Imgopt, tmp_path_factory: pytest.TempPathFactory, link: str
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (here / link).symlink_to(outside if link == ".mvn" else outside / "new.toml")
+    run = imgopt("fleet", "write", "--in-place")
+    assert "is a link that leads out of the repository" in run.err
+    assert list(outside.iterdir()) == []
+    if link != ".mvn":
+        assert imgopt("fleet", "plan").code == 2
+        assert list(outside.iterdir()) == []
+
+
 # poms
 
 _BOOT = "<groupId>org.springframework.boot</groupId><artifactId>spring-boot-maven-plugin</artifactId>"

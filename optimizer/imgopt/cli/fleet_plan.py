@@ -36,6 +36,7 @@ def fleet_plan(
     from imgopt.cli.fleet import looked_at
     from imgopt.cli.output import emit, emit_lines
     from imgopt.fleet import plan_file
+    from imgopt.fleet.writing import require_inside
     from imgopt.report import fleet_plan as shown
     from imgopt.report.terminal import note
 
@@ -52,6 +53,7 @@ def fleet_plan(
         emit_lines(shown.text(found), output_file, no_color=no_color)
     print_errors(errors)
     if not errors and found.plan.groups:
+        require_inside(found.repository.root, found.plan_path)
         new = plan_file.rendered(found.plan).encode()
         old = plan_file.content(found.plan_path) if found.plan_path.exists() else None
         if new != old:

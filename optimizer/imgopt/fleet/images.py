@@ -34,6 +34,7 @@ _WHO = {
 }
 _OUTPUT = regex(r"(?:^|/)(?:target|build/libs|build/install)(?:/|$)")
 _ARCHIVE = regex(r"\.[jw]ar$")
+_VARIABLE = regex(r"\$\{?(\w+)")
 _BUILDS = regex(r"\b(?:mvnw?|gradlew?)\b")
 #: How surely a Dockerfile is a module's.
 _PATH, _FILE, _NAMED, _CONTEXT, _BESIDE, _CALLED = 6, 5, 4, 3, 2, 1
@@ -118,7 +119,7 @@ def find_images(repository: Repository, commands: Commands) -> Found:
     named = {each.image.dockerfile for each in candidates}
     for path in dockerfiles.values():
         if path not in taken and path not in named and not documents.is_broken(path):
-            left.append(LeftOut(_below(root, path), "copies no archive of a module"))
+            left.append(LeftOut(_below(root, path), _why_not(documents, path)))
     with_image = {image.module.directory for image in chosen}
     for module in repository.modules:
         if module.problem is not None:
@@ -131,6 +132,19 @@ def find_images(repository: Repository, commands: Commands) -> Found:
     order = {module.directory: number for number, module in enumerate(repository.modules)}
     images = sorted(chosen, key=lambda image: order[image.module.directory])
     return Found(tuple(images), tuple(dict.fromkeys(left)), tuple(documents.errors))
+
+
+def _why_not(documents: _Documents, path: Path) -> str:
+    """Of a Dockerfile that was taken for no module's."""
+    document = documents.read[path]
+    copied = [text for text, _ in _copied(document, (), None)] if document is not None else []
+    open_ = [text for text in copied if "$" in text and (_ARCHIVE.search(text) or _OUTPUT.search(text))]
+    if open_:
+        names = ", ".join(dict.fromkeys(_VARIABLE.findall(open_[0])))
+        return f"which module's archive it copies depends on {names}, which no build command here sets"
+    if any(_ARCHIVE.search(text) or _OUTPUT.search(text) for text in copied):
+        return "whose archive it copies cannot be told by its paths and names"
+    return "copies no archive of a module"
 
 
 def _as_written(root: Path, path: Path) -> Path:
@@ -147,26 +161,26 @@ class _Documents:
     """Dockerfiles, each parsed once."""
 
     def __init__(self) -> None:
-        self._read: dict[Path, Dockerfile | None] = {}
+        self.read: dict[Path, Dockerfile | None] = {}
         self.errors: list[ImgoptError] = []
 
     def of(self, path: Path, shown: str, left: list[LeftOut]) -> Iterator[Dockerfile]:
-        if path not in self._read:
+        if path not in self.read:
             from imgopt.suggest.dockerfile import read_dockerfile
 
-            self._read[path] = None
+            self.read[path] = None
             try:
-                self._read[path] = parse(read_dockerfile(path), str(path))
+                self.read[path] = parse(read_dockerfile(path), str(path))
             except ImgoptError as error:
                 self.errors.append(error)
                 where = f"{shown}:{error.line}" if error.line else shown
                 left.append(LeftOut(where, f"cannot be read: {error.message}"))
-        document = self._read[path]
+        document = self.read[path]
         if document is not None and document.stages:
             yield document
 
     def is_broken(self, path: Path) -> bool:
-        return path in self._read and self._read[path] is None
+        return path in self.read and self.read[path] is None
 
 
 class _Names:
@@ -253,7 +267,7 @@ def _evidence(known: _Names, document: Dockerfile, image: Image, shown: str) -> 
 
     context = _context_of(known, image, shown)
     ships = False
-    for path, from_stage in _copied(document, image):
+    for path, from_stage in _copied(document, image.args, image.target):
         output = _OUTPUT.search(path)
         if not output and not _ARCHIVE.search(path):
             continue
@@ -302,11 +316,13 @@ def _context_of(known: _Names, image: Image, shown: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _copied(document: Dockerfile, image: Image) -> Iterator[tuple[str, bool]]:
+def _copied(
+    document: Dockerfile, args: Sequence[tuple[str, str]], target: str | None
+) -> Iterator[tuple[str, bool]]:
     """Paths that COPY and ADD take, with the arguments filled in, and whether they are those of a stage."""
-    without = unused(document, image.target) or ()
-    variables = scopes(document, dict(image.args), "linux/amd64")
-    final = document.stage(image.target) if image.target else document.stages[-1]
+    without = unused(document, target) or ()
+    variables = scopes(document, dict(args), "linux/amd64")
+    final = document.stage(target) if target else document.stages[-1]
     for stage in document.stages[: final.index + 1] if final is not None else ():
         if (stage.name or f"stage {stage.index}") in without:
             continue

@@ -27,6 +27,7 @@ class Blob:
     released: bool
     bumped: bool | None
     holds: frozenset[str] = frozenset()  # names of the libraries in it
+    places: frozenset[str] = frozenset()  # directories of the image that these lie in
 
 
 def summed(blobs: Iterable[Blob]) -> Sum:
@@ -47,9 +48,8 @@ def blobs_of(picture: Picture, weight: ImageWeight, image: object) -> list[Blob]
     own = [layer for layer in weight.layers if not layer.from_base]
     layers = list(picture.layers)
     contents = [_content(layer) for layer in layers] if len(own) == len(layers) else [None] * len(own)
-    held = (
-        [_libraries(layer) for layer in layers] if len(own) == len(layers) else [frozenset[str]()] * len(own)
-    )
+    nothing: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+    held = [_libraries(layer) for layer in layers] if len(own) == len(layers) else [nothing] * len(own)
     first, *others = picture.pushed
     found: list[Blob] = []
     for platform, each in ((first, weight), *zip(others, weight.others, strict=False)):
@@ -72,7 +72,7 @@ def blobs_of(picture: Picture, weight: ImageWeight, image: object) -> list[Blob]
                         False,
                         layer.changes_each_release,
                         bumped,
-                        held[number] if number < len(held) else frozenset(),
+                        *(held[number] if number < len(held) else nothing),
                     )
                 )
             number += 1
@@ -128,9 +128,8 @@ def _identity(file: File) -> Hashable | None:
     return str(file.origin) if file.origin is not None else None
 
 
-def _libraries(layer: Layer) -> frozenset[str]:
-    return frozenset(
-        file.entry[1].name.rpartition("/")[2]
-        for file in layer.files
-        if file.entry is not None and file.path.endswith(".jar")
-    )
+def _libraries(layer: Layer) -> tuple[frozenset[str], frozenset[str]]:
+    """Their names, and the directories that they lie in."""
+    jars = [file for file in layer.files if file.entry is not None and file.path.endswith(".jar")]
+    names = frozenset(file.entry[1].name.rpartition("/")[2] for file in jars if file.entry is not None)
+    return names, frozenset(file.path.rpartition("/")[0] for file in jars)

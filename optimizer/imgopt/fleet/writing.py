@@ -62,11 +62,19 @@ def changes(fleet: Fleet) -> Writing:
     if with_plan:
         try:
             layers = _layers(fleet)
+            require_inside(fleet.repository.root, fleet.plan_path)
         except ImgoptError as error:
             problems.append(f"no shared layers: {error}")
             with_plan = False
         else:
-            found.append(_change(fleet.plan_path, plan_file.rendered(fleet.plan).encode(), "the plan"))
+            found.append(
+                _change(
+                    fleet.repository.root,
+                    fleet.plan_path,
+                    plan_file.rendered(fleet.plan).encode(),
+                    "the plan",
+                )
+            )
             found += layers
     found += _dockerfiles(fleet, problems, with_plan=with_plan)
     classic = dict.fromkeys(str(each.image.dockerfile) for each in fleet.images if each.needs_buildkit)
@@ -79,7 +87,18 @@ def changes(fleet: Fleet) -> Writing:
     return Writing(tuple(each for each in found if each.changes), tuple(problems), tuple(notes), fleet.errors)
 
 
-def _change(path: Path, new: bytes, what: str) -> Change:
+def require_inside(root: Path, path: Path) -> None:
+    """InputError where a link would have a file written outside of the repository."""
+    try:
+        there = path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise InputError("leads in a circle", "remove the link", path=str(path)) from error
+    if not there.is_relative_to(root.resolve()):
+        raise InputError("is a link that leads out of the repository", "remove the link", path=str(path))
+
+
+def _change(root: Path, path: Path, new: bytes, what: str) -> Change:
+    require_inside(root, path)
     return Change(str(path), _read(path), new, what)
 
 
@@ -154,15 +173,16 @@ def _layers(fleet: Fleet) -> list[Change]:
         mine = [each for each in planned if _is_of(each, home, build)]
         if not mine:
             continue
-        root = fleet.repository.root / home
+        top = fleet.repository.root
+        root = top / home
         if build.endswith("pom.xml"):
             xml = layer_files.layers_xml(fleet.plan, modules=modules).encode()
-            found.append(_change(root / layer_files.MAVEN_FILE, xml, "the layers of the plan"))
+            found.append(_change(top, root / layer_files.MAVEN_FILE, xml, "the layers of the plan"))
             found += _poms(fleet, root, mine)
         else:
             script = layer_files.gradle_script(fleet.plan, modules=modules).encode()
-            found.append(_change(root / layer_files.GRADLE_FILE, script, "the layers of the plan"))
-            found.append(_gradle_root(root))
+            found.append(_change(top, root / layer_files.GRADLE_FILE, script, "the layers of the plan"))
+            found.append(_gradle_root(top, root))
     return found
 
 
@@ -189,6 +209,7 @@ def _poms(fleet: Fleet, root: Path, images: list[Weighed]) -> list[Change]:
     paths = [root / "pom.xml"] if inherited else [path for path, _ in models]
     found = {}
     for path in dict.fromkeys(paths):
+        require_inside(top, path)
         data = _read(path) or b""
         found[path.resolve()] = Change(
             str(path), data, with_layers(data, str(path)), "Spring Boot's plugin reads them"
@@ -200,10 +221,11 @@ def _poms(fleet: Fleet, root: Path, images: list[Weighed]) -> list[Change]:
     return list(found.values())
 
 
-def _gradle_root(root: Path) -> Change:
+def _gradle_root(top: Path, root: Path) -> Change:
     """The root project's script applies the file with the layers."""
     kotlin = (root / "build.gradle.kts").is_file()
     path = root / ("build.gradle.kts" if kotlin else "build.gradle")
+    require_inside(top, path)
     old = _read(path)
     line = _APPLIED["kotlin" if kotlin else "groovy"].format(layer_files.GRADLE_FILE).encode()
     if old is not None and layer_files.GRADLE_FILE.encode() in old:

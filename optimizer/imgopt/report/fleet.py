@@ -37,6 +37,8 @@ COLUMN_NAMES: dict[Column, str] = {
     "planned": "after plan",
     "best": "at best",
 }
+#: Less is not worth a word.
+_LEAST_BYTES = 10_000
 _MOST_ROWS, _MOST_LEFT, _MOST_DRIFT = 15, 4, 3
 _KEYS: dict[Release, str] = {"first": "first_push", "bump": "bump_push", "next": "next_push"}
 
@@ -54,9 +56,9 @@ def text(fleet: Fleet, figures: Figures, view: View) -> list[Line]:
     """One screen; `verbose` shows all rows and what was left out."""
     lines: list[Line] = [line((_headline(fleet), "strong"))]
     if fleet.images:
-        lines += ((), *_sums(fleet, figures), ())
+        lines += ((), *_sums(fleet, figures))
     if not view.quiet and fleet.images:
-        lines += _rows(figures, fleet, view)
+        lines += ((), *_rows(figures, fleet, view))
     if actions := _actions(fleet, figures, view):
         lines += ((), *actions)
     lines += _remarks(fleet, figures, view)
@@ -161,7 +163,7 @@ def said_of(action: Action, fleet: Fleet, directory: str) -> tuple[str, str]:
 def saved_by(action: Action) -> str:
     parts = []
     for value, when in ((action.first, "on a first push"), (action.bump, "on a Boot patch")):
-        if value:
+        if value and abs(value) >= _LEAST_BYTES:
             parts.append(f"{'-' if value > 0 else '+'}{megabytes(abs(value))} {when}")
     bound = "" if action.complete else "of what is known: "
     return bound + (", ".join(parts) or "unknown")
@@ -208,6 +210,8 @@ def caveats(fleet: Fleet, figures: Figures) -> list[str]:
         names = [each.image.module.name for each in unplanned if each.unplanned == why]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         found.append(f"{', '.join(names[:3])}{more}: no part of the plan, since {why}")
+    if (said := _apart(fleet)) is not None:
+        found.append(said)
     distance = figures.distance["bump"]
     if fleet.plan.groups and distance is not None and distance > 1.5:
         found.append(
@@ -230,6 +234,20 @@ def caveats(fleet: Fleet, figures: Figures) -> list[str]:
         more = f" (+{len(figures.drift) - _MOST_DRIFT}, -v)" if len(figures.drift) > _MOST_DRIFT else ""
         found.append(f"in several versions, {megabytes(drifting)}: {named}{more}")
     return found
+
+
+def _apart(fleet: Fleet) -> str | None:
+    """That libraries lie in different directories, so that no layer is the same; None where they do not."""
+    places: dict[str, list[str]] = {}
+    for each in fleet.images if fleet.plan.groups else ():
+        there = {place for blob in each.best for place in blob.places} if each.planned is not None else set()
+        for place in there:
+            places.setdefault(place, []).append(each.image.module.name)
+    if len(places) < 2:
+        return None
+    ordered = sorted(places.items(), key=lambda each: (-len(each[1]), each[0]))
+    told = ", ".join(f"{place} ({plural(len(names), 'image')})" for place, names in ordered[:3])
+    return f"libraries lie in different directories, and only images with the same one share layers: {told}"
 
 
 def _remarks(fleet: Fleet, figures: Figures, view: View) -> list[Line]:

@@ -17,7 +17,7 @@ Style = Literal["", "strong", "dim", "name", "good", "bad", "warn", "add", "remo
 Piece = tuple[str, Style]
 Line = tuple[Piece, ...]
 
-_WORDS = regex(r"<?-?\d[\d.]* (?:MB|min|s|h|%)(?![A-Za-z])\S*|\S+")
+_WORDS = regex(r"<?-?\d[\d.]* (?:GB|MB|min|s|h|%)(?![A-Za-z])\S*|\S+")
 
 
 def cells(text: str) -> int:
