@@ -32,7 +32,7 @@ def commands() -> list[str]:
 def help_of(command: str) -> str:
     """What `imgopt COMMAND --help` prints prints."""
     before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = "84"  # as wide as a page
+    os.environ["COLUMNS"] = "82"  # as wide as a page
     said = io.StringIO()
     try:
         with redirect_stdout(said):

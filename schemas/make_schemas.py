@@ -1,5 +1,5 @@
-"""Writes the JSON schemas of this folder (`make schemas`): of what `imgopt suggest`, `compare` and `gate` print with
-`--format json`, and of `imgopt.toml`.
+"""Writes the JSON schemas of this folder (`make schemas`): of what `imgopt suggest`, `compare`, `gate` and `fleet` print
+with `--format json`, and of `imgopt.toml`.
 
 What is one of several words comes from the code: levels, bases, kinds of reasons, budgets, keys of the configuration, ids of
 rules. How objects are nested stands here, and in suggest.schema.json for what all of them share; no object takes a field
@@ -19,6 +19,7 @@ for source in ("optimizer", "rules"):
 
 from imgopt import config, finding, options, scales  # noqa: E402
 from imgopt.comparison.behaviour import VerdictOfAll  # noqa: E402
+from imgopt.fleet.figures import COLUMNS  # noqa: E402
 from imgopt.gate.budgets import FORBIDDEN, NAMES, OF_FLEETS, Unit  # noqa: E402
 from imgopt.scales import Applicability, Severity  # noqa: E402
 from imgopt_rules import EVERY_RULE  # noqa: E402
@@ -316,6 +317,96 @@ def compare() -> Schema:
     return _envelope("compare", shared, {}, [compared, mended, nothing, fields()])
 
 
+def fleet() -> Schema:
+    """Of `imgopt fleet`, of `--since`; those of `fleet plan`, `gate` and `push` are not described yet."""
+    amount = fields(bytes=BYTES, basis=BASIS, complete=TRUTH)
+    releases = ("first_push", "bump_push", "next_push")
+
+    def by_column(columns: Any, each: Schema) -> Schema:
+        return fields(**dict.fromkeys(columns, each))
+
+    steps = ("now", "after", "planned")
+    image = fields(
+        dockerfile=STRING,
+        context=STRING,
+        build_args=named(STRING),
+        target=TEXT,
+        names=STRINGS,
+        source=TEXT,
+        by=TEXT,
+        platforms=STRINGS,
+        archive=or_null(fields(path=STRING, bytes=BYTES, spring_boot=TEXT, libraries=COUNT)),
+        shared_bytes=BYTES,
+        own_bytes=BYTES,
+        findings=COUNT,
+        rewritten=TRUTH,
+        unplanned=ANY,
+        **{f"{release}_bytes": by_column(steps, amount) for release in releases},
+    )
+    module = fields(
+        name=STRING,
+        directory=STRING,
+        build_file=TEXT,
+        tool=TEXT,
+        profile=TEXT,
+        problem=TEXT,
+        needs=STRINGS,
+        image=or_null(image),
+        budget=ANY,
+    )
+    whole = fields(
+        directory=STRING,
+        modules=many(module),
+        **{f"{release}_bytes": by_column(COLUMNS, amount) for release in releases},
+        push=many(
+            fields(
+                bandwidth_bytes_per_s=COUNT,
+                **{f"{release}_s": by_column(COLUMNS, SECONDS) for release in releases},
+            )
+        ),
+        shares_base_now=PERHAPS,
+        actions=many(
+            fields(
+                name=STRING,
+                command=STRING,
+                images=COUNT,
+                first_push_bytes={"type": ["integer", "null"]},
+                bump_push_bytes={"type": ["integer", "null"]},
+                basis=BASIS,
+                complete=TRUTH,
+            )
+        ),
+        plan=fields(
+            file=STRING,
+            kept=TRUTH,
+            groups=named(STRINGS),
+            distance=by_column(releases, {"type": ["number", "null"]}),
+        ),
+        drift=many(fields(artifact=STRING, versions=named(ANY), bytes=BYTES)),
+        bases=or_null(fields(images=named(ANY), more_bytes=BYTES)),
+        limits=many(
+            fields(
+                path=STRING,
+                line=COUNT,
+                text=STRING,
+                seconds=SECONDS,
+                images=COUNT,
+                first_push_s=SECONDS,
+                long_enough=ANY,
+            )
+        ),
+        left_out=many(fields(what=STRING, why=STRING, module=TEXT)),
+        warnings=STRINGS,
+        bandwidth_source=STRING,
+    )
+    since = fields(
+        since=fields(revision=STRING, commit=STRING, paths=COUNT),
+        images=many(named(ANY)),
+        warnings=STRINGS,
+    )
+    return _envelope("fleet", ("error",), {}, [whole, since, fields()])
+
+
 _OF_TOP = {
     "platform": STRING,
     "runtime": one_of(options.RUNTIMES),
@@ -363,7 +454,13 @@ def imgopt_toml() -> Schema:
 
 def documents() -> dict[str, str]:
     """The text of each file of this folder, by its name."""
-    made = {"suggest": suggest(), "gate": gate(), "compare": compare(), "imgopt.toml": imgopt_toml()}
+    made = {
+        "suggest": suggest(),
+        "gate": gate(),
+        "compare": compare(),
+        "fleet": fleet(),
+        "imgopt.toml": imgopt_toml(),
+    }
     return {
         f"{name}.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         for name, schema in made.items()
