@@ -56,7 +56,7 @@ def test_what_is_not_mended_keeps_all_others_waiting(folder: Path, imgopt: Imgop
         assert claims(file) == []
     asked = suggested(imgopt, folder, tmp_path, "--select", "package-cache,jdk-runtime,recursive-chown")
     assert claims(asked) == [] and not asked["rewrite"]["changed"]
-    assert any("has to be mended first" in each["why"] for each in asked["rewrite"]["not_applied"])
+    assert any("has to be fixed first" in each["why"] for each in asked["rewrite"]["not_applied"])
 
 
 def test_who_silences_it_says_that_the_file_is_whole(imgopt: Imgopt, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from command_line import Imgopt, imgopt  # noqa: F401
 SCRIPTS = Path(__file__).parents[1] / "fixtures/start-scripts"
 BASE = "eclipse-temurin:17-jdk"  # Ubuntu: `sh` is dash
 ALPINE, GLIBC = "eclipse-temurin:17-jre-alpine", "eclipse-temurin:17-jre"
-BASH = "the script /start.sh runs in bash, which eclipse-temurin:17-jre-alpine has not"
+BASH = "the script /start.sh runs in bash, which eclipse-temurin:17-jre-alpine lacks"
 
 #: The base that each script may run on, and what stands against Alpine.
 UNDERSTOOD = {
@@ -64,8 +64,8 @@ NOT_KNOWN = {
     "hidden-in-a-substitution": (False, "calls `vendor-memory`, which"),
     "hidden-in-a-trap": (False, "calls `vendor-report`, which"),
     "hidden-in-backquotes": (False, "calls `vendor-memory`, which"),
-    "java-is-a-function": (True, "gives `java` a meaning of its own"),
-    "java-is-an-alias": (True, "gives `java` a meaning of its own"),
+    "java-is-a-function": (True, "gives `java` its own meaning"),
+    "java-is-an-alias": (True, "gives `java` its own meaning"),
     "only-asks-for-java": (True, 'runs `"$RUNNER"`, and which program that is only shows when it runs'),
     "other-path": (True, "looks for programs in /opt/vendor/tools alone"),
     "python": (True, "is written for python3, and what it runs is not followed"),

@@ -101,4 +101,4 @@ def test_mended_together_is_only_said_of_a_mended_one(imgopt: Imgopt, tmp_path: 
     (finding,) = (each for each in said if each["rule"] == "jar-stored-twice")
     assert finding["solved_by"] is None
     assert finding["saves"]["first_push_bytes"] > 1000
-    assert "mended together" not in imgopt("suggest", tmp_path / "Dockerfile").text
+    assert "fixed together" not in imgopt("suggest", tmp_path / "Dockerfile").text

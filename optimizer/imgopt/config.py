@@ -171,7 +171,7 @@ def _parse(text: str, shown: str) -> Config:
         at = int(line[1]) if line else text.count("\n") + 1
         what = re.sub(r"\s*\((?:at|end).*\)$", "", str(error).partition("\n")[0])
         raise ConfigError(
-            f"it is not valid TOML: {what[:1].lower()}{what[1:]}", "mend that line", path=shown, line=at
+            f"it is not valid TOML: {what[:1].lower()}{what[1:]}", "fix that line", path=shown, line=at
         ) from error
     prefix: tuple[str, ...] = ()
     if Path(shown).name == "pyproject.toml":

@@ -10,11 +10,11 @@ a stage that is not in the file looks for an image of that name in a registry.
 ## What it does
 Follows the stages: what is unpacked and to where, with the jar at hand or, where there is none, with one as Spring Boot's
 plugins make it; what the COPY lines take of it; what the start command needs, in all its forms, in variables,
-here-documents and scripts at hand. Where they do not agree it changes the one that mends all, and what the other rules say
-is said of the mended file. Where it has no mend, the other rules wait for it.
+here-documents and scripts at hand. Where they do not agree it changes the one that fixes all, and what the other rules say
+is said of the fixed file. Where nothing is known that fixes it, the other rules wait.
 
 ## Fix safety
-Safe when the jar itself was read, or the build files name the version, and the mended file has no such fault any more;
+Safe when the jar itself was read, or the build files name the version, and the fixed file has no such fault any more;
 unsafe when nothing names the version. A script of the build context is not changed: what to write there is told. Of a
 stage that is not in the file nothing is made up where several things could be meant.
 

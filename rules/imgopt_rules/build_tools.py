@@ -7,7 +7,7 @@ makes all of these layers anew.
 
 ## What it does
 Splits the final stage in two. Everything up to the last command that handles the build's results stays as it is, in
-a stage of its own. A new final stage stands on the same JDK, without the build tool, repeats what the container
+its own stage. A new final stage stands on the same JDK, without the build tool, repeats what the container
 needs (packages, users, directories, variables, ports) and copies the jar from the build stage to the very path it
 had. The start command is not touched. `jdk-runtime` and `fat-jar-layer` then do what they do for any file of two
 stages. A stage that only stands on a Maven or Gradle image, and builds nothing, gets the JDK image below it.
@@ -19,9 +19,9 @@ and not images, and it resolves dependencies in another way than the build that 
 ## Fix safety
 Safe when the sources are at hand and show that the application reads nothing of the project around it: no path into
 src/, target/ or to a build file, no user.dir, no other program started. Files beside the sources that no build needs
-(config/, keystores, scripts) go along. Unsafe when the sources are not there to be read, when the application runs
+(config/, keystores, scripts) go along. Unsafe when the sources are not available, when the application runs
 as a user who may own what the build left or whom only the build image has (gradle, who is made anew), when the jar may need files beside it, or when whole directories go along
-and other modules may share the Dockerfile. Not done when a command is not understood, when which jar starts cannot be told, or when the container runs the build tool itself
+and other modules may share the Dockerfile. Not done when a command is not understood, when which jar starts cannot be determined, or when the container runs the build tool itself
 (`spring-boot:run`, `bootRun`).
 
 A COPY that takes a whole project or its output directory out of a build stage is reported with the jar to copy.
@@ -65,12 +65,12 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         return
     if not plan.edits and not plan.starts:
         yield Declined(
-            ID, plan.line, plan.why_not or because("not-known", "what runs in the image cannot be told")
+            ID, plan.line, plan.why_not or because("not-known", "what runs in the image cannot be determined")
         )
         return
     if plan.started_with is not None:
         message = f"the container builds the application whenever it starts, with `{plan.started_with}`"
-        advice = "build the jar in a stage of its own, copy it, and start it with java -jar"
+        advice = "build the jar in its own stage, copy it, and start it with java -jar"
         fix = Fix(advice, Applicability.MANUAL)
         yield Finding(ID, Severity.HIGH, plan.line, plan.end_line, message, fix)
         return
@@ -78,7 +78,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         message = (
             f"the image is built with `{plan.tool}` and ships what that needs: tools, sources, downloads"
         )
-        description = f"build in a stage of its own, and run on {plan.image}"
+        description = f"build in its own stage, and run on {plan.image}"
     else:
         message = f"{picture.base.name} is an image to build with, and nothing is built in this stage"
         description = f"run on {plan.image}, the JDK in it"

@@ -10,7 +10,7 @@ Adds a stage that unpacks the jar into one tree per layer, as its own layers.idx
 one. The form matters: the four COPY lines of the Spring Boot manual push everything again on a fresh build agent,
 because the times of directories differ. Here each tree is copied whole to `/`, and the times of what does not
 belong to a release are fixed. The jars of the project's own modules, which layers.idx keeps beside the classes, get
-a tree of their own: a release that changes none of them does not send them, as long as the build
+their own tree: a release that changes none of them does not send them, as long as the build
 makes the same bytes of the same sources (Maven: project.build.outputTimestamp; Gradle 9, or preserveFileTimestamps
 = false).
 
@@ -24,7 +24,7 @@ From Spring Boot 3.3 on the jar's own tools write the thin layout: where the fat
 which lists its libraries. Any Java does that, so the final base itself unpacks. Where the application could tell the
 difference the archive's own layout stays, with its launcher: a jar of a few hundred bytes takes the fat jar's place and
 points at the unpacked tree. That is so
-- before 3.3, and where the jar is not there to be read;
+- before 3.3, and where the jar is not available;
 - for wars, signed jars, versions of classes (Multi-Release) and files at the root of the archive;
 - for PropertiesLauncher and what is said to it, with a Java agent, spring-boot-devtools, JSP or JSF;
 - where classes or settings speak of BOOT-INF, of nested URLs or of the loader, ask for their CodeSource, for the URLs of
@@ -54,7 +54,7 @@ them apart. Not done when anything looks into the jar (unzip, -javaagent), where
 CDS archive or an AOT cache is made or given (it takes jars on its class path and no directories: the training run would
 end with exit code 1), where the Java of the image is older than the application needs, for shaded jars, for
 layers with names that are no plain ones, for names beyond ASCII where no UTF-8 locale is set, or when neither the
-jar nor a build file tells the Spring Boot version.
+jar nor a build file states the Spring Boot version.
 
 ## Example
     COPY target/app.jar app.jar
@@ -100,7 +100,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
             end_line=plan.end_line,
             message=f"the application is one layer{share}; every release pushes all of it",
             fix=Fix(
-                f"unpack it into layers that keep their digest{_about_modules(plan)}{_about_patches(plan)}{_about_pulls(plan)}",
+                f"split the jar into layers whose digests stay the same between releases{_about_modules(plan)}{_about_patches(plan)}{_about_pulls(plan)}",
                 plan.applicability,
                 plan.edits,
                 plan.risk,

@@ -1,4 +1,4 @@
-"""The final stage brings a JDK of its own, though the application only needs a JRE.
+"""The final stage brings its own JDK, though the application only needs a JRE.
 
 ## Why it costs
 A JDK package on a plain Debian, Alpine or Red Hat image brings the compiler and the jmods with it: 72 to 93 MB more
@@ -17,7 +17,7 @@ command or script, a build tool, tools.jar, a native build, or a reference from 
 compiler or the tools API. JRE packages also lack jfr and jrunscript. Paths must stay: on Red Hat systems
 /usr/lib/jvm/java-17-openjdk goes with the JDK (the JRE is jre-17-openjdk), and Adoptium's packages use a directory
 each; a file or script that names one of them keeps its JDK. `not_applied` says what it was. Unsafe where a start
-script, or a script that a RUN calls, is not there to be read.
+script, or a script that a RUN calls, is not available.
 
 ## Example
     RUN apt-get update && apt-get install -y openjdk-17-jdk

@@ -15,7 +15,7 @@ Safe while nothing found here needs the JDK: a JDK tool (jcmd, jstack, jar, java
 start command or script, tools.jar, Arthas, libraries that attach to their own JVM or compile Java while they run, or
 a reference from the application's own classes (in its jar, or open in a tree; those of libraries are not asked) to the
 compiler or the tools API. Any of them keeps the JDK, and `not_applied` names it. Unsafe when neither the jar nor a build
-file of it is there to be read, when the start script is not, or when another registry has to have the new image. A pinned
+file of it is available, when the start script is not, or when another registry has to have the new image. A pinned
 release stays pinned where an image of it is known (`amazoncorretto:17.0.11-alpine3.19` becomes
 `eclipse-temurin:17.0.11_9-jre-alpine`); else the fix says that the pin is gone, and needs --unsafe where a later update
 is known to behave otherwise. Without the jar's bytes nobody can promise that musl will do: then the JRE keeps its C library, unless

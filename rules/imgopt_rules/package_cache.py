@@ -14,7 +14,7 @@ each other and live on the same lists become one.
 Safe when nothing afterwards looks into the lists without fetching them again: a later install, in this stage, in one
 built on it or when the container starts. Unsafe when a script that was not read runs afterwards. Calls under a
 condition or in a pipe are only reported, and cache mounts keep everything out of the layer already. A start script that
-is not there to be read is taken not to install packages.
+is not available is taken not to install packages.
 
 ## Example
     RUN apt-get update && apt-get install -y --no-install-recommends curl
@@ -54,7 +54,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         message = say("{} {}{}", _WHAT[leftover.manager].format(program=leftover.program), where, size)
         if leftover.too_late is not None:
             late = leftover.too_late.instruction
-            message = say("{}; {} removes it too late, in a layer of its own", message, late)
+            message = say("{}; {} removes it too late, in its own layer", message, late)
         first = leftover.runs[0].instruction
         yield Finding(
             rule=ID,

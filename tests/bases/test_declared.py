@@ -110,7 +110,7 @@ def test_the_users_word_wins() -> None:
         ({"like": 8}, "like must be a string"),
         ({"java": 8}, "says nothing"),
         ({}, "says nothing"),
-        ("eclipse-temurin", "is no table"),
+        ("eclipse-temurin", "is not a table"),
     ],
 )
 def test_a_wrong_entry_names_itself(entry: dict[str, object], says: str) -> None:

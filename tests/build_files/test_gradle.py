@@ -501,7 +501,7 @@ def test_the_main_class(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"plugins\0", "is no text"),
+        (b"plugins\0", "is not text"),
         (b" " * (256 * 1024 + 1), "larger than 262,144 bytes"),
         (b"a {\n}\n" * 1001, "has more than 1,000 braces"),
     ],

@@ -74,7 +74,7 @@ def test_a_broken_ci_file_in_a_directory_does_not_spoil_the_answer_but_named_it_
     code, document = suggested(capsys, ".")
     assert (code, document["errors"]) == (0, [])
     assert main(["suggest", ".gitlab-ci.yml"]) == 2
-    assert capsys.readouterr().err.startswith("error: .gitlab-ci.yml:2: is no YAML: ")
+    assert capsys.readouterr().err.startswith("error: .gitlab-ci.yml:2: is not YAML: ")
 
 
 def test_a_directory_with_nothing_but_a_pipeline_is_looked_at(

@@ -240,7 +240,7 @@ def test_an_image_may_have_its_tag(
         (["image=r.example/app:5", "tag=6"], "r.example/app:5 has a tag, and tag: '6' is another one"),
         (["image=r.example/app@sha256:00"], "has a digest"),
         (["image=r.example/"], "has no name"),
-        (["image=r.example/app", "name=a/b"], "or one that is no file's"),
+        (["image=r.example/app", "name=a/b"], "or one that is not a file's"),
     ],
 )
 def test_a_target_that_is_none_is_refused(

@@ -133,7 +133,7 @@ def test_it_stands_before_the_findings_in_what_people_read(imgopt: Imgopt, shop:
     for words in (
         "13 images, one after the other, at 0.5 and 1 MB/s",
         "after 13 rewrites",
-        "with kaniko-timestamps and single-snapshot mended too",
+        "with kaniko-timestamps and single-snapshot fixed too",
         "around 13 images: a first push takes",
         "1. fat-jar-layer in 13 Dockerfiles with kaniko-timestamps and single-snapshot",
         "every image, whatever changed, unless the parameter BUILD_MODULE chooses some",

@@ -76,7 +76,7 @@ def test_the_verdict_does_not_depend_on_who_asks_first(text: str, project: Path,
     run = imgopt("rewrite", "--check", "Dockerfile")
     assert run.code == 3
     assert "would change" not in run.text
-    assert "rests on target/app.jar, which is not built yet" in run.err
+    assert "is based on target/app.jar, which is not built yet" in run.err
     assert "build the jar first (mvn package)" in run.err
 
 
@@ -84,10 +84,10 @@ def test_a_rewrite_without_the_jar_says_so(project: Path, imgopt: Imgopt) -> Non
     (project / "Dockerfile").write_text(JDK)
     run = imgopt("rewrite", "--in-place", "Dockerfile")
     assert run.code == 0
-    assert "rests on pom.xml and was made without target/app.jar: it is not built yet" in run.err
+    assert "is based on pom.xml and was made without target/app.jar: it is not built yet" in run.err
     boot_jar(project / "target" / "app.jar")
     run = imgopt("rewrite", "--in-place", "Dockerfile")
-    assert "rests on target/app.jar" in run.err
+    assert "is based on target/app.jar" in run.err
     assert "made without" not in run.err
 
 
@@ -104,7 +104,7 @@ def test_facts_are_told_in_text_and_json(project: Path, imgopt: Imgopt) -> None:
     boot_jar(project / "target" / "app.jar")
     assert facts(imgopt)[0] == ("jar", "target/app.jar", True)
     text = " ".join(imgopt("suggest", "Dockerfile").text.split())
-    assert "The rewrite rests on target/app.jar, start.sh and build.sh:1" in text
+    assert "The rewrite is based on target/app.jar, start.sh and build.sh:1" in text
 
 
 @pytest.mark.parametrize(

@@ -171,8 +171,8 @@ def test_the_traceback_comes_with_debug_wherever_it_stands(imgopt: Imgopt, answe
 
 
 def test_errors_of_ours_have_a_traceback_with_debug_only(imgopt: Imgopt, answer: Any) -> None:
-    answer.error = InputError("bad", "mend it", path="x")
-    assert imgopt("suggest", "x").err == "error: x: bad; mend it\n"
+    answer.error = InputError("bad", "fix it", path="x")
+    assert imgopt("suggest", "x").err == "error: x: bad; fix it\n"
     assert "Traceback" in imgopt("suggest", "--debug", "x").err
 
 

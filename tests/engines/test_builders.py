@@ -126,7 +126,7 @@ def test_a_base_image_that_is_not_to_be_had(builder: Builder, tmp_path: Path) ->
     context = project(tmp_path / "app", "FROM no.such.registry.invalid/base:1\nRUN true\n")
     with builder.open() as engine, pytest.raises(BuildError) as failed:
         engine.build(request(context), "one")
-    assert failed.value.message.startswith("the base image no.such.registry.invalid/base:1 cannot be had")
+    assert failed.value.message.startswith("the base image no.such.registry.invalid/base:1 cannot be pulled")
     assert failed.value.hint
 
 

@@ -137,7 +137,7 @@ def test_no_checkout(tmp_path: Path, imgopt: Imgopt, monkeypatch: pytest.MonkeyP
     reactor(tmp_path / "plain", ["auth"])
     run = imgopt("fleet", tmp_path / "plain", "--since", "HEAD")
     assert run.code == 2
-    assert "is no checkout that git can read" in run.err and len(run.err.splitlines()) == 1
+    assert "is not a checkout that git can read" in run.err and len(run.err.splitlines()) == 1
 
 
 def test_a_monitor_that_the_repository_configures_is_not_run(shop: Path, imgopt: Imgopt) -> None:

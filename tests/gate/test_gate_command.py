@@ -502,7 +502,7 @@ def test_a_user_that_a_variable_names_is_not_taken_for_another_than_root(
 ) -> None:
     service.write_text("FROM eclipse-temurin:17-jre\nARG U=root\nUSER $U\n")
     run = imgopt("gate", "--predict", service, "--forbid", "root-user")
-    assert run.code == 3 and "whether it has root-user cannot be told" in run.text
+    assert run.code == 3 and "whether it has root-user cannot be determined" in run.text
 
 
 def test_the_layers_of_a_base_image_are_counted_one_by_one(imgopt: Imgopt, service: Path) -> None:

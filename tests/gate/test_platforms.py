@@ -269,7 +269,7 @@ def test_a_platform_of_an_unknown_type_is_not_passed_over(
     layout.top = [layout.image([AMD], "amd64"), arm]
     image = layout.write(tmp_path / "l")
     run = imgopt("gate", image, "--forbid", "jdk")
-    assert run.code == 2 and "what it names for linux/arm64 is no image's manifest" in run.err
+    assert run.code == 2 and "what it names for linux/arm64 is not an image's manifest" in run.err
     assert imgopt("gate", image, "--forbid", "jdk", "--platform", "linux/amd64").code == 0
 
 

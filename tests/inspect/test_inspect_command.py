@@ -298,7 +298,7 @@ def test_nothing_is_written_outside_of_a_temporary_directory(
     run = imgopt("inspect", "--tree", docker_archive(tmp_path / "image.tar", HOSTILE))
     assert (run.code, run.err) == (0, "")
     assert "layer 1: /tmp/imgopt-escaped is named so that it leads out of the image" in run.text
-    assert "/a.jar is no readable jar" in run.text
+    assert "/a.jar is not a readable jar" in run.text
     assert list(spool.iterdir()) == [] and sorted(each.name for each in tmp_path.iterdir()) == [
         "image.tar",
         "spool",

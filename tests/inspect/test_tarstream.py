@@ -101,9 +101,9 @@ GOOD = layer({"a": b"x" * 2000, "b": b"y"})
     [
         (GOOD[:900], "cut short"),
         (GOOD[:513], "cut short"),
-        (b"<!DOCTYPE html>" + b" " * 2000, "it is no tar"),
+        (b"<!DOCTYPE html>" + b" " * 2000, "it is not a tar"),
         (GOOD[:2560] + b"\xff" * 512 + GOOD[3072:], "in it is"),
-        (b"PK\3\4" + b"\1" * 600, "it is no tar"),
+        (b"PK\3\4" + b"\1" * 600, "it is not a tar"),
     ],
 )
 def test_damage_is_an_error(data: bytes, says: str) -> None:

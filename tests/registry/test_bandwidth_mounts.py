@@ -178,7 +178,7 @@ def test_the_way_round_has_its_price(imgopt: Command) -> None:
         ("shop/api", "is the repository itself"),
         ("shop/worker:8", "names an image"),
         ("registry.example/shop/worker", "is not in 127.0.0.1"),
-        ("Shop/../x", "is no image reference"),
+        ("Shop/../x", "is not an image reference"),
     ],
 )
 def test_a_second_repository_that_is_none(sibling: str, message: str, imgopt: Command) -> None:

@@ -534,7 +534,7 @@ def test_a_registry_that_gives_another_base(
         ("library/jre@sha256:12", "malformed digest"),
         ("library/jre:17@md5:" + "0" * 32, "names no digest"),
         ("other.test/library/jre@sha256:" + "0" * 64, "is not in the registry"),
-        ("UPPER@sha256:" + "0" * 64, "is no image reference"),
+        ("UPPER@sha256:" + "0" * 64, "is not an image reference"),
     ],
 )
 def test_a_base_must_be_pinned(base: str, message: str, archive: Path, imgopt: Command) -> None:

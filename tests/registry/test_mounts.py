@@ -414,7 +414,7 @@ def test_nor_is_an_image_beside_it_in_the_call(
     [
         ('[push]\nmount_from = ["a"]', "imgopt.toml:2: unknown key 'push.mount_from'"),
         ("[push]\nmount-from = 3", "imgopt.toml:2: push.mount-from must be a list of strings"),
-        ('[push]\nmount-from = ["UPPER"]', "imgopt.toml:2: image 'UPPER' is no image reference"),
+        ('[push]\nmount-from = ["UPPER"]', "imgopt.toml:2: image 'UPPER' is not an image reference"),
     ],
 )
 def test_a_wrong_configuration_is_told(text: str, message: str, imgopt: Command, tmp_path: Path) -> None:

@@ -242,7 +242,7 @@ def test_a_repeated_layer_is_sent_once(
     ("arguments", "message"),
     [
         (["missing.tar", "127.0.0.1:1/a:1"], "there is no such file"),
-        (["image.tar", "127.0.0.1:1/UPPER:1"], "is no image reference"),
+        (["image.tar", "127.0.0.1:1/UPPER:1"], "is not an image reference"),
         (["image.tar", "127.0.0.1:1/a@sha256:" + "0" * 64], "names a digest"),
         (["image.tar", "127.0.0.1:1/a:1", "--parallel", "0"], "--parallel 0 makes no sense"),
         (["image.tar", "127.0.0.1:1/a:1", "--chunk-size", "5"], "is not a size"),

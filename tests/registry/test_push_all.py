@@ -64,7 +64,7 @@ def test_a_list_comes_from_standard_input(
     [
         (b"one.tar", "a line has an image and its target, not one word"),
         (b"my image.tar 127.0.0.1:1/a:1", "not 3 words"),
-        (b"a.tar 127.0.0.1:1/UPPER:1", "is no image reference"),
+        (b"a.tar 127.0.0.1:1/UPPER:1", "is not an image reference"),
         (b"a.tar $REGISTRY/a:1", "expand the variable first"),
         (b"a.tar 127.0.0.1:1/a@sha256:" + b"0" * 64, "names a digest"),
         (b"'a.tar 127.0.0.1:1/a:1", "a quote is not closed"),

@@ -203,8 +203,8 @@ def test_two_registries_in_one_call(imgopt: Command, proxy: Proxy, repository: s
             ["--mount-from", "other.example/shop/base"],
             "--mount-from other.example/shop/base is not in the registry",
         ),
-        (["--mount-from", "UPPER"], "is no image reference"),
-        (["--mount-from", "../../victim"], "is no image reference"),
+        (["--mount-from", "UPPER"], "is not an image reference"),
+        (["--mount-from", "../../victim"], "is not an image reference"),
     ],
 )
 def test_options_that_cannot_be_meant_are_told_once_and_nothing_is_sent(

@@ -159,8 +159,8 @@ def test_a_configuration_that_cannot_be_used(
             Trouble("GET", "/v2/", times=None, status=200, headers=HTML, body=b"<p>hi"),
             "answers with a web page",
         ),
-        (Trouble("GET", "/v2/", times=None, status=404, headers=HTML, body=b"<p>hi"), "is no registry"),
-        (Trouble("HEAD", times=None, cut_after=0), "is not reached"),
+        (Trouble("GET", "/v2/", times=None, status=404, headers=HTML, body=b"<p>hi"), "is not a registry"),
+        (Trouble("HEAD", times=None, cut_after=0), "cannot connect to"),
         (Trouble("PATCH", times=None, cut_after=100_000), "does not keep the upload"),
     ],
     ids=lambda value: f"{value.method}-{value.status}" if isinstance(value, Trouble) else "",
@@ -252,7 +252,7 @@ def test_a_proxy_that_knows_no_continue(
 )
 def test_a_wrong_host(host: str, release: Release, imgopt: Command) -> None:
     name = host.format(port=free_port())
-    assert f"{name} is not reached" in failed(imgopt, str(release(1)), f"{name}/shop/api:1")
+    assert f"cannot connect to {name}" in failed(imgopt, str(release(1)), f"{name}/shop/api:1")
 
 
 def test_a_disk_that_is_full_by_the_time_that_the_buffer_is_emptied(

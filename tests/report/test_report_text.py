@@ -143,7 +143,7 @@ def test_what_is_not_known_is_said() -> None:
             "saves  1.21 MB on each next push; costs 1.00 MB on the first push (predicted)",
         ),
         (-1_000_000, 0, "costs  1.00 MB on the first push (predicted)"),
-        (None, 0, "saves  an amount that cannot be told here"),
+        (None, 0, "saves  an unknown amount"),
         (0, 0, ""),
     ],
 )

@@ -60,7 +60,7 @@ def check_declared(declared: Mapping[str, Mapping[str, object]]) -> None:
 def _check(pattern: str, entry: object) -> None:
     where = f'[bases."{pattern}"]'
     if not isinstance(entry, Mapping):
-        raise ConfigError(f"{where} is no table", 'write it as [bases."image:*"] with a key a line')
+        raise ConfigError(f"{where} is not a table", 'write it as [bases."image:*"] with a key a line')
     for key, value in entry.items():
         expected = _KEYS.get(key)
         if expected is None:

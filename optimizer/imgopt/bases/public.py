@@ -77,7 +77,7 @@ def identify_public(name: str) -> Base:
             return _finished(base)
         if mirror is None:
             family = image.rpartition("/")[2]
-            return replace(skeleton, family=family, note=f"{tag} is no tag that {image} is known to have")
+            return replace(skeleton, family=family, note=f"{tag} is not a tag that {image} is known to have")
     return Base(
         name=name, reference=reference, hint_major=_hint(reference), pinned=reference.digest is not None
     )

@@ -73,7 +73,7 @@ def parse_reference(text: str) -> Reference:
             f"image {text!r} has a malformed tag {tag!r}", "tags hold letters, digits, '_', '.' and '-'"
         )
     if not re.fullmatch(_REPOSITORY, repository) or len(repository) > _MAX_NAME:
-        what = "is empty" if not text.strip() else "is no image reference"
+        what = "is empty" if not text.strip() else "is not an image reference"
         hint = (
             "expand the variable first"
             if "$" in text

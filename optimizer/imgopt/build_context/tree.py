@@ -147,7 +147,7 @@ def _follow(context: Context, path: str, last: bool = True) -> _Found | None:
             return None
         links += 1
         if links > _LINK_LIMIT:
-            raise ContextError("its links lead in a circle", "mend the link", path=_on_disk(context, path))
+            raise ContextError("its links lead in a circle", "fix the link", path=_on_disk(context, path))
         try:
             to = str(Path(_on_disk(context, candidate)).readlink())
         except OSError as error:

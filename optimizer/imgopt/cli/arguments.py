@@ -146,8 +146,8 @@ Force = Annotated[
     typer.Option("--force", callback=_force, help="Let --output-file (-o) write over a file that was read."),
 ]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours. NO_COLOR does the same.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what matters.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="One line per file.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also show layers and client advice.")]
 Format = Annotated[Literal["text", "json", "markdown"], typer.Option("--format")]
 PlainHttp = Annotated[
     bool, typer.Option("--plain-http", help="The registry has no TLS. On this machine that is found out.")
@@ -278,7 +278,7 @@ def _jar_size(text: str | None) -> int | None:
     size = parse_size(text)
     if not 0 < size <= _MOST_JAR_BYTES:
         raise UsageError(
-            f"--jar-size {text!r} is no jar's size", "give what target/*.jar weighs, 150MB for example"
+            f"--jar-size {text!r} is not a jar's size", "give what target/*.jar weighs, 150MB for example"
         )
     return size
 

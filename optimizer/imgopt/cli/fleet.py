@@ -124,7 +124,7 @@ def looked_at(
     only: frozenset[str] | None = None,
     pipelines: bool = True,
 ) -> Fleet:
-    """The fleet below a directory. UsageError where ``layers`` is no number of layers."""
+    """The fleet below a directory. UsageError where ``layers`` is not a number of layers."""
     from pathlib import Path
 
     from imgopt.errors import UsageError
@@ -135,7 +135,9 @@ def looked_at(
     from imgopt_rules import ALL_RULES, PIPELINE_RULES
 
     if layers is not None and not 0 <= layers <= 100:
-        raise UsageError(f"--layers {layers} is no number of layers", "give one from 0 to 100; 12 is usual")
+        raise UsageError(
+            f"--layers {layers} is not a number of layers", "give one from 0 to 100; 12 is usual"
+        )
     most = MOST_GROUPS if layers is None else layers
     with waiting(quiet) as work_on:
         return survey(

@@ -38,7 +38,7 @@ def inspect(
     quiet: a.Quiet = False,
     verbose: a.Verbose = False,
 ) -> int:
-    """Show the layers of an image: what each holds, what is stored for nobody, the jars inside.
+    """Show the layers of an image: what each holds, bytes hidden by later layers, the jars inside.
 
     Nothing is unpacked. Formats: text, json, markdown, html (one file with a treemap).
     """

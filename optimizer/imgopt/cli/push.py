@@ -115,12 +115,12 @@ def push(
     quiet: a.Quiet = False,
     verbose: a.Verbose = False,
 ) -> int:
-    """Push an image: send only what the registry lacks, go on where an earlier push was cut.
+    """Push an image: send only what the registry lacks, resume where an earlier push was interrupted.
 
     Layers are compressed here, always to the same bytes, and the registry is asked for each. What its tags say about
     layers that other tools compressed is not believed: such layers are sent once, unless --verify reads and compares
     the registry's blobs, or --trust-tags takes the tags' word.
-    Run it again after a cut, a timeout or Ctrl-C: what was sent is not sent again.
+    Resumes after an interruption, a timeout or Ctrl-C: what was sent is not sent again.
     """
     from imgopt.errors import UsageError
     from imgopt.options import platform_name

@@ -1,4 +1,4 @@
-"""``imgopt rewrite``: the Dockerfile that mends what ``suggest`` finds."""
+"""``imgopt rewrite``: the Dockerfile that fixes what ``suggest`` finds."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def rewrite(
     quiet: a.Quiet = False,
     verbose: a.Verbose = False,
 ) -> int:
-    """Write the Dockerfile that mends what suggest finds; the application behaves the same.
+    """Write the Dockerfile that fixes what suggest finds; the application behaves the same.
 
     To standard output unless --diff, --in-place, --output or --check says otherwise.
     """
@@ -248,7 +248,7 @@ def _undecided(report: Report) -> list[ImgoptError]:
             why = f"{', '.join(each.what for each in unbuilt)}, which {'is' if len(unbuilt) == 1 else 'are'} not built yet"
             how = next((f" ({each.how})" for each in unbuilt if each.how is not None), "")
             hint = f"build the jar first{how}, then ask again"
-        errors.append(MeasureError(f"whether it would change rests on {why}", hint, path=file.path))
+        errors.append(MeasureError(f"whether it would change depends on {why}", hint, path=file.path))
     return errors
 
 

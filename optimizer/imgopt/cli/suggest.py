@@ -79,7 +79,7 @@ def suggest(
     quiet: a.Quiet = False,
     verbose: a.Verbose = False,
 ) -> int:
-    """Say what is wasted, what it costs in bytes and push minutes, and what would mend it.
+    """Say what is wasted, what it costs in bytes and push minutes, and what would fix it.
 
     Looks at Dockerfiles and at CI files (Jenkinsfile, .gitlab-ci.yml, GitHub workflows). Nothing is changed and
     nothing is built. Formats: text, json, markdown (for a pull-request comment), html, sarif (2.1.0), junit

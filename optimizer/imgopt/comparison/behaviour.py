@@ -413,7 +413,7 @@ def _outputs(
 def _dead(before: Observed, after: Observed) -> list[Check]:
     errors = first_error(before.log), first_error(after.log)
     if before.exit_code == after.exit_code == KILLED:
-        reason = "both were killed from outside, as for want of memory"
+        reason = "both were killed from outside, as for lack of memory"
         return [
             Check(
                 "start",

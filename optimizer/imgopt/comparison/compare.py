@@ -261,7 +261,7 @@ def broken(
     path = picture.document.path
     if which == BEFORE and release == 1:
         said = "the Dockerfile does not build as it is, before any rewrite"
-        hint = "mend that first; nothing was changed"
+        hint = "fix that first; nothing was changed"
         other = otherwise(picture)
         if other is not None:
             said += f", and not for what was predicted ({other})"

@@ -58,7 +58,7 @@ def working_directory(opened: OpenImage) -> WorkingDirectory:
     member = members.get(path.strip("/"))
     owner, group, mode = (None, None, None) if path != "/" else (0, 0, 0o755)
     if member is not None and member.type != b"5":
-        return WorkingDirectory(path, user, None, None, None, None, f"{path} is no directory")
+        return WorkingDirectory(path, user, None, None, None, None, f"{path} is not a directory")
     if member is not None:
         owner, group, mode = *member.owner[:2], member.mode & 0o7777
     if uid == 0:

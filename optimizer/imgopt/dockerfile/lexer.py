@@ -226,7 +226,7 @@ class Lexer:
         elif modifier and modifier in ":+-?#%":
             value = self._modified(name, modifier)
         else:
-            raise ShellError(f"${{{name}{modifier}...}} is no substitution that a Dockerfile knows")
+            raise ShellError(f"${{{name}{modifier}...}} is not a substitution that a Dockerfile knows")
         self._depth -= 1
         return value
 
@@ -284,7 +284,7 @@ class Lexer:
         if colon:
             modifier = self._next()
         trims = modifier in ("#", "%")
-        unknown = ShellError(f"${{{name}{colon}{modifier}...}} is no substitution that a Dockerfile knows")
+        unknown = ShellError(f"${{{name}{colon}{modifier}...}} is not a substitution that a Dockerfile knows")
         if colon and trims:
             raise unknown
         missing = len(self.missing)
@@ -436,7 +436,7 @@ def heredoc_tag(word: str) -> tuple[str, bool, bool] | None:
         return None
     raw = Lexer(match[3], {}, keep_unset=True, raw="quotes").words()
     if len(raw) != 1:
-        raise ShellError(f"<<{match[3]} is no tag")
+        raise ShellError(f"<<{match[3]} is not a tag")
     # if a quote went, the tag was quoted
     expand = sum(map(tags[0].count, "'\"")) == sum(map(raw[0].count, "'\""))
     return tags[0], match[2] == "-", expand

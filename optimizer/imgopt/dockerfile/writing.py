@@ -60,7 +60,7 @@ def mount(**settings: str) -> str:
 def image(name: str) -> str:
     """An image's name behind FROM, or in ``--from``."""
     if not _IMAGE.fullmatch(name):
-        raise Unwritable(name, "is no image name")
+        raise Unwritable(name, "is not an image name")
     return name
 
 

@@ -63,7 +63,7 @@ _REASONS = (
     ),
     (
         r"cannot allocate memory|\bOOM\b|signal: killed|exit(?:ed with)? (?:code|status):? 137|non-zero code: 137",
-        "a step was killed, probably for want of memory",
+        "a step was killed, probably for lack of memory",
         "give the builder more memory",
     ),
     (
@@ -102,7 +102,7 @@ def build_error(request: BuildRequest, output: Sequence[str], said: str | None =
         base = _base(step, text, reason)
         if base is not None:
             message = (
-                f"the {'image' if base == _source_of(step) else 'base image'} {base} cannot be had{shown}"
+                f"the {'image' if base == _source_of(step) else 'base image'} {base} cannot be pulled{shown}"
             )
             hint = "check its name, log in to its registry, or pull it beforehand"
     return BuildError(message, hint, step=step, output=output, reason=reason, image=base)

@@ -100,7 +100,9 @@ class TarStream:
         while (entry := self._next()) is not None:
             number += 1
             if number > self._most_entries:
-                raise self._failure(f"it has more than {self._most_entries:,} files", "it is no usable image")
+                raise self._failure(
+                    f"it has more than {self._most_entries:,} files", "it is not a usable image"
+                )
             entry.number = number
             yield entry
             self._skip()
@@ -128,7 +130,7 @@ class TarStream:
         try:
             mtime = float(pax["mtime"]) if "mtime" in pax else float(self._number(header[136:148], "time"))
         except (ValueError, OverflowError):
-            raise self._failure("a time in it is no number", "build or save the image again") from None
+            raise self._failure("a time in it is not a number", "build or save the image again") from None
         owner = (
             self._decimal(pax["uid"]) if "uid" in pax else uid,
             self._decimal(pax["gid"]) if "gid" in pax else gid,
@@ -211,10 +213,10 @@ class TarStream:
             raw = target if target is not None else header[157:257].split(b"\0", 1)[0]
             link = raw.decode("utf-8", "surrogateescape")
         if len(written) > MOST_NAME_BYTES or len(link) > MOST_NAME_BYTES:
-            raise self._failure("a file's name is longer than any system allows", "it is no usable layer")
+            raise self._failure("a file's name is longer than any system allows", "it is not a usable layer")
         self._names += len(written)
         if self._names > MOST_NAMES_BYTES:
-            raise self._failure("its names alone are hundreds of megabytes", "it is no usable image")
+            raise self._failure("its names alone are hundreds of megabytes", "it is not a usable image")
         self._rest, self._padding = size, -size % BLOCK
         self._check_claim(size)
         sort = _KINDS.get(kind, "other")
@@ -233,7 +235,7 @@ class TarStream:
         plain = header[:148] + b"        " + header[156:]
         if stored != sum(plain) and stored != sum(byte - 256 if byte > 127 else byte for byte in plain):
             raise self._failure(
-                "it is no tar" if self.position == BLOCK else "a header in it is damaged",
+                "it is not a tar" if self.position == BLOCK else "a header in it is damaged",
                 "build or save the image again",
             )
         return header
@@ -277,14 +279,14 @@ class TarStream:
             value = -1
         if value < 0:
             raise self._failure(
-                "it is no tar" if self.position == BLOCK else f"a {what} in it is no number",
+                "it is not a tar" if self.position == BLOCK else f"a {what} in it is not a number",
                 "build or save the image again",
             )
         return value
 
     def _decimal(self, text: str) -> int:
         if not text.isascii() or not text.isdigit() or len(text) > 20:
-            raise self._failure("a size in it is no number", "build or save the image again")
+            raise self._failure("a size in it is not a number", "build or save the image again")
         return int(text)
 
     def _check_claim(self, size: int) -> None:

@@ -123,7 +123,7 @@ def find_images(repository: Repository, commands: Commands) -> Found:
     for module in repository.modules:
         if module.problem is not None:
             left.append(LeftOut(module.build_file, f"cannot be read: {module.problem}", module.directory))
-            hint = "mend the file"
+            hint = "fix the file"
             documents.errors.append(ContextError(module.problem, hint, path=str(root / module.build_file)))
         elif module.repackaged and module.directory not in with_image:
             why = "no Dockerfile here ships its archive"

@@ -47,7 +47,7 @@ def read(path: Path) -> Plan | None:
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", "check it", path=str(path)) from error
     except (UnicodeDecodeError, ValueError) as error:
-        raise _wrong(path, f"is no TOML: {error}") from error
+        raise _wrong(path, f"is not TOML: {error}") from error
     if len(data) > _MOST_BYTES:
         raise _wrong(path, f"is larger than {_MOST_BYTES:,} bytes")
     order, libraries = document.get("groups"), document.get("libraries", {})
@@ -63,7 +63,7 @@ def read(path: Path) -> Plan | None:
     groups: dict[str, list[str]] = {name: [] for name in order}
     for artifact, name in libraries.items():
         if not _ARTIFACT.fullmatch(artifact):
-            raise _wrong(path, f"{artifact!r} is no artifact's name")
+            raise _wrong(path, f"{artifact!r} is not an artifact's name")
         if name not in groups:
             raise _wrong(path, f"{artifact} is in {name!r}, which groups does not name")
         groups[name].append(artifact)
@@ -71,4 +71,4 @@ def read(path: Path) -> Plan | None:
 
 
 def _wrong(path: Path, what: str) -> InputError:
-    return InputError(what, "mend it, or make it anew with imgopt fleet plan --anew", path=str(path))
+    return InputError(what, "fix it, or make it anew with imgopt fleet plan --anew", path=str(path))

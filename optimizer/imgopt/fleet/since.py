@@ -62,13 +62,13 @@ def changed_paths(directory: Path, revision: str) -> tuple[str, list[str]]:
     """The commit that is compared with, and the paths below a directory that differ from it."""
     if not revision or revision.startswith("-") or "\0" in revision or len(revision) > 1_000:
         raise UsageError(
-            f"--since {revision!r} is no revision", "give a commit, a tag or a branch: origin/main"
+            f"--since {revision!r} is not a revision", "give a commit, a tag or a branch: origin/main"
         )
     try:
         prefix = _git(directory, "rev-parse", "--show-prefix").decode(errors="surrogateescape").strip("\n")
     except _GitFailed as error:
         raise InputError(
-            f"is no checkout that git can read: {error}", "run it in the repository", path=str(directory)
+            f"is not a checkout that git can read: {error}", "run it in the repository", path=str(directory)
         ) from error
     try:
         name = f"{revision}^{{commit}}"

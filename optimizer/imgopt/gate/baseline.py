@@ -84,7 +84,7 @@ def parsed(data: bytes | None, path: str) -> Baseline:
         return {str(name): _entry(value) for name, value in document["images"].items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
-            "it is no baseline that imgopt wrote",
+            "it is not a baseline that imgopt wrote",
             "take it back from version control, or remove it and record the images anew with --update-baseline",
             path=path,
         ) from error

@@ -186,7 +186,7 @@ def _bump(pushed: Pushed, limit: Limit) -> Judged:
     """What a release sends that has another patch of Spring Boot: never measured here, since that patch is not there."""
     subjects = [subject for subject, _ in pushed]
     if any(not subject.spring_boot for subject in subjects):
-        why = "the application is not known to be made with Spring Boot, so nobody can say what a patch of it moves"
+        why = "the application is not known to be made with Spring Boot, so what a patch of it moves is not known"
         return _unknown(limit, why, "build the jar first, give --spring-boot VERSION, or leave max-bump out")
     new: list[Layer] = []
     for subject in subjects:
@@ -207,7 +207,7 @@ def _bump(pushed: Pushed, limit: Limit) -> Judged:
 
 def _at_most(limit: Limit, layers: Sequence[Layer], pushed: Pushed, why: str) -> Judged:
     """Where nobody can say what a release changes: it changes no more than ``layers``, which may be within the limit."""
-    why = f"nobody can say what a release changes: {why}"
+    why = f"what a release changes is not known: {why}"
     when = "with a Spring Boot patch" if limit.name == "max-bump" else "on the next push"
     whole = _amount(limit, _sum(layers), f"{when}{_of_platforms(pushed)}", layers)
     if not layers or not whole.passed:
@@ -309,7 +309,7 @@ def _forbid(subject: Subject, limit: Limit, _: object) -> Judged:
             hint = "set USER to a number other than 0"
         return _unknown(
             limit,
-            f"whether it has {', '.join(unknown)} cannot be told" + (f": {reasons}" if reasons else ""),
+            f"whether it has {', '.join(unknown)} cannot be determined" + (f": {reasons}" if reasons else ""),
             hint,
         )
     beside = tuple(f"{name}: {subject.beside[name]}" for name in names if name in subject.beside)

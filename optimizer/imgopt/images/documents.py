@@ -52,7 +52,7 @@ def mapping(value: Any, label: str) -> Mapping[str, Any]:
 def items(document: Mapping[str, Any], key: str, label: str) -> Sequence[Any]:
     value = document.get(key)
     if not isinstance(value, list):
-        raise InputError(f"it has no list {key!r}", "it is no image, or a damaged one", path=label)
+        raise InputError(f"it has no list {key!r}", "it is not an image, or a damaged one", path=label)
     return value
 
 
@@ -62,7 +62,9 @@ def read_file(store: Store, path: str) -> bytes:
     if extent is None:
         raise InputError(f"{path} is missing", "the image is not complete: save it again", path=store.name)
     if extent.size > MOST_JSON_BYTES:
-        raise InputError(f"{path} is too large ({extent.size:,} bytes)", "it is no image", path=store.name)
+        raise InputError(
+            f"{path} is too large ({extent.size:,} bytes)", "it is not an image", path=store.name
+        )
     data = extent.read_at(0, extent.size)
     if len(data) != extent.size:
         raise InputError("it is cut short", "save the image again", path=extent.label)
@@ -79,7 +81,7 @@ def read_blob(store: Store, digest: str) -> bytes:
 
 def blob_path(digest: str, label: str) -> str:
     if not DIGEST.fullmatch(digest):
-        raise InputError(f"{digest[:80]!r} is no SHA-256 digest", "the image is damaged", path=label)
+        raise InputError(f"{digest[:80]!r} is not a SHA-256 digest", "the image is damaged", path=label)
     return f"blobs/sha256/{digest.removeprefix('sha256:')}"
 
 
@@ -110,7 +112,7 @@ def make_image(
         )
     for each in diff_ids:
         if not isinstance(each, str) or not DIGEST.fullmatch(each):
-            raise InputError(f"{str(each)[:80]!r} is no diff ID", "the image is damaged", path=label)
+            raise InputError(f"{str(each)[:80]!r} is not a diff ID", "the image is damaged", path=label)
     if len(diff_ids) != len(layers):
         raise InputError(
             f"it has {len(layers)} layers, but its config names {len(diff_ids)}",

@@ -71,7 +71,7 @@ def find_manifests(store: Store, tag: str | None, platform: str | None) -> list[
     if strange is not None and platform is None:
         kind = strange.descriptor.media_type or "nothing"
         raise InputError(
-            f"what it names for {strange.platform} is no image's manifest, by its type ({kind[:80]})",
+            f"what it names for {strange.platform} is not an image's manifest, by its type ({kind[:80]})",
             "save or push the image again, or give --platform",
             path=store.name,
         )

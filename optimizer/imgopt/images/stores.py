@@ -117,7 +117,7 @@ class Tar:
         except OSError:
             other = None
         return InputError(
-            f"it is no readable tar ({why})",
+            f"not a readable tar ({why})",
             other or "give what docker save or an OCI export wrote",
             path=self.name,
         )

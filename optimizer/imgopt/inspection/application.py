@@ -223,7 +223,10 @@ def _of_the_class_path(start: Start, image: Jars, named: dict[str, None]) -> Ite
             known = True
     if not known:
         for path in start.libraries:
-            yield _layer(image.files, path), "which jar of the class path is the application cannot be told"
+            yield (
+                _layer(image.files, path),
+                "which jar of the class path is the application cannot be determined",
+            )
 
 
 def _stored(files: Filesystem, paths: Iterable[str]) -> Iterator[str]:

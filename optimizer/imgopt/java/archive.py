@@ -41,7 +41,7 @@ _MOST_ENDS = 100
 MAX_SEARCH_BYTES = _END.size + 65535  # the end record may be followed by a comment of up to 65535 bytes
 _MASK32 = 0xFFFFFFFF
 _REBUILD = "build or download it again"
-_TOO_MANY = f"more than {MAX_ENTRIES} entries; that is no usable jar"
+_TOO_MANY = f"more than {MAX_ENTRIES} entries; that is not a usable jar"
 
 
 class ByteSource(Protocol):

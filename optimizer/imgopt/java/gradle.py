@@ -95,7 +95,7 @@ def read_script(path: Path, root: Path, strict: bool = False) -> str | None:
         return None
     if strict and b"\0" in data:
         raise ContextError(
-            "is no text", "mend the file, or build the jar and name it with --jar", path=str(path)
+            "is not text", "fix the file, or build the jar and name it with --jar", path=str(path)
         )
     text = data.decode("utf-8", "replace").removeprefix("\ufeff")
     long = first_long_line(text)

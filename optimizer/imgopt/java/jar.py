@@ -216,7 +216,7 @@ class _Xray:
                 total += 1
                 if total > archive.MAX_ENTRIES:
                     raise JarError(
-                        f"more than {archive.MAX_ENTRIES} entries; that is no usable jar", path=self.name
+                        f"more than {archive.MAX_ENTRIES} entries; that is not a usable jar", path=self.name
                     )
                 if archive.is_unsafe(entry.name):
                     self.unsafe.append(archive.shown(entry.name))

@@ -156,7 +156,7 @@ def parse_xml(data: bytes, path: Path, kind: str = "project") -> Element:
     from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import ParseError, fromstring
 
-    hint = "mend the file, or build the jar and name it with --jar"
+    hint = "fix the file, or build the jar and name it with --jar"
     if data.count(b"<") + data.count(b"=") > _TAGS_LIMIT:
         raise ContextError(
             f"has more than {_TAGS_LIMIT:,} tags, as no file of Maven's has", hint, path=str(path)
@@ -177,11 +177,13 @@ def parse_xml(data: bytes, path: Path, kind: str = "project") -> Element:
             f"not well-formed XML at column {column + 1}", hint, path=str(path), line=line
         ) from error
     except DefusedXmlException as error:
-        raise ContextError("has a DOCTYPE, which Maven's files have not", hint, path=str(path)) from error
+        raise ContextError("has a DOCTYPE, which Maven's files never have", hint, path=str(path)) from error
     except (ValueError, LookupError) as error:
         raise ContextError(f"not readable as XML: {error}", hint, path=str(path)) from error
     if root.tag.rpartition("}")[2] != kind:
-        raise ContextError(f"is no Maven project but <{root.tag.rpartition('}')[2]}>", hint, path=str(path))
+        raise ContextError(
+            f"is not a Maven project but <{root.tag.rpartition('}')[2]}>", hint, path=str(path)
+        )
     return root
 
 

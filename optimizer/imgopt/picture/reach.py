@@ -367,7 +367,7 @@ class _Walk:
             self.paths.update(("/root", "/home"))
             return
         if not path.startswith("/") and self.cwd is None:
-            self._any(f"where {path} is cannot be told")
+            self._any(f"where {path} is cannot be determined")
             return
         path = re.split(r"[*?\[{]", path, maxsplit=1)[0] if re.search(r"[*?\[{]", path) else path + "/."
         self.paths.add(join(self.cwd or "/", posixpath.dirname(path) or "."))

@@ -353,7 +353,7 @@ def _of_text(value: str, name: str, given: list[Value], run: Run) -> Value:
     if name in ("length", "size"):
         return len(value)
     if name in ("toInteger", "toLong", "asInteger"):
-        return int(value) if re.fullmatch(r"-?\d{1,11}", value.strip()) else Unknown("is no number")
+        return int(value) if re.fullmatch(r"-?\d{1,11}", value.strip()) else Unknown("is not a number")
     if name == "toBoolean":
         return value.strip().lower() in ("true", "y", "1")
     if name in ("substring", "take", "drop"):

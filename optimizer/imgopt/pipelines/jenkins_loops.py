@@ -56,7 +56,7 @@ class Loops(Values):
             if closure is not None and block is not None and block.name != "eachWithIndex":
                 return [of_element(closure, each) for each in value]
             return [(each,) for each in value]
-        return value if isinstance(value, Unknown) else Unknown("is no list that is known here")
+        return value if isinstance(value, Unknown) else Unknown("is not a list that is known here")
 
     def _for(self, block: Block, place: Here) -> list[Round] | Unknown:
         """``for (x in list)``, ``for (String x : list)``, ``for (int i = 0; i < list.size(); i++)``"""

@@ -112,7 +112,7 @@ def documents(text: str, path: str) -> list[Node]:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
         line = mark.line + 1 if mark is not None else None
-        raise InputError(f"is no YAML: {problem}", "mend it first", path=path, line=line) from error
+        raise InputError(f"is not YAML: {problem}", "fix it first", path=path, line=line) from error
     return roots
 
 

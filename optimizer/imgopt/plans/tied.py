@@ -56,7 +56,7 @@ def lacks_archive_of_the_jdk(picture: Picture, target: Base) -> Reason | None:
     if bare and (demanded or made):
         return because(
             "certain",
-            "{} needs the JDK's own CDS archive, which {} has not",
+            "{} needs the JDK's own CDS archive, which {} lacks",
             (demanded or made)[0],
             target.name,
         )

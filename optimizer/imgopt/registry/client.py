@@ -129,7 +129,7 @@ class Client:
             self.own: Origin = origin_of(f"https://{target.host}")
         except ValueError:
             raise RegistryError(
-                f"{target.name} is not reached: it is no name of a server and port", "check the name"
+                f"cannot connect to {target.name}: it is not the name of a server and port", "check the name"
             ) from None
         self.context = tls_context(target.host, insecure=self.access.insecure)
         self._strangers = self.context  # TLS with anybody else
@@ -163,7 +163,7 @@ class Client:
                 )
         elif answer.status == 404 and "docker-distribution-api-version" not in answer.headers:
             raise RegistryError(
-                f"{self.target.name} is no registry (it has no /v2/)", "check the name", status=404
+                f"{self.target.name} is not a registry (it has no /v2/)", "check the name", status=404
             )
         elif answer.status not in (200, 404) or self._is_page(answer):
             raise self.refusal(answer, f"ask {self.target.name}")
@@ -186,7 +186,7 @@ class Client:
                     continue
                 if answer.status != 400 or scheme == "https":
                     return answer
-            self.pause(number, "it is not reached")
+            self.pause(number, "it cannot be connected to")
         raise AssertionError
 
     def _first(self, scheme: str, tries: int) -> Answer:
@@ -582,7 +582,7 @@ class Client:
         if not self.is_own(asked):
             with contextlib.suppress(ValueError):
                 return RegistryError(
-                    f"{origin_of(asked)}, to which {self.target.name} leads, is not reached: {reason(error)}",
+                    f"cannot connect to {origin_of(asked)}, to which {self.target.name} leads: {reason(error)}",
                     f"check the network, or ask the administrator of {self.target.name}",
                 )
         if self._wrong_certificate:
@@ -593,7 +593,7 @@ class Client:
         hint = "check the name and the network"
         if self.own.scheme == "https" and not self.target.loopback:
             hint += "; a registry without TLS needs --plain-http"
-        return RegistryError(f"{self.target.name} is not reached: {reason(error)}", hint)
+        return RegistryError(f"cannot connect to {self.target.name}: {reason(error)}", hint)
 
     def _hopeless(self, error: BaseException) -> bool:
         """TLS does not change its mind, unless it was cut."""
@@ -614,7 +614,9 @@ def stored(repository: str, kind: str, reference: str) -> str:
     """The path of a blob or manifest. RegistryError for a digest that is none: manifests name them, and one that
     leads to another path would be asked for there, with the user's login."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+:-]*", reference):
-        raise RegistryError(f"{repository} names something by what is no digest", "push the image again")
+        raise RegistryError(
+            f"{repository} names something by a text that is not a digest", "push the image again"
+        )
     return f"/v2/{repository}/{kind}/{reference}"
 
 

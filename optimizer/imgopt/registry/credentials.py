@@ -71,7 +71,7 @@ def _from_docker(target: Target) -> Credentials | None:
             entry = BoundedAuthConfig.load_config(None, None).resolve_authconfig(target.name)
     except DockerException as error:
         if "InvalidConfig" in type(error).__name__:
-            raise InputError("Docker's config.json is malformed", "mend it, or log in again") from None
+            raise InputError("Docker's config.json is malformed", "fix it, or log in again") from None
         raise _helper_failed("Docker's config.json", error, target) from None
     except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError):
         # the exception's text may hold the credentials

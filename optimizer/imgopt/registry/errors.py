@@ -32,7 +32,8 @@ def reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError) or "timed out" in str(error).lower():
         return "no answer in time"
     if isinstance(error, OSError) and error.strerror and not isinstance(error.strerror, tuple):
-        return str(error.strerror)
+        said = str(error.strerror)
+        return said[:1].lower() + said[1:]
     text = " ".join(str(error).split())
     # an address may hold a password (a proxy's), a header that cannot be sent a token
     if not text or "://" in text or "@" in text or "_state" in text or "eader value" in text:

@@ -158,7 +158,7 @@ def base_layers(client: Client, repository: str, digest: str, image: Image) -> l
             if pairs and [diff_id for diff_id, _ in pairs] == own[: len(pairs)]:
                 return [blob for _, blob in pairs]
     except _ODD as error:
-        raise RegistryError(f"{repository}@{digest[:19]}… is no image") from error
+        raise RegistryError(f"{repository}@{digest[:19]}… is not an image") from error
     raise RegistryError(
         f"the image does not begin with the layers of {repository}@{digest[:19]}…",
         "give the digest that FROM pins",

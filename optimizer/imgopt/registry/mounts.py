@@ -89,7 +89,7 @@ class _Trial:
         new = self._names_no_tags(self._into)
         self._send()
         if not self._there(self._source):
-            return None, f"{self._source} has not what it was sent"
+            return None, f"{self._source} does not have what was sent to it"
         if self._there(self._into):
             return None, f"{self._into} has it already, before anything was mounted"
         try:

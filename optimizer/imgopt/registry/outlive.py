@@ -72,8 +72,8 @@ def outliving(call: Callable[[Callable[[], bool]], T]) -> T:
             signal.signal(number, handler)
     if not data:
         raise MeasureError(
-            "the process that sends was killed, perhaps for want of memory",
-            "run it again: a push goes on where it was",
+            "the process that sends was killed, perhaps for lack of memory",
+            "run it again: the push resumes where it stopped",
         )
     outcome, error, trace = pickle.loads(data)
     if error is not None:

@@ -78,7 +78,7 @@ def parse_place(text: str) -> Place:
     except InputError:
         reference = None
     if reference is None or reference.tag is not None or reference.digest is not None:
-        raise UsageError(f"--only-to {typed(text)} is no registry with a namespace", hint)
+        raise UsageError(f"--only-to {typed(text)} is not a registry with a namespace", hint)
     return Place("docker.io" if reference.on_docker_hub else head.lower(), namespace)
 
 

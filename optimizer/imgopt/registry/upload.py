@@ -119,7 +119,7 @@ class Upload:
                 self._resumed = self._session.offset
                 if location is not None:
                     self._client.cancel_upload(self._repository, location)
-                self._told(f"goes on at byte {self._resumed:,}, where an earlier run was cut")
+                self._told(f"resumes at byte {self._resumed:,}, where an earlier run was interrupted")
                 self._moved(self._resumed)
                 return
         self._begin(location)

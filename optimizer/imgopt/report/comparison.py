@@ -55,7 +55,7 @@ def _one_line(found: Comparison) -> Line:
     release = found.next_release
     if release is not None and release.before is not None and release.after is not None:
         said.append(f"{_called(release)} {arrow(*_sent(release))}")
-    said.append(found.behaviour.verdict.replace("not alike", "NOT alike"))
+    said.append(found.behaviour.verdict.replace("not alike", "behaviour DIFFERS"))
     return line((visible(found.file.path), "strong"), f": {', '.join(said)}")
 
 
@@ -170,11 +170,18 @@ def _notes(found: Comparison, width: int) -> list[Line]:
     ]
 
 
+#: Verdicts in words, behind "Behaviour".
+_TOLD = {"not alike": "differs"}
+
+
 def _behaviour(found: Comparison, width: int, verbose: bool) -> list[Line]:
     behaviour = found.behaviour
     styles: dict[str, Style] = {"alike": "good", "not alike": "bad"}
     verdict = behaviour.verdict
-    lines: list[Line] = [(), line(("Behaviour  ", "strong"), (verdict, styles.get(verdict, "warn")))]
+    lines: list[Line] = [
+        (),
+        line(("Behaviour  ", "strong"), (_TOLD.get(verdict, verdict), styles.get(verdict, "warn"))),
+    ]
     if found.not_run is not None:
         lines += wrapped(
             f"nothing was started: {found.not_run}", width, first=line("  "), indent=4, style="dim"
@@ -396,7 +403,7 @@ VERDICTS = {
     "alike": "behave alike",
     "alike as far as the configs say": "are alike as far as the configs say",
     "alike as far as both go": "behave alike as far as both go: **neither was seen to work**",
-    "not alike": "**do not behave alike**",
+    "not alike": "**behave differently**",
     "not measured": "were **not measured**: nothing showed whether they behave alike",
 }
 

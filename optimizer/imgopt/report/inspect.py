@@ -165,7 +165,7 @@ def _jars(found: Inspection, view: View) -> list[Line]:
     for each in found.contents.jars:
         lines.append(())
         if each.jar is None:
-            lines += wrapped(f"{each.path} is no readable jar: {each.problem}", view.width)
+            lines += wrapped(f"{each.path} is not a readable jar: {each.problem}", view.width)
             continue
         from imgopt.report import jar as report
 

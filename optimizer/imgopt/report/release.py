@@ -81,10 +81,10 @@ def _steps(release: Release, now: Sum, rewritten: Sum, advised: Sum | None) -> s
         same = rewritten == now
         said += f"; {'the same' if same else _sent(rewritten, release.rates)} after {rewrites}"
     if advised is not None and advised.told is None and now.told is not None and advised != rewritten:
-        said += f"; what is new of it, which is not known, with {_and(release.mended)} mended{' too' if release.rewritten else ''}"
+        said += f"; what is new of it, which is not known, with {_and(release.mended)} fixed{' too' if release.rewritten else ''}"
     elif advised is not None and advised != rewritten:
         also = " too" if release.rewritten else ""
-        said += f"; {_sent(advised, release.rates)} with {_and(release.mended)} mended{also}"
+        said += f"; {_sent(advised, release.rates)} with {_and(release.mended)} fixed{also}"
     return said
 
 

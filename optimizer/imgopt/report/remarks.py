@@ -95,7 +95,7 @@ BUDGETS = {
     "max-next-push": "What the push of the next release sends, each blob once, in bytes or as a time at a rate.",
     "max-bump": "What the push of a release sends that has another patch of Spring Boot, in bytes or as a time at a rate.",
     "max-layers": "Number of layers.",
-    "max-waste": "Unpacked bytes that layers store and nobody sees.",
+    "max-waste": "Unpacked bytes that are hidden by later layers.",
     "min-efficiency": "Share of the stored bytes that is needed, as dive counts it.",
     "forbid": "What must not be in the image.",
     "max-growth": "How much larger than its baseline the image may be.",

@@ -508,10 +508,10 @@ def _next_steps(report: Report, view: View) -> list[Line]:
     if any(file.rewrite.changed for file in report.files):
         steps = [("see the change", f"imgopt rewrite --diff {again}")]
         if view.again[-1:] != ("-",):
-            steps.append(("make it", f"imgopt rewrite --in-place {again}"))
+            steps.append(("apply it", f"imgopt rewrite --in-place {again}"))
     waiting = sum(len(held_back(file)) for file in report.files)
     if waiting:
-        steps.append(("with what is unsafe", f"imgopt rewrite --diff --unsafe {again}"))
+        steps.append(("include unsafe fixes", f"imgopt rewrite --diff --unsafe {again}"))
     if not steps:
         return []
     pad = max(len(name) for name, _ in steps)

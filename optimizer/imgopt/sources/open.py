@@ -256,7 +256,7 @@ def _open(spec: str, choice: _Choice) -> list[StoredImage]:
             path=spec,
         ) from error
     except ValueError as error:  # a NUL in the name
-        raise InputError(f"{spec!r} is no path and no image's name") from error
+        raise InputError(f"{spec!r} is neither a path nor the name of an image") from error
     if spec.startswith((".", "/", "~")) or spec.endswith((".tar", ".tgz", ".gz", ".zst")):
         raise InputError("there is no such file", "give a tar, an OCI layout or an image's name", path=spec)
     return _from_daemon(spec, choice)
@@ -281,7 +281,7 @@ def _from_directory(path: Path, choice: _Choice) -> list[StoredImage]:
     with _closed_on_failure(store):
         if store.find("index.json") is None:
             raise InputError(
-                "this directory is no OCI layout (it has no index.json)",
+                "this directory is not an OCI layout (it has no index.json)",
                 meant_directory(path) or f"for the image of that name write {typed(f'docker:{path}')}",
                 path=str(path),
             )

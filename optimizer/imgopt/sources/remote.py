@@ -79,7 +79,7 @@ def _opened(
             # of a registry's image nothing can be saved again
             hint = "push the image again" if error.hint == "save the image again" else error.hint
             raise MeasureError(
-                f"what the registry gave is no usable image: {error.message}", hint, path=reference
+                f"what the registry gave is not a usable image: {error.message}", hint, path=reference
             ) from error
         try:
             yield [*opened]

@@ -319,7 +319,7 @@ def _waiting(
 ) -> RewriteResult:
     """What the other rules would do waits until the file is mended."""
     why = because(
-        "certain", "{} has to be mended first (broken-layering)", _instruction_of(picture, broken[0])
+        "certain", "{} has to be fixed first (broken-layering)", _instruction_of(picture, broken[0])
     )
     rules = [entry for entry in others if isinstance(entry, Declined) or (entry.fix and entry.fix.applies)]
     declined = dict.fromkeys(Declined(entry.rule, entry.line, why) for entry in rules)
@@ -345,10 +345,10 @@ def _as_it_stands(picture: Picture, found: Sequence[Finding], unselected: Sequen
     mends it keeps its own."""
     fault = first_fault(picture.document, picture.options.build_args)
     if fault is not None:
-        why = say("mend {} first: the file does not build as it is", fault.instruction)
+        why = say("fix {} first: the file does not build as it is", fault.instruction)
     elif broken := unselected or _apart(found)[0]:
         why = say(
-            "mend {} first: there is no image, or none that starts, as it is",
+            "fix {} first: there is no image, or none that starts, as it is",
             _instruction_of(picture, broken[0]),
         )
     else:
@@ -557,7 +557,7 @@ def _start_warnings(picture: Picture) -> Iterable[str]:
         if words is None:
             if instruction.text.lstrip().startswith("[") and instruction.text.rstrip().endswith("]"):
                 yield (
-                    f"line {instruction.line}: {instruction.keyword} looks like a JSON list and is none, so a shell runs it "
+                    f"line {instruction.line}: {instruction.keyword} looks like a JSON list but is not one, so a shell runs it "
                     "and finds no such command; check commas and double quotes"
                 )
             continue

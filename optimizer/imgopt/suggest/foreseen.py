@@ -81,13 +81,13 @@ def foresee(picture: Picture, rules: Sequence[Rule], said: Sequence[Finding | De
     elif base.kind == "unknown":
         untold["build-tools"] = f"what {_name(picture)} holds is not known"
     elif "build-tools" in declined or doubt:
-        untold["build-tools"] = doubt or "what the build leaves cannot be told"
+        untold["build-tools"] = doubt or "what the build leaves cannot be determined"
     if "package-cache" in told:
         there["package-cache"] = told["package-cache"]
     elif base.kind == "unknown":
         untold["package-cache"] = f"what {_name(picture)} holds is not known"
     elif "package-cache" in declined or doubt:
-        untold["package-cache"] = doubt or "what the package manager leaves cannot be told"
+        untold["package-cache"] = doubt or "what the package manager leaves cannot be determined"
     return Foreseen(there, untold)
 
 

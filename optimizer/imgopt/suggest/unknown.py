@@ -90,11 +90,13 @@ def _base(picture: Picture) -> Iterator[Reason]:
     note = f" ({base.note})" if base.note else ""
     what = f"{base.name}, an image that is not known here{note}"
     if not (picture.artifacts or picture.calls or re.search(r"jdk|jre|java", base.name)):
-        yield because("not-known", "{} runs on {}: what it holds and weighs cannot be told", from_, what)
+        yield because(
+            "not-known", "{} runs on {}: what it holds and weighs cannot be determined", from_, what
+        )
         return
     yield because(
         "not-known",
-        "{} runs on {}: whether a smaller one would do, and what it weighs, cannot be told; say in imgopt.toml what it is "
+        "{} runs on {}: whether a smaller one would do, and what it weighs, cannot be determined; say in imgopt.toml what it is "
         "like: [bases.{}] with like = {}, for example",
         from_,
         what,

@@ -153,7 +153,7 @@ class Weigher:
         same = _same_everywhere(layer)
         if not layer.complete or any(file.bytes is None for file in layer.files):
             note = (
-                "files that are not there to be read"
+                "files that are not available"
                 if instruction.keyword in ("COPY", "ADD")
                 else "what the command writes"
             )

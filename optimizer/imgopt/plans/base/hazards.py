@@ -192,7 +192,7 @@ def jdk_needs(
             elif program in BUILD_TOOLS:
                 yield because(
                     "certain",
-                    "{} builds with `{}` in the final stage; that belongs in a stage of its own",
+                    "{} builds with `{}` in the final stage; that belongs in its own stage",
                     instruction,
                     program,
                 )
@@ -298,7 +298,7 @@ def _unread_application(picture: Picture) -> Iterator[Reason]:
                 yield because("certain", "{} names {}, which needs the JDK while it runs", file, artifact)
         return
     named = " ".join(unread[0].sources) if unread else "the application's jar"
-    yield because("unseen", "neither {} nor a build file of it is there to be read", named)
+    yield because("unseen", "neither {} nor a build file of it is available", named)
 
 
 def _unread_agents(picture: Picture) -> Iterator[Reason]:
@@ -307,7 +307,7 @@ def _unread_agents(picture: Picture) -> Iterator[Reason]:
     for option in {option.text: option for option in running_options(picture)}.values():
         if option.text.startswith("-javaagent:") and _agent(picture, option.text) is None:
             where = "the start command" if option.where in picture.start_commands else option.where
-            yield because("unseen", "{} loads an agent that is not there to be read ({})", where, option.text)
+            yield because("unseen", "{} loads an agent that is not available ({})", where, option.text)
 
 
 def _laid_over(picture: Picture) -> Iterator[Reason]:
@@ -317,7 +317,7 @@ def _laid_over(picture: Picture) -> Iterator[Reason]:
         told = picture.running.mount_over(jar)
         if told is not None:
             yield because(
-                "unseen", "{} lays {} over {}, which is not there to be read", told.where, told.words[0], jar
+                "unseen", "{} lays {} over {}, which is not available", told.where, told.words[0], jar
             )
 
 
@@ -342,7 +342,7 @@ def _unread_start(picture: Picture) -> Iterator[Reason]:
             script = _started_file(picture, process.text)
             if script is None and not _is_plain(picture, process.text):
                 words = process.text[:60].replace("\n", " ")
-                yield because("unseen", "{} starts `{}`, which is not there to be read", process.where, words)
+                yield because("unseen", "{} starts `{}`, which is not available", process.where, words)
             elif script is not None and not by_scripts:
                 yield because(
                     "not-known",
@@ -365,7 +365,7 @@ def _unread_start(picture: Picture) -> Iterator[Reason]:
     words = start.text[:60].replace("\n", " ")
     read = _started_file(picture, *(process.text for process in own))
     if read is None:
-        yield because("unseen", "{} starts `{}`, which is not there to be read", start, words)
+        yield because("unseen", "{} starts `{}`, which is not available", start, words)
     else:
         yield because("not-known", "{} starts {}, and no java command was found in it", start, read)
 
@@ -402,7 +402,7 @@ def _copied(picture: Picture, name: str) -> str | None:
 
 
 def _unread(picture: Picture, name: str) -> str:
-    return "is not there to be read" if _copied(picture, name) is None else "could not be read as a script"
+    return "is not available" if _copied(picture, name) is None else "could not be read as a script"
 
 
 #: What the JRE packages of the distributions lack beside `JDK_TOOLS`; JRE images have these.
@@ -527,7 +527,7 @@ def base_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Iterat
         for file, reader in other_scripts(picture):
             if not check.has(reader):
                 yield check.lack(
-                    say("the script {} runs in {}, which {} has not", file.path, reader, target.name), reader
+                    say("the script {} runs in {}, which {} lacks", file.path, reader, target.name), reader
                 )
         yield from unknown_runs(picture)
         yield from _shell_needs(picture, check)
@@ -574,7 +574,7 @@ def _start_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason]
     if picture.base_script is not None and picture.base_script not in target.has:
         yield because(
             "certain",
-            "{} starts the application with its {}, which {} has not",
+            "{} starts the application with its {}, which {} lacks",
             base.name,
             picture.base_script,
             target.name,
@@ -589,7 +589,7 @@ def _start_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason]
             )
         elif target.entrypoint and not base.entrypoint and not _passes_on(target):
             yield because(
-                "certain", "{} has an entrypoint of its own ({})", target.name, " ".join(target.entrypoint)
+                "certain", "{} has its own entrypoint ({})", target.name, " ".join(target.entrypoint)
             )
 
 
@@ -674,7 +674,7 @@ class _Commands:
             return
         had_bash = not source.bash and kind_of_sh(base) == "bash" != kind_of_sh(target)
         if had_bash and _BASHISMS.search(text):
-            yield because("certain", "{} uses bash syntax, and `sh` is no bash on {}", where, target.name)
+            yield because("certain", "{} uses bash syntax, and `sh` is not bash on {}", where, target.name)
         runs = instruction is not None and instruction.keyword == "RUN"
         for each in shell.started(text, source.functions):
             command = each.command
@@ -698,7 +698,7 @@ class _Commands:
         ):
             yield because(
                 "certain",
-                "{} sets up {} with a command that {} has not",
+                "{} sets up {} with a command that {} lacks",
                 where,
                 base.os or "its system",
                 target.os or target.name,
@@ -816,7 +816,7 @@ class _Commands:
         if is_java(name):
             return  # said by _path_needs where the path differs
         if program == "bash" and not self.has("bash"):
-            yield self.lack(say("{} calls bash, which {} has not", where, target.name), "bash")
+            yield self.lack(say("{} calls bash, which {} lacks", where, target.name), "bash")
         elif name.startswith(("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/")):
             if not self.has(program):
                 yield self.lack(
@@ -843,7 +843,7 @@ class _Commands:
             return
         if program not in ("adduser", "addgroup"):
             if not self.has(program):
-                yield because("certain", "{} calls `{}`, which {} has not", where, program, target.name)
+                yield because("certain", "{} calls `{}`, which {} lacks", where, program, target.name)
             return
         if base.libc == "musl" and base.os == "alpine":
             return
@@ -885,7 +885,7 @@ class _Commands:
         first = text.split("\n", 1)[0]
         bash = first.startswith("#!") and "bash" in first
         if bash and not self.has("bash"):
-            yield self.lack(say("{} runs in bash, which {} has not", where, target.name), "bash")
+            yield self.lack(say("{} runs in bash, which {} lacks", where, target.name), "bash")
         if "\r\n" in text[:200] and first.startswith("#!"):
             return
         yield from self.needs(source)
@@ -966,7 +966,7 @@ def _shell_needs(picture: Picture, check: _Commands) -> Iterator[Reason]:
             if program not in ("sh", "ash") and not check.has(program):
                 yield because(
                     "certain",
-                    "{} runs commands in {}, which {} has not",
+                    "{} runs commands in {}, which {} lacks",
                     instruction,
                     program,
                     check.target.name,
@@ -1004,7 +1004,7 @@ def _system_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason
     ):
         yield because(
             "certain",
-            "{} runs as 1000, who is ubuntu with a home directory on {} and nobody on {}, where Java's user.home is no directory; "
+            "{} runs as 1000, who is ubuntu with a home directory on {} and nobody on {}, where Java's user.home is not a directory; "
             "make the user in a RUN",
             as_1000[0],
             base.name,
@@ -1114,7 +1114,7 @@ def _shell_of(where: str | Instruction, words: Sequence[str], check: _Commands) 
     for word in words:
         program = word.rsplit("/", 1)[-1]
         if program in _SHELLS and not check.has(program):
-            yield check.lack(say("{} runs {}, which {} has not", where, program, check.target.name), program)
+            yield check.lack(say("{} runs {}, which {} lacks", where, program, check.target.name), program)
 
 
 _SHELLS = frozenset({"bash", "dash", "ksh", "zsh", "csh", "sh"})
@@ -1193,14 +1193,14 @@ def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Itera
         for artifact in picture.unread_artifacts:
             yield because(
                 "unseen",
-                "{} is not there to be read, so its native libraries are not known",
+                "{} is not available, so its native libraries are not known",
                 " ".join(artifact.sources),
             )
         for place in code_places(picture):
             if not place.known:
                 yield because(
                     "unseen",
-                    "{} takes code from {}, which is not there to be read, so its native libraries are not known",
+                    "{} takes code from {}, which is not available, so its native libraries are not known",
                     place.where,
                     place.written,
                 )
@@ -1213,7 +1213,7 @@ def _musl_needs(picture: Picture, target: Base, adaptation: Adaptation) -> Itera
         instruction = layer.instruction
         if instruction.keyword in ("COPY", "ADD") and not layer.complete and instruction.number not in copied:
             what = instruction.text if len(instruction.text) < 60 else instruction.text[:57] + "..."
-            yield because("unseen", "{} brings files that are not there to be read ({})", instruction, what)
+            yield because("unseen", "{} brings files that are not available ({})", instruction, what)
         for file in layer.files:
             if file.origin is not None and not _TEXT.search(file.path):
                 yield from _file_needs(file.path, file.origin, instruction, target, adaptation)
@@ -1244,7 +1244,7 @@ def _native_needs(picture: Picture, jar: Jar, target: Base, adaptation: Adaptati
     if not jar.natives_complete:
         yield because("not-known", "{} could not be searched for native libraries completely", name)
     if jar.kind in ("thin", "quarkus-fast") and len(picture.application_jars) < 2:
-        yield because("unseen", "the libraries of {} lie beside it and are not there to be read", name)
+        yield because("unseen", "the libraries of {} are beside it and are not available", name)
     architectures = {platform.split("/")[1] for platform in picture.platforms}
     for native in jar.natives:
         if native.os != "linux" or native.arch not in architectures:
@@ -1275,7 +1275,7 @@ def _loading_needs(
             packages = f"package{'s' if len(absent) > 1 else ''} {', '.join(absent)}"
             yield because(
                 "lacks-package",
-                "{}: it needs the {}, which {} has not",
+                "{}: it needs the {}, which {} lacks",
                 subject,
                 packages,
                 target.name,

@@ -65,9 +65,7 @@ def choose(picture: Picture) -> RuntimeChoice:
     if not wanted:
         return RuntimeChoice(None)
     if splits_first(picture):
-        first = because(
-            "certain", "the stage builds the application; what runs gets a stage of its own first"
-        )
+        first = because("certain", "the stage builds the application; what runs gets its own stage first")
         return RuntimeChoice(
             None, declined=tuple(Declined(rule, line, first, "build-tools") for rule in wanted)
         )
@@ -416,7 +414,7 @@ def _risk(picture: Picture, base: Base, target: Base) -> Reason | None:
     if triggers:
         return because(
             "unseen",
-            "{} acts in images built on this one, which are not there to be read",
+            "{} acts in images built on this one, which are not available",
             triggers[0],
         )
     if base.mirror is not None and target.mirror is not None and not mirror_has(base, target):
@@ -532,7 +530,7 @@ def _edits(picture: Picture, base: Base, target: Base, pick: _Pick) -> Iterator[
     elif pick.packages:
         lines += [
             writing.comment(
-                f"What the application and its scripts need and {target.name.partition('@')[0]} has not"
+                f"What the application and its scripts need and {target.name.partition('@')[0]} lacks"
             ),
             f"{'run' if lower else 'RUN'} apk add --no-cache {' '.join(map(quoted, pick.packages))}",
         ]

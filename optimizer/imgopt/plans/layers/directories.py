@@ -72,7 +72,10 @@ def owner_of(picture: Picture, directory: str, before: Instruction) -> Owner:
             path = join(workdir, value) if value is not None and workdir is not None else None
             if path is None and _name(picture, instruction, user) not in ROOT_NAMES:
                 raise Refused(
-                    "which directory {} makes for {} cannot be told", instruction, user, kind="not-known"
+                    "which directory {} makes for {} cannot be determined",
+                    instruction,
+                    user,
+                    kind="not-known",
                 )
             if path is not None and contains(directory, path):
                 made = Owner(user, instruction)
@@ -109,7 +112,7 @@ def chown_for(picture: Picture, owner: Owner, at: Instruction) -> str:
     made_by = owner.given_by
     value = picture.expand(made_by, written) if made_by is not None else written
     if value is None or (made_by is not None and picture.expand(at, written) != value):
-        raise Refused("which user {} is cannot be told", written, kind="not-known")
+        raise Refused("which user {} is cannot be determined", written, kind="not-known")
     if not re.fullmatch(rf"{_PART}(?::{_PART})?", written):
         raise Refused("the user {} is written in a form that is not moved", written)
     name, _, group = value.partition(":")
@@ -144,7 +147,7 @@ def unknown_owner(picture: Picture, directory: str, owner: Owner) -> Reason | No
         return None
     return because(
         "not-known",
-        "{} may have {} with an owner of its own, which copying whole trees would change; declare the image under [bases] in imgopt.toml",
+        "{} may have {} with its own owner, which copying whole trees would change; declare the image under [bases] in imgopt.toml",
         picture.base.name,
         directory,
     )

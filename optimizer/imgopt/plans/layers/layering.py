@@ -409,14 +409,16 @@ def _require_plain_names(jar: Jar, layers: tuple[str, ...]) -> None:
     for name in layers:
         if not re.fullmatch(_NAME, name):
             raise LayeringRefused(
-                "layers.idx calls a layer {}, which is no plain name for a directory", shown(name)
+                "layers.idx calls a layer {}, which is not a plain name for a directory", shown(name)
             )
     attributes = [("Spring-Boot-Lib", path) for path in jar.lib_prefixes]
     attributes += [("Spring-Boot-Classes", jar.classes_prefix)] if jar.classes_prefix else []
     for attribute, path in attributes:
         if not re.fullmatch(rf"(?:{_NAME}/)+", path):
             raise LayeringRefused(
-                "the manifest's {} is {}, which is no plain directory of the archive", attribute, shown(path)
+                "the manifest's {} is {}, which is not a plain directory of the archive",
+                attribute,
+                shown(path),
             )
 
 
@@ -533,13 +535,13 @@ def _facts_of_build(picture: Picture, artifact: Artifact) -> _Facts | None:
                 kind="unseen",
             )
         raise LayeringRefused(
-            "{} is not there to be read, and no build file tells its Spring Boot version; build it first, or give --spring-boot VERSION",
+            "{} is not available, and no build file states its Spring Boot version; build it first, or give --spring-boot VERSION",
             name,
             kind="unseen",
         )
     if any(source.endswith(".war") for source in artifact.sources) or (facts and facts.packaging == "war"):
         raise LayeringRefused(
-            "{} is not there to be read; a war is only layered from its bytes", name, kind="unseen"
+            "{} is not available; a war is only layered from its bytes", name, kind="unseen"
         )
     if facts and (facts.executable or facts.loader):
         raise LayeringRefused(
@@ -551,7 +553,7 @@ def _facts_of_build(picture: Picture, artifact: Artifact) -> _Facts | None:
     numbers = version_tuple(version) or (0, 0, 0)
     if numbers < (2, 0):
         raise LayeringRefused(
-            "Spring Boot {} cannot unpack {} itself; its libraries get a layer of their own from 2.3 on",
+            "Spring Boot {} cannot unpack {} itself; its libraries get their own layer from 2.3 on",
             version,
             name,
         )
@@ -618,7 +620,7 @@ def _require_untouched(picture: Picture, artifact: Artifact) -> None:
     """Nobody may look inside the jar at its path: the small jar that stands there holds only a manifest."""
     if artifact.path is None:
         raise LayeringRefused(
-            "where the jar stands in the image cannot be told from its COPY", kind="not-known"
+            "where the jar stands in the image cannot be determined from its COPY", kind="not-known"
         )
     name = posixpath.basename(artifact.path)
     if any(
@@ -681,14 +683,14 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts, unpacker: Unpack
         )
     if len(artifact.sources) != 1:
         raise LayeringRefused(
-            "its {} copies other files in the same layer; give the jar a line of its own", instruction.keyword
+            "its {} copies other files in the same layer; give the jar its own line", instruction.keyword
         )
     layer = picture.layer_of(instruction)
     alone = layer is not None and len(layer.files) == 1 and layer.complete
     named = names_archive(artifact.sources[0])
     if not named or not (alone or (layer is not None and not layer.files)):
         raise LayeringRefused(
-            "its {} brings more than the jar; give the jar a line of its own", instruction.keyword
+            "its {} brings more than the jar; give the jar its own line", instruction.keyword
         )
     if len(document.stages) > 1 and picture.final is not picture.stages[-1]:
         raise LayeringRefused("the stage asked for with --target is not the last one")

@@ -222,7 +222,7 @@ class _Adding:
         source = self._source()
         if facts is None or facts.spring_boot is None or source is None or facts.loader is not None:
             raise Refused(
-                "no single jar that fits is in the build context, and no build file there tells the version of Spring Boot",
+                "no single jar that fits is in the build context, and no build file there states the version of Spring Boot",
                 kind="not-known",
             )
         modes = modes_for(facts.spring_boot)

@@ -216,7 +216,7 @@ def _depends(picture: Picture, copy: Instruction, other: Instruction) -> Reason 
         return because("certain", "{} sets {}, which the COPY uses", other, clash[0]) if clash else None
     place = _place(picture, copy)
     if place is None:
-        return because("not-known", "where it is copied to cannot be told")
+        return because("not-known", "where it is copied to cannot be determined")
     there = _there_before(picture, copy)
     own = _territories(copy, place, picture.layer_of(copy), there)
     if keyword == "WORKDIR":
@@ -282,7 +282,7 @@ def _copy_depends(
 ) -> Reason | None:
     other_place = _place(picture, other)
     if other_place is None:
-        return because("not-known", "where {} copies to cannot be told", other)
+        return because("not-known", "where {} copies to cannot be determined", other)
     layer, other_layer = picture.layer_of(copy), picture.layer_of(other)
     if _owner(copy) == _owner(other) and _are_layers_of_one_jar(picture, copy, other):
         return None

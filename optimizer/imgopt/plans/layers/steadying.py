@@ -244,7 +244,7 @@ def _edits(
     target = copies[0].target
     if target != "/" and posixpath.dirname(target) not in _ORDINARY:
         raise _No(
-            "{} may have an owner or mode of its own, which copying whole trees would change",
+            "{} may have its own owner or mode, which copying whole trees would change",
             posixpath.dirname(target),
         )
     for copy in copies:
@@ -588,7 +588,9 @@ def _library_target(picture: Picture, instruction: Instruction, target: str) -> 
     itself the directories that not every image has, the outermost first."""
     path = picture.target_of(instruction)
     if path is None:
-        raise _No("where {} is cannot be told: a WORKDIR above it has a variable without a value", target)
+        raise _No(
+            "where {} is cannot be determined: a WORKDIR above it has a variable without a value", target
+        )
     parents = [path]
     while parents[-1] != "/":
         parents.append(posixpath.dirname(parents[-1]))
@@ -597,7 +599,7 @@ def _library_target(picture: Picture, instruction: Instruction, target: str) -> 
         own[-1].strip("/").split("/")[0] in _TAKEN and posixpath.dirname(own[-1]) not in _ORDINARY - {"/"}
     ):
         raise _No(
-            "{} may lie below a directory with an owner or mode of its own, which copying a whole tree would change",
+            "{} may lie below a directory with its own owner or mode, which copying a whole tree would change",
             path,
         )
     if picture.final.root is not picture.final:

@@ -107,7 +107,7 @@ def require_plain(picture: Picture) -> None:
             raise Obstacle("{} has a here-document, which is not taken apart", instruction)
     if not picture.start_commands:
         raise Obstacle(
-            "the file sets no ENTRYPOINT and no CMD, so what runs in the image cannot be told",
+            "the file sets no ENTRYPOINT and no CMD, so what runs in the image cannot be determined",
             kind="not-known",
         )
     for where, text in run_time_texts(picture):
@@ -255,15 +255,13 @@ def require_no_build_image(picture: Picture, target: Base, instructions: Iterabl
         names = [instruction.text] if instruction.keyword == "USER" else [owner.value or ""] if owner else []
         named = base.family == "gradle" and any(re.match(r"gradle\b", name) for name in names)
         if named and user_line(target) is None:
-            raise Obstacle(
-                "{} names gradle, a user of {} that {} has not", instruction, base.name, target.name
-            )
+            raise Obstacle("{} names gradle, a user of {} that {} lacks", instruction, base.name, target.name)
         if instruction.keyword == "SHELL" and instruction.json:
             texts.append((instruction, posixpath.basename(instruction.json[0])))
     installed: set[str] = set()
     for where, text in (*texts, *run_time_texts(picture)):
         if re.match(r"#!.*\bbash\b", text) and "bash" not in installed and not has_command("bash", target):
-            raise Obstacle("{} runs in bash, which {} has and {} has not", where, base.name, target.name)
+            raise Obstacle("{} runs in bash, which {} has and {} lacks", where, base.name, target.name)
         for command in all_commands(text):
             call = packages.read(command)
             for name in call.names if call is not None and call.action == "install" else ():

@@ -151,7 +151,7 @@ def _swap(picture: Picture, blank: SplittingPlan) -> SplittingPlan:
     if what is None and (picture.unread_artifacts or not picture.application_jars):
         what = because(
             "unseen",
-            "the application is not there to be read; it may start a program that {} has not, git or ssh for instance",
+            "the application is not available; it may start a program that {} lacks, git or ssh for instance",
             target.name,
         )
     if own_references(picture) & {"java/lang/Process", "java/lang/ProcessBuilder"}:
