@@ -60,6 +60,8 @@ BASES: tuple[Basis, ...] = ("measured", "catalogue", "predicted", "unknown")
 
 #: A lower bound below this says nothing: what is large is what is unknown.
 SAYS_SOMETHING = 100_000
+#: What a fix saves below this is not worth a line.
+SAID_BYTES = 1_000
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ makes all of these layers anew.
 
 ## What it does
 Splits the final stage in two. Everything up to the last command that handles the build's results stays as it is, in
-a stage of its own. A new final stage stands on the same JDK, without the build tool, repeats what the container
+its own stage. A new final stage stands on the same JDK, without the build tool, repeats what the container
 needs (packages, users, directories, variables, ports) and copies the jar from the build stage to the very path it
 had. The start command is not touched. `jdk-runtime` and `fat-jar-layer` then do what they do for any file of two
 stages. A stage that only stands on a Maven or Gradle image, and builds nothing, gets the JDK image below it.
@@ -70,7 +70,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         return
     if plan.started_with is not None:
         message = f"the container builds the application whenever it starts, with `{plan.started_with}`"
-        advice = "build the jar in a stage of its own, copy it, and start it with java -jar"
+        advice = "build the jar in its own stage, copy it, and start it with java -jar"
         fix = Fix(advice, Applicability.MANUAL)
         yield Finding(ID, Severity.HIGH, plan.line, plan.end_line, message, fix)
         return
@@ -78,7 +78,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         message = (
             f"the image is built with `{plan.tool}` and ships what that needs: tools, sources, downloads"
         )
-        description = f"build in a stage of its own, and run on {plan.image}"
+        description = f"build in its own stage, and run on {plan.image}"
     else:
         message = f"{picture.base.name} is an image to build with, and nothing is built in this stage"
         description = f"run on {plan.image}, the JDK in it"

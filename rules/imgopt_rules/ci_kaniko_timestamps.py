@@ -2,7 +2,7 @@
 
 ## Why it costs
 Measured with one changed class of a 72 MB application: kaniko 1.24 and the maintained fork without flags sent 68.4 MB,
-with the libraries in a layer of their own or not. With layers that keep their digests it was 22 kB.
+with the libraries in their own layer or not. With layers that keep their digests it was 22 kB.
 
 ## What it does
 The maintained fork (github.com/osscontainertools/kaniko) with `--reproducible` and
@@ -80,7 +80,7 @@ def _way(build: Build) -> str:
         return f"add {set_}"
     return (
         f"use the maintained fork (ghcr.io/osscontainertools/kaniko) and {set_}; the archived 1.24 has only "
-        "--reproducible, which also rewrites the base: each image then carries and pushes a base of its own"
+        "--reproducible, which also rewrites the base: each image then carries and pushes its own base"
     )
 
 

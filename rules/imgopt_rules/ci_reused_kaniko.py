@@ -19,7 +19,7 @@ at the same time. (By its release notes; not measured.)
 
 ## What it looks at
 Executors in the same container of the same pod or job: one after the other, in loops over modules, and in the branches
-of `parallel`. A branch or a stage with an agent or a pod of its own has a container of its own, and so has each
+of `parallel`. A branch or a stage with its own agent or pod has its own container, and so has each
 `docker run`. Where the Dockerfiles are at hand and nothing that is handed on can mix, nothing is said.
 A line that empties /kaniko counts where it surely runs in between: in the body of a loop, not in front of it, and not
 under a condition that the builds do not stand under. Of two stages or branches only one runs where their conditions
@@ -54,11 +54,11 @@ from imgopt.scales import Applicability, Severity
 ID = "reused-kaniko"
 EMPTY = "rm -rf /kaniko/[0-9]*"
 _OWN = {
-    "jenkins": "give each build a pod of its own",
-    "gitlab": "give each image a job of its own",
-    "github": "give each image a job of its own",
-    "script": "give each image a container of its own",
-    "make": "give each image a container of its own",
+    "jenkins": "give each build its own pod",
+    "gitlab": "give each image its own job",
+    "github": "give each image its own job",
+    "script": "give each image its own container",
+    "make": "give each image its own container",
 }
 
 

@@ -10,7 +10,7 @@ Adds a stage that unpacks the jar into one tree per layer, as its own layers.idx
 one. The form matters: the four COPY lines of the Spring Boot manual push everything again on a fresh build agent,
 because the times of directories differ. Here each tree is copied whole to `/`, and the times of what does not
 belong to a release are fixed. The jars of the project's own modules, which layers.idx keeps beside the classes, get
-a tree of their own: a release that changes none of them does not send them, as long as the build
+their own tree: a release that changes none of them does not send them, as long as the build
 makes the same bytes of the same sources (Maven: project.build.outputTimestamp; Gradle 9, or preserveFileTimestamps
 = false).
 

@@ -1,4 +1,4 @@
-"""The final stage brings a JDK of its own, though the application only needs a JRE.
+"""The final stage brings its own JDK, though the application only needs a JRE.
 
 ## Why it costs
 A JDK package on a plain Debian, Alpine or Red Hat image brings the compiler and the jmods with it: 72 to 93 MB more

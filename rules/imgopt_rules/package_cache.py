@@ -54,7 +54,7 @@ def check(picture: Picture) -> Iterator[Finding | Declined]:
         message = say("{} {}{}", _WHAT[leftover.manager].format(program=leftover.program), where, size)
         if leftover.too_late is not None:
             late = leftover.too_late.instruction
-            message = say("{}; {} removes it too late, in a layer of its own", message, late)
+            message = say("{}; {} removes it too late, in its own layer", message, late)
         first = leftover.runs[0].instruction
         yield Finding(
             rule=ID,

@@ -78,5 +78,5 @@ def _what(plan: SteadyingPlan) -> str:
     if plan.modules is None:
         return "copy whole trees with fixed times"
     if plan.steady:
-        return f"give them a layer of their own, which stays {WHEN}"
+        return f"give them their own layer, which stays {WHEN}"
     return f"copy whole trees with fixed times; {about(plan.modules)} get one that stays {WHEN}"

@@ -257,7 +257,7 @@ SCOPED = [
     ("... but by FROM", "ARG A=1\nARG B=${A}2 C\nFROM x:$B\n", {}, {"A": "1", "B": "12", "C": None}),
     ("... and by every FROM", "ARG A=1\nFROM x\nARG A=2\nENV B=3\nFROM y\n", {}, {"A": "1"}),
     ("declared again it has its value", "ARG A=1\nFROM x\nARG A\nRUN y\n", {}, {"A": "1"}),
-    ("... unless it has a default of its own", "ARG A=1\nFROM x\nARG A=2\nRUN y\n", {}, {"A": "2"}),
+    ("... unless it has its own default", "ARG A=1\nFROM x\nARG A=2\nRUN y\n", {}, {"A": "2"}),
     ("... from there on", "ARG A=1\nFROM x\nARG A\n", {}, {}),
     ("... in that stage only", "ARG A=1\nFROM x\nARG A\nFROM y\nRUN z\n", {}, {}),
     ("no default, no value", "FROM x\nARG A\nRUN y\n", {}, {"A": None}),

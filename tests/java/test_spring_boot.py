@@ -298,7 +298,7 @@ def test_a_launch_script_blocks_extraction(tmp_path: Path) -> None:
         mode=None,
         layers=False,
         thin=False,
-        blocked="a launch script lies in front of the jar",
+        blocked="a launch script precedes the jar",
         exits_zero_on_error=False,
         not_to_root=False,
         keeps_times=True,

@@ -53,7 +53,7 @@ def emit_exactly(data: bytes, output_file: str | None) -> None:
 
 
 def is_read_as_it_comes(output_file: str | None) -> bool:
-    """Whether what is written there goes to a terminal, a pipe, a socket or a job's log, not to a file of its own."""
+    """Whether what is written there goes to a terminal, a pipe, a socket or a job's log, not to its own file."""
     import stat
     from pathlib import Path
 

@@ -115,7 +115,7 @@ def push(
     quiet: a.Quiet = False,
     verbose: a.Verbose = False,
 ) -> int:
-    """Push an image: send only what the registry lacks, go on where an earlier push was cut.
+    """Push an image: send only what the registry lacks, resume where an earlier push was interrupted.
 
     Layers are compressed here, always to the same bytes, and the registry is asked for each. What its tags say about
     layers that other tools compressed is not believed: such layers are sent once, unless --verify reads and compares

@@ -95,7 +95,7 @@ def _decode(data: bytes | str, path: str, strict_utf8: bool) -> str:
     while len(raw) - start >= MAX_LINE_BYTES:
         end = raw.rfind(b"\n", start, start + MAX_LINE_BYTES)
         if end < 0:
-            hint = "break it with a continuation, or move the text into a file of its own"
+            hint = "break it with a continuation, or move the text into its own file"
             raise refusal(f"the line is longer than {MAX_LINE_BYTES - 1:,} bytes", hint, start)
         start = end + 1
     if isinstance(data, str):

@@ -107,7 +107,7 @@ class KanikoEngine(FileEngine):
             return None
         return (
             f"kaniko {self._executor.version} writes the time of the build into every layer, so that none keeps its digest; "
-            "`--kaniko-flag=--reproducible` keeps them, but writes the base's layers anew, too: the first push sends the "
+            "`--kaniko-flag=--reproducible` keeps them, but rewrites the base's layers, too: the first push sends the "
             "base as well, larger than before (121 MB became 139 MB), and images no longer share it; the maintained fork "
             f"({FORK}, 1.28 or newer) with --reproducible and {PRESERVE}=true does without that price"
         )
@@ -118,7 +118,7 @@ class KanikoEngine(FileEngine):
             return ()
         return (
             "--reproducible: without it kaniko writes the time of the build into every layer",
-            f"{PRESERVE}=true: without it --reproducible writes the base's layers anew",
+            f"{PRESERVE}=true: without it --reproducible rewrites the base's layers",
         )
 
     def build(self, request: BuildRequest, tag: str) -> BuiltImage:

@@ -126,7 +126,7 @@ def find_modules(root: Path) -> Repository:
     if beside:
         more = f" and {len(beside) - 3} more" if len(beside) > 3 else ""
         named = ", ".join(beside[:3])
-        remarks.append(f"{named}{more}: a build of its own, not among the modules of {roots[0]}")
+        remarks.append(f"{named}{more}: its own build, not among the modules of {roots[0]}")
     return Repository(root, _linked(found.values()), tuple(roots), tuple(remarks))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from imgopt.gate.budgets import FORBIDDEN, Forbidden
 from imgopt.inspection.places import NAMES, What
 from imgopt.light.records import dataclass, field, replace
-from imgopt.scales import Basis, Sum
+from imgopt.scales import SAID_BYTES, Basis, Sum
 from imgopt.suggest.sentence import sentence
 from imgopt.units import megabytes
 from imgopt.users import name_of
@@ -353,7 +353,7 @@ def of_dockerfile(report: FileReport, name: str | None) -> Subject:
     for finding, saving in report.findings:
         for when in ("first", "next"):
             count = None if saving is None else getattr(saving, f"{when}_push_bytes")
-            if count is not None and count <= 0:
+            if count is not None and count < SAID_BYTES:
                 continue
             basis: Basis = saving.basis if saving is not None and count is not None else "unknown"
             advice.append(Advice(finding.rule, count, when, basis, sentence(finding.message), finding.line))

@@ -108,7 +108,7 @@ def read_extract(mode: str, arguments: Sequence[str]) -> Extract | None:
         elif word not in _OPTIONS[mode]:
             fault = f"jarmode {mode} knows no option {word}"
             if word.partition("=")[0] in _OPTIONS[mode]:
-                fault += ": its value is a word of its own"
+                fault += ": its value is a separate word"
             break
         elif word in _FLAGS:
             values[word] = None
@@ -157,7 +157,7 @@ def refusal(jar: Jar, asked: Extract) -> str | None:
         if blocked is not None:
             return blocked
     elif jar.launch_script:
-        return "a launch script lies in front of the jar"
+        return "a launch script precedes the jar"
     if asked.launcher:
         return None
     if jar.classpath_index is None or jar.start_class is None:

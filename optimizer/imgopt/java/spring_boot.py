@@ -322,7 +322,7 @@ def extraction(jar: Jar) -> Extraction:
     elif not is_known_launcher(jar.launcher):
         blocked = f"a custom launcher, {jar.launcher}"
     elif jar.launch_script:
-        blocked = "a launch script lies in front of the jar"
+        blocked = "a launch script precedes the jar"
     elif jar.unsafe_names:
         blocked = "entry names lead out of the jar"
     elif mode == "layertools" and index is None:

@@ -277,7 +277,7 @@ class _File:
         services = self._setting(job, "services")
         names = [_image(each) or "" for each in services.items] if services is not None else []
         dind = next((each for each in names if "dind" in each), None)
-        fresh = "each job gets a container of its own" if image else None
+        fresh = "each job gets its own container" if image else None
         docker = "the job's Docker Engine (docker:dind) starts empty" if dind else None
         tags = self._setting(job, "tags")
         labels = [each.value for each in tags.items] if tags is not None else []

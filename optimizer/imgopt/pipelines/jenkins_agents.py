@@ -80,7 +80,7 @@ def _template_calls(items: list[Item]) -> dict[str, str]:
 
 
 def _pod_agent(images: Mapping[str, str], text: str, image: str | None) -> Agent:
-    fresh = "each build gets a pod of its own"
+    fresh = "each build gets its own pod"
     mounted = "docker.sock" in text
     dind = any(_DIND.search(each) for each in images.values())
     docker = "the pod's Docker Engine starts empty" if dind and not mounted else None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from imgopt.finding import Declined, Finding, Sentence
 from imgopt.light.records import dataclass, replace
 from imgopt.report.layout import visible
-from imgopt.scales import BASES, SAYS_SOMETHING, Applicability, Basis, Sum, total
+from imgopt.scales import BASES, SAID_BYTES, SAYS_SOMETHING, Applicability, Basis, Sum, total
 from imgopt.suggest.result import Fact, FileReport, PipelineSummary
 from imgopt.units import Scale, duration, megabytes, rate, size_scale, time_scale
 from imgopt.weigh.weights import ImageWeight, LayerWeight, Prediction, PushClient, Saving
@@ -115,8 +115,6 @@ def saved(
     return Saved(difference, before.value, "at least", whole)
 
 
-#: Fewer are not worth a line.
-_SAID_BYTES = 1_000
 ONE_FILE = ("on the first push", "on each next push")
 SEVERAL_FILES = ("on the first pushes, each by itself", "on the next pushes")
 
@@ -127,7 +125,7 @@ def saves_or_costs(saving: Saving | None, when: tuple[str, str] = ONE_FILE) -> t
         return "saves", ""
     told = (saving.first_push_bytes, saving.next_push_bytes)
     counts = tuple(
-        zip((0 if count and abs(count) < _SAID_BYTES else count for count in told), when, strict=True)
+        zip((0 if count and abs(count) < SAID_BYTES else count for count in told), when, strict=True)
     )
     saves = ", ".join(f"{megabytes(count)} {each}" for count, each in counts if count and count > 0)
     costs = ", ".join(f"{megabytes(-count)} {each}" for count, each in counts if count and count < 0)

@@ -262,7 +262,7 @@ def _twice(found: Sequence[Wanted]) -> Iterator[InputError]:
         first = firsts.setdefault(f"{target.name.lower()}/{target.repository}:{target.tag}", each)
         if first is not each:
             message = f"{typed(each.target)} is the target of {first.place}, too"
-            yield _at_its_place(each, InputError(message, "give each image a target of its own"))
+            yield _at_its_place(each, InputError(message, "give each image its own target"))
 
 
 def _elsewhere(found: Sequence[Wanted], only_to: Sequence[Place]) -> Iterator[InputError]:

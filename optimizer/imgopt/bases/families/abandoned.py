@@ -128,7 +128,7 @@ def livingobjects(base: Base, tag: str) -> Base | None:
             vm="hotspot",
             platforms=(AMD64,),
             has=frozenset({"sh", "bash"}),
-            retired="an old tutorial image on a base of its own that nobody documents",
+            retired="an old tutorial image on its own base that nobody documents",
         )
     )
 
@@ -152,6 +152,6 @@ def fabric8(base: Base, tag: str) -> Base | None:
             libc="musl" if alpine else "glibc",
             platforms=(AMD64,),
             has=(ALPINE_HAS if alpine else frozenset({"sh", "bash"})) | {"run-java.sh"},
-            vendor_features="run-java.sh in /deployments starts the jar and adds options of its own",
+            vendor_features="run-java.sh in /deployments starts the jar and adds its own options",
         )
     )

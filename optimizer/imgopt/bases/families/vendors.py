@@ -168,8 +168,7 @@ def liberica(base: Base, tag: str) -> Base | None:
     note = "JAVA_HOME holds the full version; /usr/lib/jvm/jdk or jre links to it"
     if variant == "alpine":
         note = (
-            "Alpine with a glibc of its own: the JVM is a glibc build (the musl ones end in -alpine-musl); "
-            + note
+            "Alpine with its own glibc: the JVM is a glibc build (the musl ones end in -alpine-musl); " + note
         )
     return with_java(
         replace(

@@ -192,7 +192,7 @@ def jdk_needs(
             elif program in BUILD_TOOLS:
                 yield because(
                     "certain",
-                    "{} builds with `{}` in the final stage; that belongs in a stage of its own",
+                    "{} builds with `{}` in the final stage; that belongs in its own stage",
                     instruction,
                     program,
                 )
@@ -589,7 +589,7 @@ def _start_needs(picture: Picture, base: Base, target: Base) -> Iterator[Reason]
             )
         elif target.entrypoint and not base.entrypoint and not _passes_on(target):
             yield because(
-                "certain", "{} has an entrypoint of its own ({})", target.name, " ".join(target.entrypoint)
+                "certain", "{} has its own entrypoint ({})", target.name, " ".join(target.entrypoint)
             )
 
 
@@ -1244,7 +1244,7 @@ def _native_needs(picture: Picture, jar: Jar, target: Base, adaptation: Adaptati
     if not jar.natives_complete:
         yield because("not-known", "{} could not be searched for native libraries completely", name)
     if jar.kind in ("thin", "quarkus-fast") and len(picture.application_jars) < 2:
-        yield because("unseen", "the libraries of {} lie beside it and are not available", name)
+        yield because("unseen", "the libraries of {} are beside it and are not available", name)
     architectures = {platform.split("/")[1] for platform in picture.platforms}
     for native in jar.natives:
         if native.os != "linux" or native.arch not in architectures:

@@ -65,9 +65,7 @@ def choose(picture: Picture) -> RuntimeChoice:
     if not wanted:
         return RuntimeChoice(None)
     if splits_first(picture):
-        first = because(
-            "certain", "the stage builds the application; what runs gets a stage of its own first"
-        )
+        first = because("certain", "the stage builds the application; what runs gets its own stage first")
         return RuntimeChoice(
             None, declined=tuple(Declined(rule, line, first, "build-tools") for rule in wanted)
         )

@@ -240,7 +240,7 @@ def unknown_runs(picture: Picture) -> Iterator[Reason]:
 def _unknown_runs(picture: Picture, source: Text) -> Iterator[Reason]:
     where = source.where
     if "java" in shell.redefined(source.text):
-        yield because("not-known", "{} gives `java` a meaning of its own", where)
+        yield because("not-known", "{} gives `java` its own meaning", where)
     for each in shell.started(source.text, source.functions):
         command = each.command
         if each.own:

@@ -147,7 +147,7 @@ def unknown_owner(picture: Picture, directory: str, owner: Owner) -> Reason | No
         return None
     return because(
         "not-known",
-        "{} may have {} with an owner of its own, which copying whole trees would change; declare the image under [bases] in imgopt.toml",
+        "{} may have {} with its own owner, which copying whole trees would change; declare the image under [bases] in imgopt.toml",
         picture.base.name,
         directory,
     )

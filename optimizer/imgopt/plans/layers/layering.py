@@ -562,7 +562,7 @@ def _facts_of_build(picture: Picture, artifact: Artifact) -> _Facts | None:
     numbers = version_tuple(version) or (0, 0, 0)
     if numbers < (2, 0):
         raise LayeringRefused(
-            "Spring Boot {} cannot unpack {} itself; its libraries get a layer of their own from 2.3 on",
+            "Spring Boot {} cannot unpack {} itself; its libraries get their own layer from 2.3 on",
             version,
             name,
         )
@@ -692,14 +692,14 @@ def _edits(picture: Picture, artifact: Artifact, facts: _Facts, unpacker: Unpack
         )
     if len(artifact.sources) != 1:
         raise LayeringRefused(
-            "its {} copies other files in the same layer; give the jar a line of its own", instruction.keyword
+            "its {} copies other files in the same layer; give the jar its own line", instruction.keyword
         )
     layer = picture.layer_of(instruction)
     alone = layer is not None and len(layer.files) == 1 and layer.complete
     named = names_archive(artifact.sources[0])
     if not named or not (alone or (layer is not None and not layer.files)):
         raise LayeringRefused(
-            "its {} brings more than the jar; give the jar a line of its own", instruction.keyword
+            "its {} brings more than the jar; give the jar its own line", instruction.keyword
         )
     if len(document.stages) > 1 and picture.final is not picture.stages[-1]:
         raise LayeringRefused("the stage asked for with --target is not the last one")

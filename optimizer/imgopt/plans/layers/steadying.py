@@ -244,7 +244,7 @@ def _edits(
     target = copies[0].target
     if target != "/" and posixpath.dirname(target) not in _ORDINARY:
         raise _No(
-            "{} may have an owner or mode of its own, which copying whole trees would change",
+            "{} may have its own owner or mode, which copying whole trees would change",
             posixpath.dirname(target),
         )
     for copy in copies:
@@ -599,7 +599,7 @@ def _library_target(picture: Picture, instruction: Instruction, target: str) -> 
         own[-1].strip("/").split("/")[0] in _TAKEN and posixpath.dirname(own[-1]) not in _ORDINARY - {"/"}
     ):
         raise _No(
-            "{} may lie below a directory with an owner or mode of its own, which copying a whole tree would change",
+            "{} may lie below a directory with its own owner or mode, which copying a whole tree would change",
             path,
         )
     if picture.final.root is not picture.final:

@@ -342,7 +342,7 @@ class _Model:
                         "starts the application instead of unpacking it",
                         each.mode,
                     ),
-                    "write -Djarmode in front of -jar",
+                    "write -Djarmode before -jar",
                     tuple(self._moved(each, words)),
                 )
             elif each.outcome == "blocked" and each.jar is not None and each.asked is not None:
@@ -457,7 +457,7 @@ class _Model:
         if flag is None or jar is None or flag.span is None or jar.span is None:
             return
         at = Span(jar.span.start, jar.span.start)
-        yield Mend("write -Djarmode in front of -jar", (Edit(at, flag.text + " "), *_removed([flag])))
+        yield Mend("write -Djarmode before -jar", (Edit(at, flag.text + " "), *_removed([flag])))
 
     def _known_options(self, each: Unpacking, words: Sequence[_Written]) -> Iterator[Mend]:
         """The same options as the mode takes them; or the mode that takes them; or without them."""
@@ -484,7 +484,7 @@ class _Model:
             if word.span is not None and re.fullmatch(r"[-\w./=,]+", word.text)
         )
         if joined and len(apart) == len(joined):
-            yield Mend("write the value as a word of its own", apart)
+            yield Mend("write the value as a separate word", apart)
         if words and words[-1].text.startswith("--"):
             yield Mend(f"leave out {words[-1].text}, which has no value", _removed(words[-1:]))
         flag = next((word for word in words if word.text.startswith("-Djarmode=")), None)

@@ -328,7 +328,7 @@ class _Builder:
                 self._repeat(line)  # a list of packages that a later RUN uses
             return
         if "build" in kinds:
-            raise Obstacle("{} serves both the build and what runs; give each a RUN of its own", line.where)
+            raise Obstacle("{} serves both the build and what runs; give each its own RUN", line.where)
         self._require_possible(line)
         self._repeat(line, self._without_tools(line, calls))
 
@@ -402,7 +402,7 @@ class _Builder:
                     continue
                 what = next(iter(project.wanted(found)), "packages")
                 raise Obstacle(
-                    "{} installs {} in the same RUN as it builds; give that a RUN of its own",
+                    "{} installs {} in the same RUN as it builds; give that its own RUN",
                     line.where,
                     what,
                 )
@@ -420,7 +420,7 @@ class _Builder:
                 if self._is_about_the_jar(call, path) or (call.program == "rm" and project.inside(path)):
                     continue
                 raise Obstacle(
-                    "{} changes {} in the same RUN as it builds; give that a RUN of its own", line.where, path
+                    "{} changes {} in the same RUN as it builds; give that its own RUN", line.where, path
                 )
 
     def _is_about_the_jar(self, call: Call, path: str) -> bool:
@@ -449,12 +449,12 @@ class _Builder:
                 ]
                 if needed:
                     raise Obstacle(
-                        "{} installs {} along with a build tool; give each a RUN of its own",
+                        "{} installs {} along with a build tool; give each its own RUN",
                         line.where,
                         needed[0],
                     )
             elif call.program in ("curl", "wget") and not project.fetches_tools(call):
-                raise Obstacle("{} downloads more than a build tool; give that a RUN of its own", line.where)
+                raise Obstacle("{} downloads more than a build tool; give that its own RUN", line.where)
             elif found is None and (effects.changes(call) is None or call.program in effects.SETTING_UP):
                 raise Obstacle(
                     "{} runs `{}` along with the download of a build tool", line.where, shown(call.command)

@@ -334,7 +334,7 @@ def _removed(picture: Picture, archive: Archive) -> Archive:
     name = archive.name
     if archive.kind == "added":
         raise _No(
-            "ADD does not unpack what it downloads: download, unpack and remove {} in one RUN, or do it in a stage of its own",
+            "ADD does not unpack what it downloads: download, unpack and remove {} in one RUN, or do it in its own stage",
             name,
         )
     if archive.kind == "copied":
@@ -346,9 +346,7 @@ def _removed(picture: Picture, archive: Archive) -> Archive:
             raise _No(
                 "install {} from a mount (RUN --mount=type=bind), which leaves nothing in the image", name
             )
-        raise _No(
-            "unpack {} in a stage of its own and copy the result, or mount it (RUN --mount=type=bind)", name
-        )
+        raise _No("unpack {} in its own stage and copy the result, or mount it (RUN --mount=type=bind)", name)
     if archive.brought is not run.instruction:
         raise _No("download, unpack and remove {} in one RUN: another layer cannot take it out again", name)
     last = _last_use(run, archive)

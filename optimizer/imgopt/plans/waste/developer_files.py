@@ -227,7 +227,7 @@ def _of_jdk(instruction: Instruction, names: Iterable[str], size: int | None) ->
         size,
         "measured",
         "the files in the context",
-        "unpack the JDK in a stage of its own and copy it without them, or start from an image that has a JRE",
+        "unpack the JDK in its own stage and copy it without them, or start from an image that has a JRE",
     )
 
 

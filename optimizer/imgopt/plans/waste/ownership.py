@@ -520,7 +520,7 @@ def _brings(
     if not known and not command.parsed.recursive and place != target and contains(target, place):
         return None  # the directory alone changes
     if known and len(inside) < len(files):
-        raise _No("{} brings more than {}; give it a COPY of its own ({})", copy, target, _flag_of(command))
+        raise _No("{} brings more than {}; give it its own COPY ({})", copy, target, _flag_of(command))
     if copy not in picture.final.stage.instructions:
         raise _No("{} copies in a stage below the last one; {}", copy, _advice([command]))
     if copy.heredocs or copy.flag("chmod" if command.program == "chmod" else "") is not None:

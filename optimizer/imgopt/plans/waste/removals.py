@@ -261,7 +261,7 @@ def advice(picture: Picture, removal: Removal) -> str | Sentence:
     stored = removal.stored_by
     if removal.packages:
         return say(
-            "remove them in the RUN that installs them ({}), or install them in a stage of their own",
+            "remove them in the RUN that installs them ({}), or install them in their own stage",
             stored,
         )
     if stored.keyword == "RUN":
