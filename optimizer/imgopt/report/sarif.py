@@ -13,7 +13,7 @@ from imgopt.report.uris import relative, uri
 from imgopt.text.foreign import in_json, visible
 
 #: Where the pages of docs/ are published.
-PAGES = "https://imgopt.github.io/imgopt"
+PAGES = "https://imgopt.example/docs"
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
