@@ -45,6 +45,9 @@ What unpacks the jar is an image that the build pulls anyway, where one of them 
 base itself, or that of another stage. The launcher's layout needs a JDK. Otherwise it is an image from where the base
 comes from, and the fix says what a fresh agent pulls for it.
 
+An archive that is unpacked already and copied whole, in one line with its libraries, is one layer as well: that is told, and
+how the libraries get a line of their own.
+
 ## Fix safety
 Safe for executable Spring Boot archives that `java -jar` starts, unpacked by their own jarmode where it works and
 by path otherwise; the class path keeps its order. Unsafe when the application asks for its own location
@@ -72,6 +75,7 @@ from imgopt.finding import Declined, Finding, Fix
 from imgopt.picture import Picture
 from imgopt.plans.layers import layering
 from imgopt.plans.layers.layering import LayeringPlan
+from imgopt.plans.layers.mixed import mixed
 from imgopt.plans.layers.own_modules import WHEN, about
 from imgopt.rule import rule
 from imgopt.scales import Applicability, Severity
@@ -81,6 +85,20 @@ ID = "fat-jar-layer"
 
 @rule(ID)
 def check(picture: Picture) -> Iterator[Finding | Declined]:
+    yield from _of_the_jar(picture)
+    for layer in mixed(picture):
+        yield Finding(
+            rule=ID,
+            severity=Severity.of(layer.libraries),
+            line=layer.instruction.line,
+            end_line=layer.instruction.end_line,
+            message=f"the application is one layer of {layer.bytes / 1e6:.1f} MB, {100 * layer.libraries / layer.bytes:.0f} % of "
+            "it libraries; every release pushes all of it",
+            fix=Fix(layer.way_out, Applicability.MANUAL),
+        )
+
+
+def _of_the_jar(picture: Picture) -> Iterator[Finding | Declined]:
     plan = layering.plan(picture)
     artifact = picture.artifact
     if plan.layered or artifact is None:

@@ -808,6 +808,8 @@ _LIBRARY_DIRECTORY = regex(
     r"(?:^|/)(?:libs?|dependency|dependencies|dependency-jars)(?:/[\w.-]+)*/[^/]+\.jar$"
 )
 
+_VERSION = regex(r"-v?[0-9].*$")
+
 
 def _gives_a_time(arguments: Sequence[str]) -> bool:
     """Whether `touch` sets another time than that of the build."""
@@ -817,7 +819,18 @@ def _gives_a_time(arguments: Sequence[str]) -> bool:
 def _is_library(path: str) -> bool:
     """Whether a file of the context is a released library, by its place and name: no release of the application
     changes it."""
-    return in_library_directory(path) and "SNAPSHOT" not in path
+    return in_library_directory(path) and "SNAPSHOT" not in path and not _is_own(path)
+
+
+def _is_own(path: str) -> bool:
+    """Whether a jar has the name of a directory above it, as the application's own has among its libraries:
+    ``build/install/orders/lib/orders-1.4.jar`` of Gradle, ``orders-1.4/lib/orders-1.4.jar`` of a Maven assembly."""
+    *above, name = path.split("/")
+    return _unversioned(name.removesuffix(".jar")) in map(_unversioned, above)
+
+
+def _unversioned(name: str) -> str:
+    return _VERSION.sub("", name)
 
 
 def in_library_directory(path: str) -> bool:

@@ -679,10 +679,12 @@ def _from_context(
     if back is not None:
         trees.append(with_variables(f"/directories/{own}/out", f"/{back.tree}"))
     steps = [*made, stamp_command(trees, has_find="find" in base.has)]
-    snapshots = any(file.releases for file in layer.files)
+    snapshots = sorted({posixpath.dirname(file.path) for file in layer.files if file.releases})
     if snapshots:
-        libraries, apart = (with_variables(each, target) for each in (released, changing))
-        steps = [f"mkdir -p {apart}", snapshots_apart(libraries, apart), *steps]
+        libraries, apart = (
+            [with_variables(each, path) for path in snapshots] for each in (released, changing)
+        )
+        steps = [f"mkdir -p {' '.join(apart)}", *map(snapshots_apart, libraries, apart), *steps]
     lines += writing.run(word_in("RUN", lower), steps, document.escape)
     lines.append("")
     added = document.newline.join(lines) + document.newline
