@@ -154,3 +154,31 @@ def test_what_is_built_to_be_thrown_away_sends_nothing(
     rules = {finding["rule"] for finding in run.json["files"][0]["findings"]}
     assert ({"kaniko-timestamps", "single-snapshot"} <= rules) is told
     assert "uncached-build" in rules
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["", "docker load -i b.tar", "docker pull nginx:1.27\ndocker tag nginx:1.27 reg.example/team/b"],
+    ids=["built elsewhere", "out of a tar", "pulled"],
+)
+def test_an_image_of_another_name_is_not_that_of_the_only_build(
+    imgopt: Imgopt, tmp_path: Path, before: str
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "Dockerfile").write_text(DOCKERFILE)
+    script = tmp_path / "push.sh"
+    script.write_text(
+        f"docker build -t reg.example/team/a a\ndocker push reg.example/team/a\n{before}\ndocker push reg.example/team/b\n"
+    )
+    shown = imgopt("suggest", str(script), "--jar-size", "60MB").text
+    assert "A release: 2 images" in shown
+    assert "first push  at least" in shown
+
+
+def test_an_image_whose_name_is_not_known_is_that_of_the_only_build(imgopt: Imgopt, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "Dockerfile").write_text(DOCKERFILE)
+    script = tmp_path / "push.sh"
+    script.write_text('docker build -t "$1" a\ndocker push reg.example/team/b\n')
+    shown = imgopt("suggest", str(script), "--jar-size", "60MB").text
+    assert "1 push with docker, of a/Dockerfile" in shown

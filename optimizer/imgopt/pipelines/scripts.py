@@ -71,17 +71,33 @@ def find(
 
 
 def _matched(reading: Reading) -> tuple[Push, ...]:
-    """A push whose image nothing here builds by that name is that of the only Dockerfile that is built."""
+    """A push whose image nothing here builds by that name is that of the only Dockerfile that is built, unless it is seen
+    to be another image."""
     recipes = {build.recipe.path: build for build in reading.builds}
     if len(recipes) != 1:
         return tuple(reading.pushes)
     only = next(iter(recipes.values()))
     return tuple(
         push
-        if push.build is not None or push.recipe.why != NOT_SAID
+        if push.build is not None or push.recipe.why != NOT_SAID or _is_another(push, reading.builds)
         else replace(push, build=only, recipe=only.recipe)
         for push in reading.pushes
     )
+
+
+def _is_another(push: Push, builds: Sequence[Build]) -> bool:
+    """Whether an image comes out of a tar, or has a name that none of the builds gives, where all names are known."""
+    if push.loaded:
+        return True
+    names = [_last_name(name) for build in builds for name in build.names]
+    own = _last_name(push.target) if push.target is not None else None
+    return own is not None and all(build.names for build in builds) and None not in names and own not in names
+
+
+def _last_name(image: str) -> str | None:
+    """``orders`` of ``reg.example/shop/orders:1``; None where a variable stands in it."""
+    last = image.partition("@")[0].rsplit("/", 1)[-1].partition(":")[0]
+    return None if "$" in last or not last else last
 
 
 def _script(
