@@ -304,3 +304,23 @@ def test_why_a_dockerfile_is_no_modules(tmp_path: Path, source: str, why: str) -
     text = f"FROM eclipse-temurin:21-jre\nARG ARTIFACT_NAME\nCOPY {source} /app.jar\n"
     reactor(tmp_path, ["auth", "gateway"], **{"docker/Dockerfile": text})
     assert next((each.what, each.why) for each in found(tmp_path).left_out) == ("docker/Dockerfile", why)
+
+
+SCENE = Path(__file__).resolve().parents[2] / "fixtures" / "scene"
+THIRTEEN = [
+    *("gateway", "auth", "admin"),
+    *(
+        f"modules/{name}"
+        for name in "user order product cart payment search coupon stock notice report".split()
+    ),
+]
+
+
+@pytest.mark.parametrize("jenkinsfile", sorted(path.name for path in SCENE.glob("*enkinsfile*")))
+def test_thirteen_modules_by_the_loops_of_jenkinsfiles(tmp_path: Path, jenkinsfile: str) -> None:
+    files = {f"{name}/Dockerfile": dockerfile("target/*.jar") for name in THIRTEEN}
+    files |= {path.name: path.read_text() for path in SCENE.glob("*.groovy")}
+    reactor(tmp_path, THIRTEEN, **files, Jenkinsfile=(SCENE / jenkinsfile).read_text())
+    answer = found(tmp_path)
+    assert sorted(image.module.directory for image in answer.images if image.by == "ci") == sorted(THIRTEEN)
+    assert answer.left_out == ()
