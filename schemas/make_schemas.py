@@ -382,6 +382,7 @@ def fleet() -> Schema:
             groups=named(STRINGS),
             distance=by_column(releases, {"type": ["number", "null"]}),
         ),
+        layers=many(fields(instruction=STRING, bytes=BYTES, basis=BASIS, from_base=TRUTH, modules=STRINGS)),
         drift=many(fields(artifact=STRING, versions=named(ANY), bytes=BYTES)),
         bases=or_null(fields(images=named(ANY), more_bytes=BYTES)),
         limits=many(
