@@ -42,7 +42,7 @@ def test_a_baseline(key: str, number: str, archive: Path, tmp_path: Path) -> Non
         baseline.write_text(changed)
         run = bounded("gate", archive, "--baseline", baseline, directory=tmp_path)
         assert run.returncode == 2, run.stderr
-        assert "no baseline" in run.stderr
+        assert "not a baseline" in run.stderr
 
 
 @pytest.mark.parametrize("number", LONG)

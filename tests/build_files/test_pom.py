@@ -715,7 +715,7 @@ def test_spring_boots_version(tmp_path: Path, text: str, version: str | None) ->
         (b"<project><a></b></project>", "not well-formed XML"),
         (b"\0\0\0", "not well-formed XML"),
         (b"plugins { id 'java' }", "not well-formed XML"),
-        (b"<html></html>", "no Maven project but <html>"),
+        (b"<html></html>", "not a Maven project but <html>"),
         (b'<!DOCTYPE p [<!ENTITY a "b">]><project>&a;</project>', "DOCTYPE"),
         (b'<!DOCTYPE p SYSTEM "file:///etc/passwd"><project/>', "DOCTYPE"),
         (b'<?xml version="1.0" encoding="nonsense"?><project/>', "XML"),

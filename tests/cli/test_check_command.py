@@ -76,7 +76,7 @@ def test_the_verdict_does_not_depend_on_who_asks_first(text: str, project: Path,
     run = imgopt("rewrite", "--check", "Dockerfile")
     assert run.code == 3
     assert "would change" not in run.text
-    assert "is based on target/app.jar, which is not built yet" in run.err
+    assert "depends on target/app.jar, which is not built yet" in run.err
     assert "build the jar first (mvn package)" in run.err
 
 

@@ -136,5 +136,5 @@ def test_a_name_that_no_file_can_have(name: str, tmp_path: Path) -> None:
 def test_a_damaged_tar_has_its_name(tmp_path: Path) -> None:
     archive = tmp_path / "app.tar"
     archive.write_bytes(zlib.compress(b"x" * 600))
-    with pytest.raises(InputError, match="no readable tar"), open_image(str(archive)):
+    with pytest.raises(InputError, match="not a readable tar"), open_image(str(archive)):
         raise AssertionError

@@ -147,8 +147,8 @@ WHOLE = docker_archive({"1/layer.tar": FIRST, "2/layer.tar": SECOND}, [FIRST, SE
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "no readable tar"),
-        (b"garbage" * 500, "no readable tar"),
+        (b"", "not a readable tar"),
+        (b"garbage" * 500, "not a readable tar"),
         (tar_of({"readme": b"x"}), "holds no image"),
         (truncated(WHOLE), "ends within"),
         (changed(WHOLE), "its bytes are not those of sha256:"),
@@ -206,7 +206,7 @@ def test_a_broken_layout_is_an_error_with_its_name(
 def test_what_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for spec, message in (
-        (tmp_path / "empty", "no OCI layout"),
+        (tmp_path / "empty", "not an OCI layout"),
         (tmp_path / "missing.tar", "no such file"),
         (f"oci:{tmp_path}/missing", "no such directory"),
     ):

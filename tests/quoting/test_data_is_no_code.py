@@ -58,7 +58,7 @@ def test_a_layer_without_a_plain_name_is_not_unpacked(name: str, imgopt: Imgopt,
     boot_jar(tmp_path / "target/app.jar", application=name)
     assert "extract" not in rewritten(imgopt, tmp_path)
     why = why_not(imgopt, tmp_path)
-    assert "layers.idx calls a layer" in why and "no plain name" in why
+    assert "layers.idx calls a layer" in why and "not a plain name" in why
 
 
 def test_layers_with_names_of_their_own_are_unpacked(imgopt: Imgopt, tmp_path: Path) -> None:
