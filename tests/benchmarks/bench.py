@@ -133,13 +133,6 @@ class Bench:
 
     def say(self, what: str, name: str, cost: Cost, ours: Cost | None = None) -> None:
         line = f"{what:8} {name:28} {self.times(cost):8.1f} x{cost.wall:9.2f} s"
-<<<<<<< HEAD
-        if (
-            cost.memory > 1.5 * self.memory
-        ):  # below it, it may be what this program had before the other began
-            line += f"{cost.memory:7.0f} MB"
-=======
->>>>>>> fast
         if ours is not None:
             share = (
                 f"{ours.cpu / cost.cpu:.2f} of its processor time, {ours.wall / cost.wall:.2f} of its seconds"
