@@ -18,7 +18,11 @@ import apps
 import pytest
 from image_samples import docker_archive, layer
 
+from imgopt.fleet.images import Image
+from imgopt.fleet.modules import Module, Repository
 from imgopt.pipelines.tokens import tokens
+from imgopt.report.fleet_bake import names_of
+from imgopt.report.fleet_jenkins import jenkinsfile
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "registry"))
@@ -102,6 +106,60 @@ def test_groovy_parses_what_the_pages_show(groovy: Groovy, tmp_path: Path) -> No
     run = groovy("parse", *sorted(tmp_path.iterdir()))
     assert run.returncode == 0, run.stderr
     assert blocks and run.stdout.count("file\t") == len(blocks)
+
+
+def test_groovy_parses_what_a_fleet_gets(groovy: Groovy, tmp_path: Path) -> None:
+    """Names of modules, arguments and targets are data, whatever stands in them."""
+    hostile = "x'$(id)\\${env.A}\"\ny"
+    root = tmp_path / "shop"
+    images = []
+    for name in ("orders", hostile):
+        module = Module(name, f"services/{name}", "maven", "pom.xml", f"g:{name}")
+        folder = root / "services" / name
+        folder.mkdir(parents=True)
+        images.append(Image(module, folder / "Dockerfile", folder, (("JAR", hostile),), hostile))
+    file = tmp_path / "Jenkinsfile"
+    file.write_bytes(jenkinsfile(images, Repository(root, (), ()), names_of(images)))
+    run = groovy("parse", file)
+    assert run.returncode == 0, run.stderr
+    strings = {
+        base64.b64decode(line.partition("\t")[2]).decode()
+        for line in run.stdout.splitlines()
+        if not line.startswith("file\t")
+    }
+    assert {
+        "orders",
+        "services/orders/Dockerfile",
+        hostile,
+        f"JAR={hostile}",
+        f"services/{hostile}",
+    } <= strings
+    script = next(each for each in strings if "/kaniko/executor" in each)
+    checked = subprocess.run(["sh", "-n"], input=script, text=True, capture_output=True)
+    assert checked.returncode == 0, checked.stderr
+    (tmp_path / "kaniko").mkdir()
+    (tmp_path / "kaniko" / "executor").write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    (tmp_path / "kaniko" / "executor").chmod(0o755)
+    values = {
+        "WORKSPACE": "/w",
+        "CONTEXT": "services/a b",
+        "DOCKERFILE": "services/a b/Dockerfile",
+        "NAME": "a-b",
+        "TARGET": "run",
+        "BUILD_ARGS": "A=1 * 2\nB=$(id)",
+    }
+    ran = subprocess.run(
+        ["sh", "-eu", "-c", script.replace("/kaniko/executor", f"{tmp_path}/kaniko/executor")],
+        env={**os.environ, **values},
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    assert ran.stdout == (
+        "--context|dir:///w/services/a b|--dockerfile|/w/services/a b/Dockerfile|--destination|fleet/image:latest|--no-push|"
+        "--tar-path|/w/images/a-b.tar|--reproducible|--target|run|--build-arg|A=1 * 2|--build-arg|B=$(id)|"
+    )
 
 
 def test_the_parser_can_refuse(groovy: Groovy, tmp_path: Path) -> None:

@@ -244,3 +244,15 @@ def test_a_bake_file_says_the_same_images(shop: Path, imgopt: Imgopt) -> None:
     written(shop, **{"auth/x": "x"})
     run = imgopt("fleet", shop, "--emit", "bake", "--since", "HEAD")
     assert [each.name for each in bake_targets(run.text, "docker-bake.hcl", ["default"])] == ["auth"]
+
+
+def test_a_jenkinsfile_says_the_same_images(shop: Path, imgopt: Imgopt) -> None:
+    run = imgopt("fleet", shop, "--emit", "jenkins")
+    assert run.code == 0, run.err
+    assert [f"name: '{name}'" in run.text for name in ("auth", "order", "gateway")] == [True] * 3
+    assert "dockerfile: 'docker/gateway/Dockerfile', context: '.'" in run.text
+    (shop / "Jenkinsfile").write_text(run.text)
+    assert imgopt("suggest", shop / "Jenkinsfile").code == 0
+    git(shop, "add", ".")
+    git(shop, "commit", "-qm", "jenkins")
+    assert "def images = []" in imgopt("fleet", shop, "--emit", "jenkins", "--since", "HEAD").text

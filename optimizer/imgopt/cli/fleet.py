@@ -39,9 +39,10 @@ Since = Annotated[
     ),
 ]
 Emit = Annotated[
-    Literal["bake"] | None,
+    Literal["bake", "jenkins"] | None,
     typer.Option(
-        "--emit", help="Write a docker-bake.hcl of the images, or with --since of those that change."
+        "--emit",
+        help="Write a docker-bake.hcl or a Jenkinsfile of the images, or with --since of those that change.",
     ),
 ]
 Format = Annotated[
@@ -118,6 +119,11 @@ def _changed(
         from imgopt.report.fleet_bake import bake
 
         emit(bake(images, repository), output_file)
+    elif format == "jenkins":
+        from imgopt.report.fleet_bake import names_of
+        from imgopt.report.fleet_jenkins import jenkinsfile
+
+        emit(jenkinsfile(images, repository, names_of(images)), output_file)
     elif format == "github-matrix":
         emit(shown.github_matrix(images, repository), output_file)
     elif format == "gitlab-matrix":

@@ -16,7 +16,7 @@ from imgopt.pipelines.tools import repository as without_tag
 
 def bake(images: Sequence[Image], repository: Repository) -> bytes:
     """HCL, to be run in the repository's directory. Nothing to build is a group without targets."""
-    names = _names(images)
+    names = names_of(images)
     lines = [
         "# Written by imgopt fleet --emit bake",
         'variable "REGISTRY" {\n  default = ""\n}',
@@ -46,8 +46,8 @@ def _target(name: str, image: Image, root: Path) -> str:
     return "\n".join([*rows, "}"])
 
 
-def _names(images: Sequence[Image]) -> list[str]:
-    """What bake takes for the name of a target, each once."""
+def names_of(images: Sequence[Image]) -> list[str]:
+    """What bake takes for the name of a target, and every shell for that of a file, each once."""
     found: list[str] = []
     for image in images:
         name = re.sub(r"[^A-Za-z0-9_-]+", "-", image.module.name) or "image"
