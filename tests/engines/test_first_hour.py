@@ -103,7 +103,11 @@ def test_a_first_hour_from_nothing_to_a_gate_in_ci(service: tuple[Path, dict[str
 
 def test_the_readmes_commands_one_after_the_other(service: tuple[Path, dict[str, str]]) -> None:
     repository, environment = service
-    own, rewrite, gate = blocks("README.md")
+    found = blocks("README.md")
+    own, rewrite, gate = (
+        next(block for block in found if sign in block)
+        for sign in ("imgopt suggest Jenkinsfile", "imgopt rewrite --in-place", "imgopt gate image.tar")
+    )
     (repository / "Jenkinsfile").write_text(JENKINSFILE)
     said = type_in(own, repository.parent, environment)
     assert "fat-jar-layer" in said and "push-timeout" in said
