@@ -65,7 +65,7 @@ def call(Map given) {
     }
     String name = settings.name ?: last
     if (!name || name.contains('/')) {
-        error "imgoptGate: ${image} has no name, or one that is no file's: ${name}"
+        error "imgoptGate: ${image} has no name, or one that is not a file's: ${name}"
     }
     String target = "${image}:${settings.tag ?: 'latest'}"
     if (TARGETS.get(name, target) != target) {
