@@ -314,7 +314,7 @@ def test_a_terminal(root: Path, arguments: tuple[str, ...], colours: bool) -> No
 # -- the code: who writes
 
 #: Who may touch the standard streams: the writing end, and what only asks whether they are terminals or flushes them.
-WRITERS = {"cli/output.py", "cli/app.py", "cli/rewrite.py", "report/terminal.py", "report/progress.py", "registry/outlive.py",
+WRITERS = {"cli/output.py", "cli/app.py", "cli/rewrite.py", "cli/fleet_write.py", "report/terminal.py", "report/progress.py", "registry/outlive.py",
            "text/foreign.py"}  # fmt: skip
 PROGRAMS = {"os_packages/make_apt_figures.py", "bases/make_catalogue.py", "java/make_boot_managed.py"}
 

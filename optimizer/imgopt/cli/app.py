@@ -32,7 +32,7 @@ COMMANDS = (
 )
 
 #: What `fleet` does besides: each is a module and a function, too (`fleet_gate`).
-OF_FLEET = ("plan", "write", "gate", "push")
+OF_FLEET = ("plan", "write", "compare", "gate", "push")
 
 
 class Command(TyperCommand):

@@ -225,7 +225,7 @@ def compare(
     settings = Settings(
         run=None
         if no_run
-        else _run_options(
+        else run_options(
             smoke,
             arg,
             env,
@@ -305,7 +305,7 @@ def _dockerfile(path: str) -> str:
     return str(found[0])
 
 
-def _run_options(
+def run_options(
     smoke: list[str] | None,
     arguments: list[str] | None,
     environment: list[str] | None,

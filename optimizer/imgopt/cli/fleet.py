@@ -81,7 +81,8 @@ def fleet(
     text, json, github-matrix and gitlab-matrix (both also without --since, for all images).
 
     Further: imgopt fleet plan (which libraries get shared layers), fleet write (layers.xml, Gradle's layered block, the
-    Dockerfiles), fleet gate (budgets of all together), fleet push (all images in one call).
+    Dockerfiles), fleet compare (all of them built and started), fleet gate (budgets of all together), fleet push (all images in
+    one call).
     """
     if since is not None or emit is not None or format.endswith("-matrix"):
         return _changed(directory, since, emit or format, output_file, no_color=no_color)

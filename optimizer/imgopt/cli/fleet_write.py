@@ -123,7 +123,7 @@ def _print_diff(files: Sequence[Change], output_file: str | None, *, no_color: b
     from imgopt.cli.output import emit_exactly, emit_lines, is_read_as_it_comes
     from imgopt.errors import InputError
     from imgopt.report.diff import coloured, unified
-    from imgopt.report.terminal import wants_colour
+    from imgopt.report.terminal import is_terminal, wants_colour
     from imgopt.text.foreign import acting
 
     errors: list[ImgoptError] = []
@@ -138,7 +138,7 @@ def _print_diff(files: Sequence[Change], output_file: str | None, *, no_color: b
             errors.append(InputError(said, "write it: --in-place, or --output-file FILE", path=each.path))
             continue
         parts.append(text)
-    if output_file is None and wants_colour(sys.stdout, no_color):
+    if output_file is None and is_terminal(sys.stdout) and wants_colour(sys.stdout, no_color):
         for text in parts:
             emit_lines(coloured(text), None, no_color=no_color)
         return errors

@@ -53,12 +53,19 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("imgopt fleet", "every module below this directory: what they push together"),
         ("imgopt fleet --since origin/main", "the images that a change makes anew, a line each"),
         ("imgopt fleet --format json services", "for a program"),
-        ("imgopt fleet plan --help", "and write, gate, push: what is done for all modules at once"),
+        ("imgopt fleet plan --help", "and write, compare, gate, push: what is done for all modules at once"),
     ),
     "fleet plan": (("imgopt fleet plan", "choose the shared layers and keep them in imgopt-fleet.toml"),),
     "fleet write": (
         ("imgopt fleet write", "as a patch: layers.xml, the pom, all Dockerfiles"),
         ("imgopt fleet write --in-place", "in the files"),
+    ),
+    "fleet compare": (
+        ("imgopt fleet compare", "every module's image and its rewrite, built and started"),
+        (
+            "imgopt fleet compare --since origin/main --next-release",
+            "of what a change makes anew, and the release after it",
+        ),
     ),
     "fleet gate": (
         ("imgopt fleet gate --max-first-push '20 min at 0.5MB/s'", "of all modules together"),
@@ -173,6 +180,7 @@ VERDICTS = {
     "compare": "the two were seen to behave differently",
     "gate": "a budget is broken",
     "fleet write": "--check: something would change",
+    "fleet compare": "one was seen to behave differently",
     "fleet gate": "a budget is broken",
 }
 #: Commands that build, measure or push: what exit code 3 says of them.
@@ -182,6 +190,7 @@ NOT_MEASURED = {
     "gate": "it could not be measured",
     "inspect": "the daemon or registry failed",
     "push": "the daemon or registry failed",
+    "fleet compare": "one could not be built, started or measured",
     "fleet gate": "it could not be measured",
     "fleet push": "the daemon or registry failed",
     "bandwidth": "the registry failed",
