@@ -101,10 +101,8 @@ def _check_rewrite(source: str, report: FileReport, folder: Path, options: Optio
     changed_start = "broken-layering" in report.rewrite.applied
     for keyword in (*_KEPT, *(() if changed_start else _STARTS)):
         here, there = _texts(document, keyword), _texts(new, keyword)
-        if keyword == "WORKDIR" and changed_start and not here:
-            there = [
-                text for text in there if text != "/application"
-            ]  # so that the root holds no application
+        if keyword == "WORKDIR" and changed_start and len(there) == len(here) + 1:
+            there.remove("/application")  # so that the root holds no application
         if here != there:
             fail(f"lost-{keyword}", f"{_texts(document, keyword)}\n{_texts(new, keyword)}")
     lost = _names(document) - _names(new)
