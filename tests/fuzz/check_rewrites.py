@@ -101,7 +101,8 @@ def _check_rewrite(source: str, report: FileReport, folder: Path, options: Optio
     changed_start = "broken-layering" in report.rewrite.applied
     for keyword in (*_KEPT, *(() if changed_start else _STARTS)):
         here, there = _texts(document, keyword), _texts(new, keyword)
-        if keyword == "WORKDIR" and changed_start and len(there) == len(here) + 1:
+        own = keyword == "WORKDIR" and changed_start and len(there) > len(here)
+        if own and "/application" in there:
             there.remove("/application")  # so that the root holds no application
         if here != there:
             fail(f"lost-{keyword}", f"{_texts(document, keyword)}\n{_texts(new, keyword)}")
