@@ -210,6 +210,22 @@ LINKED |= {
         "helm/values.yaml": "image: corp.io/orders:3\nother: {image: corp.io/other}\n",
         "helm/templates/deployment.yaml": OF_CHART % "{{ .Values.image | quote }}",
     },
+    "the image of an environment": {
+        "build.sh": "docker build -t corp.io/orders orders\n",
+        "helm/Chart.yaml": "name: shop\n",
+        "helm/values.yaml": "image:\n  repository: nginx\n",  # as `helm create` writes it
+        "helm/values-prod.yaml": "image:\n  repository: corp.io/orders\n",
+        "helm/templates/deployment.yaml": OF_CHART
+        % '"{{ .Values.image.repository }}:{{ .Values.image.tag }}"',
+    },
+    "an image of which an environment gives a part": {
+        "build.sh": "docker build -t corp.io/orders orders\n",
+        "helm/Chart.yaml": "name: shop\n",
+        "helm/values.yml": "image:\n  registry: docker.io\n  repository: orders\n",
+        "helm/envs/values.yaml": "image:\n  registry: corp.io\n",
+        "helm/templates/deployment.yaml": OF_CHART
+        % "{{ .Values.image.registry }}/{{ .Values.image.repository }}",
+    },
     "one of two images": {
         "build.sh": "docker build -t corp.io/orders orders\n",
         "helm/Chart.yaml": "name: shop\n",

@@ -482,6 +482,14 @@ TOOLS = [
     Form("compose-run-of-something-else", "docker compose run api true", (), files={"compose.yaml": "services: {api: {image: r/api}}\n"}, modules=()),
     Form("maven-goals-of-a-variable", "mvn -B $GOALS", (), files={"pom.xml": "<project><modelVersion>4.0.0</modelVersion><groupId>a</groupId><artifactId>b</artifactId><version>1</version></project>"}, unjudged="which goals these are is not known here", modules=()),
     Form("gradle-tasks-of-a-variable", './gradlew "$TASK"', (), files={"build.gradle": ""}, unjudged="which tasks these are is not known here", modules=()),
+    *(
+        Form(f"maven-{name}", script, (), files={"build.gradle": "", "pom.xml": "<project><modelVersion>4.0.0</modelVersion><groupId>a</groupId><artifactId>b</artifactId><version>1</version></project>"}, modules=())
+        for name, script in (
+            ("options-as-gitlab-calls-them", "mvn $MAVEN_CLI_OPTS verify"),
+            ("arguments", 'mvn "${EXTRA_ARGS}" test'),
+            ("a-module-of-a-variable", './gradlew ":$MODULE:test"'),
+        )
+    ),
     Form("maven-options-of-a-variable", "mvn -B -Drevision=$REV test", (), files={"pom.xml": "<project><modelVersion>4.0.0</modelVersion><groupId>a</groupId><artifactId>b</artifactId><version>1</version></project>"}, modules=()),
     Form("manifest-filled-in", 'sed "s/A/$B/" k/kaniko.yaml | kubectl apply -f -', (), unjudged="kubectl with kaniko"),
     Form(

@@ -107,6 +107,8 @@ _COMPOSE_OPTIONS = frozenset(
 #: Where compose and bake look for their file, in their order.
 _COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 _BAKE_FILES = (*_COMPOSE_FILES, "docker-bake.json", "docker-bake.hcl")
+#: A variable of which its name says that it holds options.
+_HOLDS_OPTIONS = regex(r"(?i)\$\{?\w*(?:opt|arg|flag|param|propert|setting|profile)")
 #: Images that start the program of that name.
 _STARTED = ("skopeo", "crane")
 #: Programs that build or push from a container as they do beside it.
@@ -508,7 +510,7 @@ class _At:
 
     def _perhaps_any(self, shown: str, names: Sequence[str], what: str) -> None:
         """Keeps in mind that a call may do anything."""
-        if any("$" in name for name in names):
+        if any("$" in name.rpartition(":")[2] and _HOLDS_OPTIONS.search(name) is None for name in names):
             self.reading.perhaps.append(
                 Unfollowed(shown[:80], self.lines[0], f"which {what} these are is not known here")
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from imgopt.errors import ImgoptError
 from imgopt.light.patterns import regex
@@ -131,6 +131,9 @@ _OF_VALUES = regex(
 )
 
 
+_NAME = regex(r"[\w./:@-]{1,300}")
+
+
 def value_at(root: Node, path: str) -> str | None:
     """What values have at a place: ``api.image.repository``."""
     *above, last = path.split(".")[:_MOST_DEEP]
@@ -140,18 +143,19 @@ def value_at(root: Node, path: str) -> str | None:
     return node.text(last) if node is not None else None
 
 
-def with_images(text: str, values: str, shown: str, reading: Reading) -> str:
-    """A template whose images have the names that the chart's values give them, where these say it."""
-    roots = _roots(values, shown, reading) if _IMAGE.search(text) else []
+def values_of(text: str, shown: str, reading: Reading) -> list[Node]:
+    """A chart's values, for `with_images`."""
+    return _roots(text, shown, reading)
+
+
+def with_images(text: str, values: Sequence[Node]) -> str:
+    """A template whose images have the names that values give them: the first ones that say it."""
 
     def known(match: re.Match[str]) -> str:
-        found = (value_at(root, match[1]) for root in roots)
-        value = next(
-            (each for each in found if each is not None and re.fullmatch(r"[\w./:@-]{1,300}", each)), None
-        )
-        return match[0] if value is None else value
+        found = (value_at(root, match[1]) for root in values)
+        return next((each for each in found if each is not None and _NAME.fullmatch(each)), match[0])
 
-    return _IMAGE.sub(lambda line: line[1] + _OF_VALUES.sub(known, line[2]), text) if roots else text
+    return _IMAGE.sub(lambda line: line[1] + _OF_VALUES.sub(known, line[2]), text)
 
 
 _BRACES = regex(r"\{\{.*?(?:\}\}|\Z)", re.DOTALL)

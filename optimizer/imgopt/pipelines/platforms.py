@@ -37,6 +37,7 @@ from imgopt.pipelines.containers import (
     image_aliases,
     is_manifest,
     manifest_services,
+    values_of,
     with_images,
 )
 from imgopt.pipelines.kinds import is_makefile, kind_of
@@ -44,6 +45,7 @@ from imgopt.pipelines.model import Place, Recipe, Rules, Step, Text
 from imgopt.pipelines.recipes import context_of, paths_of
 from imgopt.pipelines.scripts import Found, find
 from imgopt.pipelines.tools import image_name, repository
+from imgopt.pipelines.yaml_tree import Node
 
 if TYPE_CHECKING:
     from imgopt.java.image_goals import MavenCall
@@ -69,6 +71,8 @@ _SET = regex(r"(?<![\w*.-])[\w*-][\w*.-]{0,100}\.platform=[\"']?([^\s\"'\\]{1,50
 
 #: How far below a chart's `templates` they lie.
 _TEMPLATES_UP = 4
+#: Environments of a chart.
+_MOST_VALUES = 20
 
 T = TypeVar("T")
 
@@ -355,13 +359,21 @@ class _Located(Checkout):
 _READ = ("jenkins", "gitlab", "github")
 
 
+@dataclass(frozen=True)
+class _Values:
+    """What an environment gives a chart; ``image``: the only one that its file names."""
+
+    roots: tuple[Node, ...]
+    image: str | None
+
+
 @dataclass
 class _Reading(Reading):
     """With the texts of the files, each read once."""
 
     characters: int = MOST_CHARACTERS
     texts: dict[Path, str | None] = field(default_factory=dict)
-    images: dict[Path, str | None] = field(default_factory=dict)
+    charts: dict[Path, list[_Values]] = field(default_factory=dict)  # by chart
 
     def text(self, path: Path, shown: str) -> str | None:
         """None for a file that cannot be read, or that there is no room for."""
@@ -379,13 +391,28 @@ class _Reading(Reading):
             self.texts[path] = text
         return self.texts[path]
 
-    def image_of_values(self, path: Path, shown: str) -> str | None:
-        """The one image that a chart's values name."""
-        if path not in self.images:
-            text = self.text(path, shown)
-            named = {each.image for each in chart_values(text, shown, self)} if text is not None else set()
-            self.images[path] = named.pop() if len(named) == 1 else None
-        return self.images[path]
+    def charts_values(self, chart: Path, root: Path) -> Sequence[_Values]:
+        """A chart's own values first, then those of its environments, each with the chart's own behind it."""
+        if chart not in self.charts:
+            self.charts[chart] = list(self._values(chart, root))
+        return self.charts[chart]
+
+    def _values(self, chart: Path, root: Path) -> Iterator[_Values]:
+        files = sorted(each for pattern in ("*", "*/*") for each in chart.glob(pattern) if _is_values(each))
+        files.sort(key=lambda each: each.parent != chart or each.stem.lower() != "values")
+        main: list[Node] = []
+        for number, file in enumerate(files):
+            name = shown(root, file)
+            if number == _MOST_VALUES:
+                self.end(name)
+                return
+            text = self.text(file, name)
+            if text is None:
+                continue
+            named = {each.image for each in chart_values(text, name, self)}
+            roots = values_of(text, name, self)
+            yield _Values((*roots, *main), named.pop() if len(named) == 1 else None)
+            main = main or roots
 
 
 @dataclass
@@ -438,16 +465,17 @@ class _File:
 
     def _of_chart(self) -> Sequence[Service]:
         """The containers of a manifest. An image that a template takes from its chart's values is the one that these give it,
-        or the only one that they name."""
+        or the only one that they name, in each environment."""
         folder = next((each for each in self.path.parents[:_TEMPLATES_UP] if each.name == "templates"), None)
-        path = folder.parent / "values.yaml" if folder is not None and "{{" in self.text else None
-        values = self.reading.text(path, shown(self.root, path)) if path is not None else None
-        if path is None or values is None:
-            return manifest_services(self.text, self.shown, self.reading)
-        text = with_images(self.text, values, shown(self.root, path), self.reading)
-        services = manifest_services(text, self.shown, self.reading)
-        image = self.reading.image_of_values(path, shown(self.root, path))
-        return [replace(each, image=image) if "{" in (each.image or "") else each for each in services]
+        values: Sequence[_Values] = ()
+        if folder is not None and "{{" in self.text:
+            values = self.reading.charts_values(folder.parent, self.root)
+        found = dict.fromkeys(each for one in values for each in self._in_environment(one))
+        return [*found] if values else manifest_services(self.text, self.shown, self.reading)
+
+    def _in_environment(self, values: _Values) -> Iterator[Service]:
+        for each in manifest_services(with_images(self.text, values.roots), self.shown, self.reading):
+            yield replace(each, image=values.image) if "{" in (each.image or "") else each
 
     def built(self, target: Target) -> list[Path | None]:
         """The Dockerfile of a target, as bake (from where it is called) and compose (beside the file) find it."""
