@@ -229,6 +229,17 @@ def layered(jar: Jar) -> tuple[tuple[str, tuple[Entry, ...]], ...]:
     return tuple((name, tuple(entries)) for name, entries in found.items())
 
 
+def with_classes(jar: Jar) -> frozenset[str]:
+    """The entries in the layers that have the application's classes: these, its settings, the project's own modules."""
+    prefix = jar.classes_prefix
+    return frozenset(
+        entry.name
+        for _, entries in layered(jar)
+        if prefix is not None and any(entry.name.startswith(prefix) for entry in entries)
+        for entry in entries
+    )
+
+
 def _layered_by_path(jar: Jar, files: Iterable[Entry]) -> dict[str, list[Entry]]:
     found: dict[str, list[Entry]] = {name: [] for name in DEFAULT_LAYERS}
     snapshots = {library.path for library in jar.libraries if library.snapshot}

@@ -5,8 +5,7 @@ say. The registry knows layers alone, so every release sends them all again.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
 
 from imgopt.dockerfile import Instruction
 from imgopt.finding import Reason, because
@@ -35,47 +34,39 @@ def mixed(picture: Picture) -> tuple[MixedLayer, ...]:
     if made.edits or made.why_not is not None:
         return ()
     spoken = {copy.number for plan in steadying.plans(picture) for copy in plan.copies}
-    return tuple(_found(picture, layer) for layer in picture.layers if _is_mixed(picture, layer, spoken))
-
-
-def _is_mixed(picture: Picture, layer: Layer, spoken: set[int]) -> bool:
-    return (
-        layer.instruction.number not in spoken
+    return tuple(
+        _found(picture, layer, libraries)
+        for layer in picture.layers
+        if layer.instruction.number not in spoken
         and any(file.releases for file in layer.files)
-        and sum(file.bytes or 0 for file in _libraries(layer)) >= SMALLEST_LIBRARIES
+        and _size(libraries := _libraries(layer)) >= SMALLEST_LIBRARIES
     )
+
+
+def _size(files: Iterable[File]) -> int:
+    return sum(file.bytes or 0 for file in files)
 
 
 def _libraries(layer: Layer) -> list[File]:
     """The released ones. The project's own modules and snapshots travel with the classes anyway."""
-    from imgopt.java.spring_boot import layered
+    from imgopt.java.spring_boot import with_classes
 
-    changing: dict[str, set[str]] = {}
+    jars = {file.entry[0].path: file.entry[0] for file in layer.files if file.entry is not None}
+    own = {path: with_classes(jar) for path, jar in jars.items()}
     elsewhere = {file.path for file in layer.reowned}
     found = []
     for file in layer.files:
         if file.releases or file.steady or not file.path.endswith(".jar") or file.path in elsewhere:
             continue
-        if file.entry is not None:
-            jar, entry = file.entry
-            if jar.path not in changing:
-                changing[jar.path] = {
-                    each.name
-                    for _, entries in layered(jar)
-                    if any(each.name.startswith(jar.classes_prefix or "\0") for each in entries)
-                    for each in entries
-                }
-            if entry.name in changing[jar.path] or "SNAPSHOT" in entry.name:
-                continue
-        found.append(file)
+        jar, name = (file.entry[0].path, file.entry[1].name) if file.entry is not None else ("", "")
+        if name not in own.get(jar, ()) and "SNAPSHOT" not in name:
+            found.append(file)
     return found
 
 
-def _found(picture: Picture, layer: Layer) -> MixedLayer:
-    libraries = _libraries(layer)
-    total = sum(file.bytes or 0 for file in layer.files)
-    size = sum(file.bytes or 0 for file in libraries)
-    return MixedLayer(layer.instruction, total, size, _way_out(picture, layer, libraries))
+def _found(picture: Picture, layer: Layer, libraries: Sequence[File]) -> MixedLayer:
+    way_out = _way_out(picture, layer, libraries)
+    return MixedLayer(layer.instruction, _size(layer.files), _size(libraries), way_out)
 
 
 def _way_out(picture: Picture, layer: Layer, libraries: Sequence[File]) -> Reason:
@@ -97,14 +88,10 @@ def _way_out(picture: Picture, layer: Layer, libraries: Sequence[File]) -> Reaso
     return because("certain", "copy what becomes {} by a line of its own, above one for the rest", above[0])
 
 
-def _outermost(directories: Iterator[str]) -> Iterator[str]:
+def _outermost(directories: Iterable[str]) -> Iterator[str]:
     """Without those that lie below another one."""
-    ordered = sorted(set(directories), key=lambda path: path.split("/"))
-    if not ordered:
-        return
-    yield ordered[0]
-    last = ordered[0]
-    for _, path in pairwise(ordered):
-        if not path.startswith(f"{last}/"):
+    last = None
+    for path in sorted(set(directories), key=lambda path: path.split("/")):
+        if last is None or not path.startswith(f"{last}/"):
             yield path
             last = path

@@ -74,7 +74,7 @@ def _lists_all(jar: Jar) -> bool:
 def _tells(picture: Picture, jar: Jar) -> frozenset[Tell]:
     """How the application's own code, that of its modules included, and what its container is told can tell the layouts."""
     from imgopt.java.jar import tells_of_libraries
-    from imgopt.java.spring_boot import SETTINGS, layered, tells
+    from imgopt.java.spring_boot import SETTINGS, tells, with_classes
 
     found = {*jar.tells, *(tell for text in _texts(picture) for tell in tells(text.encode(errors="replace")))}
     for file in picture.known_files.values():  # settings that the file copies beside the jar
@@ -83,12 +83,7 @@ def _tells(picture: Picture, jar: Jar) -> frozenset[Tell]:
                 found.update(tells(read_file(file.origin, _MOST_BYTES)))
             except OSError:
                 found.add("unseen")
-    own = {
-        entry.name
-        for _, entries in layered(jar)
-        if any(entry.name.startswith(jar.classes_prefix or "") for entry in entries)
-        for entry in entries
-    }
+    own = with_classes(jar)
     modules = [library for library in jar.libraries if library.path in own or library.snapshot]
     return frozenset(found) | (tells_of_libraries(jar, modules) if "unseen" not in found else frozenset())
 
