@@ -117,7 +117,7 @@ def test_groovy_parses_what_a_fleet_gets(groovy: Groovy, tmp_path: Path) -> None
         module = Module(name, f"services/{name}", "maven", "pom.xml", f"g:{name}")
         folder = root / "services" / name
         folder.mkdir(parents=True)
-        images.append(Image(module, folder / "Dockerfile", folder, (("JAR", hostile),), hostile))
+        images.append(Image(module, folder / "Dockerfile", folder, (("JAR", hostile),), hostile, (hostile,)))
     file = tmp_path / "Jenkinsfile"
     file.write_bytes(jenkinsfile(images, Repository(root, (), ()), names_of(images)))
     run = groovy("parse", file)
@@ -134,6 +134,10 @@ def test_groovy_parses_what_a_fleet_gets(groovy: Groovy, tmp_path: Path) -> None
         f"JAR={hostile}",
         f"services/{hostile}",
     } <= strings
+    text = file.read_text()
+    assert "repository: 'orders'" in text and "repository: 'x-id-env-a-y'" in text  # one word of a list each
+    pods = re.findall(r"(?m)^ +image: (\S+)$", text)
+    assert len(pods) == 3 and set(pods) <= set(re.findall(r"image: (\S+)", SHIPPED[1].read_text()))
     script = next(each for each in strings if "/kaniko/executor" in each)
     checked = subprocess.run(["sh", "-n"], input=script, text=True, capture_output=True)
     assert checked.returncode == 0, checked.stderr

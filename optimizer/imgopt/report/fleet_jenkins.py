@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from imgopt.fleet.images import Image
 from imgopt.fleet.modules import Repository
 from imgopt.fleet.since import matrix_entry
+from imgopt.light.patterns import regex
 
+#: What stands in a line of a push list as one word.
+_REPOSITORY = regex(r"[a-z0-9][a-z0-9._-]{0,200}")
 _HEAD = """\
 // Written by imgopt fleet --emit jenkins: each image is built in a pod of its own, and one call pushes what the registry lacks.
 // It needs the plugins Kubernetes and Pipeline. Yours to set: REGISTRY, the images of the containers (imgopt's is built from its
@@ -144,6 +147,7 @@ def jenkinsfile(images: Sequence[Image], repository: Repository, names: Sequence
 
 def _row(name: str, image: Image, repository: Repository) -> str:
     entry = matrix_entry(image, repository.root)
+    called = entry["image"].rpartition("/")[2].lower()
     values = {
         "name": name,
         "tool": image.module.tool,
@@ -152,7 +156,7 @@ def _row(name: str, image: Image, repository: Repository) -> str:
         "context": entry["context"],
         "target": entry["target"],
         "args": entry["build-args"],
-        "repository": (entry["image"].rpartition("/")[2] or name).lower(),
+        "repository": called if _REPOSITORY.fullmatch(called) else name.lower(),
     }
     return "    [" + ", ".join(f"{key}: {_string(value)}" for key, value in values.items()) + "]"
 
