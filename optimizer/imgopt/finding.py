@@ -132,7 +132,7 @@ def reason_of(error: Refused | ValueError) -> Reason:
 
 @dataclass(frozen=True)
 class Fix:
-    """A change that goes in whole or not at all. ``edits`` are spans of the original text; ``leaves_out`` are the paths
+    """A change that goes in whole or not at all. ``edits`` are spans of the text that it was found in; ``leaves_out`` are the paths
     of the final image that it drops on purpose: a rewrite that loses another file is not shown."""
 
     description: str | Sentence
@@ -140,6 +140,7 @@ class Fix:
     edits: tuple[Edit, ...] = ()
     risk: Reason | None = None  # what could change; always said when the fix is not SAFE
     leaves_out: frozenset[str] = frozenset()
+    later: bool = False  # the edits are spans of a text that other fixes make first
 
     @property
     def applies(self) -> bool:

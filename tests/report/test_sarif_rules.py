@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from boot_jar import boot_jar
+from boot_jar import boot_jar, library
 from command_line import Imgopt
 from command_line import imgopt as imgopt
 
@@ -79,6 +79,31 @@ def test_a_safe_fix_takes_its_finding_away(imgopt: Imgopt, project: Path, crlf: 
                 assert after == imgopt("rewrite", "--select", "package-cache", "Dockerfile").text
             fixed.append(result["ruleId"])
     assert {"jdk-runtime", "package-cache"} <= set(fixed)
+
+
+MENDED = """\
+FROM eclipse-temurin:17-jre-alpine AS runtime
+COPY --from=builder /app/target/*.jar app.jar
+RUN java -Djarmode=layertools -jar app.jar extract
+COPY --from=extract dependencies/ ./
+COPY --from=extract spring-boot-loader/ ./
+COPY --from=extract snapshot-dependencies/ ./
+COPY --from=extract application/ ./
+"""
+
+
+def test_a_fix_that_another_one_has_to_precede_is_none_of_the_file(imgopt: Imgopt, project: Path) -> None:
+    """Its places are those of the mended text: an editor would replace something else."""
+    boot_jar(project / "target" / "app.jar", libraries={"big-1.0.jar": library(size=6_000_000)})
+    (project / "Dockerfile").write_text(MENDED)
+    results = {each["ruleId"]: each for each in run(imgopt)["results"]}
+    assert "unstable-layers" in results and "fixes" not in results["unstable-layers"]
+    (fix,) = results["broken-layering"]["fixes"]
+    after = applied(MENDED, fix)
+    (project / "Dockerfile").write_text(after)
+    later = {each["ruleId"]: each for each in run(imgopt)["results"]}
+    assert "broken-layering" not in later
+    assert applied(after, later["unstable-layers"]["fixes"][0]) == imgopt("rewrite", "Dockerfile").text
 
 
 def test_what_is_not_safe_or_no_editor_can_do_has_no_fix(imgopt: Imgopt, project: Path) -> None:

@@ -10,7 +10,7 @@ from imgopt.dockerfile.document import (
     Stage,
     Word,
 )
-from imgopt.dockerfile.edits import Edit, apply_edits
+from imgopt.dockerfile.edits import Edit, apply_edits, in_order
 from imgopt.dockerfile.parser import MAX_BYTES, parse
 from imgopt.dockerfile.variables import (
     Assignment,
@@ -41,6 +41,7 @@ __all__ = [
     "assignments",
     "expand",
     "expand_body",
+    "in_order",
     "parse",
     "scopes",
     "variables_used",

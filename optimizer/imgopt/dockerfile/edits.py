@@ -16,16 +16,20 @@ class Edit:
     replacement: str
 
 
+def in_order(edits: Iterable[Edit]) -> list[Edit]:
+    """As they stand in the text, equal ones once."""
+    return sorted(dict.fromkeys(edits), key=lambda edit: (edit.span.start, edit.span.end))
+
+
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     """The text with all edits made; nothing outside their spans changes.
 
     Equal edits count once, insertions at one point keep their order and come before what replaces the text
     behind that point. ValueError for spans outside the text and for different edits that overlap.
     """
-    ordered = sorted(dict.fromkeys(edits), key=lambda edit: (edit.span.start, edit.span.end))
     parts: list[str] = []
     done = 0
-    for edit in ordered:
+    for edit in in_order(edits):
         start, end = edit.span.start, edit.span.end
         if not 0 <= start <= end <= len(text):
             raise ValueError(f"edit of {start}..{end} is outside the text of {len(text)} characters")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from os.path import commonpath, relpath
 from pathlib import PurePosixPath
 
@@ -218,48 +219,75 @@ def _group(group: _Group, names: dict[str, str], width: int) -> list[Line]:
     if others:
         message += f" ({names[file.path]}; the others differ, see -v)"
     lines += wrapped(message, width, first=line(" " * 8), indent=8)
-    label, said = saves_or_costs(
-        _sum([saving for _, _, saving in group.found]), SEVERAL_FILES if len(files) > 1 else ONE_FILE
-    )
-    if said:
+    for label, said in _savings(group, len(files) > 1):
         lines += wrapped(said, width, first=line(" " * 8, (f"{label:<7}", "dim")), indent=15)
-    if first.solved_by is not None:
-        lines += wrapped(
-            f"counted with {first.solved_by}", width, first=line(" " * 8, ("saves  ", "dim")), indent=15
-        )
     if first.fix is not None:
-        text = f"{sentence(first.fix.description)} ({trust(first, file)})"
+        text = sentence(first.fix.description)
+        told = {sentence(each.fix.description) for _, each, _ in group.found if each.fix is not None}
+        if not others and told != {text}:
+            text += f" ({names[file.path]}; the others differ, see -v)"
         name = "advice" if first.fix.applicability is Applicability.MANUAL else "fix"
-        lines += wrapped(text, width, first=line(" " * 8, (f"{name:<7}", "dim")), indent=15)
+        lines += wrapped(
+            f"{text} ({_trust(group)})", width, first=line(" " * 8, (f"{name:<7}", "dim")), indent=15
+        )
     places = [f"{names[each.path]}:{finding.line}" for each, finding, _ in group.found]
     more = f" and {len(places) - _NAMED} more" if len(places) > _NAMED else ""
     where = f"{', '.join(places[:_NAMED])}{more}"
     return lines + wrapped(where, width, first=line(" " * 8, ("where  ", "dim")), indent=15, style="dim")
 
 
-def _sum(savings: Sequence[Saving | None]) -> Saving | None:
-    """Over several files: what is known; None where nothing is."""
-    known = [each for each in savings if each is not None and each.first_push_bytes is not None]
-    if not known:
-        return next((each for each in savings if each is not None), None)
+def _trust(group: _Group) -> str:
+    """How far the fixes can be trusted: in how many files each, where that is not the same in all."""
+    told = Counter(trust(each, file) if each.fix is not None else "no fix" for file, each, _ in group.found)
+    if len(told) == 1:
+        return next(iter(told))
+    return ", ".join(f"{label} in {count}" for label, count in told.items())
+
+
+def _savings(group: _Group, several: bool) -> Iterator[tuple[str, str]]:
+    """What the fixes save, and with which others it is counted; of how many files where it is not all of them."""
+    own = [saving for _, each, saving in group.found if each.solved_by is None]
+    known = [each for each in own if each is not None and each.first_push_bytes is not None]
+    sums = _sum(known) if known else next((each for each in own if each is not None), None)
+    label, said = saves_or_costs(sums, SEVERAL_FILES if several else ONE_FILE)
+    if said:
+        of = (
+            f", in {len(known)} of {len(group.found)} places"
+            if known and len(known) < len(group.found)
+            else ""
+        )
+        yield label, said + of
+    for rule, count in Counter(each.solved_by for _, each, _ in group.found if each.solved_by).items():
+        yield "saves", f"counted with {rule}" + (f" in {count}" if count < len(group.found) else "")
+
+
+def _sum(known: Sequence[Saving]) -> Saving:
+    """Over several files. What the next pushes save is told where it is known of all."""
+    following = [each.next_push_bytes for each in known]
     return Saving(
         sum(each.first_push_bytes or 0 for each in known),
-        sum(each.next_push_bytes or 0 for each in known),
+        None if None in following else sum(each or 0 for each in following),
         max((each.basis for each in known), key=BASES.index),
+        tuple(dict.fromkeys(platform for each in known for platform in each.platforms)),
     )
 
 
 def _warnings(report: Report, names: dict[str, str], width: int) -> list[Line]:
     """One of each sort, whatever the file that it is about."""
-    said: dict[str, tuple[str, list[str]]] = {}
+    said: dict[str, list[tuple[str, str]]] = {}
     for file in report.files:
         for warning in file.warnings if file.pipeline is None else ():
             sort = _NAMES.sub("", warning)
-            said.setdefault(sort, (warning, []))[1].append(names[file.path])
+            said.setdefault(sort, []).append((names[file.path], warning))
     lines: list[Line] = [()] if said else []
-    for warning, files in said.values():
-        more = f" (so in {plural(len(set(files)), 'file')})" if len(set(files)) > 1 else ""
-        text = f"{files[0]}: {warning}{more}"
+    for each in said.values():
+        (name, warning), files = each[0], {file for file, _ in each}
+        more = ""
+        if len({words for _, words in each}) > 1:
+            more = f" (and the like in {plural(len(files - {name}) or 1, 'further file')}, see -v)"
+        elif len(files) > 1:
+            more = f" (so in {plural(len(files), 'file')})"
+        text = f"{name}: {warning}{more}"
         lines += wrapped(text, width, first=line(("warning ", "warn")), indent=8)
     return lines
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from imgopt.dockerfile import in_order
 from imgopt.finding import Finding, Sentence
 from imgopt.light.records import dataclass, field
 from imgopt.report.caveats import Caveat, of_file, of_verdict
@@ -158,9 +159,9 @@ def _edits(finding: Finding, text: str) -> tuple[Replaced, ...]:
     """What a fix that is safe would change in the file, where an editor can do it as it stands."""
     fix = finding.fix
     # an editor counts no byte order mark, and shows what would act as something else
-    if fix is None or fix.applicability is not Applicability.SAFE or text.startswith("\ufeff"):
+    if fix is None or fix.later or fix.applicability is not Applicability.SAFE or text.startswith("\ufeff"):
         return ()
-    edits = tuple(dict.fromkeys(fix.edits))
+    edits = in_order(fix.edits)
     if any(acting(each.replacement) is not None for each in edits):
         return ()
     return tuple(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -212,9 +212,7 @@ def _settled(
             new = again or findings(now)
             opened += [
                 Shown(
-                    replace(
-                        finding_with(finding, shown), line=line(finding.line), end_line=line(finding.end_line)
-                    ),
+                    replace(_later(finding, shown), line=line(finding.line), end_line=line(finding.end_line)),
                     finding,
                 )
                 for finding in new
@@ -235,7 +233,7 @@ def _settled(
                 entry for entry in findings(now) if entry.rule in latest.applied and entry.rule not in before
             ]
         opened += [
-            Shown(replace(finding_with(finding, shown), line=from_.line, end_line=from_.end_line), finding)
+            Shown(replace(_later(finding, shown), line=from_.line, end_line=from_.end_line), finding)
             for finding in new
         ]
         if not split:
@@ -261,7 +259,9 @@ def _course(
         step
         for number, (picture, _, result) in enumerate(made)
         if number >= begin
-        for step in steps_of(picture, result, picture.of_text, partial(_shown_place, rounds, number))
+        for step in steps_of(
+            picture, result, picture.of_text, partial(_shown_place, rounds, number), later=number > 0
+        )
     ]
     last, said, result = made[-1]
     if result.changed:
@@ -322,6 +322,12 @@ def _waiting(
     rules = [entry for entry in others if isinstance(entry, Declined) or (entry.fix and entry.fix.applies)]
     declined = dict.fromkeys(Declined(entry.rule, entry.line, why) for entry in rules)
     return replace(result, not_applied=tuple(dict.fromkeys((*result.not_applied, *declined))))
+
+
+def _later(finding: Finding, shown: Callable[[Place], Place]) -> Finding:
+    """A finding of a later round as it is told of the original."""
+    told = finding_with(finding, shown)
+    return replace(told, fix=replace(told.fix, later=True) if told.fix is not None else None)
 
 
 def _shown_place(rounds: Rounds, number: int, place: Place) -> Place:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from imgopt.weigh.layers import Weigher
 
 NOTHING_MORE = Saving(0, 0, "measured")
+UNKNOWN = Saving(None, None, "unknown")
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,11 @@ def steps_of(
     result: RewriteResult,
     with_text: Callable[[str], Picture],
     shown: Callable[[Place], Place] | None = None,
+    *,
+    later: bool = False,
 ) -> list[Step]:
     """The fixes of one round, one after the other; one after which the file could not be read goes in with the next.
-    ``shown``: a place of the round's file in the text that people see."""
+    ``shown``: a place of the round's file in the text that people see; ``later``: that is another text."""
     steps = []
     edits: list[Edit] = []
     for number, finding in enumerate(result.chosen if result.changed else (), start=1):
@@ -75,6 +78,7 @@ def steps_of(
         last = number == len(result.chosen)
         text = result.text if last else apply_edits(picture.document.text, edits)
         fix = finding_with(finding, shown).fix if shown is not None else finding.fix
+        fix = replace(fix, later=later) if fix is not None else None
         try:
             steps.append(Step(finding, with_text(text), fix))
         except DockerfileError:
@@ -115,7 +119,22 @@ def attributed(
         taker = _who_removed(shown[number].said, course)
         own = NOTHING_MORE if taker is not None else _own(shown[number].said.waste, weigher)
         found[number] = _solved(shown[number].finding, taker), own
-    return found
+    return [(finding, _told(saving, finding, found)) for finding, saving in found]
+
+
+def _told(
+    saving: Saving | None, finding: Finding, found: Sequence[tuple[Finding, Saving | None]]
+) -> Saving | None:
+    """With a basis that fits: nothing is told of what another fix saves where that is not known either."""
+    if saving is None:
+        return None
+    taker = next((own for each, own in found if each.rule == finding.solved_by and own is not None), None)
+    taken = finding.solved_by is not None and saving == NOTHING_MORE
+    if taken and taker is not None and taker.first_push_bytes is None and taker.next_push_bytes is None:
+        return UNKNOWN
+    if saving.first_push_bytes is None and saving.next_push_bytes is None:
+        return replace(saving, basis="unknown")
+    return replace(saving, basis="predicted") if saving.basis == "unknown" else saving
 
 
 Weigh = Callable[["Picture"], ImageWeight]
@@ -287,7 +306,7 @@ def _own(waste: Waste | None, weigher: Weigher) -> Saving | None:
         return Saving(waste.first_push_bytes, waste.next_push_bytes, waste.basis)
     packed = weigher.packed(waste.files)
     if packed is None:
-        return Saving(None, None, "unknown")
+        return UNKNOWN
     return Saving(packed, packed if waste.each_release else 0, weigher.basis(waste.files))
 
 
