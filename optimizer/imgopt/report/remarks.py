@@ -13,10 +13,10 @@ from imgopt.dockerfile import in_order
 from imgopt.finding import Finding, Sentence
 from imgopt.light.records import dataclass, field
 from imgopt.report.caveats import Caveat, of_file, of_verdict
+from imgopt.report.figures import saves_or_costs
 from imgopt.scales import Applicability
 from imgopt.suggest.sentence import sentence
 from imgopt.text.foreign import acting
-from imgopt.units import megabytes
 
 if TYPE_CHECKING:
     from imgopt.errors import ImgoptError
@@ -130,16 +130,15 @@ def _finding(file: FileReport, finding: Finding, saving: Saving | None, fail_on:
     details = []
     if finding.fix is not None:
         fix = finding.fix
-        details.append(f"fix ({fix.applicability.label}): {sentence(fix.description)}")
+        name = "advice" if fix.applicability is Applicability.MANUAL else "fix"
+        details.append(f"{name} ({fix.applicability.label}): {sentence(fix.description)}")
         if fix.risk:
             details.append(f"what could change: {sentence(fix.risk)}")
-    if saving is not None:
-        for count, when in (
-            (saving.first_push_bytes, "first push"),
-            (saving.next_push_bytes, "each next push"),
-        ):
-            if count is not None and count > 0:
-                details.append(f"saves {megabytes(count)} on {when} ({saving.basis})")
+    label, said = saves_or_costs(saving)
+    if said:
+        details.append(f"{label} {said}")
+    if finding.solved_by is not None:
+        details.append(f"what it saves is counted with {finding.solved_by}")
     return Remark(
         file.path,
         finding.rule,
